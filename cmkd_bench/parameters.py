@@ -1,0 +1,138 @@
+"""Typed parameters of methods and datasets: a frozen dataclass is the one place of their names, defaults and sources."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cmkd_bench.errors import nearest_match
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class NoParameters:
+    """For what has nothing to set."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter as a reader wants to see it."""
+
+    name: str
+    type: str
+    default: Any
+    meaning: str
+    source: str
+    choices: tuple[Any, ...]
+
+
+def parameter(
+    default: Any,
+    meaning: str,
+    *,
+    source: str = "",
+    choices: tuple[Any, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """Declare a parameter of a frozen dataclass.
+
+    Args:
+        default: the value where nothing else is given.
+        meaning: one line for `cmkd-bench show`.
+        source: where the default comes from: paper, released code, or our own choice.
+        choices: the allowed values, where they are few.
+        minimum: the smallest allowed number, itself included.
+        maximum: the largest allowed number, itself included.
+    """
+    metadata = {"meaning": meaning, "source": source, "choices": choices, "minimum": minimum, "maximum": maximum}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def describe(parameters: type) -> list[Parameter]:
+    """The parameters of a dataclass, in the order of their declaration."""
+    types = typing.get_type_hints(parameters)
+    return [
+        Parameter(
+            name=field.name,
+            type=getattr(types[field.name], "__name__", str(types[field.name])),
+            default=field.default,
+            meaning=field.metadata.get("meaning", ""),
+            source=field.metadata.get("source", ""),
+            choices=field.metadata.get("choices", ()),
+        )
+        for field in dataclasses.fields(parameters)
+    ]
+
+
+def problems_of(parameters: type, given: Mapping[str, Any], prefix: str) -> list[str]:
+    """All that is wrong with the given values: unknown names, wrong types, values out of range.
+
+    Args:
+        parameters: the dataclass.
+        given: values by name, as they were read from the command line.
+        prefix: how the user addresses the dataclass, e.g. `method.c2kd`.
+    """
+    fields = {field.name: field for field in dataclasses.fields(parameters)}
+    types = typing.get_type_hints(parameters)
+    problems = []
+    for name, value in given.items():
+        if name not in fields:
+            problems.append(_unknown(prefix, name, value, list(fields)))
+            continue
+        try:
+            _check_range(fields[name], convert(value, types[name]))
+        except (TypeError, ValueError) as error:
+            problems.append(f"{prefix}.{name}={value}: {error}")
+    return problems
+
+
+def build(parameters: type[P], given: Mapping[str, Any]) -> P:
+    """The dataclass with the given values, converted to the declared types.
+
+    Raises:
+        TypeError: for a name or type that `problems_of` reports.
+        ValueError: for a value out of range.
+    """
+    types = typing.get_type_hints(parameters)
+    values = {name: convert(value, types[name]) for name, value in given.items()}
+    for field in dataclasses.fields(parameters):  # type: ignore[arg-type]
+        if field.name in values:
+            _check_range(field, values[field.name])
+    return parameters(**values)
+
+
+def convert(value: Any, wanted: type) -> Any:
+    """The value in the wanted type; an int is a valid float, and nothing else is guessed.
+
+    Raises:
+        TypeError: for any other type, naming both.
+    """
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is wanted:
+        return value
+    raise TypeError(f"a {wanted.__name__} is wanted, not the {type(value).__name__} {value!r}")
+
+
+def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
+    choices = field.metadata.get("choices") or ()
+    if choices and value not in choices:
+        nearest = nearest_match(str(value), map(str, choices))
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        raise ValueError(f"not one of {', '.join(map(str, choices))}.{hint}")
+    minimum, maximum = field.metadata.get("minimum"), field.metadata.get("maximum")
+    if minimum is not None and not value >= minimum:
+        raise ValueError(f"must be at least {minimum}")
+    if maximum is not None and not value <= maximum:
+        raise ValueError(f"must be at most {maximum}")
+
+
+def _unknown(prefix: str, name: str, value: Any, allowed: list[str]) -> str:
+    nearest = nearest_match(name, allowed)
+    hint = f" Did you mean '{prefix}.{nearest}'?" if nearest else ""
+    return f"{prefix}.{name}={value}: no such parameter.{hint} Available: {', '.join(allowed) or 'none'}."
