@@ -1,0 +1,71 @@
+"""cmkd-bench: cross-modal knowledge distillation, compared on equal terms.
+
+    import cmkd_bench
+    results = cmkd_bench.run(methods=["kd", "c2kd"], datasets=["mfeat"], seeds=3)
+
+Names are imported when they are first used, so that `import cmkd_bench` is quick and loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cmkd_bench.api import load_results, run
+    from cmkd_bench.data.dataset import Dataset, Modality, PairedData, Source
+    from cmkd_bench.errors import UserError
+    from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Stage
+    from cmkd_bench.outputs import Outputs
+    from cmkd_bench.parameters import parameter
+    from cmkd_bench.registry import Registry, register_dataset, register_method
+
+_HOMES = {
+    "load_results": "api",
+    "run": "api",
+    "Dataset": "data.dataset",
+    "Modality": "data.dataset",
+    "PairedData": "data.dataset",
+    "Source": "data.dataset",
+    "UserError": "errors",
+    "Batch": "method",
+    "Losses": "method",
+    "Method": "method",
+    "NetworkShape": "method",
+    "Pair": "method",
+    "Paper": "method",
+    "Stage": "method",
+    "Outputs": "outputs",
+    "parameter": "parameters",
+    "Registry": "registry",
+    "register_dataset": "registry",
+    "register_method": "registry",
+}
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "Losses",
+    "Method",
+    "Modality",
+    "NetworkShape",
+    "Outputs",
+    "Pair",
+    "PairedData",
+    "Paper",
+    "Registry",
+    "Source",
+    "Stage",
+    "UserError",
+    "load_results",
+    "parameter",
+    "register_dataset",
+    "register_method",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cmkd_bench' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"cmkd_bench.{_HOMES[name]}"), name)

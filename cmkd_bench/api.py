@@ -1,0 +1,249 @@
+"""What the command line and Python programs call: plan, run, collect."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from cmkd_bench.config import compose, parse_overrides
+from cmkd_bench.errors import GridError, UnknownName, UserError
+from cmkd_bench.plan import Plan, Request, make_plan
+from cmkd_bench.registry import load_plugin, methods
+from cmkd_bench.store import Experiment, experiment_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cmkd_bench.launch.schedule import Schedule
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A request that is ready to be planned, and where its results go."""
+
+    request: Request
+    experiment: Experiment
+    plugins: tuple[Path, ...]
+    jobs: int
+    device: str
+    checkpoint_seconds: float
+
+
+def make_grid(
+    *,
+    methods_asked: Sequence[str] | None = None,
+    datasets_asked: Sequence[str] | None = None,
+    pairs: Sequence[str] | None = None,
+    seeds: int | Iterable[int] | None = None,
+    folds: Iterable[int] | str | None = None,
+    overrides: Sequence[str] = (),
+    experiment: str | None = None,
+    results: Path = RESULTS,
+    plugins: Sequence[Path] = (),
+    jobs: int | None = None,
+    device: str | None = None,
+    always: bool = True,
+    one_way: bool = False,
+) -> Grid:
+    """Fill a request up with the configuration's defaults.
+
+    Raises:
+        GridError: if the overrides cannot be read.
+        UserError: if a plug-in cannot be loaded.
+    """
+    for plugin in plugins:
+        load_plugin(plugin)
+    launcher = {"jobs": jobs, "device": device}
+    extra = [f"launcher.{name}={value}" for name, value in launcher.items() if value is not None]
+    parsed = parse_overrides([*overrides, *extra])
+    configuration, problems = compose(parsed)
+    if configuration is None:
+        raise GridError([*parsed.problems, *problems])
+    grid = configuration.grid
+    asked = tuple(dict.fromkeys(methods_asked or grid["methods"] or methods.names()))
+    rows = (*grid["always"], *asked) if always else (grid["baseline"], *asked)
+    request = Request(
+        methods=tuple(dict.fromkeys(rows)),
+        datasets=tuple(dict.fromkeys(datasets_asked or grid["datasets"])),
+        pairs=tuple(dict.fromkeys(pairs)) if pairs else None,
+        seeds=_seeds(grid["seeds"] if seeds is None else seeds),
+        folds=_folds(grid["folds"] if folds is None else folds),
+        overrides=parsed,
+        baseline=grid["baseline"],
+        one_way=one_way,
+    )
+    return Grid(
+        request=request,
+        experiment=Experiment(results, experiment or _default_name(configuration.protocol, overrides)),
+        plugins=tuple(path.resolve() for path in plugins),
+        jobs=configuration.launcher["jobs"],
+        device=configuration.launcher["device"],
+        checkpoint_seconds=configuration.launcher["checkpoint_seconds"],
+    )
+
+
+def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> Schedule:
+    """Run what is not done of a plan, and write results.csv and the leaderboard.
+
+    Raises:
+        GridError: if the experiment holds runs under other conditions.
+        Interrupted: after Ctrl-C.
+    """
+    from cmkd_bench.launch.schedule import Schedule, first_teachers
+    from cmkd_bench.record import merge
+    from cmkd_bench.report.write import write_tables
+
+    for warning in merge(grid.experiment, plan, grid.request.baseline):
+        console.print(warning, style="yellow", markup=False)
+    if retry_failed:
+        for run_id in plan.specs:
+            grid.experiment.run(run_id).forget_failure()
+    schedule = Schedule(grid.experiment, {spec.id: spec for spec in first_teachers(plan.specs.values())})
+    try:
+        _launch(grid, plan, schedule, console)
+    finally:
+        write_tables(grid.experiment)
+    return schedule
+
+
+def run(
+    methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    *,
+    pairs: Sequence[str] | None = None,
+    seeds: int | Iterable[int] | None = None,
+    folds: Iterable[int] | str | None = None,
+    overrides: Sequence[str] = (),
+    experiment: str | None = None,
+    results: Path | str = RESULTS,
+    plugins: Sequence[Path | str] = (),
+    jobs: int | None = None,
+    device: str | None = None,
+    always: bool = True,
+    one_way: bool = False,
+    retry_failed: bool = False,
+    quiet: bool = False,
+) -> pd.DataFrame:
+    """Run a grid and return its results, as `cmkd-bench run` does.
+
+    Args:
+        methods: names; all where None is given.
+        datasets: names; the embedded real ones where None is given.
+        pairs: `teacher:student`; each dataset's own where None is given. Both directions are run.
+        seeds: a number of seeds (0, 1, ...), or the seeds themselves.
+        folds: folds, or `all`.
+        overrides: `KEY=VALUE`, e.g. `train.epochs=5` or `method.kd.temperature=2.0`.
+        experiment: folder name under `results`; made of protocol and overrides where None is given.
+        results: where experiments lie.
+        plugins: files that register methods or datasets.
+        jobs: worker processes; one per core where None is given.
+        device: `cpu` or `cuda`.
+        always: whether the rows that every table should have (student alone, controls) are added.
+        one_way: only the directions as they are written in `pairs`.
+        retry_failed: run failed runs again.
+        quiet: show no progress.
+
+    Returns:
+        one row per run of the experiment, as in results.csv.
+
+    Raises:
+        UserError: with all that is wrong with the request.
+    """
+    grid = make_grid(
+        methods_asked=methods,
+        datasets_asked=datasets,
+        pairs=pairs,
+        seeds=seeds,
+        folds=folds,
+        overrides=overrides,
+        experiment=experiment,
+        results=Path(results),
+        plugins=[Path(plugin) for plugin in plugins],
+        jobs=jobs,
+        device=device,
+        always=always,
+        one_way=one_way,
+    )
+    execute(grid, make_plan(grid.request), Console(quiet=quiet), retry_failed=retry_failed)
+    return load_results(grid.experiment.name, results)
+
+
+def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
+    """The runs of an experiment, one row each.
+
+    Raises:
+        UserError: if there is no such experiment, with the nearest match.
+    """
+    from cmkd_bench.report.collect import collect
+
+    return collect(find_experiment(experiment, Path(results)))
+
+
+def find_experiment(name: str | None, results: Path) -> Experiment:
+    """An experiment that exists; the one that was changed last where no name is given.
+
+    Raises:
+        UserError: if there is none.
+    """
+    names = experiment_names(results)
+    if not names:
+        raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run")
+    if name is None:
+        name = max(names, key=lambda one: (results / one / "plan.json").stat().st_mtime)
+    if name not in names:
+        raise UnknownName("experiment", name, names)
+    return Experiment(results, name)
+
+
+def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console) -> None:
+    if schedule.is_over:
+        return
+    from cmkd_bench.launch.display import GridDisplay
+    from cmkd_bench.launch.local import LocalLauncher, local_devices
+    from cmkd_bench.launch.worker import WorkerSettings
+
+    networks = {plan.specs[run_id].student_network for run_id in schedule.waiting}
+    settings = WorkerSettings(
+        root=grid.experiment.root.resolve(),
+        experiment=grid.experiment.name,
+        device=grid.device,
+        checkpoint_seconds=grid.checkpoint_seconds,
+        plugins=grid.plugins,
+    )
+    launcher = LocalLauncher(settings, local_devices(grid.device, grid.jobs), sorted(networks))
+    with GridDisplay(console) as display:
+        launcher.run(schedule, display)
+
+
+def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:
+    if isinstance(asked, int):
+        if asked < 1:
+            raise UserError(f"--seeds {asked}: a number of seeds from 1, or seeds separated by commas, e.g. 0,3,7.")
+        return tuple(range(asked))
+    return tuple(dict.fromkeys(asked))
+
+
+def _folds(asked: int | Iterable[int] | str) -> tuple[int, ...] | None:
+    if asked == "all":
+        return None
+    if isinstance(asked, str):
+        raise UserError(f"--folds {asked}: fold numbers separated by commas, or all.")
+    return (asked,) if isinstance(asked, int) else tuple(dict.fromkeys(asked))
+
+
+def _default_name(protocol: str, overrides: Sequence[str]) -> str:
+    """The protocol and what was changed of it, so that numbers under other settings never meet in one table."""
+    changed = sorted(text for text in overrides if not text.startswith(("launcher", "protocol=")))
+    name = "+".join([protocol, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
+    if len(name) <= 100:
+        return name
+    return f"{protocol}+{hashlib.blake2b(' '.join(changed).encode(), digest_size=6).hexdigest()}"
+

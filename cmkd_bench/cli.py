@@ -1,0 +1,158 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmkd_bench.errors import UserError
+
+EXIT_USAGE, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Cross-modal knowledge distillation, compared on equal terms.",
+)
+
+Results = Annotated[Path, typer.Option(help="Folder of the experiments.")]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="File that registers a method or dataset; repeatable.")
+]
+
+
+@app.command()
+def run(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
+    ] = None,
+    methods: Annotated[str | None, typer.Option(help="Names separated by commas; all by default.")] = None,
+    datasets: Annotated[str | None, typer.Option(help="Names separated by commas; the embedded ones by default.")] = None,
+    pairs: Annotated[str | None, typer.Option(help="teacher:student, separated by commas; both directions are run.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="How many, or which: 5, or 0,3,7.")] = None,
+    folds: Annotated[str | None, typer.Option(help="Which, separated by commas, or all.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Name of the folder; made of the settings by default.")] = None,
+    results: Results = Path("results"),
+    plugin: Plugins = None,
+    jobs: Annotated[int | None, typer.Option(help="Worker processes; one per core, or per GPU, by default.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    controls: Annotated[bool, typer.Option(help="Add the rows that every table should have.")] = True,
+    one_way: Annotated[bool, typer.Option("--one-way", help="Only the directions as written in --pairs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+) -> None:
+    """Run a grid of methods, datasets, pairs and seeds; what is done already is not run again."""
+    from rich.console import Console
+
+    from cmkd_bench.api import execute, make_grid
+    from cmkd_bench.plan import make_plan
+
+    console = Console()
+    grid = make_grid(
+        methods_asked=_names(methods),
+        datasets_asked=_names(datasets),
+        pairs=_names(pairs),
+        seeds=_numbers("--seeds", seeds),
+        folds="all" if folds == "all" else _numbers("--folds", folds),
+        overrides=overrides or (),
+        experiment=experiment,
+        results=results,
+        plugins=plugin or (),
+        jobs=jobs,
+        device=device,
+        always=controls,
+        one_way=one_way,
+    )
+    with console.status("Planning") if console.is_terminal else _nothing():
+        plan = make_plan(grid.request)
+    if dry_run:
+        from cmkd_bench.report.plan_table import as_rich
+
+        console.print(as_rich(plan, grid.experiment))
+        return
+    from cmkd_bench.launch.local import Interrupted
+
+    try:
+        schedule = execute(grid, plan, console, retry_failed=retry_failed)
+    except Interrupted:
+        console.print("Stopped; nothing is lost. The same command goes on.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    show_leaderboard(console, grid.experiment.name, results)
+    if schedule.failed or schedule.blocked:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def leaderboard(
+    experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Show the table of an experiment, and write it as Markdown and CSV."""
+    from rich.console import Console
+
+    show_leaderboard(Console(), experiment, results)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str | None, typer.Argument(help="methods, datasets or networks; all names by default.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """List methods and datasets; `list datasets` gives files, licences and citations."""
+    from cmkd_bench.cli_listing import list_all
+
+    list_all(kind, plugin or [])
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A method, a dataset, or config.")],
+    plugin: Plugins = None,
+) -> None:
+    """Show a method's paper, departures and hyper-parameters, a dataset's options, or the configuration."""
+    from cmkd_bench.cli_listing import show_one
+
+    show_one(name, plugin or [])
+
+
+def show_leaderboard(console: object, experiment: str | None, results: Path) -> None:
+    """Write and print the table of an experiment."""
+    from rich.console import Console
+
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.report.tables import as_rich
+    from cmkd_bench.report.write import write_tables
+
+    assert isinstance(console, Console)
+    found = find_experiment(experiment, results)
+    console.print(as_rich(write_tables(found)))
+    console.print(f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", style="dim", markup=False)
+
+
+def main() -> None:
+    """The command `cmkd-bench`: a user's mistake is one message and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"cmkd-bench: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(option: str, text: str | None) -> int | list[int] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [int(number) for number in text.split(",")]
+    except ValueError:
+        raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.") from None
+    return numbers if "," in text or option == "--folds" else numbers[0]

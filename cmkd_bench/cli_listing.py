@@ -1,0 +1,132 @@
+"""`cmkd-bench list` and `cmkd-bench show`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cmkd_bench.errors import UnknownName
+from cmkd_bench.parameters import describe
+from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+
+KINDS = ("methods", "datasets", "networks")
+
+
+def list_all(kind: str | None, plugins: Sequence[Path]) -> None:
+    """Print the names of one kind, or of methods and datasets.
+
+    Raises:
+        UserError: for a kind that does not exist.
+    """
+    _load(plugins)
+    console = Console()
+    if kind is None:
+        for name, registry in (("methods", methods), ("datasets", datasets)):
+            console.print(_summaries(name, registry))
+    elif kind == "methods":
+        console.print(_summaries("methods", methods))
+    elif kind == "datasets":
+        for name in datasets.names():
+            _print_dataset(console, name)
+    elif kind == "networks":
+        from cmkd_bench.networks import network_names
+
+        console.print(", ".join(network_names()))
+    else:
+        raise UnknownName("kind", kind, KINDS)
+
+
+def show_one(name: str, plugins: Sequence[Path]) -> None:
+    """Print all about one method or dataset, or the configuration.
+
+    Raises:
+        UserError: if there is nothing of that name.
+    """
+    _load(plugins)
+    console = Console()
+    if name == "config":
+        from cmkd_bench.config import as_yaml
+
+        console.print(as_yaml(), markup=False, highlight=False)
+    elif name in methods.names():
+        _print_method(console, name)
+    elif name in datasets.names():
+        _print_dataset(console, name)
+        _print_parameters(console, f"dataset.{name}", datasets.get(name).Options)
+    else:
+        raise UnknownName("method or dataset", name, [*methods.names(), *datasets.names(), "config"])
+
+
+def _load(plugins: Sequence[Path]) -> None:
+    for plugin in plugins:
+        load_plugin(plugin)
+
+
+def _summaries(title: str, registry: Registry[Any]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, show_header=False, title_style="bold")
+    for name in registry.names():
+        table.add_row(Text(name), Text(registry.summary(name)))
+    return table
+
+
+def _print_dataset(console: Console, name: str) -> None:
+    cls = datasets.get(name)
+    console.print(Text(f"{name}: {datasets.summary(name)}", style="bold"))
+    rows = {
+        "task": f"{cls.task} ({len(cls.classes)} classes)",
+        "modalities": ", ".join(f"{modality.name} ({modality.kind})" for modality in cls.modalities),
+        "default pairs": ", ".join(":".join(pair) for pair in cls.default_pairs),
+        "folds": str(cls.folds),
+    }
+    for source in cls.sources:
+        rows |= {"file": source.file, "from": source.origin, "licence": source.licence, "cite": source.citation}
+        _print_rows(console, rows)
+        rows = {}
+
+
+def _print_rows(console: Console, rows: dict[str, str]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=True)
+    table.add_column(style="dim", min_width=13)
+    table.add_column()
+    for label, value in rows.items():
+        table.add_row(Text(label), Text(value))
+    console.print(table)
+
+
+def _print_method(console: Console, name: str) -> None:
+    cls = methods.get(name)
+    console.print(Text(f"{name}: {methods.summary(name)}", style="bold"))
+    if cls.paper is not None:
+        paper = cls.paper
+        console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
+    traits = {
+        "role": cls.role,
+        "teacher": cls.teacher + (", trained too" if cls.updates_teacher else ""),
+        "pairs": cls.pairing,
+        "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
+    }
+    _print_rows(console, traits)
+    for departure in cls.departures:
+        console.print(Text(f"departs from the paper: {departure}"))
+    _print_parameters(console, f"method.{name}", cls.HyperParameters)
+
+
+def _print_parameters(console: Console, prefix: str, parameters: type) -> None:
+    described = describe(parameters)
+    if not described:
+        console.print(Text(f"{prefix} has no parameters."))
+        return
+    table = Table(title=f"set by {prefix}.NAME=VALUE", title_justify="left")
+    for column in ("name", "default", "meaning", "source of the default"):
+        table.add_column(column)
+    for one in described:
+        choices = f" ({', '.join(map(str, one.choices))})" if one.choices else ""
+        table.add_row(Text(one.name), Text(f"{one.default}"), Text(one.meaning + choices), Text(one.source))
+    console.print(table)
+
+

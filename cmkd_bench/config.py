@@ -1,0 +1,155 @@
+"""Hydra's configuration: composed once per dataset, checked, and read into plain dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmkd_bench.errors import nearest_match
+from cmkd_bench.parameters import build, problems_of
+from cmkd_bench.recipe import Recipe
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_FOLDER = Path(__file__).parent / "configs"
+GROUPS = ("protocol", "model", "launcher")
+SECTIONS = ("train", "model", "launcher")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """The `KEY=VALUE` arguments of a command, by whom they concern.
+
+    Attributes:
+        plain: for Hydra: groups, and values of its sections.
+        methods: hyper-parameters by method.
+        datasets: options by dataset.
+        problems: what cannot be read.
+    """
+
+    plain: tuple[str, ...] = ()
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the composed configuration says for one dataset."""
+
+    protocol: str
+    recipe: Recipe
+    model: Mapping[str, str]
+    launcher: Mapping[str, Any]
+    grid: Mapping[str, Any]
+
+    def network(self, role: str, kind: str) -> str:
+        """The network of the student or the teacher for a kind of modality."""
+        chosen = self.model[role]
+        return self.model[kind] if chosen == "auto" else chosen
+
+
+def parse_overrides(arguments: Sequence[str]) -> Overrides:
+    """Sort the overrides by whom they concern; nothing is composed yet."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    parser = OverridesParser.create()
+    plain: list[str] = []
+    addressed: dict[str, dict[str, dict[str, Any]]] = {"method": {}, "dataset": {}}
+    problems = []
+    for argument in arguments:
+        try:
+            override = parser.parse_override(argument)
+        except OverrideParseException:
+            problems.append(f"'{argument}' is not of the form KEY=VALUE, e.g. train.epochs=30.")
+            continue
+        head, _, rest = override.key_or_group.partition(".")
+        if override.is_sweep_override():
+            problems.append(f"{argument}: several values at once are not swept; run each under its own --experiment.")
+        elif head in addressed and rest.count(".") == 1:
+            name, _, parameter = rest.partition(".")
+            addressed[head].setdefault(name, {})[parameter] = override.value()
+        elif head in addressed:
+            problems.append(f"{argument}: write {head}.NAME.PARAMETER=VALUE, e.g. method.kd.temperature=2.0.")
+        elif problem := _problem_of_key(override.key_or_group, str(override.value())):
+            problems.append(problem)
+        else:
+            plain.append(argument)
+    return Overrides(tuple(plain), addressed["method"], addressed["dataset"], tuple(problems))
+
+
+def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configuration | None, list[str]]:
+    """The configuration for a dataset, or for none, and the problems of its values.
+
+    Args:
+        overrides: without problems of their own.
+        dataset: its file in configs/dataset/ is composed in between the protocol and the overrides, if it has one.
+    """
+    composed = _compose(overrides.plain, dataset)
+    from omegaconf import OmegaConf
+
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    problems = problems_of(Recipe, values["train"], "train")
+    problems += _problems_of_launcher(values["launcher"])
+    if problems:
+        return None, problems
+    choice = composed_choice(overrides.plain, "protocol", "fair")
+    grid = {name: value for name, value in values.items() if name not in SECTIONS}
+    return Configuration(choice, build(Recipe, values["train"]), values["model"], values["launcher"], grid), []
+
+
+def composed_choice(plain: Sequence[str], group: str, default: str) -> str:
+    """The file chosen in a group by the overrides."""
+    chosen = [text.partition("=")[2] for text in plain if text.partition("=")[0] == group]
+    return chosen[-1] if chosen else default
+
+
+def _compose(plain: Sequence[str], dataset: str | None) -> DictConfig:
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_module
+
+    extra = [f"+dataset={dataset}"] if dataset and (_FOLDER / "dataset" / f"{dataset}.yaml").exists() else []
+    with initialize_config_module("cmkd_bench.configs", version_base="1.3"):
+        return hydra_compose("config", overrides=[*extra, *plain])
+
+
+def _problem_of_key(key: str, value: str) -> str | None:
+    if key in GROUPS:
+        choices = sorted(path.stem for path in (_FOLDER / key).glob("*.yaml"))
+        if value in choices:
+            return None
+        return f"{key}={value}: no such file in configs/{key}/.{_hint(value, choices)} Available: {', '.join(choices)}."
+    from omegaconf import OmegaConf
+
+    defaults = _compose((), None)
+    known = [f"{section}.{name}" for section in SECTIONS for name in OmegaConf.to_container(defaults[section])]
+    if key in known:
+        return None
+    return f"{key}={value}: no such setting.{_hint(key, known)} See: cmkd-bench show config"
+
+
+def _hint(given: str, allowed: Sequence[str]) -> str:
+    nearest = nearest_match(given, allowed)
+    return f" Did you mean '{nearest}'?" if nearest else ""
+
+
+def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
+    problems = []
+    if type(values["jobs"]) is not int or values["jobs"] < 0:
+        problems.append(f"launcher.jobs={values['jobs']}: a whole number of worker processes, or 0 for one per core.")
+    if values["device"] not in ("cpu", "cuda"):
+        problems.append(f"launcher.device={values['device']}: cpu or cuda.{_hint(str(values['device']), ['cpu', 'cuda'])}")
+    if not isinstance(values["checkpoint_seconds"], int | float) or values["checkpoint_seconds"] < 0:
+        problems.append(f"launcher.checkpoint_seconds={values['checkpoint_seconds']}: a number of seconds.")
+    return problems
+
+
+def as_yaml() -> str:
+    """The configuration without any override, as it is composed."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(_compose((), None))

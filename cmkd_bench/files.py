@@ -1,0 +1,51 @@
+"""Files that appear by rename, so that a kill at any moment leaves either the old file or the new one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file under another name beside it, then rename it."""
+    # The name is unique to host, process and thread, because several may write the same file at once.
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8 by rename."""
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write indented JSON by rename; the same values give the same bytes."""
+    write_text(path, json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors, numbers and strings, nested in dicts and lists."""
+    write_atomically(path, lambda file: torch.save(state, file))
+
+
+def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote; nothing else than tensors and plain values is unpickled."""
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state

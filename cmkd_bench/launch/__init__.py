@@ -1,0 +1,1 @@
+"""Launchers: where and in what order runs are executed."""

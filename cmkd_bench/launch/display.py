@@ -1,0 +1,83 @@
+"""The progress of a grid: live on a terminal, one line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from cmkd_bench.launch.schedule import Schedule
+from cmkd_bench.launch.worker import Message
+from cmkd_bench.spec import RunSpec
+
+LINE_SECONDS = 10.0
+
+
+class GridDisplay:
+    """Shows runs done, running, failed and blocked, the time left, and the epoch of each running run.
+
+    Args:
+        console: where to; a terminal is redrawn, anything else gets a line every ten seconds.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("runs"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("runs", total=None)
+        self._live = Live(self._progress, console=console, refresh_per_second=4, transient=True)
+        self._next_line = 0.0
+        self._text = Text()
+
+    def __enter__(self) -> GridDisplay:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+        elif self._text:
+            self._console.print(self._text, soft_wrap=True)
+
+    def update(self, schedule: Schedule, running: Sequence[Message]) -> None:
+        """Show the state of all runs."""
+        total = len(schedule.specs)
+        over = total - len(schedule.waiting) - len(schedule.running)
+        self._progress.update(self._task, total=total, completed=over)
+        self._text = Text(_counts(schedule))
+        if self._console.is_terminal:
+            lines = [Text(f"  {_running(schedule.specs[m.run_id], m)}", style="dim", no_wrap=True) for m in running]
+            self._live.update(Group(self._progress, Text(f"  {_counts(schedule)}"), *lines))
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_SECONDS
+            self._console.print(self._text, soft_wrap=True)
+
+
+def _counts(schedule: Schedule) -> str:
+    counts = {
+        "done": len(schedule.done),
+        "running": len(schedule.running),
+        "waiting": len(schedule.waiting),
+        "failed": len(schedule.failed),
+        "blocked": len(schedule.blocked),
+    }
+    shown = [f"{count} {name}" for name, count in counts.items() if count or name == "done"]
+    return f"{len(schedule.specs)} runs: {', '.join(shown)}"
+
+
+def _running(spec: RunSpec, message: Message) -> str:
+    direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
+    return f"{spec.method:<16} {spec.dataset} {direction}, seed {spec.seed}, epoch {message.epoch}/{message.epochs or '?'}"

@@ -1,0 +1,109 @@
+"""Which run may start next: a student waits for its teacher, and is blocked where the teacher failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cmkd_bench.files import read_json
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+
+MAX_DEATHS = 3
+BUSY_SECONDS = 1.0
+
+
+@dataclass
+class Schedule:
+    """The runs of a plan that are not over.
+
+    Attributes:
+        experiment: where they lie.
+        specs: by id, teachers first.
+        waiting: ids that are not started.
+        running: ids that a worker has.
+        done: ids with a result.
+        failed: ids with an error.
+        blocked: ids whose teacher failed.
+        deaths: how often a worker died over a run.
+    """
+
+    experiment: Experiment
+    specs: Mapping[str, RunSpec]
+    waiting: dict[str, float] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
+    deaths: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for run_id in self.specs:
+            self.waiting[run_id] = 0.0
+            self._settle(run_id)
+        self._block()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be started or awaited."""
+        return not self.waiting and not self.running
+
+    def next(self) -> str | None:
+        """Take the next run that may start now; a run that another command works on is looked at again later."""
+        now = time.monotonic()
+        for run_id, not_before in self.waiting.items():
+            teacher = self.specs[run_id].teacher
+            if not_before <= now and (teacher is None or teacher in self.done):
+                del self.waiting[run_id]
+                self.running.add(run_id)
+                return run_id
+        return None
+
+    def give_back(self, run_id: str, delay: float = 0.0) -> None:
+        """Put a run back that was not finished."""
+        self.running.discard(run_id)
+        self.waiting[run_id] = time.monotonic() + delay
+        self._settle(run_id)
+
+    def finish(self, run_id: str) -> None:
+        """Read from the folder what became of a run."""
+        self.running.discard(run_id)
+        self.waiting[run_id] = 0.0
+        self._settle(run_id)
+        self._block()
+
+    def worker_died(self, run_id: str) -> bool:
+        """Whether a run whose worker died has died too often to be tried again; otherwise it is put back."""
+        self.deaths[run_id] = self.deaths.get(run_id, 0) + 1
+        self.give_back(run_id)
+        return self.deaths[run_id] >= MAX_DEATHS and run_id in self.waiting
+
+    def _settle(self, run_id: str) -> None:
+        folder = self.experiment.run(run_id)
+        if folder.result.exists():
+            self.done.add(run_id)
+        elif folder.error.exists():
+            self.failed.add(run_id)
+        else:
+            return
+        self.waiting.pop(run_id, None)
+
+    def _block(self) -> None:
+        for run_id in list(self.waiting):
+            if self.specs[run_id].teacher in self.failed:
+                del self.waiting[run_id]
+                self.blocked.add(run_id)
+
+
+def blocked_by(experiment: Experiment, spec: RunSpec) -> str | None:
+    """Why a student cannot be run: its teacher failed, and how."""
+    if spec.teacher is None or not experiment.run(spec.teacher).error.exists():
+        return None
+    error = read_json(experiment.run(spec.teacher).error)
+    return f"teacher {spec.teacher} failed: {error['cause']}: {error['message']}"
+
+
+def first_teachers(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """Runs without a teacher first; otherwise in the given order."""
+    return sorted(specs, key=lambda spec: spec.teacher is not None)

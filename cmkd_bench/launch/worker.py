@@ -1,0 +1,121 @@
+"""A worker process: it lives for many runs, so that torch is imported and data are loaded once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Literal
+
+Outcome = Literal["finished", "busy", "stopped"]
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker needs to know besides its runs; all of it can be pickled.
+
+    Attributes:
+        root: the results folder.
+        experiment: its name.
+        device: `cpu` or `cuda:N`.
+        checkpoint_seconds: least time between two checkpoints of a run.
+        plugins: files that register methods or datasets.
+        parent: process id of the launcher.
+    """
+
+    root: Path
+    experiment: str
+    device: str
+    checkpoint_seconds: float
+    plugins: tuple[Path, ...]
+    parent: int = 0
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a worker tells the launcher: an epoch's end, or the outcome of its run."""
+
+    run_id: str
+    epoch: int = 0
+    epochs: int = 0
+    outcome: Outcome | None = None
+
+
+class _Watch:
+    """Reports epochs, and stops the run when the launcher asks for it or is gone."""
+
+    def __init__(self, run_id: str, settings: WorkerSettings, connection: Connection, stop: Event) -> None:
+        self._run_id, self._settings, self._connection, self._stop = run_id, settings, connection, stop
+        self._saved = time.monotonic()
+
+    def epoch(self, done: int, total: int) -> None:
+        try:
+            self._connection.send(Message(self._run_id, done, total))
+        except OSError:  # the launcher is gone; should_stop says so next
+            return
+
+    def should_stop(self) -> bool:
+        return self._stop.is_set() or os.getppid() != self._settings.parent
+
+    def should_save(self) -> bool:
+        now = time.monotonic()
+        if now - self._saved < self._settings.checkpoint_seconds:
+            return False
+        self._saved = now
+        return True
+
+
+def serve(settings: WorkerSettings, connection: Connection, stop: Event) -> None:
+    """Execute run after run as their ids arrive; None ends the worker."""
+    # Ctrl-C goes to the whole group of processes; the launcher alone answers it, through `stop`.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import torch
+
+    from cmkd_bench.registry import load_plugin
+    from cmkd_bench.store import Busy, Experiment
+    from cmkd_bench.training.loop import Stopped
+    from cmkd_bench.training.run import execute
+
+    torch.set_num_threads(1)
+    for plugin in settings.plugins:
+        load_plugin(plugin)
+    experiment = Experiment(settings.root, settings.experiment)
+    while (run_id := _receive(connection)) is not None:
+        outcome: Outcome = "finished"
+        try:
+            execute(experiment, run_id, torch.device(settings.device), _Watch(run_id, settings, connection, stop))
+        except Busy:
+            outcome = "busy"
+        except Stopped:
+            outcome = "stopped"
+        try:
+            connection.send(Message(run_id, outcome=outcome))
+        except OSError:
+            return
+
+
+def warm_up(networks: Sequence[str]) -> None:
+    """Import in the launcher what every worker needs, so that forked workers have it already."""
+    import torch
+
+    from cmkd_bench.networks.base import load_networks
+    from cmkd_bench.training import run
+
+    torch.set_num_threads(1)
+    load_networks(networks)
+    # The first optimizer imports torch's compiler, which takes longer than a small run.
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+    assert run
+
+
+def _receive(connection: Connection) -> str | None:
+    try:
+        received: str | None = connection.recv()
+    except (EOFError, OSError):
+        return None
+    return received

@@ -1,0 +1,183 @@
+"""The teacher/student interface: what a distillation method is, and what it may know."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from torch import Tensor, nn
+
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import NoParameters
+
+P = TypeVar("P")
+Losses = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method was published."""
+
+    title: str
+    authors: str
+    venue: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """The sizes of a network's outputs for one sample.
+
+    Attributes:
+        embedding: D of the pooled embedding.
+        stages: the shape of each stage's feature map without the batch axis, from shallow to deep; a stage is a part
+            with trainable parameters, so a linear classifier has none.
+    """
+
+    embedding: int
+    stages: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a method may know of the networks and data that it is built for.
+
+    Attributes:
+        student: shape of the student.
+        teacher: shape of the teacher; that of the student where the method uses no teacher.
+        classes: C.
+        train_labels: (M,) int64, the labels of the training part by sample index.
+    """
+
+    student: NetworkShape
+    teacher: NetworkShape
+    classes: int
+    train_labels: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training batch beside the outputs.
+
+    Attributes:
+        index: (B,) int64, positions in the training part, 0 to M-1, the same in every epoch.
+        epoch: 1-based, within the stage.
+        epochs: number of epochs of the stage.
+        labels_or_none: (B,) int64, or None in a stage that is declared label-free; read `labels` instead.
+    """
+
+    index: Tensor
+    epoch: int
+    epochs: int
+    labels_or_none: Tensor | None
+
+    @property
+    def labels(self) -> Tensor:
+        """(B,) int64.
+
+        Raises:
+            RuntimeError: in a stage that is declared label-free.
+        """
+        if self.labels_or_none is None:
+            raise RuntimeError("this stage is declared label-free (Stage.labels=False) and must not read labels")
+        return self.labels_or_none
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a method's training; each has an optimizer and a schedule of its own.
+
+    Attributes:
+        name: what it is called in records.
+        loss: named terms whose sum is minimised.
+        share: of the recipe's epochs; the shares of a method's stages add up to 1, so that all methods train equally
+            long.
+        trains: the whole student, or its head alone on top of a frozen backbone in evaluation mode.
+        extras: whether the method's own modules are trained in it.
+        labels: whether it may read labels.
+    """
+
+    name: str
+    loss: Callable[[Outputs, Outputs, Batch], Losses]
+    share: float = 1.0
+    trains: Literal["student", "head"] = "student"
+    extras: bool = True
+    labels: bool = True
+
+
+class Method(nn.Module, ABC, Generic[P]):
+    """A distillation method: a loss, and what it needs. `P` is the dataclass of its hyper-parameters, if it has any.
+
+    It is a module, so trainable extras and state are submodules, parameters and buffers: the engine moves them, trains
+    them and keeps them in checkpoints. Extras are built in the constructor, where a random stream of their own is set.
+
+    Class attributes:
+        paper: where it was published; None for a control of our own.
+        departures: where this implementation departs from the paper, one sentence each; kept in each run's record.
+        role: `method`, `control`, or `baseline` (the student alone); tables set the last two apart.
+        teacher: `trained`, `untrained` (a random network), or `none`.
+        pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
+        updates_teacher: whether the teacher is trained too; otherwise it is frozen and its outputs may be reused.
+        presets: named sets of hyper-parameters, chosen by `method.NAME.preset=...`.
+        without_distillation: hyper-parameters under which the method must equal the student alone, bit for bit; None
+            where the method's loss is not cross-entropy plus weighted terms.
+    """
+
+    HyperParameters: ClassVar[type] = NoParameters
+    paper: ClassVar[Paper | None] = None
+    departures: ClassVar[tuple[str, ...]] = ()
+    role: ClassVar[Literal["method", "control", "baseline"]] = "method"
+    teacher: ClassVar[Literal["trained", "untrained", "none"]] = "trained"
+    pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"
+    updates_teacher: ClassVar[bool] = False
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    without_distillation: ClassVar[Mapping[str, Any] | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, "__orig_bases__", ()):
+            if isinstance(arguments := getattr(base, "__args__", None), tuple) and isinstance(arguments[0], type):
+                cls.HyperParameters = arguments[0]
+
+    def __init__(self, hyperparameters: P, pair: Pair) -> None:
+        super().__init__()
+        self.hyperparameters = hyperparameters
+        self.pair = pair
+        self.observed: dict[str, Tensor] = {}
+
+    @abstractmethod
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        """The named loss terms of a batch; their sum is minimised.
+
+        Args:
+            student: outputs with gradients.
+            teacher: outputs of the same samples, without gradients unless the method updates the teacher. A method
+                without a teacher gets the student's own outputs, detached, and has no use for them.
+            batch: index, labels, epoch.
+        """
+
+    @classmethod
+    def unsupported(cls, hyperparameters: P, pair: Pair) -> str | None:
+        """Why the method is not defined for this pair, or None where it is; the reason is shown in the plan."""
+        return None
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in their order; one by default. The last one is selected on the validation part."""
+        return (Stage("train", self.forward),)
+
+    def student_stages(self) -> tuple[int, ...]:
+        """The student's feature maps that the loss reads, by stage."""
+        return ()
+
+    def teacher_stages(self) -> tuple[int, ...]:
+        """The teacher's feature maps that the loss reads, by stage."""
+        return ()
+
+    def observe(self, **values: Tensor) -> None:
+        """Report scalars of this step, e.g. a keep rate; the run's record holds their mean over each epoch."""
+        self.observed.update({name: value.detach() for name, value in values.items()})
+
+    def after_step(self) -> None:
+        """Called after each optimizer step, e.g. to update a memory bank that the backward pass still needed."""

@@ -1,0 +1,59 @@
+"""Small convolutional networks for signals and images: three stages, global average pooling, a linear head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cmkd_bench.networks.base import Features, InputShape, Network, register_network
+
+
+class _Convolutional(Network):
+    """Stages of convolution, batch normalisation, ReLU, each of which halves the resolution."""
+
+    def __init__(self, stages: list[nn.Sequential], width: int, classes: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+        self.head = nn.Linear(width, classes)
+
+    def features(self, inputs: Tensor) -> Features:
+        maps = []
+        for stage in self.stages:
+            inputs = stage(inputs)
+            maps.append(inputs)
+        return Features(inputs.flatten(2).mean(2), maps)
+
+
+@register_network("cnn1d")
+def cnn1d(inputs: InputShape, classes: int) -> Network:
+    """For signals (channels, time): widths 32, 64, 64, kernels of 7, 5 and 5."""
+    _require(inputs, axes=2)
+    widths = (inputs.shape[0], 32, 64, 64)
+    kernels = (7, 5, 5)
+    stages = [
+        nn.Sequential(
+            nn.Conv1d(before, after, kernel, stride=2, padding=kernel // 2, bias=False),
+            nn.BatchNorm1d(after),
+            nn.ReLU(),
+        )
+        for before, after, kernel in zip(widths[:-1], widths[1:], kernels, strict=True)
+    ]
+    return _Convolutional(stages, widths[-1], classes)
+
+
+@register_network("cnn2d")
+def cnn2d(inputs: InputShape, classes: int) -> Network:
+    """For images (channels, height, width): widths 32, 64, 128, kernels of 3 (93 thousand weights for RGB)."""
+    _require(inputs, axes=3)
+    widths = (inputs.shape[0], 32, 64, 128)
+    stages = [
+        nn.Sequential(
+            nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
+        )
+        for before, after in zip(widths[:-1], widths[1:], strict=True)
+    ]
+    return _Convolutional(stages, widths[-1], classes)
+
+
+def _require(inputs: InputShape, axes: int) -> None:
+    if len(inputs.shape) != axes or inputs.vocabulary:
+        raise ValueError(f"{axes} axes of numbers are wanted")

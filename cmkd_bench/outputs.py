@@ -1,0 +1,70 @@
+"""What every network returns, whatever its modality and architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs of one network for one batch.
+
+    Attributes:
+        logits: (B, C), or (B, C, H, W) for segmentation.
+        embedding: (B, D), the pooled feature that feeds the head.
+        feature_maps: by stage (0 is the shallowest): (B, D, ...), channels first, only the stages that the method asked
+            for.
+        token_mask: (B, L) bool, true at valid tokens, where there are tokens.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    feature_maps: Mapping[int, Tensor] = field(default_factory=dict)
+    token_mask: Tensor | None = None
+
+    def pooled(self, stage: int) -> Tensor:
+        """The mean of a stage's feature map over space, time or valid tokens: (B, D)."""
+        return mean_over_positions(self.feature_maps[stage], self.token_mask)
+
+    def detach(self) -> Outputs:
+        """The same values without gradients."""
+        return Outputs(
+            logits=self.logits.detach(),
+            embedding=self.embedding.detach(),
+            feature_maps={stage: maps.detach() for stage, maps in self.feature_maps.items()},
+            token_mask=self.token_mask,
+        )
+
+    def select(self, index: Tensor) -> Outputs:
+        """The outputs of some of the samples.
+
+        Args:
+            index: (N,) int64, rows of the batch.
+        """
+        return Outputs(
+            logits=self.logits.index_select(0, index),
+            embedding=self.embedding.index_select(0, index),
+            feature_maps={stage: maps.index_select(0, index) for stage, maps in self.feature_maps.items()},
+            token_mask=None if self.token_mask is None else self.token_mask.index_select(0, index),
+        )
+
+
+def mean_over_positions(feature_map: Tensor, token_mask: Tensor | None = None) -> Tensor:
+    """Global average pooling.
+
+    Args:
+        feature_map: (B, D, ...); (B, D) is returned as it is.
+        token_mask: (B, L) bool, the positions of a (B, D, L) map that count.
+
+    Returns:
+        (B, D).
+    """
+    if feature_map.ndim == 2:
+        return feature_map
+    if token_mask is None:
+        return feature_map.flatten(2).mean(2)
+    weights = token_mask.unsqueeze(1).to(feature_map.dtype)
+    return (feature_map * weights).sum(2) / weights.sum(2).clamp_min(1)

@@ -1,0 +1,26 @@
+"""How a network is trained: the same for every method of a cell. The values stand in configs/protocol/."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass
+
+from cmkd_bench.parameters import parameter
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The training part of a protocol; a method's losses and stages are not in it. Every value must be configured."""
+
+    epochs: int = parameter(MISSING, "passes over the training part, over all stages of a method", minimum=0)
+    batch_size: int = parameter(MISSING, "samples per step; the last partial batch of an epoch is left out", minimum=2)
+    optimizer: str = parameter(MISSING, "update rule", choices=("adamw", "sgd"))
+    learning_rate: float = parameter(MISSING, "at the start", minimum=0)
+    final_learning_rate: float = parameter(MISSING, "at the end of the schedule", minimum=0)
+    momentum: float = parameter(MISSING, "of SGD", minimum=0, maximum=1)
+    weight_decay: float = parameter(MISSING, "decoupled for AdamW, L2 for SGD", minimum=0)
+    schedule: str = parameter(MISSING, "of the learning rate, per step", choices=("cosine", "poly", "constant"))
+    poly_power: float = parameter(MISSING, "exponent of the poly schedule", minimum=0)
+    gradient_clip: float = parameter(MISSING, "largest norm of all gradients together; 0 is off", minimum=0)
+    precision: str = parameter(MISSING, "of the networks; losses are in float32", choices=("float32", "bfloat16"))
+    evaluate_every: int = parameter(MISSING, "epochs between looks at the validation part", minimum=1)
+    cache_mb: float = parameter(MISSING, "largest size of a frozen teacher's outputs that are kept", minimum=0)

@@ -1,0 +1,105 @@
+"""An experiment's plan on disk: which run stands behind each cell, merged over the commands that were given."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from cmkd_bench.errors import GridError
+from cmkd_bench.files import read_json, write_json
+from cmkd_bench.plan import Cell, Plan
+from cmkd_bench.spec import Scalar
+from cmkd_bench.store import Experiment
+
+
+@dataclass
+class Record:
+    """What an experiment consists of.
+
+    Attributes:
+        baseline: the method that is the student alone.
+        conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
+        cells: by key.
+    """
+
+    baseline: str
+    conditions: dict[str, dict[str, Scalar]] = field(default_factory=dict)
+    cells: dict[tuple[Any, ...], Cell] = field(default_factory=dict)
+
+
+def read_record(experiment: Experiment) -> Record:
+    """The plan of an experiment, as the commands so far have made it."""
+    stored = read_json(experiment.plan)
+    cells = [Cell(**cell) for cell in stored["cells"]]
+    return Record(stored["baseline"], stored["conditions"], {cell.key: cell for cell in cells})
+
+
+def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
+    """Add a command's cells to the experiment, and its runs to the store.
+
+    Returns:
+        what the user should know: methods whose cells have other settings now.
+
+    Raises:
+        GridError: if a dataset has other conditions in the experiment; then numbers would not be comparable.
+    """
+    with _locked(experiment):
+        record = read_record(experiment) if experiment.plan.exists() else Record(baseline)
+        conditions = {name: conditions_of(plan, name) for name in plan.configurations}
+        if problems := [p for name in conditions for p in _differences(experiment, record, name, conditions[name])]:
+            raise GridError(problems)
+        replaced = {
+            cell.method
+            for cell in plan.cells
+            if cell.key in record.cells and record.cells[cell.key].run_id not in ("", cell.run_id)
+        }
+        record.conditions.update(conditions)
+        record.cells.update({cell.key: cell for cell in plan.cells})
+        for spec in plan.specs.values():
+            experiment.add(spec)
+        write_json(
+            experiment.plan,
+            {
+                "baseline": record.baseline,
+                "conditions": record.conditions,
+                "cells": [dataclasses.asdict(cell) for cell in record.cells.values()],
+            },
+        )
+    return [
+        f"{method}: the settings differ from those of an earlier command; its earlier runs stay in runs/ but leave the "
+        "tables. Use --experiment NAME to keep both."
+        for method in sorted(replaced)
+    ]
+
+
+def conditions_of(plan: Plan, dataset: str) -> dict[str, Scalar]:
+    """What all cells of a dataset have in common."""
+    configuration = plan.configurations[dataset]
+    recipe = {f"train.{name}": value for name, value in dataclasses.asdict(configuration.recipe).items()}
+    model = {f"model.{name}": value for name, value in configuration.model.items()}
+    return {"protocol": configuration.protocol, **recipe, **model}
+
+
+def _differences(
+    experiment: Experiment, record: Record, dataset: str, conditions: Mapping[str, Scalar]
+) -> Iterator[str]:
+    stored = record.conditions.get(dataset, conditions)
+    for name, value in conditions.items():
+        if stored.get(name) != value:
+            yield (
+                f"{dataset}: {name}={value}, but experiment '{experiment.name}' has {stored.get(name)}; the numbers "
+                "would not be comparable. Choose another --experiment."
+            )
+
+
+@contextmanager
+def _locked(experiment: Experiment) -> Iterator[None]:
+    """One command at a time changes the plan."""
+    experiment.path.mkdir(parents=True, exist_ok=True)
+    with (experiment.path / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

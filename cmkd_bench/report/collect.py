@@ -1,0 +1,100 @@
+"""One row per run: results.csv, the file that every table and picture is made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from cmkd_bench.files import read_json, write_text
+from cmkd_bench.launch.schedule import blocked_by
+from cmkd_bench.record import Record, read_record
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+
+COLUMNS = (
+    "run_id",
+    "status",
+    "method",
+    "dataset",
+    "fold",
+    "teacher_modality",
+    "student_modality",
+    "student",
+    "teacher",
+    "seed",
+    "metric",
+    "value",
+    "val_value",
+    "teacher_value",
+    "teacher_value_after",
+    "epochs",
+    "seconds",
+    "peak_mb",
+    "extra_parameters",
+    "code_version",
+    "hyperparameters",
+    "error",
+)
+
+
+def collect(experiment: Experiment) -> pd.DataFrame:
+    """Read all runs of an experiment's plan and write results.csv.
+
+    Returns:
+        one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
+        Behind the fixed columns stands one for each thing that a method observed, e.g. `keep_rate`.
+    """
+    record = read_record(experiment)
+    rows = [_row(experiment, run_id) for run_id in _runs(experiment, record)]
+    observed = sorted({name for row in rows for name in row} - set(COLUMNS))
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *observed])
+    write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
+    return frame
+
+
+def _runs(experiment: Experiment, record: Record) -> list[str]:
+    """The runs of all cells, each teacher before its first student."""
+    ids: dict[str, None] = {}
+    for cell in record.cells.values():
+        if cell.teacher_id:
+            ids[cell.teacher_id] = None
+        if cell.run_id:
+            teacher = experiment.read_spec(cell.run_id).teacher
+            ids.update({teacher: None} if teacher else {})
+            ids[cell.run_id] = None
+    return list(ids)
+
+
+def _row(experiment: Experiment, run_id: str) -> dict[str, Any]:
+    spec = experiment.read_spec(run_id)
+    folder = experiment.run(run_id)
+    row: dict[str, Any] = {
+        "run_id": run_id,
+        "status": folder.state(),
+        "method": spec.method,
+        "dataset": spec.dataset,
+        "fold": spec.fold,
+        "teacher_modality": spec.teacher_modality,
+        "student_modality": spec.student_modality,
+        "student": spec.student_network,
+        "teacher": spec.teacher,
+        "seed": spec.seed,
+        "hyperparameters": _text(spec),
+    }
+    if row["status"] == "done":
+        result, cost = read_json(folder.result), read_json(folder.cost)
+        names = ("metric", "value", "val_value", "teacher_value", "teacher_value_after", "epochs", "extra_parameters")
+        row |= {name: result[name] for name in names}
+        row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
+        row |= {"code_version": cost["code"], **result["observed"]}
+    elif row["status"] == "failed":
+        error = read_json(folder.error)
+        row["error"] = f"{error['cause']}: {error['message']}"
+    elif reason := blocked_by(experiment, spec):
+        row |= {"status": "blocked", "error": reason}
+    return row
+
+
+def _text(spec: RunSpec) -> str:
+    return " ".join(f"{name}={value}" for name, value in spec.hyperparameters)

@@ -1,0 +1,156 @@
+"""The leaderboard as data: mean and standard deviation over seeds, gain over the student alone, and what is missing."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from cmkd_bench.plan import Cell
+from cmkd_bench.record import Record
+
+TEACHER = "teacher"
+ROLES = ("teacher", "baseline", "control", "method")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of the table.
+
+    Attributes:
+        values: by seed, in percent, the mean over folds.
+        mean: over seeds; None where nothing is done.
+        deviation: standard deviation over seeds (n-1); None for fewer than two.
+        gain: mean over seeds of the difference to the student alone under the same seed; None where that is missing.
+        problem: why numbers are missing, e.g. `2 failed: non-finite loss`.
+        is_best: whether no other method has a larger mean.
+    """
+
+    values: dict[int, float]
+    mean: float | None
+    deviation: float | None
+    gain: float | None
+    problem: str
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A direction of a dataset."""
+
+    dataset: str
+    teacher_modality: str
+    student_modality: str
+
+    @property
+    def direction(self) -> str:
+        """As it is printed."""
+        return f"{self.teacher_modality} → {self.student_modality}"
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Entries by (row, column), with the rows' roles and the notes below the table."""
+
+    rows: dict[str, str]
+    columns: tuple[Column, ...]
+    entries: dict[tuple[str, Column], Entry]
+    seeds: tuple[int, ...]
+    folds: dict[str, int]
+    notes: list[str] = field(default_factory=list)
+
+
+def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
+    """Put the results of an experiment's cells into a table; the same input gives the same table."""
+    cells = list(record.cells.values())
+    runs = results.set_index("run_id").to_dict("index")
+    columns = tuple(dict.fromkeys(_column(cell) for cell in cells))
+    methods = dict.fromkeys((cell.method, cell.role) for cell in cells)
+    rows = {TEACHER: TEACHER} | dict(sorted(methods, key=lambda row: ROLES.index(row[1])))
+    seeds = tuple(sorted({cell.seed for cell in cells}))
+    entries: dict[tuple[str, Column], Entry] = {}
+    notes: dict[str, None] = {}
+    for column in columns:
+        here = [cell for cell in cells if _column(cell) == column]
+        teachers = list({(c.fold, c.seed): (c, c.teacher_id) for c in here}.values())
+        alone = _values([(c, c.run_id) for c in here if c.method == record.baseline], runs)
+        for row in rows:
+            chosen = teachers if row == TEACHER else [(c, c.run_id) for c in here if c.method == row]
+            entry = _entry(chosen, runs, {} if row in (TEACHER, record.baseline) else alone)
+            entries[row, column] = entry
+            notes.update(_notes(row, column, chosen, runs, len(seeds)))
+        _mark_best(entries, column, [row for row, role in rows.items() if role != TEACHER])
+    folds = {dataset: len({c.fold for c in cells if c.dataset == dataset}) for dataset in record.conditions}
+    return Leaderboard(rows, columns, entries, seeds, folds, list(notes))
+
+
+def _column(cell: Cell) -> Column:
+    return Column(cell.dataset, cell.teacher_modality, cell.student_modality)
+
+
+def _values(cells: Iterable[tuple[Cell, str]], runs: dict[str, dict[str, object]]) -> dict[int, float]:
+    """By seed, the mean over folds; a seed with a missing fold is left out, as its mean would be of other data."""
+    by_seed: dict[int, list[float | None]] = {}
+    for cell, run_id in cells:
+        run = runs.get(run_id, {})
+        value = run.get("value")
+        done = run.get("status") == "done" and isinstance(value, float)
+        by_seed.setdefault(cell.seed, []).append(value if done and isinstance(value, float) else None)
+    complete = {seed: [v for v in values if v is not None] for seed, values in by_seed.items() if None not in values}
+    return {seed: statistics.fmean(values) for seed, values in sorted(complete.items())}
+
+
+def _entry(
+    cells: Sequence[tuple[Cell, str]], runs: dict[str, dict[str, object]], alone: dict[int, float]
+) -> Entry:
+    values = _values(cells, runs)
+    numbers = list(values.values())
+    gains = [value - alone[seed] for seed, value in values.items() if seed in alone]
+    return Entry(
+        values=values,
+        mean=statistics.fmean(numbers) if numbers else None,
+        deviation=statistics.stdev(numbers) if len(numbers) > 1 else None,
+        gain=statistics.fmean(gains) if gains else None,
+        problem=_problem(cells, runs),
+    )
+
+
+def _problem(cells: Sequence[tuple[Cell, str]], runs: dict[str, dict[str, object]]) -> str:
+    if not cells:
+        return "not run"
+    states = [_state(cell, run_id, runs) for cell, run_id in cells]
+    counts = {state: states.count(state) for state in dict.fromkeys(states) if state != "done"}
+    return ", ".join(state if count == len(cells) else f"{count} {state}" for state, count in counts.items())
+
+
+def _state(cell: Cell, run_id: str, runs: dict[str, dict[str, object]]) -> str:
+    if cell.impossible and run_id == cell.run_id:
+        return "not defined"
+    return str(runs[run_id]["status"]) if run_id in runs else "pending"
+
+
+def _notes(
+    row: str, column: Column, cells: Sequence[tuple[Cell, str]], runs: dict[str, dict[str, object]], seeds: int
+) -> Iterable[str]:
+    where = f"{row}, {column.dataset}, {column.direction}"
+    for cell, run_id in cells:
+        if cell.impossible and run_id == cell.run_id:
+            yield f"{where}: not defined: {cell.impossible}"
+        elif isinstance(error := runs.get(run_id, {}).get("error"), str):
+            yield f"{where}, seed {cell.seed}: {runs[run_id]['status']}: {error}"
+    asked = len({cell.seed for cell, _ in cells})
+    if cells and asked != seeds:
+        yield f"{where}: {asked} of {seeds} seeds were asked for."
+
+
+def _mark_best(entries: dict[tuple[str, Column], Entry], column: Column, rows: Sequence[str]) -> None:
+    means = {row: entry.mean for row in rows if (entry := entries[row, column]).mean is not None and not entry.problem}
+    best = max((mean for mean in means.values() if mean is not None), default=None)
+    for row, mean in means.items():
+        if mean == best:
+            entry = entries[row, column]
+            entries[row, column] = Entry(
+                entry.values, entry.mean, entry.deviation, entry.gain, entry.problem, is_best=True
+            )

@@ -1,0 +1,76 @@
+"""One run as data: a frozen dataclass of primitives whose hash is the run's name."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+Scalar = str | int | float | bool
+Settings = tuple[tuple[str, Scalar], ...]
+
+# Raised when the engine changes what the same spec computes; it enters every run's id.
+RESULTS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """All that changes a run's result, and nothing else: no path, no launcher, no device, no number of workers.
+
+    Attributes:
+        method: name in the registry.
+        hyperparameters: all of the method's hyper-parameters, resolved, sorted by name.
+        dataset: name in the registry.
+        options: all of the dataset's options, resolved, sorted by name.
+        manifest: hash of the data and their parts.
+        fold: index of the split.
+        student_modality: what the student sees.
+        student_network: name of its network.
+        teacher_modality: what the teacher sees, or None.
+        teacher_network: name of its network, or None.
+        teacher: id of the run that trains the teacher, or None.
+        recipe: the training recipe, sorted by name.
+        seed: fixes initialisation, data order and all else that is random.
+    """
+
+    method: str
+    hyperparameters: Settings
+    dataset: str
+    options: Settings
+    manifest: str
+    fold: int
+    student_modality: str
+    student_network: str
+    teacher_modality: str | None
+    teacher_network: str | None
+    teacher: str | None
+    recipe: Settings
+    seed: int
+    version: int = RESULTS_VERSION
+
+    @property
+    def id(self) -> str:
+        """12 hexadecimal digits; equal specs have equal ids on every machine."""
+        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; `from_json` is the inverse."""
+        values = dataclasses.asdict(self)
+        return {**values, **{name: dict(values[name]) for name in ("hyperparameters", "options", "recipe")}}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> RunSpec:
+        """The spec that `to_json` wrote."""
+        return cls(
+            **{**values, **{name: settings(values[name]) for name in ("hyperparameters", "options", "recipe")}}
+        )
+
+
+def settings(values: dict[str, Scalar] | Any) -> Settings:
+    """A mapping, or a dataclass instance, as sorted pairs."""
+    if dataclasses.is_dataclass(values) and not isinstance(values, type):
+        values = dataclasses.asdict(values)
+    return tuple(sorted(values.items()))

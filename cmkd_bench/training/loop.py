@@ -1,0 +1,264 @@
+"""The training loop: every method's, stage by stage, and resumable after every epoch."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cmkd_bench.method import Batch, Method, Stage
+from cmkd_bench.networks.base import Network
+from cmkd_bench.recipe import Recipe
+from cmkd_bench.seeding import derangement, derive_seed, permutation
+from cmkd_bench.training.evaluation import accuracy, outputs_of
+from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.teacher import Teacher
+from cmkd_bench.training.tensors import Part
+
+State = dict[str, Any]
+Record = dict[str, Any]
+
+
+class NonFiniteLoss(Exception):
+    """A loss became infinite or not a number; the run ends with this as its cause."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop; its checkpoint is written."""
+
+
+class Watch(Protocol):
+    """What a loop reports to and asks after each epoch."""
+
+    def epoch(self, done: int, total: int) -> None:
+        """An epoch ended."""
+
+    def should_stop(self) -> bool:
+        """Whether to stop now."""
+
+    def should_save(self) -> bool:
+        """Whether a checkpoint is due."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands, beside the modules' states.
+
+    Attributes:
+        stage: index of the stage that is running.
+        epoch: epochs of it that are done.
+        history: one record per finished epoch, over all stages.
+        best_value: validation accuracy of the selected epoch, in percent.
+        best_epoch: the selected epoch, counted over all stages from 1; 0 is the initial state.
+        best: the state of student (and of the teacher, where it is trained) at that epoch.
+        seconds: spent in training so far.
+    """
+
+    stage: int = 0
+    epoch: int = 0
+    history: list[Record] = field(default_factory=list)
+    best_value: float = -1.0
+    best_epoch: int = 0
+    best: State = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass
+class Training:
+    """One student's training.
+
+    Attributes:
+        recipe: how networks are trained.
+        seed: the run's.
+        method: the loss; its modules are trained too.
+        student: the network that is trained.
+        teacher: gives the teacher's outputs; None where the method has no teacher.
+        trained_teacher: the teacher's network where the method updates it.
+        train: the training part, in the student's modality.
+        validation: the validation part.
+        modality: the student's.
+        teacher_modality: the teacher's, for the validation of a trained teacher.
+        device: where all of it is.
+    """
+
+    recipe: Recipe
+    seed: int
+    method: Method[Any]
+    student: Network
+    teacher: Teacher | None
+    trained_teacher: Network | None
+    train: Part
+    validation: Part
+    modality: str
+    device: torch.device
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
+        self.stages = self.method.stages()
+        self.epochs = stage_epochs(self.stages, self.recipe.epochs)
+        self.batch_size = min(self.recipe.batch_size, len(self.train))
+        self.steps = len(self.train) // self.batch_size
+        self.partners = None
+        if self.method.pairing == "shuffled":
+            self.partners = derangement(len(self.train), self.seed, "pairs").to(self.device)
+
+    def run(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
+        """Train all stages, going on from a checkpoint if there is one.
+
+        Raises:
+            NonFiniteLoss: if a loss is not finite.
+            Stopped: if the watch asked for it, after a checkpoint.
+        """
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        if not self.progress.history:
+            self._keep_best(0)
+        while self.progress.stage < len(self.stages):
+            self._run_stage(watch, checkpoint, save)
+            checkpoint = None
+            self.progress.stage += 1
+            self.progress.epoch = 0
+        self.student.load_state_dict(self.progress.best["student"])
+        if self.trained_teacher is not None:
+            self.trained_teacher.load_state_dict(self.progress.best["teacher"])
+
+    def _run_stage(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
+        number, stage = self.progress.stage, self.stages[self.progress.stage]
+        optimizer = build_optimizer(self.recipe, self._trained_parameters(stage))
+        if checkpoint is not None:
+            optimizer.load_state_dict(checkpoint["optimizer"])
+        for epoch in range(self.progress.epoch + 1, self.epochs[number] + 1):
+            started = time.perf_counter()
+            record = self._run_epoch(stage, epoch, self.epochs[number], optimizer)
+            self._finish_epoch(number, epoch, record)
+            self.progress.seconds += time.perf_counter() - started
+            watch.epoch(len(self.progress.history), sum(self.epochs))
+            stopping = watch.should_stop()
+            if stopping or watch.should_save():
+                save(self._state(optimizer))
+            if stopping:
+                raise Stopped
+
+    def _run_epoch(
+        self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer
+    ) -> Record:
+        self._set_modes(stage)
+        order = permutation(len(self.train), self.seed, "order", stage.name, epoch).to(self.device)
+        sums: dict[str, dict[str, Tensor]] = {"losses": {}, "observed": {}}
+        for step in range(self.steps):
+            rate = learning_rate(self.recipe, (epoch - 1) * self.steps + step, epochs * self.steps)
+            set_learning_rate(optimizer, rate)
+            # Dropout and negatives of a step depend on its place alone: not on the method, nor on a resume.
+            torch.manual_seed(derive_seed(self.seed, "step", stage.name, epoch, step))
+            self.method.observed.clear()
+            index = order[step * self.batch_size : (step + 1) * self.batch_size]
+            losses = self._losses(stage, Batch(index, epoch, epochs, self._labels(stage, index)))
+            self._update(torch.stack(list(losses.values())).sum(), optimizer)
+            _add(sums["losses"], losses)
+            _add(sums["observed"], self.method.observed)
+        means = {kind: {name: float(value) / self.steps for name, value in of.items()} for kind, of in sums.items()}
+        for name, mean in means["losses"].items():
+            if not math.isfinite(mean):
+                raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of stage '{stage.name}'")
+        return {"stage": stage.name, **means}
+
+    def _losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
+        inputs = self.train.inputs[self.modality].index_select(0, batch.index)
+        bfloat16 = self.recipe.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
+            student = self.student(inputs, self.method.student_stages())
+            if self.teacher is None:
+                return stage.loss(student, student.detach(), batch)
+            rows = batch.index if self.partners is None else self.partners.index_select(0, batch.index)
+            return stage.loss(student, self.teacher.outputs(rows), batch)
+
+    def _update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.gradient_clip:
+            trained = itertools.chain.from_iterable(group["params"] for group in optimizer.param_groups)
+            nn.utils.clip_grad_norm_(trained, self.recipe.gradient_clip)
+        optimizer.step()
+        self.method.after_step()
+
+    def _labels(self, stage: Stage, index: Tensor) -> Tensor | None:
+        return self.train.labels.index_select(0, index) if stage.labels else None
+
+    def _finish_epoch(self, number: int, epoch: int, record: Record) -> None:
+        last = number == len(self.stages) - 1
+        if last and (epoch % self.recipe.evaluate_every == 0 or epoch == self.epochs[number]):
+            logits = outputs_of(self.student, self.validation.inputs[self.modality]).logits
+            record["validation"] = accuracy(logits, self.validation.labels)
+        self.progress.epoch = epoch
+        self.progress.history.append({"epoch": len(self.progress.history) + 1, **record})
+        # Among equals the later epoch: it was trained longer.
+        if float(record.get("validation", -1.0)) >= self.progress.best_value:
+            self._keep_best(len(self.progress.history))
+
+    def _keep_best(self, epoch: int) -> None:
+        value = self.progress.history[-1].get("validation", -1.0) if epoch else -1.0
+        self.progress.best_value = float(value)
+        self.progress.best_epoch = epoch
+        self.progress.best = {"student": _copy(self.student)}
+        if self.trained_teacher is not None:
+            self.progress.best["teacher"] = _copy(self.trained_teacher)
+
+    def _trained_parameters(self, stage: Stage) -> list[nn.Parameter]:
+        parameters = list(self.student.head.parameters() if stage.trains == "head" else self.student.parameters())
+        if stage.extras:
+            parameters += self.method.parameters()
+        if self.trained_teacher is not None:
+            parameters += self.trained_teacher.parameters()
+        return parameters
+
+    def _set_modes(self, stage: Stage) -> None:
+        whole = stage.trains == "student"
+        self.student.train(whole).requires_grad_(whole)
+        self.student.head.requires_grad_(True)
+        self.method.train()
+        if self.trained_teacher is not None:
+            self.trained_teacher.train()
+
+    def _modules(self) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {"student": self.student, "method": self.method}
+        if self.trained_teacher is not None:
+            modules["teacher"] = self.trained_teacher
+        return modules
+
+    def _state(self, optimizer: torch.optim.Optimizer) -> State:
+        modules = {name: module.state_dict() for name, module in self._modules().items()}
+        return {"progress": vars(self.progress), "optimizer": optimizer.state_dict(), **modules}
+
+    def _restore(self, checkpoint: State) -> None:
+        self.progress = Progress(**checkpoint["progress"])
+        for name, module in self._modules().items():
+            module.load_state_dict(checkpoint[name])
+
+
+def stage_epochs(stages: tuple[Stage, ...], epochs: int) -> list[int]:
+    """The epochs of each stage; they add up to the recipe's.
+
+    Raises:
+        ValueError: if the shares do not add up to 1.
+    """
+    bounds = [0.0, *itertools.accumulate(stage.share for stage in stages)]
+    if not math.isclose(bounds[-1], 1.0):
+        raise ValueError(f"the shares of the stages add up to {bounds[-1]}, not to 1")
+    ends = [math.floor(bound * epochs + 0.5) for bound in bounds]
+    return [end - start for start, end in itertools.pairwise(ends)]
+
+
+def _add(sums: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+    for name, value in values.items():
+        sums[name] = sums[name] + value.detach() if name in sums else value.detach()
+
+
+def _copy(module: nn.Module) -> State:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}

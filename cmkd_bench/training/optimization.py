@@ -1,0 +1,43 @@
+"""Optimizers and learning-rate schedules of a recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from cmkd_bench.recipe import Recipe
+
+
+def build_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The recipe's optimizer in its fused form."""
+    trained = list(parameters)
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    return torch.optim.SGD(
+        trained, recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
+    )
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of a step.
+
+    Args:
+        step: 0-based, within a stage.
+        steps: of the whole stage.
+    """
+    start, end = recipe.learning_rate, recipe.final_learning_rate
+    progress = step / steps
+    if recipe.schedule == "cosine":
+        return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
+    if recipe.schedule == "poly":
+        return float(end + (start - end) * (1 - progress) ** recipe.poly_power)
+    return start
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
+    """Set one learning rate for all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = value

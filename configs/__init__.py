@@ -1,0 +1,1 @@
+"""Hydra's configuration groups; `cmkd-bench run KEY=VALUE` overrides them."""

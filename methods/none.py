@@ -1,0 +1,20 @@
+"""The student alone, trained with cross-entropy; its runs also train the teachers."""
+
+from __future__ import annotations
+
+from torch.nn import functional as F
+
+from cmkd_bench.method import Batch, Losses, Method
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.registry import register_method
+
+
+@register_method("none")
+class StudentOnly(Method):
+    """L = H(y, p_S), mean over the batch."""
+
+    role = "baseline"
+    teacher = "none"
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}
