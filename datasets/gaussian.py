@@ -1,13 +1,15 @@
 """Synthetic Gaussian pairs of the Modality Focusing Hypothesis: how much two modalities share is set exactly.
 
-Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis. ICLR 2023, section 4 and appendix; arXiv 2206.06487. The arrays
-are those of the official code (gauss/main.py), number for number: draw s takes the hyperplane and the 200 training
-samples from `RandomState(s)` and the 1000 test samples from `RandomState(s + 1)`. x1 is the paper's teacher, x2 its student.
+Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis. ICLR 2023, arXiv 2206.06487. The arrays are those of the
+official code (gauss/main.py), number for number: draw s takes the hyperplane and the 200 training samples from
+`RandomState(s)` and the 1000 test samples from `RandomState(s + 1)`. x1 is the paper's teacher, x2 its student.
 
 - vary=gamma: the label depends on 20 features; x2 sees the first 10, x1 sees 10 that overlap with those in o of them;
   gamma = o / (20 - o) is the shared part. 0: distillation has nothing to carry over; 1: everything.
 - vary=alpha: the label depends on 50 features; x2 sees the first 10, x1 the first s + 10; alpha = s / (s + 10) is the
   part that only x1 sees. The greater it is, the better the teacher and the less its student gains.
+
+The test stream of draw s is thus the training stream of draw s + 1: the ten draws are not quite independent.
 
 Departure: the paper selects nothing and has no validation part. Here 200 further samples from
 `RandomState(1_000_000 + s)` are one, so that selection never reads the test part. Inputs are not normalised, as there.
@@ -35,7 +37,12 @@ SHARES = {
 class Options:
     """One share and its value: gamma and alpha belong to two experiments, so they cannot be set together."""
 
-    vary: str = parameter("gamma", "which of the paper's two shares is set", source="section 4", choices=tuple(SHARES))
+    vary: str = parameter(
+        "gamma",
+        "which of the paper's two shares is set",
+        source="experiments 1 and 2 of gauss/main.py",
+        choices=tuple(SHARES),
+    )
     share: float = parameter(
         1.0,
         "its value, matched within 0.005; gamma: 0 0.11 0.25 0.43 0.67 1; alpha: 0 0.5 0.67 0.75 0.8",
@@ -60,7 +67,7 @@ class Gaussian(Dataset[Options]):
     sources = (
         Source(
             file="none, drawn when loaded",
-            origin="rewritten after the description of github.com/zihuixue/MFH, gauss/main.py",
+            origin="written anew; equal to what github.com/zihuixue/MFH, gauss/main.py, draws",
             licence="ours",
             citation="Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis: Towards Understanding Crossmodal "
             "Knowledge Distillation. ICLR 2023",
@@ -73,7 +80,9 @@ class Gaussian(Dataset[Options]):
         near = [steps for share, steps in SHARES[options.vary].items() if abs(share - options.share) <= 0.005]
         if not near:
             allowed = ", ".join(f"{share:.3g}" for share in SHARES[options.vary])
-            raise UserError(f"dataset.gaussian.share={options.share}: not a {options.vary} of the paper. Use: {allowed}.")
+            raise UserError(
+                f"dataset.gaussian.share={options.share}: the paper has no such {options.vary}. Available: {allowed}."
+            )
         self.steps = near[0]
 
     def load(self, fold: int) -> PairedData:

@@ -1,8 +1,9 @@
 """UCI Multiple Features: 2000 handwritten digits in six feature views, pixels to moments.
 
-The views were computed from one image each, so they are modalities in the weak sense: pixels, profile and Karhunen-Loeve
-know nearly everything, Fourier, Zernike and morphological features much less, the first two not even a 6 from a 9.
-Writers are not recorded, so the split cannot keep them apart. Six digits occur twice; both copies are in one part.
+All six views of a digit were computed from one image, so they are modalities in the weak sense: pixels, profile and
+Karhunen-Loeve know nearly everything; morphological features are few; Fourier and Zernike features hardly change when a
+digit is turned, so they cannot tell a 6 from a 9. Writers are not recorded, so the split cannot keep them apart. Six
+digits occur twice; both copies are in one part.
 """
 
 from __future__ import annotations

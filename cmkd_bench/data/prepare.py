@@ -53,10 +53,10 @@ def prepare(dataset: Dataset[Any], fold: int, modalities: Iterable[str] | None =
     if not 0 <= fold < dataset.folds:
         raise UserError(f"dataset '{name}' has no fold {fold}. Available: 0 to {dataset.folds - 1}.")
     known = {modality.name: modality for modality in dataset.modalities}
-    wanted = list(known) if modalities is None else [name for name in known if name in set(modalities)]
-    for modality in wanted:
-        if modality not in known:
-            raise UnknownName("modality", modality, known)
+    asked = set(known if modalities is None else modalities)
+    for modality in sorted(asked - set(known)):
+        raise UnknownName("modality", modality, known)
+    wanted = [modality for modality in known if modality in asked]
     data = dataset.load(fold)
     _check(dataset, data)
     manifest = build_manifest(dataset, fold, data, wanted)
@@ -72,9 +72,7 @@ def prepare(dataset: Dataset[Any], fold: int, modalities: Iterable[str] | None =
             inputs[modality] = standardise(array, train, known[modality])
         else:
             inputs[modality] = array.astype(np.float32)
-    return PreparedData(
-        inputs, data.labels, data.parts, data.sample_ids, dataset.classes, vocabularies, manifest.hash
-    )
+    return PreparedData(inputs, data.labels, data.parts, data.sample_ids, dataset.classes, vocabularies, manifest.hash)
 
 
 def standardise(array: np.ndarray, train: np.ndarray, modality: Modality) -> np.ndarray:

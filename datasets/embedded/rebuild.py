@@ -73,7 +73,7 @@ def watch(open_wheel: Open) -> dict[str, np.ndarray]:
     }
 
 
-class NumpyUnpickler(pickle.Unpickler):  # noqa: S301 - it can build arrays and call nothing else
+class NumpyUnpickler(pickle.Unpickler):
     """Reads a pickled array of arrays and refuses every other name."""
 
     ALLOWED = (
@@ -119,12 +119,11 @@ def render(drawing: str) -> np.ndarray:
     return np.asarray(pillow.open(io.BytesIO(png)).convert("RGB"))
 
 
-VARIANT_WORDS = set(
-    """man woman men women mens womens person people boy girl adult child older father mother male female
-    left right up down upwards downwards leftwards rightwards north east south west facing pointing
-    red orange yellow green blue purple brown black white grey pink light large medium small heavy
-    one two three four five six seven eight nine ten eleven twelve thirty oclock first second third last quarter
-    waxing waning""".split()
+VARIANT_WORDS = re.compile(
+    r"\b(man|woman|men|women|mens|womens|person|people|boy|girl|adult|child|older|father|mother|male|female|left"
+    r"|right|up|down|upwards|downwards|leftwards|rightwards|north|east|south|west|facing|pointing|red|orange|yellow"
+    r"|green|blue|purple|brown|black|white|grey|pink|light|large|medium|small|heavy|one|two|three|four|five|six"
+    r"|seven|eight|nine|ten|eleven|twelve|thirty|oclock|first|second|third|last|quarter|waxing|waning)\b"
 )
 ALIKE = 0.065  # root mean square difference of two drawings, of 1; below it only details differ
 
@@ -144,8 +143,8 @@ def variants(image: np.ndarray, names: list[str], categories: list[str]) -> np.n
     joined = [(int(one), int(other)) for one, other in zip(*np.nonzero(alike & same_class), strict=True)]
     by_base = defaultdict(list)
     for row, (name, category) in enumerate(zip(names, categories, strict=True)):
-        words = re.findall("[a-z0-9]+", name.lower())
-        by_base[category, " ".join(word for word in words if word not in VARIANT_WORDS) or name].append(row)
+        base = " ".join(re.findall("[a-z0-9]+", VARIANT_WORDS.sub(" ", name.lower())))
+        by_base[category, base or name].append(row)
     joined += [(rows[0], other) for rows in by_base.values() for other in rows[1:]]
     group = np.arange(len(image), dtype=np.int16)
     for one, other in joined:
@@ -215,7 +214,9 @@ def main() -> int:
     path = HERE / f"{arguments.name}.npz"
     if arguments.write:
         path.write_bytes(new)
-        sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(HERE.glob("*.npz"))]
+        sums = [
+            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(HERE.glob("*.npz"))
+        ]
         (HERE / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
         return 0
     verdict = compare(path, new)
