@@ -69,6 +69,9 @@ class Dataset(ABC, Generic[P]):
         folds: the number of splits; the fold is an axis of the grid, apart from the seed.
         sources: files, licences, citations.
         task: what is to be told.
+        standardise: whether inputs are normalised with the training part's statistics; False where the published
+            protocol takes them as they are.
+        registry_name: set by `register_dataset`.
     """
 
     Options: ClassVar[type] = NoParameters
@@ -78,6 +81,8 @@ class Dataset(ABC, Generic[P]):
     sources: ClassVar[tuple[Source, ...]]
     task: ClassVar[str]
     folds: ClassVar[int] = 1
+    standardise: ClassVar[bool] = True
+    registry_name: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -1,0 +1,97 @@
+"""The data and the split of one fold as hashes, so that two results are known to come from the same samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.data.dataset import PARTS, Dataset, PairedData
+from cmkd_bench.errors import UserError
+
+COMMITTED = Path(__file__).parent.parent / "datasets" / "embedded" / "manifests.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What one fold consists of.
+
+    Attributes:
+        split: sha256 over the dataset's name and options, the fold, the sample ids of each part in order, the labels
+            and the groups.
+        inputs: by modality, sha256 over the type, the shape and the bytes of the raw array.
+    """
+
+    split: str
+    inputs: Mapping[str, str]
+
+    @property
+    def hash(self) -> str:
+        """One sha256 over the split and the modalities in it."""
+        return _sha256(json.dumps([self.split, sorted(self.inputs.items())]).encode())
+
+
+def build_manifest(
+    dataset: Dataset[Any], fold: int, data: PairedData, modalities: Iterable[str] | None = None
+) -> Manifest:
+    """The manifest of data as `dataset.load(fold)` returned it.
+
+    Args:
+        dataset: with its options.
+        fold: 0 to folds-1.
+        data: the raw arrays.
+        modalities: those in use; all where None is given.
+    """
+    head = [dataset.registry_name, dataclasses.asdict(dataset.options), fold]
+    ids = {part: data.sample_ids[data.parts[part]].tolist() for part in PARTS}
+    split = hashlib.sha256(json.dumps([head, ids], sort_keys=True).encode())
+    split.update(_array_bytes(data.labels))
+    if data.groups is not None:
+        split.update(_array_bytes(data.groups))
+    names = data.inputs if modalities is None else modalities
+    return Manifest(split.hexdigest(), {name: _sha256(_array_bytes(data.inputs[name])) for name in names})
+
+
+def verify(manifest: Manifest, dataset: Dataset[Any], fold: int) -> None:
+    """Compare with the committed hashes, where there are some: for embedded datasets with their default options.
+
+    Raises:
+        UserError: if the split or an input differs.
+    """
+    key = f"{dataset.registry_name}/{fold}"
+    committed = _committed().get(key)
+    if committed is None or dataset.options != dataset.Options():
+        return
+    found = {"split": manifest.split, **manifest.inputs}
+    if wrong := [name for name in found if found[name] != committed.get(name)]:
+        raise UserError(
+            f"dataset '{dataset.registry_name}', fold {fold}: {', '.join(wrong)} is not what was published "
+            "(datasets/embedded/manifests.json), so results could not be compared. Reinstall the package; after a "
+            "change on purpose run: python datasets/embedded/rebuild.py manifests"
+        )
+
+
+@cache
+def _committed() -> dict[str, dict[str, str]]:
+    if not COMMITTED.is_file():
+        return {}
+    content: dict[str, dict[str, str]] = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    return content
+
+
+def _array_bytes(array: np.ndarray) -> bytes:
+    if array.dtype.kind == "U":  # the width of NumPy's strings depends on the longest one
+        return json.dumps(array.tolist()).encode()
+    little_endian = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return f"{little_endian.dtype.str}{array.shape}".encode() + little_endian.tobytes()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,110 @@
+"""From a dataset to arrays that a network takes: checked, verified, normalised by the training part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.data.dataset import Dataset, Modality, PairedData
+from cmkd_bench.data.manifest import build_manifest, verify
+from cmkd_bench.data.splits import check_parts
+from cmkd_bench.data.text import Vocabulary
+from cmkd_bench.errors import UnknownName, UserError
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """One fold, ready for training. Row i of every array is the same sample.
+
+    Attributes:
+        inputs: by modality: float32 arrays (N, ...), or int64 token ids (N, L), 0 is padding, for a text.
+        labels: (N,) int64, 0 to C-1.
+        parts: the rows of train, validation and test.
+        sample_ids: (N,) strings.
+        classes: the C class names.
+        vocabularies: by modality, for texts.
+        manifest: sha256 of the split and of the raw inputs in use.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    parts: Mapping[str, np.ndarray]
+    sample_ids: np.ndarray
+    classes: tuple[str, ...]
+    vocabularies: Mapping[str, Vocabulary]
+    manifest: str
+
+
+def prepare(dataset: Dataset[Any], fold: int, modalities: Iterable[str] | None = None) -> PreparedData:
+    """Load one fold and prepare it.
+
+    Args:
+        dataset: with its options.
+        fold: 0 to folds-1.
+        modalities: the modalities to prepare; all where None is given.
+
+    Raises:
+        UserError: for a fold or modality that does not exist, a split that leaks, or data unlike the published.
+    """
+    name = dataset.registry_name
+    if not 0 <= fold < dataset.folds:
+        raise UserError(f"dataset '{name}' has no fold {fold}. Available: 0 to {dataset.folds - 1}.")
+    known = {modality.name: modality for modality in dataset.modalities}
+    asked = set(known if modalities is None else modalities)
+    for modality in sorted(asked - set(known)):
+        raise UnknownName("modality", modality, known)
+    wanted = [modality for modality in known if modality in asked]
+    data = dataset.load(fold)
+    _check(dataset, data)
+    manifest = build_manifest(dataset, fold, data, wanted)
+    verify(manifest, dataset, fold)
+    train = data.parts["train"]
+    inputs, vocabularies = {}, {}
+    for modality in wanted:
+        array = data.inputs[modality]
+        if known[modality].kind == "text":
+            vocabularies[modality] = Vocabulary.learn(array[train].tolist())
+            inputs[modality] = vocabularies[modality].encode(array)
+        elif dataset.standardise:
+            inputs[modality] = standardise(array, train, known[modality])
+        else:
+            inputs[modality] = array.astype(np.float32)
+    return PreparedData(inputs, data.labels, data.parts, data.sample_ids, dataset.classes, vocabularies, manifest.hash)
+
+
+def standardise(array: np.ndarray, train: np.ndarray, modality: Modality) -> np.ndarray:
+    """Mean 0 and standard deviation 1 over the training rows: per feature of a vector, per channel otherwise.
+
+    Args:
+        array: (N, D), (N, channels, time) or (N, channels, height, width).
+        train: rows of the training part.
+        modality: its kind says over which axes the statistics are taken.
+
+    Returns:
+        (N, ...) float32. A feature that is constant in training is 0 everywhere: no weight of it could be learnt.
+    """
+    axes = 0 if modality.kind == "vector" else (0, *range(2, array.ndim))
+    mean = array[train].mean(axes, np.float64, keepdims=True)
+    deviation = array[train].std(axes, np.float64, keepdims=True)
+    varies = deviation > 1e-7 * np.abs(mean) + 1e-12
+    scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0)
+    centred = array.astype(np.float32) - mean.astype(np.float32)
+    result: np.ndarray = centred * scale.astype(np.float32)
+    return result
+
+
+def _check(dataset: Dataset[Any], data: PairedData) -> None:
+    """That the loaded data keep the contract, before anything is trained on them."""
+    name, samples = dataset.registry_name, len(data.labels)
+    lengths = {modality.name: len(data.inputs[modality.name]) for modality in dataset.modalities}
+    for what, length in {**lengths, "sample_ids": len(data.sample_ids)}.items():
+        if length != samples:
+            raise UserError(f"dataset '{name}': {length} rows of {what} but {samples} labels.")
+    if len(np.unique(data.sample_ids)) != samples:
+        raise UserError(f"dataset '{name}': sample_ids are not unique.")
+    if not np.issubdtype(data.labels.dtype, np.integer) or not np.isin(data.labels, range(len(dataset.classes))).all():
+        raise UserError(f"dataset '{name}': labels must be integers from 0 to {len(dataset.classes) - 1}.")
+    check_parts(name, data.parts, samples, data.groups)

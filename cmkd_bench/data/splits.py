@@ -1,0 +1,105 @@
+"""Fixed splits: stratified by class, by subject, and the checks that no part leaks into another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from cmkd_bench.data.dataset import PARTS
+from cmkd_bench.errors import UserError
+
+
+def stratified(
+    labels: np.ndarray, shares: Sequence[float], seed: int, groups: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Parts that keep the classes' proportions and, where groups are given, never share a group.
+
+    Args:
+        labels: (N,) integers.
+        shares: of train, validation and test; they sum to 1.
+        seed: the split's own seed, which is not the run's.
+        groups: (N,) what must stay together; each group lies within one class.
+
+    Returns:
+        The rows of each part, sorted. Sizes are exact within a class unless a group does not fit the room that is left.
+
+    Raises:
+        ValueError: for shares that do not sum to 1, or a group with two classes.
+    """
+    if len(shares) != len(PARTS) or abs(sum(shares) - 1) > 1e-9:
+        raise ValueError(f"{len(PARTS)} shares that sum to 1 are wanted, not {tuple(shares)}")
+    units = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    rng = np.random.RandomState(seed)  # its stream never changes between NumPy's versions; default_rng's may
+    part_of_unit = np.full(len(labels), -1)
+    for label in np.unique(labels):
+        own, sizes = np.unique(units[labels == label], return_counts=True)
+        if (part_of_unit[own] >= 0).any():
+            raise ValueError("a group has rows of two classes, so it cannot be kept in one part and stratified")
+        room = np.diff(np.round(np.cumsum([0.0, *shares]) * sizes.sum())).astype(int).tolist()
+        for unit in rng.permutation(len(own)):
+            part = _draw_part(room, int(sizes[unit]), rng)
+            room[part] -= int(sizes[unit])
+            part_of_unit[own[unit]] = part
+    return {part: np.flatnonzero(part_of_unit[units] == number) for number, part in enumerate(PARTS)}
+
+
+def by_group(groups: np.ndarray, validation: Iterable[int], test: Iterable[int]) -> dict[str, np.ndarray]:
+    """Whole groups (subjects, speakers, videos) held out; all others are the training part.
+
+    Args:
+        groups: (N,) integers.
+        validation: the groups of the validation part.
+        test: the groups of the test part.
+
+    Returns:
+        The rows of each part, sorted.
+    """
+    in_validation = np.isin(groups, list(validation))
+    in_test = np.isin(groups, list(test))
+    return {
+        "train": np.flatnonzero(~in_validation & ~in_test),
+        "validation": np.flatnonzero(in_validation),
+        "test": np.flatnonzero(in_test),
+    }
+
+
+def check_parts(
+    dataset: str,
+    parts: Mapping[str, np.ndarray],
+    samples: int,
+    groups: np.ndarray | None = None,
+) -> None:
+    """Check that the parts are those of the contract, sorted, not empty, disjoint, complete, and share no group.
+
+    Raises:
+        UserError: naming the dataset, the parts and one offending row or group.
+    """
+    if set(parts) != set(PARTS):
+        raise UserError(f"dataset '{dataset}': parts {', '.join(sorted(parts))} instead of {', '.join(PARTS)}.")
+    owner = np.full(samples, -1)
+    for number, part in enumerate(PARTS):
+        rows = parts[part]
+        if not len(rows):
+            raise UserError(f"dataset '{dataset}': the {part} part is empty.")
+        if rows.min() < 0 or rows.max() >= samples or (np.diff(rows) <= 0).any():
+            raise UserError(f"dataset '{dataset}': the {part} part is not a sorted list of rows below {samples}.")
+        if (taken := rows[owner[rows] >= 0]).size:
+            raise UserError(f"dataset '{dataset}': row {taken[0]} is in {PARTS[owner[taken[0]]]} and in {part}.")
+        owner[rows] = number
+    if (missing := np.flatnonzero(owner < 0)).size:
+        raise UserError(f"dataset '{dataset}': row {missing[0]} is in no part ({missing.size} such rows).")
+    if groups is None:
+        return
+    held = {part: set(groups[parts[part]].tolist()) for part in PARTS}
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        if shared := held[one] & held[other]:
+            raise UserError(f"dataset '{dataset}': group {min(shared)!r} is in {one} and in {other}.")
+
+
+def _draw_part(room: list[int], size: int, rng: np.random.RandomState) -> int:
+    """A part at random, weighted by its free room, among those that the unit fits into."""
+    weights = [free if free >= size else 0 for free in room]
+    if not any(weights):
+        return int(np.argmax(room))
+    return int(np.searchsorted(np.cumsum(weights), rng.randint(sum(weights)), side="right"))

@@ -1,0 +1,28 @@
+"""The losses of the methods: pure functions of tensors, computed in float32 at least, with no state and no device.
+
+Teacher tensors are targets and get no gradient, wherever an argument is named so. A loss is averaged over the batch.
+"""
+
+from cmkd_bench.losses.contrastive import info_nce, similarity_distillation
+from cmkd_bench.losses.contrastive_memory import crd_normalizer, crd_side_loss
+from cmkd_bench.losses.distillation import dkd_loss, kd_loss, tckd_nckd
+from cmkd_bench.losses.hint import hint_loss
+from cmkd_bench.losses.negative_sampling import ClassLayout, class_layout, sample_negatives
+from cmkd_bench.losses.nontarget import nontarget_kl
+from cmkd_bench.losses.rank_correlation import kendall_tau
+
+__all__ = [
+    "ClassLayout",
+    "class_layout",
+    "crd_normalizer",
+    "crd_side_loss",
+    "dkd_loss",
+    "hint_loss",
+    "info_nce",
+    "kd_loss",
+    "kendall_tau",
+    "nontarget_kl",
+    "sample_negatives",
+    "similarity_distillation",
+    "tckd_nckd",
+]

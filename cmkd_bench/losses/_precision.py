@@ -1,0 +1,35 @@
+"""Every loss is computed in float32 at least, whatever precision the networks ran in."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: half-precision tensors arrive as float32, and autocast is off inside; float64 stays float64.
+
+    Temperatures near 0.07 overflow float16, and a KL divergence in bfloat16 is off by up to 0.2 percent. The cast is
+    differentiable, so each input gets its gradient in its own type.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        device = next(value.device.type for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        with torch.autocast(device, enabled=False):
+            return function(*map(_widen, args), **{name: _widen(value) for name, value in kwargs.items()})  # type: ignore[arg-type]
+
+    return wrapped
+
+
+def _widen(value: Any) -> Any:
+    if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
+        return value.float()
+    return value

@@ -1,0 +1,107 @@
+"""Logit distillation: KD, and DKD's split of it into a target and a non-target part.
+
+Sources:
+    Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop.
+    Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cmkd_bench.losses._checks import check_labels, check_logits, check_positive
+from cmkd_bench.losses._precision import in_full_precision
+from cmkd_bench.losses._targets import other_entries, target_entry
+
+
+@in_full_precision
+def kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """Hinton's KD: temperature^2 times KL(teacher || student) of the softened class distributions.
+
+    The squared temperature keeps the gradient at one scale for every temperature, as the paper advises.
+
+    Args:
+        student_logits: (B, C).
+        teacher_logits: (B, C); gets no gradient.
+        temperature: divides both sides' logits, above 0.
+
+    Returns:
+        A scalar in nats: summed over classes, averaged over the batch.
+
+    Raises:
+        ValueError: if the shapes differ, C < 2, or the temperature is not above 0.
+    """
+    check_logits(student_logits, teacher_logits)
+    check_positive("temperature", temperature)
+    student = F.log_softmax(student_logits / temperature, dim=1)
+    teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
+    return temperature**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+
+@in_full_precision
+def tckd_nckd(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """DKD's two terms for each sample, without weights and without the squared temperature.
+
+    TCKD is the KL of (target, anything else), NCKD that of the other classes among themselves. With p the teacher's
+    target probability, KL(teacher || student) = TCKD + (1 - p) NCKD.
+
+    The released code takes the logarithm of a softmax and is infinite from a logit gap of about 100 on; here all
+    probabilities stay logarithms. It also masks the target by subtracting 1000, where this gathers the others.
+
+    Args:
+        student_logits: (B, C).
+        teacher_logits: (B, C); gets no gradient.
+        labels: (B,) class indices.
+        temperature: divides both sides' logits, above 0.
+
+    Returns:
+        TCKD (B,) and NCKD (B,), in nats. NCKD is 0 where C = 2.
+
+    Raises:
+        ValueError: if the shapes do not fit, C < 2, or the temperature is not above 0.
+    """
+    check_logits(student_logits, teacher_logits)
+    check_labels(labels, student_logits)
+    check_positive("temperature", temperature)
+    student_pair, student_others = _split(student_logits / temperature, labels)
+    teacher_pair, teacher_others = _split(teacher_logits.detach() / temperature, labels)
+    return _kl(teacher_pair, student_pair), _kl(teacher_others, student_others)
+
+
+def dkd_loss(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, alpha: float, beta: float, temperature: float
+) -> Tensor:
+    """DKD: temperature^2 (alpha TCKD + beta NCKD), averaged over the batch.
+
+    Args:
+        student_logits: (B, C).
+        teacher_logits: (B, C); gets no gradient.
+        labels: (B,) class indices.
+        alpha: weight of the target part (paper: 1).
+        beta: weight of the non-target part, constant over samples (paper: tuned for each pair, 8 on CIFAR-100).
+        temperature: divides both sides' logits, above 0.
+
+    Returns:
+        A scalar in nats. The paper's warm-up over the first epochs is left to the caller.
+
+    Raises:
+        ValueError: as `tckd_nckd`.
+    """
+    tckd, nckd = tckd_nckd(student_logits, teacher_logits, labels, temperature)
+    return temperature**2 * (alpha * tckd + beta * nckd).mean()
+
+
+def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities (B, 2) of the target and of all else, and (B, C - 1) of the others among themselves."""
+    log_p = F.log_softmax(logits, dim=1)
+    others = other_entries(log_p, labels)
+    pair = torch.stack([target_entry(log_p, labels), others.logsumexp(dim=1)], dim=1)
+    return pair, F.log_softmax(others, dim=1)
+
+
+def _kl(target: Tensor, estimate: Tensor) -> Tensor:
+    return F.kl_div(estimate, target, reduction="none", log_target=True).sum(dim=1)

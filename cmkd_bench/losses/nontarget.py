@@ -1,0 +1,77 @@
+"""C2KD's selective non-target distillation.
+
+Source: Huo, Xu, Guo, Wang, Guo, "C2KD: Bridging the Modality Gap for Cross-Modal Knowledge Distillation", CVPR 2024.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cmkd_bench.losses._checks import check_labels, check_logits
+from cmkd_bench.losses._precision import in_full_precision
+from cmkd_bench.losses._targets import other_entries
+
+
+@in_full_precision
+def nontarget_kl(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    keep: Tensor | None = None,
+    form: Literal["renormalized", "zeroed"] = "renormalized",
+    reduction: Literal["batch", "kept"] = "batch",
+) -> Tensor:
+    """KL(teacher || student) over the non-target classes of the kept samples, at temperature 1.
+
+    Neither form gives the target logit a gradient. "renormalized" is the paper's: the softmax runs over the other
+    C - 1 classes, so the loss is 0 where C = 2. "zeroed" is what the released code does: the target logit becomes 0
+    and the softmax runs over all C, so a phantom class ties down the level of the other logits; the two differ most
+    where classes are few and the other logits negative.
+
+    Args:
+        student_logits: (B, C).
+        teacher_logits: (B, C); the target of the divergence, gets no gradient.
+        labels: (B,) class indices.
+        keep: (B,) bool, which samples count; None keeps all. Dropped samples may hold anything, NaN included.
+        form: how the target class leaves the distribution.
+        reduction: divide the sum by B ("batch", as the released code) or by the number of kept samples ("kept").
+
+    Returns:
+        A scalar in nats; exactly 0, with a zero gradient, if no sample is kept.
+
+    Raises:
+        ValueError: if the shapes do not fit, C < 2, keep is not bool, or a form or reduction is unknown.
+    """
+    check_logits(student_logits, teacher_logits)
+    check_labels(labels, student_logits)
+    _check_choices(form, reduction)
+    batch = student_logits.shape[0]
+    kept: Tensor | int = batch
+    if keep is not None:
+        if keep.shape != labels.shape or keep.dtype != torch.bool:
+            raise ValueError(f"keep must be bool of the shape ({batch},), not {keep.dtype} of {tuple(keep.shape)}")
+        # masked before the softmax: masked after it, a NaN row would still send 0 * NaN back
+        student_logits = student_logits.masked_fill(~keep[:, None], 0)
+        teacher_logits = teacher_logits.masked_fill(~keep[:, None], 0)
+        kept = keep.sum().clamp(min=1)
+    student = _without_target(student_logits, labels, form)
+    teacher = _without_target(teacher_logits.detach(), labels, form)
+    total = F.kl_div(student, teacher, reduction="sum", log_target=True)
+    return total / (batch if reduction == "batch" else kept)
+
+
+def _without_target(logits: Tensor, labels: Tensor, form: str) -> Tensor:
+    if form == "renormalized":
+        return F.log_softmax(other_entries(logits, labels), dim=1)
+    return F.log_softmax(logits.scatter(1, labels.long()[:, None], 0.0), dim=1)
+
+
+def _check_choices(form: str, reduction: str) -> None:
+    if form not in ("renormalized", "zeroed"):
+        raise ValueError(f"form must be 'renormalized' or 'zeroed', not {form!r}")
+    if reduction not in ("batch", "kept"):
+        raise ValueError(f"reduction must be 'batch' or 'kept', not {reduction!r}")
