@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +70,7 @@ def run(
         always=controls,
         one_way=one_way,
     )
-    with console.status("Planning") if console.is_terminal else _nothing():
+    with console.status("Planning") if console.is_terminal else nullcontext():
         plan = make_plan(grid.request)
     if dry_run:
         from cmkd_bench.report.plan_table import as_rich

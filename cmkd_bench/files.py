@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import torch
-
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file under another name beside it, then rename it."""
@@ -38,14 +36,3 @@ def write_json(path: Path, values: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors, numbers and strings, nested in dicts and lists."""
-    write_atomically(path, lambda file: torch.save(state, file))
-
-
-def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote; nothing else than tensors and plain values is unpickled."""
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    return state

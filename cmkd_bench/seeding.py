@@ -29,6 +29,18 @@ def random_stream(seed: int, *names: str | int) -> Iterator[None]:
         torch.random.set_rng_state(state)
 
 
+def seed_generators(device: torch.device, seed: int, *names: str | int) -> None:
+    """Set the global generators of the CPU and of the device to a named stream.
+
+    `torch.manual_seed` does the same, but without a GPU it formats a traceback at each call, which takes longer than a
+    training step of a small network.
+    """
+    derived = derive_seed(seed, *names)
+    torch.default_generator.manual_seed(derived)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(derived)
+
+
 def permutation(size: int, seed: int, *names: str | int) -> torch.Tensor:
     """A random order of 0..size-1 from a named stream: (size,) int64 on the CPU."""
     generator = torch.Generator().manual_seed(derive_seed(seed, *names))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cmkd_bench.method import Batch, Method, Stage
 from cmkd_bench.networks.base import Network
 from cmkd_bench.recipe import Recipe
-from cmkd_bench.seeding import derangement, derive_seed, permutation
+from cmkd_bench.seeding import derangement, permutation, seed_generators
 from cmkd_bench.training.evaluation import accuracy, outputs_of
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 from cmkd_bench.training.teacher import Teacher
@@ -155,7 +155,7 @@ class Training:
             rate = learning_rate(self.recipe, (epoch - 1) * self.steps + step, epochs * self.steps)
             set_learning_rate(optimizer, rate)
             # Dropout and negatives of a step depend on its place alone: not on the method, nor on a resume.
-            torch.manual_seed(derive_seed(self.seed, "step", stage.name, epoch, step))
+            seed_generators(self.device, self.seed, "step", stage.name, epoch, step)
             self.method.observed.clear()
             index = order[step * self.batch_size : (step + 1) * self.batch_size]
             losses = self._losses(stage, Batch(index, epoch, epochs, self._labels(stage, index)))

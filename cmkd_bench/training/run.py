@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cmkd_bench.code_version import code_version
 from cmkd_bench.data.prepare import PreparedData, prepare
-from cmkd_bench.files import load_checkpoint, save_checkpoint, write_atomically, write_json
+from cmkd_bench.files import write_atomically, write_json
 from cmkd_bench.method import Method, Pair
 from cmkd_bench.networks import Network, build_network, shape_of
 from cmkd_bench.networks.base import InputShape
@@ -26,6 +26,7 @@ from cmkd_bench.registry import datasets, methods
 from cmkd_bench.seeding import random_stream
 from cmkd_bench.spec import RunSpec, Settings
 from cmkd_bench.store import Experiment, RunFolder
+from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.memory import peak_mb, reset_peak
 from cmkd_bench.training.evaluation import accuracy, outputs_of
 from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch

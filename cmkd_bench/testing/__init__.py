@@ -1,0 +1,1 @@
+"""Tests that a method gets for free, also a third party's."""

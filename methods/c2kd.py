@@ -1,0 +1,144 @@
+"""C2KD: two proxies bridge the modality gap, on samples whose rankings agree (Huo et al., CVPR 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cmkd_bench.losses import kd_loss, kendall_tau, nontarget_kl
+from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_method
+
+
+@dataclass(frozen=True)
+class C2KDParameters:
+    teacher_weight: float = parameter(1.0, "lambda_1: teacher and its proxy", source="released code", minimum=0)
+    student_weight: float = parameter(1.0, "lambda_2: student and its proxy", source="released code", minimum=0)
+    cross_weight: float = parameter(1.0, "lambda_3: proxy and proxy", source="released code", minimum=0)
+    krc_threshold: float = parameter(
+        0.0, "omega: a sample is kept if its rank correlation is larger", source="released code", minimum=-1, maximum=1
+    )
+    nontarget: str = parameter(
+        "renormalized", "how the target class is left out", source="paper", choices=("renormalized", "zeroed")
+    )
+    krc_variant: str = parameter("a", "Kendall's tau-a or tau-b", source="paper", choices=("a", "b"))
+    krc_on: str = parameter("main", "whose logits are ranked", source="paper", choices=("main", "proxy"))
+    nontarget_reduction: str = parameter(
+        "batch", "divide by the batch or by the samples kept", source="released code", choices=("batch", "kept")
+    )
+    proxy_tap: str = parameter(
+        "pooled", "proxies read the embedding, or the last stage but one", source="paper", choices=("pooled", "stage")
+    )
+    proxy_activation: str = parameter(
+        "relu", "in the proxies", source="paper", choices=("relu", "leaky_relu")
+    )
+
+
+@register_method("c2kd")
+class C2KD(Method[C2KDParameters]):
+    """L = H(y, z_S) + H(y, z_T) + l1 [D(z_T, p_T) + D(p_T, z_T)] + l2 [D(z_S, p_S) + D(p_S, z_S)]
+    + l3 mean_b k_b [N(p_T, p_S) + N(p_S, p_T)].
+
+    z are the logits of the networks, p those of their proxies. D(a, b) = KL(softmax a || softmax b) with a detached:
+    each term trains its second argument alone. N is the same over the classes other than the label. k_b is 1 where
+    Kendall's rank correlation of teacher and student exceeds the threshold (on-the-fly selection, OFSD). The teacher is
+    trained too, with the student's optimizer. At inference the proxies are gone.
+    """
+
+    paper = Paper(
+        title="C2KD: Bridging the Modality Gap for Cross-Modal Knowledge Distillation",
+        authors="Huo, Xu, Guo, Wang, Guo",
+        venue="CVPR 2024, pp. 16006-16015",
+        url="https://github.com/huofushuo/C2KD",
+    )
+    departures = (
+        "The equations were read in a published note on the paper and in the released code; the weights lambda and the "
+        "threshold omega are the code's.",
+        "Optimizer and schedule are the protocol's, the same for all methods, and not the paper's SGD.",
+    )
+    updates_teacher = True
+    presets = {
+        "official_code": {
+            "nontarget": "zeroed",
+            "krc_variant": "b",
+            "krc_on": "proxy",
+            "nontarget_reduction": "batch",
+            "proxy_tap": "stage",
+            "proxy_activation": "leaky_relu",
+        }
+    }
+    without_distillation = {"teacher_weight": 0.0, "student_weight": 0.0, "cross_weight": 0.0}
+
+    def __init__(self, hyperparameters: C2KDParameters, pair: Pair) -> None:
+        super().__init__(hyperparameters, pair)
+        self.student_proxy = self._proxy(pair.student, pair.classes)
+        self.teacher_proxy = self._proxy(pair.teacher, pair.classes)
+
+    @classmethod
+    def unsupported(cls, hyperparameters: C2KDParameters, pair: Pair) -> str | None:
+        if hyperparameters.proxy_tap == "stage" and min(len(pair.student.stages), len(pair.teacher.stages)) < 2:
+            return "proxy_tap=stage needs two stages in student and teacher; use proxy_tap=pooled"
+        return None
+
+    def student_stages(self) -> tuple[int, ...]:
+        return self._tapped(self.pair.student)
+
+    def teacher_stages(self) -> tuple[int, ...]:
+        return self._tapped(self.pair.teacher)
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        if len(batch.index) < 2:
+            raise ValueError("C2KD's proxies are normalised over the batch and need at least 2 samples in it")
+        given = self.hyperparameters
+        student_proxy = self.student_proxy(self._features(student, self.pair.student))
+        teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))
+        ranked = (teacher.logits, student.logits) if given.krc_on == "main" else (teacher_proxy, student_proxy)
+        keep = self._select(*ranked)
+        options: dict[str, Any] = {
+            "keep": keep, "form": given.nontarget, "reduction": given.nontarget_reduction
+        }
+        to_student = nontarget_kl(student_proxy, teacher_proxy, batch.labels, **options)
+        to_teacher = nontarget_kl(teacher_proxy, student_proxy, batch.labels, **options)
+        return {
+            "cross_entropy": F.cross_entropy(student.logits, batch.labels),
+            "teacher_cross_entropy": F.cross_entropy(teacher.logits, batch.labels),
+            "teacher_and_proxy": given.teacher_weight * _both_ways(teacher.logits, teacher_proxy),
+            "student_and_proxy": given.student_weight * _both_ways(student.logits, student_proxy),
+            "cross": given.cross_weight * (to_student + to_teacher),
+        }
+
+    def _select(self, teacher_logits: Tensor, student_logits: Tensor) -> Tensor:
+        """OFSD: (B,) bool; a sample without a rank correlation (constant logits) is left out."""
+        variant = self.hyperparameters.krc_variant
+        assert variant == "a" or variant == "b"
+        correlation = kendall_tau(teacher_logits, student_logits, variant)
+        keep = correlation > self.hyperparameters.krc_threshold
+        self.observe(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())
+        return keep
+
+    def _proxy(self, shape: NetworkShape, classes: int) -> nn.Sequential:
+        """Adaptation layer and classifier; on a pooled vector a convolution with a kernel of one is a linear layer."""
+        tapped = self._tapped(shape)
+        width = shape.stages[tapped[0]][0] if tapped else shape.embedding
+        adapt = nn.Linear(width, width, bias=False)
+        nn.init.kaiming_normal_(adapt.weight, mode="fan_out")
+        leaky = self.hyperparameters.proxy_activation == "leaky_relu"
+        activation = nn.LeakyReLU(0.1) if leaky else nn.ReLU()
+        return nn.Sequential(adapt, nn.BatchNorm1d(width), activation, nn.Linear(width, classes))
+
+    def _tapped(self, shape: NetworkShape) -> tuple[int, ...]:
+        return (len(shape.stages) - 2,) if self.hyperparameters.proxy_tap == "stage" else ()
+
+    def _features(self, outputs: Outputs, shape: NetworkShape) -> Tensor:
+        tapped = self._tapped(shape)
+        return outputs.pooled(tapped[0]) if tapped else outputs.embedding
+
+
+def _both_ways(logits: Tensor, proxy: Tensor) -> Tensor:
+    """D(z, p) + D(p, z): each trains its second argument."""
+    return kd_loss(proxy, logits, temperature=1.0) + kd_loss(logits, proxy, temperature=1.0)

@@ -1,0 +1,113 @@
+"""CRD: contrastive representation distillation against memory banks (Tian et al., ICLR 2020)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cmkd_bench.losses import ClassLayout, class_layout, crd_normalizer, crd_side_loss, sample_negatives
+from cmkd_bench.method import Batch, Losses, Method, Pair, Paper
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_method
+
+
+@dataclass(frozen=True)
+class CRDParameters:
+    weight: float = parameter(0.8, "of the contrastive loss", source="RepDistiller", minimum=0)
+    dimension: int = parameter(128, "of the space in which student and teacher meet", source="RepDistiller", minimum=1)
+    negatives: int = parameter(
+        16384, "K per sample, at most as many as other classes have samples", source="RepDistiller", minimum=1
+    )
+    temperature: float = parameter(0.07, "divides the scores", source="RepDistiller", minimum=0.001)
+    momentum: float = parameter(0.5, "share of the old row in a bank's update", source="RepDistiller", minimum=0, maximum=1)
+
+
+@register_method("crd")
+class CRD(Method[CRDParameters]):
+    """L = H(y, p_S) + w (side_S + side_T).
+
+    side_S contrasts the student's embedding with the teacher's bank, side_T the teacher's with the student's bank:
+    -log h(positive) - sum over K negatives of log(1 - h), h = P / (P + K / M), P = exp(score / t) / Z (equations 10 to
+    12 of the paper; Z is the released code's). Only side_S reaches the student; side_T trains the teacher's projection.
+    """
+
+    paper = Paper(
+        title="Contrastive Representation Distillation",
+        authors="Tian, Krishnan, Isola",
+        venue="ICLR 2020",
+        url="https://arxiv.org/abs/1910.10699",
+    )
+    departures = (
+        "Negatives are drawn with replacement, K at most the number of samples of other classes.",
+        "The constant Z of the released code, set at the first batch, is not in the paper.",
+    )
+    without_distillation = {"weight": 0.0}
+    teacher_bank: Tensor
+    student_bank: Tensor
+    normalizers: Tensor
+    order: Tensor
+    start: Tensor
+    size: Tensor
+
+    def __init__(self, hyperparameters: CRDParameters, pair: Pair) -> None:
+        super().__init__(hyperparameters, pair)
+        samples, dimension = len(pair.train_labels), hyperparameters.dimension
+        self.student_projection = nn.Linear(pair.student.embedding, dimension)
+        self.teacher_projection = nn.Linear(pair.teacher.embedding, dimension)
+        bound = math.sqrt(3 / dimension)  # rows of unit length on average
+        for name in ("student_bank", "teacher_bank"):
+            self.register_buffer(name, torch.empty(samples, dimension).uniform_(-bound, bound))
+        self.register_buffer("normalizers", torch.zeros(2))
+        layout = class_layout(pair.train_labels)
+        for name in ("order", "start", "size"):
+            self.register_buffer(name, getattr(layout, name), persistent=False)
+        self.negatives = min(hyperparameters.negatives, samples - int(layout.size.max()))
+        self._is_normalized = False
+        self._latest: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @classmethod
+    def unsupported(cls, hyperparameters: CRDParameters, pair: Pair) -> str | None:
+        if not pair.student.stages:
+            return "CRD trains the embedding, and that of a linear classifier is its input"
+        if len(pair.train_labels.unique()) < 2:
+            return "CRD draws negatives from other classes, and the training part has one class"
+        return None
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        ours = F.normalize(self.student_projection(student.embedding).float(), dim=1)
+        theirs = F.normalize(self.teacher_projection(teacher.embedding).float(), dim=1)
+        negatives = sample_negatives(batch.labels, ClassLayout(self.order, self.start, self.size), self.negatives)
+        self._normalize(ours, theirs, batch.index, negatives)
+        self._latest = (batch.index, ours.detach(), theirs.detach())
+        temperature, weight = self.hyperparameters.temperature, self.hyperparameters.weight
+        first, second = self.normalizers
+        side_s = crd_side_loss(ours, self.teacher_bank, batch.index, negatives, temperature, first)
+        side_t = crd_side_loss(theirs, self.student_bank, batch.index, negatives, temperature, second)
+        return {
+            "cross_entropy": F.cross_entropy(student.logits, batch.labels),
+            "student_side": weight * side_s,
+            "teacher_side": weight * side_t,
+        }
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Move the banks' rows of the batch towards its embeddings."""
+        if self._latest is None:
+            return
+        index, ours, theirs = self._latest
+        share = self.hyperparameters.momentum
+        for bank, embedding in ((self.student_bank, ours), (self.teacher_bank, theirs)):
+            bank[index] = F.normalize(share * bank[index] + (1 - share) * embedding, dim=1)
+
+    def _normalize(self, ours: Tensor, theirs: Tensor, index: Tensor, negatives: Tensor) -> None:
+        """Set Z of both sides once, at the first batch of all; it is kept in checkpoints."""
+        if not self._is_normalized and not self.normalizers.any():
+            temperature = self.hyperparameters.temperature
+            self.normalizers[0] = crd_normalizer(ours, self.teacher_bank, index, negatives, temperature)
+            self.normalizers[1] = crd_normalizer(theirs, self.student_bank, index, negatives, temperature)
+        self._is_normalized = True

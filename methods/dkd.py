@@ -1,0 +1,58 @@
+"""DKD: KD split into a target and a non-target part with weights of their own (Zhao et al., CVPR 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch.nn import functional as F
+
+from cmkd_bench.losses import dkd_loss
+from cmkd_bench.method import Batch, Losses, Method, Paper
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_method
+
+
+@dataclass(frozen=True)
+class DKDParameters:
+    alpha: float = parameter(1.0, "weight of the target part TCKD", source="paper, section 4", minimum=0)
+    beta: float = parameter(
+        8.0, "weight of the non-target part NCKD; the paper tunes it per pair", source="paper, CIFAR-100", minimum=0
+    )
+    temperature: float = parameter(4.0, "divides the logits", source="paper, CIFAR-100", minimum=0.01)
+    warmup_share: float = parameter(
+        20 / 240, "share of the epochs in which the weight grows to 1", source="released code", minimum=0, maximum=1
+    )
+
+
+@register_method("dkd")
+class DKD(Method[DKDParameters]):
+    """L = H(y, p_S) + w(e) t^2 (a TCKD + b NCKD), equation 7, with w(e) = min(e / W, 1) in epoch e = 1, 2, ...
+
+    TCKD = KL of (target, anything else); NCKD = KL among the other classes. With two classes NCKD is 0.
+    """
+
+    paper = Paper(
+        title="Decoupled Knowledge Distillation",
+        authors="Zhao, Cui, Song, Qiu, Liang",
+        venue="CVPR 2022",
+        url="https://arxiv.org/abs/2203.08679",
+    )
+    departures = (
+        "The warm-up is a share of the epochs (the released code's 20 of 240), so that short trainings leave it too.",
+    )
+    without_distillation = {"alpha": 0.0, "beta": 0.0}
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        given = self.hyperparameters
+        loss = dkd_loss(
+            student.logits, teacher.logits, batch.labels, given.alpha, given.beta, given.temperature
+        )
+        return {
+            "cross_entropy": F.cross_entropy(student.logits, batch.labels),
+            "distillation": self._warmup(batch) * loss,
+        }
+
+    def _warmup(self, batch: Batch) -> float:
+        length = self.hyperparameters.warmup_share * batch.epochs
+        return min(batch.epoch / length, 1.0) if length else 1.0

@@ -1,0 +1,143 @@
+"""FitNet: a hint from the middle of the teacher, then distillation of the whole student (Romero et al., ICLR 2015)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cmkd_bench.losses import hint_loss, kd_loss
+from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Stage
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_method
+
+
+@dataclass(frozen=True)
+class FitNetParameters:
+    form: str = parameter("two_stage", "of the training", source="paper, section 2.3", choices=("two_stage", "joint"))
+    depth: float = parameter(
+        0.5, "where hint and guided stage lie, as a share of the depth", source="paper: the middle", minimum=0, maximum=1
+    )
+    geometry: str = parameter(
+        "pooled",
+        "compare features as vectors, or as maps of a common size",
+        source="ours: two modalities share no geometry",
+        choices=("pooled", "spatial"),
+    )
+    hint_share: float = parameter(
+        0.3, "share of the epochs for the hint (two_stage)", source="ours", minimum=0, maximum=0.9
+    )
+    weight_start: float = parameter(4.0, "of distillation, in the first epoch (two_stage)", source="paper", minimum=0)
+    weight_end: float = parameter(1.0, "of distillation, in the last epoch (two_stage)", source="paper", minimum=0)
+    temperature: float = parameter(3.0, "divides the logits (two_stage)", source="paper", minimum=0.01)
+    hint_weight: float = parameter(
+        200.0,
+        "of half the mean squared error (joint)",
+        source="RepDistiller and mdistiller: 100 on the mean squared error",
+        minimum=0,
+    )
+
+
+@register_method("fitnet")
+class FitNet(Method[FitNetParameters]):
+    """Two stages, each with an optimizer of its own.
+
+    Hint, equation 3: min 1/2 || u_T(x_T) - r(v_S(x_S)) ||^2 over the student up to its guided stage and the regressor
+    r; the layers above get no gradient. Training, equation 2: L = H(y, p_S) + w(e) H(p_T^t, p_S^t), w falling linearly
+    over the epochs, without the factor t^2; the regressor is gone. `form=joint` is the zoos' single stage,
+    L = H(y, p_S) + w_hint 1/2 MSE.
+    """
+
+    paper = Paper(
+        title="FitNets: Hints for Thin Deep Nets",
+        authors="Romero, Ballas, Ebrahimi Kahou, Chassang, Gatta, Bengio",
+        venue="ICLR 2015",
+        url="https://arxiv.org/abs/1412.6550",
+    )
+    departures = (
+        "The regressor is linear without the teacher's nonlinearity, on features pooled over space, time or tokens.",
+        "The squared error is averaged over elements, where the paper sums them.",
+        "Both stages share the epochs of one training, and the hint stage keeps its last epoch.",
+        "H(p_T, p_S) is written as KL(p_T || p_S): the same gradient, a value lower by the teacher's entropy.",
+    )
+    without_distillation = {"form": "joint", "hint_weight": 0.0}
+
+    def __init__(self, hyperparameters: FitNetParameters, pair: Pair) -> None:
+        super().__init__(hyperparameters, pair)
+        self._guided, self._hint = (_stage_at(hyperparameters.depth, shape) for shape in (pair.student, pair.teacher))
+        student, teacher = pair.student.stages[self._guided], pair.teacher.stages[self._hint]
+        # On maps this is applied along the channels at each position: a convolution with a kernel of one.
+        self.regressor = nn.Linear(student[0], teacher[0])
+
+    @classmethod
+    def unsupported(cls, hyperparameters: FitNetParameters, pair: Pair) -> str | None:
+        if not pair.student.stages or not pair.teacher.stages:
+            return "FitNet needs a hidden stage in student and teacher, and a linear classifier has none"
+        student, teacher = (
+            shape.stages[_stage_at(hyperparameters.depth, shape)] for shape in (pair.student, pair.teacher)
+        )
+        if hyperparameters.geometry == "spatial" and len(student) != len(teacher):
+            return f"geometry=spatial needs maps with as many axes; student {student}, teacher {teacher}"
+        return None
+
+    def stages(self) -> tuple[Stage, ...]:
+        if self.hyperparameters.form == "joint":
+            return (Stage("train", self.joint),)
+        share = self.hyperparameters.hint_share
+        return (
+            Stage("hint", self.hint, share=share, labels=False),
+            Stage("train", self.forward, share=1 - share, extras=False),
+        )
+
+    def student_stages(self) -> tuple[int, ...]:
+        return (self._guided,)
+
+    def teacher_stages(self) -> tuple[int, ...]:
+        return (self._hint,)
+
+    def hint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        """Equation 3."""
+        guided, hint = self._features(student, teacher)
+        return {"hint": hint_loss(self.regressor(guided), hint)}
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        temperature = self.hyperparameters.temperature
+        softened = kd_loss(student.logits, teacher.logits, temperature) / temperature**2
+        return {
+            "cross_entropy": F.cross_entropy(student.logits, batch.labels),
+            "distillation": self._weight(batch) * softened,
+        }
+
+    def joint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        """The single stage of RepDistiller and mdistiller."""
+        hint = self.hint(student, teacher, batch)["hint"]
+        return {
+            "cross_entropy": F.cross_entropy(student.logits, batch.labels),
+            "hint": self.hyperparameters.hint_weight * hint,
+        }
+
+    def _features(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
+        """Guided and hint features, channels last: (B, D) each, or (B, ..., D) of a common size."""
+        if self.hyperparameters.geometry == "pooled":
+            return student.pooled(self._guided), teacher.pooled(self._hint)
+        guided, hint = student.feature_maps[self._guided], teacher.feature_maps[self._hint]
+        size = tuple(map(min, guided.shape[2:], hint.shape[2:]))
+        return _resize(guided, size), _resize(hint, size)
+
+    def _weight(self, batch: Batch) -> float:
+        start, end = self.hyperparameters.weight_start, self.hyperparameters.weight_end
+        return start + (end - start) * (batch.epoch - 1) / max(batch.epochs - 1, 1)
+
+
+def _stage_at(depth: float, shape: NetworkShape) -> int:
+    """The stage at a share of the depth; the middle of four stages is the second."""
+    return max(math.ceil(depth * len(shape.stages)) - 1, 0)
+
+
+def _resize(features: Tensor, size: tuple[int, ...]) -> Tensor:
+    pool = {0: lambda x, _: x, 1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d}[len(size)]
+    pooled: Tensor = pool(features, size)
+    return pooled.movedim(1, -1)

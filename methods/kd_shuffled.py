@@ -1,0 +1,18 @@
+"""Control: KD whose teacher looks at another sample, so that only its class statistics can help."""
+
+from __future__ import annotations
+
+from cmkd_bench.methods.kd import KD
+from cmkd_bench.registry import register_method
+
+
+@register_method("kd_shuffled")
+class ShuffledKD(KD):
+    """KD in which each training sample gets the teacher's outputs of a fixed other one of the same part.
+
+    The pairing is a random cycle through the training part, so no sample keeps its own partner. What KD gains over
+    this row comes from the pairs.
+    """
+
+    role = "control"
+    pairing = "shuffled"

@@ -1,0 +1,41 @@
+"""Control: the student alone with smoothed labels, a regulariser that knows no teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch.nn import functional as F
+
+from cmkd_bench.method import Batch, Losses, Method, Paper
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_method
+
+
+@dataclass(frozen=True)
+class LabelSmoothingParameters:
+    smoothing: float = parameter(
+        0.1, "probability spread evenly over all classes", source="Szegedy et al., section 7", minimum=0, maximum=1
+    )
+
+
+@register_method("label_smoothing")
+class LabelSmoothing(Method[LabelSmoothingParameters]):
+    """L = (1 - s) H(y, p_S) + s H(u, p_S), u uniform over the classes, mean over the batch.
+
+    A method that gains no more than this row has shown a regulariser, not knowledge of the other modality.
+    """
+
+    paper = Paper(
+        title="Rethinking the Inception Architecture for Computer Vision",
+        authors="Szegedy, Vanhoucke, Ioffe, Shlens, Wojna",
+        venue="CVPR 2016",
+        url="https://arxiv.org/abs/1512.00567",
+    )
+    role = "control"
+    teacher = "none"
+    without_distillation = {"smoothing": 0.0}
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        smoothing = self.hyperparameters.smoothing
+        return {"cross_entropy": F.cross_entropy(student.logits, batch.labels, label_smoothing=smoothing)}
