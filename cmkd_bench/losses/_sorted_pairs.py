@@ -7,29 +7,31 @@ counting over blocks, which takes a fixed number of whole-array operations.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import torch
 from torch import Tensor
 
-Pairs: TypeAlias = tuple[Tensor, Tensor, Tensor]
-"""For each row: concordant minus discordant pairs, pairs not tied in a, pairs not tied in b."""
-
 BLOCK = 16
+RADIX_LIMIT = 2**15
+"""NumPy's stable sort is a radix sort for 16-bit integers, and up to nine times faster."""
 
 
-def sorted_pairs(a: Tensor, b: Tensor) -> Pairs:
-    """Count the pairs of each row: (B, C), (B, C) -> three times (B,). Both on the CPU."""
+def sorted_pairs(a: Tensor, b: Tensor) -> Tensor:
+    """Count the pairs of each row: (B, C), (B, C) -> (3, B), all on the CPU.
+
+    Returns:
+        Concordant minus discordant pairs, pairs not tied in a, pairs not tied in b.
+    """
     classes = a.shape[1]
     rank_a, tied_a = _dense_ranks(a)
     rank_b, tied_b = _dense_ranks(b)
     by_a_then_b = torch.from_numpy(np.sort((rank_a * classes + rank_b).numpy(), axis=1))
+    b_in_order = (by_a_then_b % classes).to(torch.int16 if classes <= RADIX_LIMIT else torch.int64)
     # a stable sort leaves equal ranks of b in the order of a, so that they count as no inversion
-    permutation = torch.from_numpy(np.argsort((by_a_then_b % classes).numpy(), axis=1, kind="stable"))
+    permutation = torch.from_numpy(np.argsort(b_in_order.numpy(), axis=1, kind="stable"))
     pairs = classes * (classes - 1) // 2
     untied = pairs - tied_a - tied_b + _tied_pairs(by_a_then_b)
-    return untied - 2 * inversions(permutation), pairs - tied_a, pairs - tied_b
+    return torch.stack([untied - 2 * inversions(permutation), pairs - tied_a, pairs - tied_b])
 
 
 def inversions(permutation: Tensor) -> Tensor:
