@@ -35,9 +35,7 @@ def naive_terms(student, teacher, labels, temperature):
     for s, t, label in zip(student.tolist(), teacher.tolist(), labels.tolist(), strict=True):
         p, q = softmax([x / temperature for x in t]), softmax([x / temperature for x in s])
         tckd = kl([p[label], 1 - p[label]], [q[label], 1 - q[label]])
-        p_rest, q_rest = (
-            softmax([x / temperature for c, x in enumerate(row) if c != label]) for row in (t, s)
-        )
+        p_rest, q_rest = (softmax([x / temperature for c, x in enumerate(row) if c != label]) for row in (t, s))
         terms.append((tckd, kl(p_rest, q_rest)))
     return np.array(terms).T
 
