@@ -5,6 +5,9 @@ Run from the root of the repository: python -m benchmarks.crd_loss
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from rich.console import Console
@@ -55,7 +58,7 @@ def gathered_rows(
     return -(positive + torch.log(noise / (p[:, 1:] + noise + 1e-7)).sum()) / batch
 
 
-def step(loss_function, data: tuple) -> Tensor:  # type: ignore[no-untyped-def, type-arg]
+def step(loss_function: Callable[..., Tensor], data: tuple[Any, ...]) -> Tensor:
     """The loss's value, with the embedding's gradient filled in."""
     data[0].grad = None
     loss = loss_function(*data)
@@ -63,7 +66,7 @@ def step(loss_function, data: tuple) -> Tensor:  # type: ignore[no-untyped-def, 
     return loss.detach()
 
 
-def check(data: tuple) -> None:  # type: ignore[type-arg]
+def check(data: tuple[Any, ...]) -> None:
     """Value and gradient agree within float32, or there is nothing to compare."""
     results = []
     for function in (gathered_rows, crd_side_loss):
