@@ -62,7 +62,7 @@ def step(loss_function: Callable[..., Tensor], data: tuple[Any, ...]) -> Tensor:
     """The loss's value, with the embedding's gradient filled in."""
     data[0].grad = None
     loss = loss_function(*data)
-    loss.backward()
+    torch.autograd.backward(loss)
     return loss.detach()
 
 
