@@ -7,29 +7,35 @@ counting over blocks, which takes a fixed number of whole-array operations.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import torch
 from torch import Tensor
 
-Pairs: TypeAlias = tuple[Tensor, Tensor, Tensor]
-"""For each row: concordant minus discordant pairs, pairs not tied in a, pairs not tied in b."""
+BLOCK_BITS = 4
+BLOCK = 2**BLOCK_BITS
+RADIX_LIMIT = 2**15
+"""NumPy's stable sort is a radix sort for 16-bit integers, and up to nine times faster."""
 
-BLOCK = 16
 
+def sorted_pairs(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Count the pairs of each row: two times (B, C), both on the CPU.
 
-def sorted_pairs(a: Tensor, b: Tensor) -> Pairs:
-    """Count the pairs of each row: (B, C), (B, C) -> three times (B,). Both on the CPU."""
+    Returns:
+        Concordant minus discordant pairs (B,), and pairs not tied in a and in b (2, B).
+    """
     classes = a.shape[1]
     rank_a, tied_a = _dense_ranks(a)
     rank_b, tied_b = _dense_ranks(b)
-    by_a_then_b = torch.from_numpy(np.sort((rank_a * classes + rank_b).numpy(), axis=1))
+    by_a_then_b = torch.from_numpy(np.sort((rank_a << 32 | rank_b).numpy(), axis=1))
+    b_in_order = by_a_then_b.to(torch.int32)  # the lower half
+    if classes <= RADIX_LIMIT:
+        b_in_order = b_in_order.to(torch.int16)
     # a stable sort leaves equal ranks of b in the order of a, so that they count as no inversion
-    permutation = torch.from_numpy(np.argsort((by_a_then_b % classes).numpy(), axis=1, kind="stable"))
+    permutation = torch.from_numpy(np.argsort(b_in_order.numpy(), axis=1, kind="stable"))
     pairs = classes * (classes - 1) // 2
-    untied = pairs - tied_a - tied_b + _tied_pairs(by_a_then_b)
-    return untied - 2 * inversions(permutation), pairs - tied_a, pairs - tied_b
+    tied = torch.stack([tied_a, tied_b])
+    score = pairs - tied.sum(0) + _tied_pairs(by_a_then_b) - 2 * inversions(permutation)
+    return score, pairs - tied
 
 
 def inversions(permutation: Tensor) -> Tensor:
@@ -46,17 +52,19 @@ def inversions(permutation: Tensor) -> Tensor:
     """
     batch, classes = permutation.shape
     blocks = -(-classes // BLOCK)
-    position = torch.arange(blocks * BLOCK).expand(batch, -1)
-    value = torch.cat([permutation, position[:, classes:]], dim=1)  # the tail is in order and adds no inversion
-    position_of_value = torch.empty_like(value).scatter_(1, value, position)
+    position = torch.arange(blocks * BLOCK)
+    # the tail is in order and adds no inversion
+    value = torch.cat([permutation, position[classes:].expand(batch, -1)], dim=1)
+    position_of_value = torch.empty_like(value).scatter_(1, value, position.expand(batch, -1))
     same_position_block = _inversions_within_blocks(value)
     # comparing block numbers leaves out the pairs that were counted in the line above
-    same_value_block = _inversions_within_blocks(position_of_value // BLOCK)
-    cell = position // BLOCK * blocks + value // BLOCK + torch.arange(batch)[:, None] * blocks**2
+    same_value_block = _inversions_within_blocks(position_of_value >> BLOCK_BITS)
+    row_of_table = torch.arange(batch)[:, None] * blocks + (position >> BLOCK_BITS)
+    cell = row_of_table * blocks + (value >> BLOCK_BITS)
     table = cell.flatten().bincount(minlength=batch * blocks**2).view(batch, blocks, blocks).float()
     earlier = table.cumsum(1) - table
     earlier_and_greater = earlier.sum(2, keepdim=True) - earlier.cumsum(2)
-    different_blocks = (table * earlier_and_greater).sum(2).double().sum(1)
+    different_blocks: Tensor = (table * earlier_and_greater).sum(2).double().sum(1)
     return same_position_block + same_value_block + different_blocks.long()
 
 

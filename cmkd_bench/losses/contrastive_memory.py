@@ -41,7 +41,8 @@ def crd_side_loss(
         normalizer: a scalar tensor, from `crd_normalizer` at the first batch; gets no gradient.
 
     Returns:
-        A scalar in nats, averaged over the batch. With equal scores it is log(K + 1) + K log(1 + 1 / K).
+        A scalar in nats, averaged over the batch. With equal scores it is
+        log(K + 1) + K log(1 + 1 / K), plus the M eps that the guard adds.
 
     Raises:
         ValueError: if the shapes do not fit or the temperature is not above 0.
