@@ -25,9 +25,9 @@ class _Convolutional(Network):
 
 @register_network("cnn1d")
 def cnn1d(inputs: InputShape, classes: int) -> Network:
-    """For signals (channels, time): widths 32, 64, 64, kernels of 7, 5 and 5."""
+    """For signals (channels, time): widths 16, 32, 64, kernels of 7, 5 and 5."""
     _require(inputs, axes=2)
-    widths = (inputs.shape[0], 32, 64, 64)
+    widths = (inputs.shape[0], 16, 32, 64)
     kernels = (7, 5, 5)
     stages = [
         nn.Sequential(
@@ -42,9 +42,9 @@ def cnn1d(inputs: InputShape, classes: int) -> Network:
 
 @register_network("cnn2d")
 def cnn2d(inputs: InputShape, classes: int) -> Network:
-    """For images (channels, height, width): widths 32, 64, 128, kernels of 3 (93 thousand weights for RGB)."""
+    """For images (channels, height, width): widths 16, 32, 64, kernels of 3."""
     _require(inputs, axes=3)
-    widths = (inputs.shape[0], 32, 64, 128)
+    widths = (inputs.shape[0], 16, 32, 64)
     stages = [
         nn.Sequential(
             nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()

@@ -8,12 +8,12 @@ from transformers import BertConfig, BertModel
 from cmkd_bench.networks.base import Features, InputShape, Network, register_network
 from cmkd_bench.outputs import mean_over_positions
 
-WIDTH = 64
+WIDTH = 32
 
 
 @register_network("transformer")
 class Transformer(Network):
-    """Two layers, four heads, 64 wide; the embedding is the mean over the valid tokens. Token 0 is padding."""
+    """Two layers, four heads, 32 wide; the embedding is the mean over the valid tokens. Token 0 is padding."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
