@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from cmkd_bench.config import compose, parse_overrides
+from cmkd_bench.config import compose, default_values, parse_overrides
 from cmkd_bench.errors import GridError, UnknownName, UserError
-from cmkd_bench.plan import Plan, Request, make_plan
+from cmkd_bench.plan import Plan, Request, check, make_plan
 from cmkd_bench.registry import load_plugin, methods
 from cmkd_bench.store import Experiment, experiment_names
 
@@ -56,7 +56,7 @@ def make_grid(
     """Fill a request up with the configuration's defaults.
 
     Raises:
-        GridError: if the overrides cannot be read.
+        GridError: if a setting has a wrong value, with all other problems of the request.
         UserError: if a plug-in cannot be loaded.
     """
     for plugin in plugins:
@@ -64,10 +64,7 @@ def make_grid(
     launcher = {"jobs": jobs, "device": device}
     extra = [f"launcher.{name}={value}" for name, value in launcher.items() if value is not None]
     parsed = parse_overrides([*overrides, *extra])
-    configuration, problems = compose(parsed)
-    if configuration is None:
-        raise GridError([*parsed.problems, *problems])
-    grid = configuration.grid
+    grid = default_values()
     asked = tuple(dict.fromkeys(methods_asked or grid["methods"] or methods.names()))
     rows = (*grid["always"], *asked) if always else (grid["baseline"], *asked)
     request = Request(
@@ -80,6 +77,10 @@ def make_grid(
         baseline=grid["baseline"],
         one_way=one_way,
     )
+    configuration, problems = compose(parsed)
+    if configuration is None:
+        check(request)  # says these problems with all others
+        raise GridError(problems)
     return Grid(
         request=request,
         experiment=Experiment(results, experiment or _default_name(configuration.protocol, overrides)),

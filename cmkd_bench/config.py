@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,6 @@ class Configuration:
     recipe: Recipe
     model: Mapping[str, str]
     launcher: Mapping[str, Any]
-    grid: Mapping[str, Any]
 
     def network(self, role: str, kind: str) -> str:
         """The network of the student or the teacher for a kind of modality."""
@@ -55,7 +55,7 @@ class Configuration:
 def parse_overrides(arguments: Sequence[str]) -> Overrides:
     """Sort the overrides by whom they concern; nothing is composed yet."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     parser = OverridesParser.create()
     plain: list[str] = []
@@ -64,7 +64,7 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
     for argument in arguments:
         try:
             override = parser.parse_override(argument)
-        except OverrideParseException:
+        except HydraException:
             problems.append(f"'{argument}' is not of the form KEY=VALUE, e.g. train.epochs=30.")
             continue
         head, _, rest = override.key_or_group.partition(".")
@@ -83,7 +83,7 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
 
 
 def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configuration | None, list[str]]:
-    """The configuration for a dataset, or for none, and the problems of its values.
+    """The configuration for a dataset, or for none, and the problems of its values; None where there are any.
 
     Args:
         overrides: without problems of their own.
@@ -98,14 +98,22 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     if problems:
         return None, problems
     choice = composed_choice(overrides.plain, "protocol", "fair")
-    grid = {name: value for name, value in values.items() if name not in SECTIONS}
-    return Configuration(choice, build(Recipe, values["train"]), values["model"], values["launcher"], grid), []
+    return Configuration(choice, build(Recipe, values["train"]), values["model"], values["launcher"]), []
 
 
 def composed_choice(plain: Sequence[str], group: str, default: str) -> str:
     """The file chosen in a group by the overrides."""
     chosen = [text.partition("=")[2] for text in plain if text.partition("=")[0] == group]
     return chosen[-1] if chosen else default
+
+
+@functools.cache
+def default_values() -> Mapping[str, Any]:
+    """The configuration without any override: the grid's defaults, and the known settings of each section."""
+    from omegaconf import OmegaConf
+
+    values: Any = OmegaConf.to_container(_compose((), None), resolve=True)
+    return dict(values)
 
 
 def _compose(plain: Sequence[str], dataset: str | None) -> DictConfig:
@@ -123,10 +131,7 @@ def _problem_of_key(key: str, value: str) -> str | None:
         if value in choices:
             return None
         return f"{key}={value}: no such file in configs/{key}/.{_hint(value, choices)} Available: {', '.join(choices)}."
-    from omegaconf import OmegaConf
-
-    defaults = _compose((), None)
-    known = [f"{section}.{name}" for section in SECTIONS for name in OmegaConf.to_container(defaults[section])]
+    known = [f"{section}.{name}" for section in SECTIONS for name in default_values()[section]]
     if key in known:
         return None
     return f"{key}={value}: no such setting.{_hint(key, known)} See: cmkd-bench show config"

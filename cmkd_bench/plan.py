@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmkd_bench.config import Configuration, Overrides, compose
 from cmkd_bench.data.manifest import build_manifest
-from cmkd_bench.errors import GridError, UserError, nearest_match
+from cmkd_bench.errors import GridError, UnknownName, UserError, nearest_match
 from cmkd_bench.parameters import build, problems_of
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.spec import RunSpec, settings
@@ -95,10 +95,8 @@ def check(request: Request) -> dict[str, list[Direction]]:
     problems = [*request.overrides.problems]
     problems += _problems_of_names(methods.require, request.methods)
     problems += _problems_of_names(datasets.require, request.datasets)
-    if not problems:
-        problems += _problems_of_parameters(request)
-        for name in request.datasets:
-            problems += _problems_of_folds(name, request)
+    problems += _problems_of_parameters(request)
+    problems += _problems_of_folds(request)
     directions, unmatched = _directions(request)
     problems += unmatched
     problems += _problems_of_values(request)
@@ -232,7 +230,7 @@ def _problems_of_parameters(request: Request) -> Iterator[str]:
             cls = methods.get(name)
             preset = given.get("preset")
             if preset is not None and preset not in cls.presets:
-                yield f"method.{name}.preset={preset}: Available: {', '.join(cls.presets) or 'none'}."
+                yield str(UnknownName(f"preset of {name}", str(preset), cls.presets, f"cmkd-bench show {name}"))
             else:
                 yield from problems_of(cls.HyperParameters, resolve_preset(cls, given), f"method.{name}")
             if name not in request.methods:
@@ -247,18 +245,17 @@ def _problems_of_parameters(request: Request) -> Iterator[str]:
 
 def _problems_of_values(request: Request) -> list[str]:
     """Of the configuration's values: the same for all datasets, so each is said once."""
-    if request.overrides.problems:
-        return []
     known = [name for name in request.datasets if name in datasets.names()]
     found = [problem for name in known or [None] for problem in compose(request.overrides, name)[1]]
     return list(dict.fromkeys(found))
 
 
-def _problems_of_folds(name: str, request: Request) -> Iterator[str]:
-    folds = datasets.get(name).folds
-    for fold in request.folds or ():
-        if not 0 <= fold < folds:
-            yield f"--folds {fold}: dataset '{name}' has folds 0 to {folds - 1}; use --folds 0 or --folds all."
+def _problems_of_folds(request: Request) -> Iterator[str]:
+    for name in request.datasets:
+        folds = datasets.get(name).folds if name in datasets.names() else 0
+        for fold in request.folds or ():
+            if folds and not 0 <= fold < folds:
+                yield f"--folds {fold}: dataset '{name}' has folds 0 to {folds - 1}; use --folds 0 or --folds all."
 
 
 def _directions(request: Request) -> tuple[dict[str, list[Direction]], list[str]]:

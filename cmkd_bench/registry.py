@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cmkd_bench.errors import UnknownName, UserError
 
@@ -77,10 +77,10 @@ class Registry(Generic[T]):
         return sorted({*self._find_entries(), *self._registered})
 
     def summary(self, name: str) -> str:
-        """The first line of the item's docstring; imports nothing that is not imported yet."""
+        """The first line of the docstring of the item's file; imports nothing that is not imported yet."""
         if name in self._registered:
             module = sys.modules[self._registered[name].__module__]
-            return _first_line(self._registered[name].__doc__ or module.__doc__)
+            return _first_line(module.__doc__ or self._registered[name].__doc__)
         entry = self._find_entries()[name]
         if entry.file is None:
             return entry.origin
@@ -182,4 +182,4 @@ def _source_file(module: str) -> Path | None:
 
 
 def _first_line(docstring: str | None) -> str:
-    return cast(str, (docstring or "").strip().partition("\n")[0])
+    return (docstring or "").strip().partition("\n")[0]

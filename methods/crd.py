@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cmkd_bench.losses import ClassLayout, class_layout, crd_normalizer, crd_side_loss, sample_negatives
+from cmkd_bench.losses import (
+    ClassLayout,
+    class_layout,
+    crd_normalizer,
+    crd_side_loss,
+    negative_counts,
+    sample_negatives,
+)
 from cmkd_bench.method import Batch, Losses, Method, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
@@ -21,7 +28,7 @@ class CRDParameters:
     weight: float = parameter(0.8, "of the contrastive loss", source="RepDistiller", minimum=0)
     dimension: int = parameter(128, "of the space in which student and teacher meet", source="RepDistiller", minimum=1)
     negatives: int = parameter(
-        16384, "K per sample, at most as many as other classes have samples", source="RepDistiller", minimum=1
+        16384, "K per sample; all samples of other classes where there are fewer", source="RepDistiller", minimum=1
     )
     temperature: float = parameter(0.07, "divides the scores", source="RepDistiller", minimum=0.001)
     momentum: float = parameter(0.5, "share of the old row in a bank's update", source="RepDistiller", minimum=0, maximum=1)
@@ -43,7 +50,7 @@ class CRD(Method[CRDParameters]):
         url="https://arxiv.org/abs/1910.10699",
     )
     departures = (
-        "Negatives are drawn with replacement, K at most the number of samples of other classes.",
+        "Negatives are drawn with replacement; where other classes have fewer than K samples, each counts once.",
         "The constant Z of the released code, set at the first batch, is not in the paper.",
     )
     without_distillation = {"weight": 0.0}
@@ -53,6 +60,7 @@ class CRD(Method[CRDParameters]):
     order: Tensor
     start: Tensor
     size: Tensor
+    labels: Tensor
 
     def __init__(self, hyperparameters: CRDParameters, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
@@ -66,7 +74,8 @@ class CRD(Method[CRDParameters]):
         layout = class_layout(pair.train_labels)
         for name in ("order", "start", "size"):
             self.register_buffer(name, getattr(layout, name), persistent=False)
-        self.negatives = min(hyperparameters.negatives, samples - int(layout.size.max()))
+        self.register_buffer("labels", pair.train_labels, persistent=False)
+        self.takes_all = hyperparameters.negatives >= samples - int(layout.size.max())
         self._is_normalized = False
         self._latest: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -81,13 +90,13 @@ class CRD(Method[CRDParameters]):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         ours = F.normalize(self.student_projection(student.embedding).float(), dim=1)
         theirs = F.normalize(self.teacher_projection(teacher.embedding).float(), dim=1)
-        negatives = sample_negatives(batch.labels, ClassLayout(self.order, self.start, self.size), self.negatives)
-        self._normalize(ours, theirs, batch.index, negatives)
+        counts = self._negatives(batch.labels)
+        self._normalize(ours, theirs, batch.index, counts)
         self._latest = (batch.index, ours.detach(), theirs.detach())
         temperature, weight = self.hyperparameters.temperature, self.hyperparameters.weight
         first, second = self.normalizers
-        side_s = crd_side_loss(ours, self.teacher_bank, batch.index, negatives, temperature, first)
-        side_t = crd_side_loss(theirs, self.student_bank, batch.index, negatives, temperature, second)
+        side_s = crd_side_loss(ours, self.teacher_bank, batch.index, counts, temperature, first)
+        side_t = crd_side_loss(theirs, self.student_bank, batch.index, counts, temperature, second)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "student_side": weight * side_s,
@@ -104,10 +113,18 @@ class CRD(Method[CRDParameters]):
         for bank, embedding in ((self.student_bank, ours), (self.teacher_bank, theirs)):
             bank[index] = F.normalize(share * bank[index] + (1 - share) * embedding, dim=1)
 
-    def _normalize(self, ours: Tensor, theirs: Tensor, index: Tensor, negatives: Tensor) -> None:
+    def _negatives(self, labels: Tensor) -> Tensor:
+        """How often each row of the banks is a negative of each sample: (B, M)."""
+        if self.takes_all:
+            return (self.labels != labels[:, None]).float()
+        layout = ClassLayout(self.order, self.start, self.size)
+        drawn = sample_negatives(labels, layout, self.hyperparameters.negatives)
+        return negative_counts(drawn, len(self.labels))
+
+    def _normalize(self, ours: Tensor, theirs: Tensor, index: Tensor, counts: Tensor) -> None:
         """Set Z of both sides once, at the first batch of all; it is kept in checkpoints."""
         if not self._is_normalized and not self.normalizers.any():
             temperature = self.hyperparameters.temperature
-            self.normalizers[0] = crd_normalizer(ours, self.teacher_bank, index, negatives, temperature)
-            self.normalizers[1] = crd_normalizer(theirs, self.student_bank, index, negatives, temperature)
+            self.normalizers[0] = crd_normalizer(ours, self.teacher_bank, index, counts, temperature)
+            self.normalizers[1] = crd_normalizer(theirs, self.student_bank, index, counts, temperature)
         self._is_normalized = True

@@ -80,7 +80,7 @@ def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
             chosen = teachers if row == TEACHER else [(c, c.run_id) for c in here if c.method == row]
             entry = _entry(chosen, runs, {} if row in (TEACHER, record.baseline) else alone)
             entries[row, column] = entry
-            notes.update(_notes(row, column, chosen, runs, len(seeds)))
+            notes |= dict.fromkeys(_notes(row, column, chosen, runs, len(seeds)))
         _mark_best(entries, column, [row for row, role in rows.items() if role != TEACHER])
     folds = {dataset: len({c.fold for c in cells if c.dataset == dataset}) for dataset in record.conditions}
     return Leaderboard(rows, columns, entries, seeds, folds, list(notes))

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cmkd_bench.losses import crd_normalizer, crd_side_loss
+from cmkd_bench import losses
+from cmkd_bench.losses import negative_counts
 
 TEMPERATURE = 0.07
 
@@ -19,6 +20,16 @@ def problem(batch=4, rows=20, width=8, count=12, dtype=torch.float64):
     index = torch.randperm(rows, generator=generator)[:batch]
     negatives = torch.randint(rows, (batch, count), generator=generator)
     return embedding, bank, index, negatives
+
+
+def crd_side_loss(embedding, bank, index, negatives, temperature, normalizer):
+    counts = negative_counts(negatives, len(bank), embedding.dtype)
+    return losses.crd_side_loss(embedding, bank, index, counts, temperature, normalizer)
+
+
+def crd_normalizer(embedding, bank, index, negatives, temperature):
+    counts = negative_counts(negatives, len(bank), embedding.dtype)
+    return losses.crd_normalizer(embedding, bank, index, counts, temperature)
 
 
 def naive(embedding, bank, index, negatives, temperature, normalizer):
@@ -114,17 +125,36 @@ def test_bfloat16_under_autocast_is_the_float32_loss_of_the_rounded_values():
     assert torch.equal(loss, expected)
 
 
+def test_counts_say_how_often_each_row_was_drawn():
+    counts = negative_counts(torch.tensor([[0, 2, 2], [1, 0, 1]]), rows=4)
+    assert counts.tolist() == [[1, 0, 2, 0], [1, 2, 0, 0]]
+
+
+def test_samples_may_have_different_numbers_of_negatives():
+    embedding, bank, index, negatives = problem(batch=2)
+    counts = negative_counts(negatives, len(bank), embedding.dtype)
+    counts[1] = 0
+    counts[1, 3] = 5
+    one = torch.tensor(44.0, dtype=torch.float64)
+    first = naive(embedding[:1], bank, index[:1], negatives[:1], TEMPERATURE, 44.0)
+    second = naive(embedding[1:], bank, index[1:], torch.full((1, 5), 3), TEMPERATURE, 44.0)
+    loss = losses.crd_side_loss(embedding, bank, index, counts, TEMPERATURE, one)
+    assert loss.item() == pytest.approx((first + second) / 2, rel=1e-10)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"bank": torch.zeros(20, 7)}, r"must share d, not have the shapes \(4, 8\) and \(20, 7\)"),
         ({"index": torch.zeros(3, dtype=torch.long)}, r"index must be \(4,\)"),
-        ({"negatives": torch.zeros(4, 0, dtype=torch.long)}, "K > 0"),
+        ({"counts": torch.zeros(4, 19, dtype=torch.float64)}, r"counts torch.float64 \(4, 20\)"),
+        ({"counts": torch.zeros(4, 20)}, "torch.float32"),
         ({"temperature": 0.0}, "temperature"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(change, message):
-    names = ("embedding", "bank", "index", "negatives")
-    arguments = {**dict(zip(names, problem(), strict=True)), "temperature": 1.0, "normalizer": torch.ones(()), **change}
+    embedding, bank, index, negatives = problem()
+    given = {"embedding": embedding, "bank": bank, "index": index, "temperature": 1.0, "normalizer": torch.ones(())}
+    given["counts"] = negative_counts(negatives, len(bank), torch.float64)
     with pytest.raises(ValueError, match=message):
-        crd_side_loss(**arguments)
+        losses.crd_side_loss(**{**given, **change})

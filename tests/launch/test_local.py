@@ -1,0 +1,76 @@
+"""The local launcher: failures are rows, nothing is run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PLUGIN = Path(__file__).parent.parent / "plugins" / "failing.py"
+Run = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture
+def results(quick_run: Run) -> pd.DataFrame:
+    methods = ["kd", "becomes_nan", "raises", "dies"]
+    return quick_run(methods=methods, plugins=[PLUGIN], jobs=2).set_index("method")
+
+
+def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.DataFrame) -> None:
+    assert set(results.loc[["none", "kd"], "status"]) == {"done"}
+    assert results.loc["kd", "value"] > 50
+    assert set(results.loc[["becomes_nan", "raises", "dies"], "status"]) == {"failed"}
+    assert results.loc["becomes_nan", "error"].startswith("non-finite loss: 'divided' is")
+    assert "in epoch 2 of stage 'train'" in results.loc["becomes_nan", "error"]
+    assert results.loc["raises", "error"] == "LookupError: the method's own words"
+    assert results.loc["dies", "error"].startswith("worker died: the worker process ended with signal 9, 3 times")
+
+
+def test_a_student_of_a_failed_teacher_is_blocked(quick_run: Run) -> None:
+    # A learning rate that overflows: the teacher's loss is not finite.
+    frame = quick_run(overrides=["train.epochs=2", "train.optimizer=sgd", "train.learning_rate=1e38"])
+    assert set(frame[frame.method == "none"].status) == {"failed"}
+    (blocked,) = frame[frame.method == "kd"].to_dict("records")
+    assert blocked["status"] == "blocked"
+    assert blocked["error"].startswith(f"teacher {blocked['teacher']} failed: non-finite loss")
+
+
+def test_the_same_command_again_runs_nothing(quick_run: Run, tmp_path: Path) -> None:
+    first = quick_run()
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / "quick" / "runs").rglob("*.json")}
+    pd.testing.assert_frame_equal(quick_run(), first)
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+
+
+def test_failed_runs_are_run_again_on_request_only(quick_run: Run, tmp_path: Path) -> None:
+    quick_run(methods=["raises"], plugins=[PLUGIN])
+    (error,) = (tmp_path / "results").rglob("error.json")
+    before = error.stat().st_mtime_ns
+    quick_run(methods=["raises"], plugins=[PLUGIN])
+    assert error.stat().st_mtime_ns == before
+    quick_run(methods=["raises"], plugins=[PLUGIN], retry_failed=True)
+    assert error.stat().st_mtime_ns > before
+
+
+def test_teachers_are_taken_over_from_another_experiment(quick_run: Run, tmp_path: Path) -> None:
+    quick_run(methods=["kd"])
+    quick_run(methods=["dkd"], experiment="other")
+    one, other = ((tmp_path / "results" / name / "runs") for name in ("quick", "other"))
+    shared = {path.name for path in one.iterdir()} & {path.name for path in other.iterdir()}
+    assert len(shared) == 2, "teacher and student alone"
+    for run_id in shared:
+        assert (one / run_id / "cost.json").read_bytes() == (other / run_id / "cost.json").read_bytes()
+
+
+def test_the_number_of_workers_changes_no_byte(quick_run: Run, tmp_path: Path) -> None:
+    methods = ["c2kd", "crd", "fitnet"]
+    quick_run(methods=methods, experiment="one", jobs=1, results=tmp_path / "a")
+    quick_run(methods=methods, experiment="two", jobs=3, results=tmp_path / "b")
+    files = sorted((tmp_path / "a").rglob("runs/*/[!c]*"))
+    compared = [path for path in files if path.name not in ("lock",)]
+    assert len(compared) == 5 * 5
+    for path in compared:
+        twin = tmp_path / "b" / "two" / path.relative_to(tmp_path / "a" / "one")
+        assert path.read_bytes() == twin.read_bytes(), path.name
