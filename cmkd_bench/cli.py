@@ -143,6 +143,8 @@ def main() -> None:
     except UserError as error:
         print(f"cmkd-bench: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _names(text: str | None) -> list[str] | None:

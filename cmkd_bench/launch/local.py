@@ -69,10 +69,10 @@ class LocalLauncher:
     def __init__(self, settings: WorkerSettings, devices: Sequence[str], networks: Sequence[str]) -> None:
         self._settings = replace(settings, parent=os.getpid())
         self._devices = devices
-        forked = all(device == "cpu" for device in devices)
         # CUDA does not survive a fork.
-        self._context: BaseContext = multiprocessing.get_context("fork" if forked else "spawn")
-        if forked:
+        self._forks = all(device == "cpu" for device in devices)
+        self._context: BaseContext = multiprocessing.get_context("fork" if self._forks else "spawn")
+        if self._forks:
             warm_up(networks)
         self._stop = self._context.Event()
         self._workers: list[_Worker] = []
@@ -87,11 +87,10 @@ class LocalLauncher:
             self._run(schedule, display)
         except KeyboardInterrupt:
             self._stop.set()
-            for worker in self._workers:
-                worker.process.join()
+            self._close(patience=None)
             raise Interrupted from None
         finally:
-            self._close()
+            self._close(patience=5)
 
     def _run(self, schedule: Schedule, display: Display) -> None:
         if not schedule.is_over:
@@ -125,7 +124,8 @@ class LocalLauncher:
         """A worker died (killed, out of memory): its run goes on from its checkpoint in a new one."""
         worker.process.join()
         worker.connection.close()
-        self._workers[self._workers.index(worker)] = self._start(worker.device)
+        self._workers.remove(worker)
+        self._workers.append(self._start(worker.device))
         if worker.latest is None:
             return
         run_id = worker.latest.run_id
@@ -141,16 +141,22 @@ class LocalLauncher:
 
     def _start(self, device: str) -> _Worker:
         ours, theirs = self._context.Pipe()
+        # A forked worker inherits our ends of all pipes; open there, they would hide our death from the workers.
+        inherited = [ours, *(worker.connection for worker in self._workers)] if self._forks else []
         settings = replace(self._settings, device=device)
-        process = self._context.Process(target=serve, args=(settings, theirs, self._stop), daemon=True)  # type: ignore[attr-defined]
+        process = self._context.Process(  # type: ignore[attr-defined]
+            target=serve, args=(settings, theirs, self._stop, inherited), daemon=True
+        )
         process.start()
         theirs.close()  # so that the worker's death is seen as the end of the connection
         return _Worker(process, ours, device)
 
-    def _close(self) -> None:
+    def _close(self, patience: float | None) -> None:
+        """End the workers: a closed connection is the end of work for each, after the epoch that it is in."""
         for worker in self._workers:
             worker.connection.close()
         for worker in self._workers:
-            worker.process.join(timeout=5)
+            worker.process.join(timeout=patience)
             if worker.process.is_alive():
                 worker.process.kill()
+        self._workers = []

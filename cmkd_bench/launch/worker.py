@@ -70,8 +70,19 @@ class _Watch:
         return True
 
 
-def serve(settings: WorkerSettings, connection: Connection, stop: Event) -> None:
-    """Execute run after run as their ids arrive; None ends the worker."""
+def serve(
+    settings: WorkerSettings, connection: Connection, stop: Event, inherited: Sequence[Connection] = ()
+) -> None:
+    """Execute run after run as their ids arrive, until the connection is closed.
+
+    Args:
+        settings: what is the same for all runs.
+        connection: brings run ids, takes messages.
+        stop: set when the current run should stop after its epoch.
+        inherited: the launcher's ends of pipes, which a forked worker closes at once.
+    """
+    for end in inherited:
+        end.close()
     # Ctrl-C goes to the whole group of processes; the launcher alone answers it, through `stop`.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import torch
@@ -115,7 +126,7 @@ def warm_up(networks: Sequence[str]) -> None:
 
 def _receive(connection: Connection) -> str | None:
     try:
-        received: str | None = connection.recv()
+        run_id: str = connection.recv()
     except (EOFError, OSError):
         return None
-    return received
+    return run_id

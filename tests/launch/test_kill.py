@@ -33,6 +33,15 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
     return [int(child) for child in children.read_text().split()] if children.exists() else []
 
 
+def wait_until_gone(processes: list[int], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while any(Path(f"/proc/{process}").exists() for process in processes):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def wait_for_checkpoint(process: subprocess.Popen[bytes], results: Path) -> bool:
     """Until some run has a checkpoint; whether the command is still at work."""
     while process.poll() is None:
@@ -68,9 +77,11 @@ def test_a_killed_grid_ends_with_the_same_bytes(
                     if kills >= 4:  # a run that dies three times is given up, so there is an end to it
                         process.wait(timeout=300)
                     continue
+                workers = workers_of(process)
                 process.send_signal(signal.SIGKILL if victim == "launcher" else signal.SIGINT)
                 process.wait(timeout=60)
                 kills += 1
+                assert wait_until_gone(workers), "workers outlived their launcher"
         finally:
             process.kill()
             process.wait()
