@@ -18,7 +18,7 @@ def as_rich(board: Leaderboard) -> RenderableType:
     """One table per dataset, methods as rows, directions as columns; the best of a column is bold."""
     parts: list[RenderableType] = []
     for dataset, columns in _by_dataset(board):
-        table = Table(title=_title(board, dataset), title_justify="left", title_style="bold")
+        table = Table(title=Text(_title(board, dataset)), title_justify="left", title_style="bold")
         table.add_column("method")
         for column in columns:
             table.add_column(Text(column.direction), justify="right")
@@ -64,9 +64,10 @@ def as_csv(board: Leaderboard) -> str:
 
 def legend(board: Leaderboard) -> str:
     """What the numbers are, in one line."""
+    seeds = f"mean ± standard deviation over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
     return (
-        f"Test accuracy in percent, mean ± standard deviation over {len(board.seeds)} seeds; in brackets the gain over "
-        "the student alone; bold: the best mean (no test of significance)."
+        f"Test accuracy in percent, {seeds}; in brackets the gain over the student alone; bold: the best mean (no test "
+        "of significance)."
     )
 
 

@@ -1,0 +1,105 @@
+"""The table's numbers, worked out by hand, and its text."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from cmkd_bench.plan import Cell
+from cmkd_bench.record import Record
+from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
+from cmkd_bench.report.tables import as_csv, as_markdown, as_rich
+
+DIRECTION = Column("toy", "audio", "video")
+VALUES = {
+    "none": {0: [50.0, 60.0], 1: [54.0, 58.0], 2: [60.0, 60.0]},
+    "kd": {0: [56.0, 60.0], 1: [50.0, 58.0], 2: [64.0, 62.0]},
+    "shuffled": {0: [10.0, 20.0], 1: [10.0, 20.0], 2: [10.0, 20.0]},
+    "fails": {0: [70.0, 72.0], 1: [None, 72.0], 2: [90.0, 90.0]},
+}
+ROLES = {"none": "baseline", "shuffled": "control"}
+
+
+def board() -> Leaderboard:
+    """Two folds, three seeds; `fails` lacks one run, `never` is not defined, the teacher is 80 + seed."""
+    cells, runs = [], []
+    for seed in range(3):
+        for fold in range(2):
+            teacher = f"teacher{seed}{fold}"
+            runs.append({"run_id": teacher, "status": "done", "value": 80.0 + seed, "error": None})
+            for method in ["kd", *VALUES, "never"]:
+                place = (method, ROLES.get(method, "method"), "toy", fold, "audio", "video", seed)
+                if method == "never":
+                    cells.append(Cell(*place, "", teacher, "needs a | bar"))
+                    continue
+                run_id, value = f"{method}{seed}{fold}", VALUES[method][seed][fold]
+                cells.append(Cell(*place, run_id, teacher))
+                state = ("done", None) if value is not None else ("failed", "non-finite loss: nan")
+                runs.append({"run_id": run_id, "status": state[0], "value": value, "error": state[1]})
+    record = Record("none", {"toy": {}}, {cell.key: cell for cell in cells})
+    return leaderboard(record, pd.DataFrame(runs).drop_duplicates("run_id"))
+
+
+def test_mean_and_deviation_are_over_seeds_of_the_means_over_folds() -> None:
+    entry = board().entries["kd", DIRECTION]
+    assert entry.values == {0: 58.0, 1: 54.0, 2: 63.0}
+    assert entry.mean == pytest.approx(175 / 3)
+    assert entry.deviation == pytest.approx((((58 - 175 / 3) ** 2 + (54 - 175 / 3) ** 2 + (63 - 175 / 3) ** 2) / 2) ** 0.5)
+
+
+def test_the_gain_is_over_the_student_alone_under_the_same_seed() -> None:
+    # none: 55, 56, 60; kd: 58, 54, 63
+    assert board().entries["kd", DIRECTION].gain == pytest.approx((3 - 2 + 3) / 3)
+    assert board().entries["none", DIRECTION].gain is None
+    assert board().entries["teacher", DIRECTION].gain is None
+
+
+def test_a_seed_with_a_missing_fold_is_left_out_and_said() -> None:
+    entry = board().entries["fails", DIRECTION]
+    assert entry.values == {0: 71.0, 2: 90.0}
+    assert entry.problem == "1 failed"
+    assert entry.gain == pytest.approx((16 + 30) / 2)
+    assert "fails, toy, audio → video, seed 1: failed: non-finite loss: nan" in board().notes
+
+
+def test_the_best_is_a_method_with_all_its_runs() -> None:
+    best = [row for row in board().rows if board().entries[row, DIRECTION].is_best]
+    assert best == ["kd"], "the teacher is no competitor, and `fails` is incomplete"
+
+
+def test_rows_stand_by_role() -> None:
+    assert list(board().rows.values()) == ["teacher", "baseline", "control", "method", "method", "method"]
+
+
+def test_a_cell_that_is_not_defined_says_why() -> None:
+    assert board().entries["never", DIRECTION].problem == "not defined"
+    assert "never, toy, audio → video: not defined: needs a | bar" in board().notes
+
+
+def test_markdown_is_a_table_and_escapes_what_would_break_it() -> None:
+    text = as_markdown(board())
+    lines = text.splitlines()
+    assert lines[0] == "### toy (mean over 2 folds)"
+    assert "| kd | **58.33 ± 4.51** (+1.33) |" in lines
+    assert "| teacher | 81.00 ± 1.00 |" in lines
+    assert "needs a \\| bar" in text
+
+
+def test_csv_has_unrounded_numbers() -> None:
+    frame = pd.read_csv(io.StringIO(as_csv(board()))).set_index("row")
+    assert frame.loc["kd", "mean"] == pytest.approx(175 / 3, rel=1e-12)
+    assert frame.loc["fails", "seeds"] == 2
+    assert pd.isna(frame.loc["never", "mean"])
+
+
+def test_the_terminal_shows_names_as_text_and_not_as_markup() -> None:
+    cell = Cell("[red]m", "method", "[bold]d", 0, "a", "b", 0, "r", "t")
+    runs = pd.DataFrame([{"run_id": name, "status": "done", "value": 1.0, "error": None} for name in "rt"])
+    console = Console(file=io.StringIO(), width=80)
+    console.print(as_rich(leaderboard(Record("none", {"[bold]d": {}}, {cell.key: cell}), runs)))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "[red]m" in shown
+    assert "[bold]d" in shown

@@ -1,0 +1,69 @@
+"""The Python interface and the results that it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+
+import cmkd_bench
+from cmkd_bench.data.prepare import prepare
+from cmkd_bench.registry import datasets
+
+Run = Callable[..., pd.DataFrame]
+
+
+def test_results_have_the_columns_of_the_design(quick_run: Run, tmp_path: Path) -> None:
+    frame = quick_run(methods=["kd", "c2kd"], seeds=2)
+    wanted = (
+        "run_id status method dataset fold teacher_modality student_modality student teacher seed metric value "
+        "val_value teacher_value epochs seconds peak_mb code_version error keep_rate"
+    )
+    assert set(wanted.split()) <= set(frame.columns)
+    assert len(frame) == 2 * 4, "two seeds of: teacher, student alone, kd, c2kd"
+    assert frame.run_id.is_unique
+    again = cmkd_bench.load_results("quick", tmp_path / "results")
+    pd.testing.assert_frame_equal(frame, again)
+    assert frame[frame.method == "c2kd"].keep_rate.between(0, 1).all()
+    assert frame[frame.method == "kd"].keep_rate.isna().all()
+
+
+def test_the_value_is_the_accuracy_of_the_saved_predictions_on_the_test_part(quick_run: Run, tmp_path: Path) -> None:
+    frame = quick_run()
+    run = frame[frame.method == "kd"].iloc[0]
+    saved = load_file(tmp_path / "results" / "quick" / "runs" / run.run_id / "predictions.safetensors")
+    cls = datasets.get("mfeat")
+    data = prepare(cls(cls.Options()), 0)
+    assert (saved["labels"] == data.labels[data.parts["test"]]).all()
+    assert run.value == pytest.approx(100 * (saved["logits"].argmax(1) == saved["labels"]).mean())
+
+
+def test_a_teachers_own_row_is_its_value_in_its_students_rows(quick_run: Run) -> None:
+    frame = quick_run(methods=["kd"])
+    student = frame[frame.method == "kd"].iloc[0]
+    teacher = frame[frame.run_id == student.teacher].iloc[0]
+    assert teacher.student_modality == "pixels"
+    assert student.teacher_value == teacher.value
+
+
+def test_an_untrained_teacher_is_at_chance_and_says_so(quick_run: Run) -> None:
+    frame = quick_run(methods=["kd_random"], overrides=["train.epochs=6"])
+    student = frame[frame.method == "kd_random"].iloc[0]
+    teacher = frame[frame.run_id == student.teacher].iloc[0]
+    assert teacher.epochs == 0
+    assert teacher.value < 30
+
+
+def test_all_that_is_wrong_is_said_in_one_error() -> None:
+    with pytest.raises(cmkd_bench.UserError) as caught:
+        cmkd_bench.run(methods=["kdd"], datasets=["mfaet"], overrides=["train.epoch=1"])
+    assert "3 problems" in str(caught.value)
+
+
+def test_an_unknown_experiment_gets_the_nearest(quick_run: Run, tmp_path: Path) -> None:
+    quick_run()
+    with pytest.raises(cmkd_bench.UserError, match="Did you mean 'quick'"):
+        cmkd_bench.load_results("quik", tmp_path / "results")

@@ -1,0 +1,139 @@
+"""The command line as a user meets it: exit codes, messages, and what is not imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+QUICK = ["train.epochs=1", "--seeds", "1", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way"]
+
+
+def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cmkd_bench", *arguments]
+    environment = {**os.environ, "COLUMNS": "160"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--methods", "c2dk"], "unknown method 'c2dk'. Did you mean 'c2kd'? Available: c2kd, cmcd,"),
+        (["--datasets", "mfaet"], "unknown dataset 'mfaet'. Did you mean 'mfeat'? Available: gaussian,"),
+        (["--pairs", "pixls:fourier"], "unknown pair 'pixls:fourier'. Did you mean 'pixels:fourier'?"),
+        (["--pairs", "pixels"], "two different modalities are wanted, teacher:student"),
+        (["train.epoch=3"], "train.epoch=3: no such setting. Did you mean 'train.epochs'?"),
+        (["method.c2kd.krc_treshold=0.1"], "Did you mean 'method.c2kd.krc_threshold'?"),
+        (["method.c2kd.preset=official"], "Did you mean 'official_code'?"),
+        (["protocol=fare"], "Did you mean 'fair'?"),
+        (["train.epochs"], "'train.epochs' is not of the form KEY=VALUE"),
+        (["train.epochs=1,2"], "several values at once are not swept"),
+        (["--seeds", "0"], "--seeds 0: a number of seeds from 1"),
+        (["--seeds", "x"], "--seeds x: whole numbers"),
+        (["--experiment", "../x"], "and no path"),
+        (["--plugin", "none.py"], "no such file"),
+        (["--device", "gpu"], "launcher.device=gpu: cpu or cuda."),
+    ],
+)
+def test_a_mistake_is_one_clear_message_and_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = cmkd("run", *arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir()), "nothing was started"
+
+
+def test_a_mistyped_option_or_command(tmp_path: Path) -> None:
+    assert "--methods" in cmkd("run", "--method", "kd", folder=tmp_path).stderr
+    done = cmkd("rum", folder=tmp_path)
+    assert done.returncode == 2
+    assert "run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["list"],
+        ["list", "datasets"],
+        ["run", "--methods", "c2dk"],
+        ["run", "--datasets", "mfaet", "--pairs", "a:b", "train.epoch=3"],
+    ],
+)
+def test_light_commands_import_no_torch(tmp_path: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys, json\n"
+        "from cmkd_bench.cli import main\n"
+        f"sys.argv = ['cmkd-bench', *{arguments!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print(json.dumps([n for n in ('torch', 'pandas', 'transformers', 'timm') if n in sys.modules]), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stderr.splitlines()[-1]) == []
+
+
+def test_list_and_show(tmp_path: Path) -> None:
+    listed = cmkd("list", folder=tmp_path).stdout
+    assert "c2kd" in listed
+    assert "watch" in listed
+    licences = cmkd("list", "datasets", folder=tmp_path).stdout
+    for text in ("CC BY-SA 4.0", "van Breukelen", "accelerometer (signal)", "pixels:fourier, pixels:zernike"):
+        assert text in licences
+    shown = cmkd("show", "c2kd", folder=tmp_path).stdout
+    for text in ("CVPR 2024", "krc_threshold", "released code", "method.c2kd.preset=official_code", "departs from"):
+        assert text in shown
+    assert "epochs: 15" in cmkd("show", "config", folder=tmp_path).stdout
+    assert "Did you mean 'c2kd'?" in cmkd("show", "c2dk", folder=tmp_path).stderr
+
+
+def test_run_then_leaderboard(tmp_path: Path) -> None:
+    plan = cmkd("run", *QUICK, "--methods", "kd", "--dry-run", folder=tmp_path)
+    # teacher, untrained teacher, student alone, and four rows with a run of their own
+    assert "7 runs (0 done, 7 to do)" in plan.stdout
+    assert not (tmp_path / "results").exists()
+
+    done = cmkd("run", *QUICK, "--methods", "kd", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "pixels → fourier" in done.stdout
+    experiment = tmp_path / "results" / "fair+train.epochs=1"
+    frame = pd.read_csv(experiment / "results.csv")
+    assert set(frame.status) == {"done"}
+    assert set(frame.method) == {"none", "kd", "kd_shuffled", "kd_random", "label_smoothing"}
+
+    board = cmkd("leaderboard", folder=tmp_path).stdout
+    row = next(line for line in board.splitlines() if line.startswith("│ kd "))
+    assert f"{frame[frame.method == 'kd'].value.item():.2f}" in row
+    assert "| kd |" in (experiment / "leaderboard.md").read_text()
+    again = cmkd("run", *QUICK, "--methods", "kd", "--dry-run", folder=tmp_path)
+    assert "0 to do" in again.stdout
+
+
+def test_some_runs_failed_is_code_3(tmp_path: Path) -> None:
+    plugin = Path(__file__).parent / "plugins" / "failing.py"
+    done = cmkd("run", *QUICK, "--methods", "raises", "--no-controls", "--plugin", str(plugin), folder=tmp_path)
+    assert done.returncode == 3
+    assert "LookupError: the method's own words" in done.stdout
+
+
+def test_an_experiment_keeps_its_conditions(tmp_path: Path) -> None:
+    place = ["--experiment", "mine", "--methods", "kd", "--no-controls"]
+    assert cmkd("run", *QUICK, *place, folder=tmp_path).returncode == 0
+    changed = cmkd("run", *QUICK, "train.batch_size=32", *place, folder=tmp_path)
+    assert changed.returncode == 2
+    assert "mfeat: train.batch_size=32, but experiment 'mine' has 64" in changed.stderr
+    method = cmkd("run", *QUICK, "method.kd.temperature=2.0", *place, folder=tmp_path)
+    assert method.returncode == 0
+    assert "kd: the settings differ from those of an earlier command" in method.stdout
+
+
+def test_no_experiment_yet(tmp_path: Path) -> None:
+    done = cmkd("leaderboard", folder=tmp_path)
+    assert done.returncode == 2
+    assert "Start one with: cmkd-bench run" in done.stderr
