@@ -247,4 +247,3 @@ def _default_name(protocol: str, overrides: Sequence[str]) -> str:
     if len(name) <= 100:
         return name
     return f"{protocol}+{hashlib.blake2b(' '.join(changed).encode(), digest_size=6).hexdigest()}"
-

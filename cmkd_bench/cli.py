@@ -34,8 +34,8 @@ def run(
         typer.Argument(metavar="[KEY=VALUE]...", help="e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
     ] = None,
     methods: Annotated[str | None, typer.Option(help="Names separated by commas; all by default.")] = None,
-    datasets: Annotated[str | None, typer.Option(help="Names separated by commas; the embedded ones by default.")] = None,
-    pairs: Annotated[str | None, typer.Option(help="teacher:student, separated by commas; both directions are run.")] = None,
+    datasets: Annotated[str | None, typer.Option(help="Likewise; the embedded real ones by default.")] = None,
+    pairs: Annotated[str | None, typer.Option(help="teacher:student, separated by commas, run both ways.")] = None,
     seeds: Annotated[str | None, typer.Option(help="How many, or which: 5, or 0,3,7.")] = None,
     folds: Annotated[str | None, typer.Option(help="Which, separated by commas, or all.")] = None,
     experiment: Annotated[str | None, typer.Option(help="Name of the folder; made of the settings by default.")] = None,
@@ -59,8 +59,8 @@ def run(
         methods_asked=_names(methods),
         datasets_asked=_names(datasets),
         pairs=_names(pairs),
-        seeds=_numbers("--seeds", seeds),
-        folds="all" if folds == "all" else _numbers("--folds", folds),
+        seeds=_seeds(seeds),
+        folds=_folds(folds),
         overrides=overrides or (),
         experiment=experiment,
         results=results,
@@ -151,11 +151,19 @@ def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _numbers(option: str, text: str | None) -> int | list[int] | None:
-    if text is None:
-        return None
+def _numbers(option: str, text: str) -> list[int]:
     try:
-        numbers = [int(number) for number in text.split(",")]
+        return [int(number) for number in text.split(",")]
     except ValueError:
         raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.") from None
-    return numbers if "," in text or option == "--folds" else numbers[0]
+
+
+def _seeds(text: str | None) -> int | list[int] | None:
+    if text is None:
+        return None
+    numbers = _numbers("--seeds", text)
+    return numbers if "," in text else numbers[0]
+
+
+def _folds(text: str | None) -> str | list[int] | None:
+    return text if text in (None, "all") else _numbers("--folds", text)

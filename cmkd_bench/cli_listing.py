@@ -128,5 +128,3 @@ def _print_parameters(console: Console, prefix: str, parameters: type) -> None:
         choices = f" ({', '.join(map(str, one.choices))})" if one.choices else ""
         table.add_row(Text(one.name), Text(f"{one.default}"), Text(one.meaning + choices), Text(one.source))
     console.print(table)
-
-

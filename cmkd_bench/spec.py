@@ -64,13 +64,10 @@ class RunSpec:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunSpec:
         """The spec that `to_json` wrote."""
-        return cls(
-            **{**values, **{name: settings(values[name]) for name in ("hyperparameters", "options", "recipe")}}
-        )
+        return cls(**{**values, **{name: settings(values[name]) for name in ("hyperparameters", "options", "recipe")}})
 
 
-def settings(values: dict[str, Scalar] | Any) -> Settings:
-    """A mapping, or a dataclass instance, as sorted pairs."""
-    if dataclasses.is_dataclass(values) and not isinstance(values, type):
-        values = dataclasses.asdict(values)
-    return tuple(sorted(values.items()))
+def settings(values: Any) -> Settings:
+    """A mapping of names to scalars, or a dataclass instance, as sorted pairs."""
+    mapping = dataclasses.asdict(values) if dataclasses.is_dataclass(values) else dict(values)
+    return tuple(sorted(mapping.items()))

@@ -73,7 +73,8 @@ def test_light_commands_import_no_torch(tmp_path: Path, arguments: list[str]) ->
         f"sys.argv = ['cmkd-bench', *{arguments!r}]\n"
         "try:\n    main()\n"
         "except SystemExit:\n    pass\n"
-        "print(json.dumps([n for n in ('torch', 'pandas', 'transformers', 'timm') if n in sys.modules]), file=sys.stderr)"
+        "heavy = ('torch', 'pandas', 'transformers', 'timm')\n"
+        "print(json.dumps([name for name in heavy if name in sys.modules]), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stderr.splitlines()[-1]) == []

@@ -46,7 +46,9 @@ class GridDisplay:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._console.is_terminal:
             self._live.stop()
         elif self._text:
@@ -80,4 +82,6 @@ def _counts(schedule: Schedule) -> str:
 
 def _running(spec: RunSpec, message: Message) -> str:
     direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
-    return f"{spec.method:<16} {spec.dataset} {direction}, seed {spec.seed}, epoch {message.epoch}/{message.epochs or '?'}"
+    return (
+        f"{spec.method:<16} {spec.dataset} {direction}, seed {spec.seed}, epoch {message.epoch}/{message.epochs or '?'}"
+    )

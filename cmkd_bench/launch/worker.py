@@ -70,9 +70,7 @@ class _Watch:
         return True
 
 
-def serve(
-    settings: WorkerSettings, connection: Connection, stop: Event, inherited: Sequence[Connection] = ()
-) -> None:
+def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherited: Sequence[Connection] = ()) -> None:
     """Execute run after run as their ids arrive, until the connection is closed.
 
     Args:

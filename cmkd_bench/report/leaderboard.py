@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 
 TEACHER = "teacher"
+Runs = dict[str, dict[str, Any]]
 ROLES = ("teacher", "baseline", "control", "method")
 
 
@@ -65,7 +67,7 @@ class Leaderboard:
 def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
     """Put the results of an experiment's cells into a table; the same input gives the same table."""
     cells = list(record.cells.values())
-    runs = results.set_index("run_id").to_dict("index")
+    runs: Runs = {run["run_id"]: run for run in results.to_dict("records")}
     columns = tuple(dict.fromkeys(_column(cell) for cell in cells))
     methods = dict.fromkeys((cell.method, cell.role) for cell in cells)
     rows = {TEACHER: TEACHER} | dict(sorted(methods, key=lambda row: ROLES.index(row[1])))
@@ -90,21 +92,17 @@ def _column(cell: Cell) -> Column:
     return Column(cell.dataset, cell.teacher_modality, cell.student_modality)
 
 
-def _values(cells: Iterable[tuple[Cell, str]], runs: dict[str, dict[str, object]]) -> dict[int, float]:
+def _values(cells: Iterable[tuple[Cell, str]], runs: Runs) -> dict[int, float]:
     """By seed, the mean over folds; a seed with a missing fold is left out, as its mean would be of other data."""
     by_seed: dict[int, list[float | None]] = {}
     for cell, run_id in cells:
         run = runs.get(run_id, {})
-        value = run.get("value")
-        done = run.get("status") == "done" and isinstance(value, float)
-        by_seed.setdefault(cell.seed, []).append(value if done and isinstance(value, float) else None)
+        by_seed.setdefault(cell.seed, []).append(run["value"] if run.get("status") == "done" else None)
     complete = {seed: [v for v in values if v is not None] for seed, values in by_seed.items() if None not in values}
     return {seed: statistics.fmean(values) for seed, values in sorted(complete.items())}
 
 
-def _entry(
-    cells: Sequence[tuple[Cell, str]], runs: dict[str, dict[str, object]], alone: dict[int, float]
-) -> Entry:
+def _entry(cells: Sequence[tuple[Cell, str]], runs: Runs, alone: dict[int, float]) -> Entry:
     values = _values(cells, runs)
     numbers = list(values.values())
     gains = [value - alone[seed] for seed, value in values.items() if seed in alone]
@@ -117,7 +115,7 @@ def _entry(
     )
 
 
-def _problem(cells: Sequence[tuple[Cell, str]], runs: dict[str, dict[str, object]]) -> str:
+def _problem(cells: Sequence[tuple[Cell, str]], runs: Runs) -> str:
     if not cells:
         return "not run"
     states = [_state(cell, run_id, runs) for cell, run_id in cells]
@@ -125,15 +123,13 @@ def _problem(cells: Sequence[tuple[Cell, str]], runs: dict[str, dict[str, object
     return ", ".join(state if count == len(cells) else f"{count} {state}" for state, count in counts.items())
 
 
-def _state(cell: Cell, run_id: str, runs: dict[str, dict[str, object]]) -> str:
+def _state(cell: Cell, run_id: str, runs: Runs) -> str:
     if cell.impossible and run_id == cell.run_id:
         return "not defined"
     return str(runs[run_id]["status"]) if run_id in runs else "pending"
 
 
-def _notes(
-    row: str, column: Column, cells: Sequence[tuple[Cell, str]], runs: dict[str, dict[str, object]], seeds: int
-) -> Iterable[str]:
+def _notes(row: str, column: Column, cells: Sequence[tuple[Cell, str]], runs: Runs, seeds: int) -> Iterable[str]:
     where = f"{row}, {column.dataset}, {column.direction}"
     for cell, run_id in cells:
         if cell.impossible and run_id == cell.run_id:
@@ -150,7 +146,4 @@ def _mark_best(entries: dict[tuple[str, Column], Entry], column: Column, rows: S
     best = max((mean for mean in means.values() if mean is not None), default=None)
     for row, mean in means.items():
         if mean == best:
-            entry = entries[row, column]
-            entries[row, column] = Entry(
-                entry.values, entry.mean, entry.deviation, entry.gain, entry.problem, is_best=True
-            )
+            entries[row, column] = replace(entries[row, column], is_best=True)

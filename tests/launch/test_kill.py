@@ -60,9 +60,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["launcher", "worker", "interrupt"])
-def test_a_killed_grid_ends_with_the_same_bytes(
-    tmp_path: Path, uninterrupted: dict[str, bytes], victim: str
-) -> None:
+def test_a_killed_grid_ends_with_the_same_bytes(tmp_path: Path, uninterrupted: dict[str, bytes], victim: str) -> None:
     choose = random.Random(victim)
     kills = 0
     for _ in range(4):

@@ -47,7 +47,8 @@ def test_mean_and_deviation_are_over_seeds_of_the_means_over_folds() -> None:
     entry = board().entries["kd", DIRECTION]
     assert entry.values == {0: 58.0, 1: 54.0, 2: 63.0}
     assert entry.mean == pytest.approx(175 / 3)
-    assert entry.deviation == pytest.approx((((58 - 175 / 3) ** 2 + (54 - 175 / 3) ** 2 + (63 - 175 / 3) ** 2) / 2) ** 0.5)
+    # deviations from the mean: -1/3, -13/3, 14/3; their squares add up to 366/9
+    assert entry.deviation == pytest.approx((366 / 9 / 2) ** 0.5)
 
 
 def test_the_gain_is_over_the_student_alone_under_the_same_seed() -> None:
