@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
+DEVICES = ("cpu", "cuda")
 SECTIONS = ("train", "model", "launcher")
 
 
@@ -146,10 +147,9 @@ def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
     problems = []
     if type(values["jobs"]) is not int or values["jobs"] < 0:
         problems.append(f"launcher.jobs={values['jobs']}: a whole number of worker processes, or 0 for one per core.")
-    if values["device"] not in ("cpu", "cuda"):
-        problems.append(
-            f"launcher.device={values['device']}: cpu or cuda.{_hint(str(values['device']), ['cpu', 'cuda'])}"
-        )
+    device = str(values["device"])
+    if device not in DEVICES:
+        problems.append(f"launcher.device={device}: {' or '.join(DEVICES)}.{_hint(device, DEVICES)}")
     if not isinstance(values["checkpoint_seconds"], int | float) or values["checkpoint_seconds"] < 0:
         problems.append(f"launcher.checkpoint_seconds={values['checkpoint_seconds']}: a number of seconds.")
     return problems

@@ -1,4 +1,4 @@
-"""Typed parameters of methods and datasets: a frozen dataclass is the one place of their names, defaults and sources."""
+"""Typed parameters of methods and datasets: a frozen dataclass is the one place of names, defaults and sources."""
 
 from __future__ import annotations
 

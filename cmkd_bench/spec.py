@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,5 +70,5 @@ class RunSpec:
 
 def settings(values: Any) -> Settings:
     """A mapping of names to scalars, or a dataclass instance, as sorted pairs."""
-    mapping = dataclasses.asdict(values) if dataclasses.is_dataclass(values) else dict(values)
+    mapping = values if isinstance(values, Mapping) else dataclasses.asdict(values)
     return tuple(sorted(mapping.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,7 +67,7 @@ class Leaderboard:
 def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
     """Put the results of an experiment's cells into a table; the same input gives the same table."""
     cells = list(record.cells.values())
-    runs: Runs = {run["run_id"]: run for run in results.to_dict("records")}
+    runs: Runs = {str(run["run_id"]): _named(run) for run in results.to_dict("records")}
     columns = tuple(dict.fromkeys(_column(cell) for cell in cells))
     methods = dict.fromkeys((cell.method, cell.role) for cell in cells)
     rows = {TEACHER: TEACHER} | dict(sorted(methods, key=lambda row: ROLES.index(row[1])))
@@ -86,6 +86,10 @@ def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
         _mark_best(entries, column, [row for row, role in rows.items() if role != TEACHER])
     folds = {dataset: len({c.fold for c in cells if c.dataset == dataset}) for dataset in record.conditions}
     return Leaderboard(rows, columns, entries, seeds, folds, list(notes))
+
+
+def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in run.items()}
 
 
 def _column(cell: Cell) -> Column:
