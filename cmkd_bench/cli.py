@@ -153,7 +153,7 @@ def _names(text: str | None) -> list[str] | None:
 
 def _numbers(option: str, text: str) -> list[int]:
     try:
-        return [int(number) for number in text.split(",")]
+        return [int(number) for number in text.split(",") if number.strip()]
     except ValueError:
         raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.") from None
 

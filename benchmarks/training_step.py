@@ -1,0 +1,119 @@
+"""A training step of each method over its floor: both networks at work, and no distillation loss.
+
+The floor is the teacher's forward pass (and backward, where the method trains the teacher) plus the student's forward
+and backward pass under cross-entropy. The last column is the step as the engine runs it where the teacher is frozen and
+its inputs are not augmented: the teacher's outputs are read, not computed.
+
+Run from the root of the repository: python -m benchmarks.training_step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks._timing import interleaved
+from cmkd_bench.method import Batch, Method, Pair, Stage
+from cmkd_bench.networks import Network, build_network, shape_of
+from cmkd_bench.networks.base import InputShape
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.registry import methods
+
+BATCH, CLASSES, SAMPLES, ROUNDS = 64, 28, 2000, 15
+NETWORKS = {"cnn2d": InputShape("image", (3, 32, 32)), "mlp": InputShape("vector", (512,))}
+
+
+@dataclass
+class Bench:
+    """Two networks of one kind, and a batch for both."""
+
+    teacher: Network
+    student: Network
+    teacher_inputs: Tensor
+    student_inputs: Tensor
+    labels: Tensor
+    pair: Pair
+
+    def floor(self, trains_teacher: bool) -> None:
+        """Both networks, cross-entropy alone."""
+        with torch.set_grad_enabled(trains_teacher):
+            teacher = self.teacher(self.teacher_inputs).logits
+        loss = F.cross_entropy(self.student(self.student_inputs).logits, self.labels)
+        torch.autograd.backward(loss + F.cross_entropy(teacher, self.labels) if trains_teacher else loss)
+
+    def step(self, method: Method[Any], stage: Stage, stored: Outputs | None) -> None:
+        """The method's losses and their gradients; with stored outputs of the teacher, if there are any."""
+        whole = stage.trains == "student"
+        student = self.student(self.student_inputs, method.student_stages())
+        if not whole:
+            student = Outputs(self.student.head(student.embedding.detach()), student.embedding.detach())
+        if stored is None:
+            with torch.set_grad_enabled(method.updates_teacher):
+                stored = self.teacher(self.teacher_inputs, method.teacher_stages())
+        losses = stage.loss(student, stored, Batch(torch.arange(BATCH), 1, 10, self.labels))
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        method.after_step()
+
+
+def main() -> None:
+    """Print one table per kind of network."""
+    torch.set_num_threads(1)
+    for name, inputs in NETWORKS.items():
+        bench = build(name, inputs)
+        table = Table(title=f"{name}, batch {BATCH}, {CLASSES} classes, one thread, median of {ROUNDS} rounds")
+        for heading in ("method", "stage", "floor, ms", "step / floor", "with stored teacher / floor"):
+            table.add_column(heading, justify="left" if heading in ("method", "stage") else "right")
+        for method in methods.names():
+            for stage, floor, ratio, stored in measure(bench, method):
+                table.add_row(method, stage, f"{floor * 1e3:.2f}", f"{ratio:.2f}", f"{stored:.2f}" if stored else "-")
+        Console().print(table)
+
+
+def measure(bench: Bench, name: str) -> list[tuple[str, float, float, float | None]]:
+    """For each stage of a method: its name, the floor in seconds, and the two ratios."""
+    cls = methods.get(name)
+    torch.manual_seed(0)
+    method = cls(cls.HyperParameters(), bench.pair)
+    trains, needs = cls.updates_teacher, cls.teacher != "none"
+    with torch.no_grad():
+        stored = bench.teacher(bench.teacher_inputs, method.teacher_stages())
+    rows = []
+    for stage in method.stages():
+        functions: dict[str, Callable[[], object]] = {
+            "floor": lambda: bench.floor(trains),
+            "step": lambda stage=stage: bench.step(method, stage, None if needs else stored),
+        }
+        if needs and not trains:
+            functions["stored"] = lambda stage=stage: bench.step(method, stage, stored)
+        seconds = interleaved(functions, ROUNDS)
+        floor = seconds["floor"]
+        extra = seconds["stored"] / floor if "stored" in seconds else None
+        rows.append((stage.name, floor, seconds["step"] / floor, extra))
+    return rows
+
+
+def build(name: str, inputs: InputShape) -> Bench:
+    """A teacher, a student and a batch of noise."""
+    torch.manual_seed(0)
+    teacher, student = (build_network(name, inputs, CLASSES) for _ in range(2))
+    shapes = shape_of(student, inputs), shape_of(teacher, inputs)
+    labels = torch.randint(CLASSES, (SAMPLES,))
+    return Bench(
+        teacher=teacher.train(),
+        student=student.train(),
+        teacher_inputs=torch.randn(BATCH, *inputs.shape),
+        student_inputs=torch.randn(BATCH, *inputs.shape),
+        labels=labels[:BATCH],
+        pair=Pair(*shapes, CLASSES, labels),
+    )
+
+
+if __name__ == "__main__":
+    main()
