@@ -145,9 +145,7 @@ class Training:
             if stopping:
                 raise Stopped
 
-    def _run_epoch(
-        self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer
-    ) -> Record:
+    def _run_epoch(self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
         self._set_modes(stage)
         order = permutation(len(self.train), self.seed, "order", stage.name, epoch).to(self.device)
         sums: dict[str, dict[str, Tensor]] = {"losses": {}, "observed": {}}

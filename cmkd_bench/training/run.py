@@ -27,9 +27,9 @@ from cmkd_bench.seeding import random_stream
 from cmkd_bench.spec import RunSpec, Settings
 from cmkd_bench.store import Experiment, RunFolder
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
-from cmkd_bench.training.memory import peak_mb, reset_peak
 from cmkd_bench.training.evaluation import accuracy, outputs_of
 from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch
+from cmkd_bench.training.memory import peak_mb, reset_peak
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part, input_shape, part_of
 
@@ -194,9 +194,7 @@ class _Run:
 
 
 @functools.lru_cache(maxsize=8)
-def _load_data(
-    dataset: str, options: Settings, fold: int, modalities: tuple[str, ...], manifest: str
-) -> PreparedData:
+def _load_data(dataset: str, options: Settings, fold: int, modalities: tuple[str, ...], manifest: str) -> PreparedData:
     """The prepared data, kept for the worker's next runs.
 
     Raises:
