@@ -22,7 +22,7 @@ class Toys:
             return torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_(grad)
 
         feature_maps = {stage: noise(samples, *shape) for stage, shape in (maps or {}).items()}
-        return Outputs(2 * noise(samples, classes).detach().requires_grad_(grad), noise(samples, width), feature_maps)
+        return Outputs(noise(samples, classes), noise(samples, width), feature_maps)
 
     @staticmethod
     def batch(samples=6, classes=4, epoch=1, epochs=1, index=None, labels=True):
