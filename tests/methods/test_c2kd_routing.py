@@ -43,14 +43,17 @@ class Toy(Network):
 def recorded(monkeypatch):
     """All calls of the two divergences: (what is trained, its target, value)."""
     calls = {"kd_loss": [], "nontarget_kl": []}
-    for name, kept in calls.items():
 
-        def recording(trained, target, *args, function=getattr(c2kd, name), kept=kept, **kwargs):
+    def recording(name, function):
+        def record(trained, target, *args, **kwargs):
             value = function(trained, target, *args, **kwargs)
-            kept.append((trained, target, value))
+            calls[name].append((trained, target, value))
             return value
 
-        monkeypatch.setattr(c2kd, name, recording)
+        return record
+
+    for name in calls:
+        monkeypatch.setattr(c2kd, name, recording(name, getattr(c2kd, name)))
     return calls
 
 

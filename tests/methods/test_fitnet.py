@@ -17,7 +17,7 @@ TO_SIGNAL = Direction("vector", "signal")  # the student has three stages and ba
 
 
 def pooled_to(values, size):
-    """Adaptive average pooling: cell i of n over L positions is the mean of those from floor(iL/n) to ceil((i+1)L/n)."""
+    """Adaptive average pooling: cell i of n is the mean of the positions from floor(iL/n) to ceil((i+1)L/n)."""
     for axis, wanted in enumerate(size, start=2):
         length = values.shape[axis]
         cells = [
