@@ -79,5 +79,5 @@ class DeclarationTests(MethodCase):
             if isinstance(cell, str):
                 assert cell, "unsupported() must say why"
             else:
-                # A method that cannot be must say so before anything is trained: an error here is such a method's.
+                # An error in here means that unsupported() should have refused the pair.
                 cell.run()

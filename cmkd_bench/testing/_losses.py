@@ -47,7 +47,8 @@ class LossTests(MethodCase):
         cell = self.cell(direction)
         method = cell.method
         inputs = cell.train.inputs
-        cell.student.eval(), cell.teacher.eval()
+        cell.student.eval()
+        cell.teacher.eval()
         for stage in method.stages():
             student = cell.student(inputs[direction.student][:8], method.student_stages())
             no_teacher = method.teacher == "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import torch
@@ -57,6 +58,7 @@ class TinyCNN(Network):
         return Features(self.dropout(inputs.flatten(2).mean(2)), maps)
 
 
+@functools.cache
 def paired_part(samples: int, classes: int, name: str) -> Part:
     """Every modality of the same samples: noise around a mean of the class."""
     labels = torch.arange(samples) % classes

@@ -9,7 +9,9 @@ from cmkd_bench.method import Batch, Method, Stage
 from cmkd_bench.methods.kd import KD, KDParameters
 from cmkd_bench.methods.kd_shuffled import ShuffledKD
 from cmkd_bench.parameters import NoParameters
+from cmkd_bench.testing._tiny import paired_part, tiny_network
 from cmkd_bench.training.loop import stage_epochs
+from cmkd_bench.training.teacher import FrozenTeacher, StoredTeacher, frozen_teacher
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,18 @@ def test_stages_share_all_the_epochs(shares, epochs, expected):
 def test_shares_that_do_not_add_up_are_refused():
     with pytest.raises(ValueError, match=r"0\.9"):
         stage_epochs((Stage("train", dict, 0.9),), 10)
+
+
+def test_a_method_gets_the_same_outputs_of_a_teacher_that_was_run_once():
+    network, inputs = tiny_network("signal", 3, 0, linear=False), paired_part(16, 3, "train").inputs["signal"]
+    # 16 samples with 3 logits, an embedding of 6 and a map of 5 x 3, in float32
+    size_mb = 16 * (3 + 6 + 15) * 4 / 1e6
+    stored = frozen_teacher(network, inputs, (1,), size_mb)
+    computed = frozen_teacher(network, inputs, (1,), 0.99 * size_mb)
+    assert (type(stored), type(computed)) == (StoredTeacher, FrozenTeacher)
+    index = torch.tensor([9, 2, 2, 15])
+    for name in ("logits", "embedding"):
+        torch.testing.assert_close(getattr(stored.outputs(index), name), getattr(computed.outputs(index), name))
+    torch.testing.assert_close(stored.outputs(index).feature_maps[1], computed.outputs(index).feature_maps[1])
+    assert not stored.outputs(index).logits.requires_grad
+    assert not computed.outputs(index).logits.requires_grad
