@@ -20,7 +20,7 @@ class Recipe:
     weight_decay: float = parameter(MISSING, "decoupled for AdamW, L2 for SGD", minimum=0)
     schedule: str = parameter(MISSING, "of the learning rate, per step", choices=("cosine", "poly", "constant"))
     poly_power: float = parameter(MISSING, "exponent of the poly schedule", minimum=0)
-    gradient_clip: float = parameter(MISSING, "largest norm of all gradients together; 0 is off", minimum=0)
+    gradient_clip: float = parameter(MISSING, "largest norm of the gradients of each module; 0 is off", minimum=0)
     precision: str = parameter(MISSING, "of the networks; losses are in float32", choices=("float32", "bfloat16"))
     evaluate_every: int = parameter(MISSING, "epochs between looks at the validation part", minimum=1)
     cache_mb: float = parameter(MISSING, "largest size of a frozen teacher's outputs that are kept", minimum=0)

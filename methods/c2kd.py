@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -34,9 +34,7 @@ class C2KDParameters:
     proxy_tap: str = parameter(
         "pooled", "proxies read the embedding, or the last stage but one", source="paper", choices=("pooled", "stage")
     )
-    proxy_activation: str = parameter(
-        "relu", "in the proxies", source="paper", choices=("relu", "leaky_relu")
-    )
+    proxy_activation: str = parameter("relu", "in the proxies", source="paper", choices=("relu", "leaky_relu"))
 
 
 @register_method("c2kd")
@@ -99,9 +97,7 @@ class C2KD(Method[C2KDParameters]):
         teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))
         ranked = (teacher.logits, student.logits) if given.krc_on == "main" else (teacher_proxy, student_proxy)
         keep = self._select(*ranked)
-        options: dict[str, Any] = {
-            "keep": keep, "form": given.nontarget, "reduction": given.nontarget_reduction
-        }
+        options: dict[str, Any] = {"keep": keep, "form": given.nontarget, "reduction": given.nontarget_reduction}
         to_student = nontarget_kl(student_proxy, teacher_proxy, batch.labels, **options)
         to_teacher = nontarget_kl(teacher_proxy, student_proxy, batch.labels, **options)
         return {
@@ -114,8 +110,7 @@ class C2KD(Method[C2KDParameters]):
 
     def _select(self, teacher_logits: Tensor, student_logits: Tensor) -> Tensor:
         """OFSD: (B,) bool; a sample without a rank correlation (constant logits) is left out."""
-        variant = self.hyperparameters.krc_variant
-        assert variant == "a" or variant == "b"
+        variant: Literal["a", "b"] = "b" if self.hyperparameters.krc_variant == "b" else "a"
         correlation = kendall_tau(teacher_logits, student_logits, variant)
         keep = correlation > self.hyperparameters.krc_threshold
         self.observe(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())

@@ -21,7 +21,9 @@ class CMCDParameters:
         "le", "linear evaluation on the frozen student, or fine-tuning", source="paper", choices=("le", "ft")
     )
     temperature: float = parameter(0.1, "divides similarities; of the student for cmd", source="ours", minimum=0.001)
-    teacher_temperature: float = parameter(0.1, "divides the teacher's similarities (cmd)", source="ours", minimum=0.001)
+    teacher_temperature: float = parameter(
+        0.1, "divides the teacher's similarities (cmd)", source="ours", minimum=0.001
+    )
     distillation_share: float = parameter(
         0.7, "share of the epochs for distillation; the rest sees labels", source="ours", minimum=0, maximum=1
     )
@@ -53,9 +55,7 @@ class CMCD(Method[CMCDParameters]):
     def __init__(self, hyperparameters: CMCDParameters, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
         width = pair.student.embedding
-        self.projection = nn.Sequential(
-            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, pair.teacher.embedding)
-        )
+        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, pair.teacher.embedding))
 
     @classmethod
     def unsupported(cls, hyperparameters: CMCDParameters, pair: Pair) -> str | None:

@@ -31,7 +31,9 @@ class CRDParameters:
         16384, "K per sample; all samples of other classes where there are fewer", source="RepDistiller", minimum=1
     )
     temperature: float = parameter(0.07, "divides the scores", source="RepDistiller", minimum=0.001)
-    momentum: float = parameter(0.5, "share of the old row in a bank's update", source="RepDistiller", minimum=0, maximum=1)
+    momentum: float = parameter(
+        0.5, "share of the old row in a bank's update", source="RepDistiller", minimum=0, maximum=1
+    )
 
 
 @register_method("crd")
@@ -83,7 +85,7 @@ class CRD(Method[CRDParameters]):
     def unsupported(cls, hyperparameters: CRDParameters, pair: Pair) -> str | None:
         if not pair.student.stages:
             return "CRD trains the embedding, and that of a linear classifier is its input"
-        if len(pair.train_labels.unique()) < 2:
+        if bool((pair.train_labels == pair.train_labels[0]).all()):
             return "CRD draws negatives from other classes, and the training part has one class"
         return None
 

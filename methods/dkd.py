@@ -45,9 +45,7 @@ class DKD(Method[DKDParameters]):
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        loss = dkd_loss(
-            student.logits, teacher.logits, batch.labels, given.alpha, given.beta, given.temperature
-        )
+        loss = dkd_loss(student.logits, teacher.logits, batch.labels, given.alpha, given.beta, given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self._warmup(batch) * loss,

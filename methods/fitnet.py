@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -19,7 +20,11 @@ from cmkd_bench.registry import register_method
 class FitNetParameters:
     form: str = parameter("two_stage", "of the training", source="paper, section 2.3", choices=("two_stage", "joint"))
     depth: float = parameter(
-        0.5, "where hint and guided stage lie, as a share of the depth", source="paper: the middle", minimum=0, maximum=1
+        0.5,
+        "where hint and guided stage lie, as a share of the depth",
+        source="paper: the middle",
+        minimum=0,
+        maximum=1,
     )
     geometry: str = parameter(
         "pooled",
@@ -132,12 +137,19 @@ class FitNet(Method[FitNetParameters]):
         return start + (end - start) * (batch.epoch - 1) / max(batch.epochs - 1, 1)
 
 
+# By the number of axes of a map beside its channels: time, image, video.
+_POOLS: dict[int, Callable[..., Tensor]] = {
+    1: F.adaptive_avg_pool1d,
+    2: F.adaptive_avg_pool2d,
+    3: F.adaptive_avg_pool3d,
+}
+
+
 def _stage_at(depth: float, shape: NetworkShape) -> int:
     """The stage at a share of the depth; the middle of four stages is the second."""
     return max(math.ceil(depth * len(shape.stages)) - 1, 0)
 
 
 def _resize(features: Tensor, size: tuple[int, ...]) -> Tensor:
-    pool = {0: lambda x, _: x, 1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d}[len(size)]
-    pooled: Tensor = pool(features, size)
+    pooled = _POOLS[len(size)](features, size) if size else features
     return pooled.movedim(1, -1)

@@ -6,11 +6,12 @@ from torch.nn import functional as F
 
 from cmkd_bench.method import Batch, Losses, Method
 from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import NoParameters
 from cmkd_bench.registry import register_method
 
 
 @register_method("none")
-class StudentOnly(Method):
+class StudentOnly(Method[NoParameters]):
     """L = H(y, p_S), mean over the batch."""
 
     role = "baseline"

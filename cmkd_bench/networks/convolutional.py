@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from torch import Tensor, nn
 
 from cmkd_bench.networks.base import Features, InputShape, Network, register_network
@@ -46,10 +48,8 @@ def cnn2d(inputs: InputShape, classes: int) -> Network:
     _require(inputs, axes=3)
     widths = (inputs.shape[0], 16, 32, 64)
     stages = [
-        nn.Sequential(
-            nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
-        )
-        for before, after in zip(widths[:-1], widths[1:], strict=True)
+        nn.Sequential(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+        for before, after in itertools.pairwise(widths)
     ]
     return _Convolutional(stages, widths[-1], classes)
 

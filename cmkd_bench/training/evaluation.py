@@ -23,7 +23,7 @@ def outputs_of(network: nn.Module, inputs: Tensor, stages: Sequence[int] = ()) -
     """
     training = network.training
     network.eval()
-    chunks = [network(chunk, stages) for chunk in inputs.split(BATCH)]
+    chunks = [network(chunk, stages) for chunk in torch.split(inputs, BATCH)]
     network.train(training)
     masks = [chunk.token_mask for chunk in chunks if chunk.token_mask is not None]
     return Outputs(

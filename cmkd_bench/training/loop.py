@@ -130,7 +130,7 @@ class Training:
 
     def _run_stage(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
         number, stage = self.progress.stage, self.stages[self.progress.stage]
-        optimizer = build_optimizer(self.recipe, self._trained_parameters(stage))
+        optimizer = build_optimizer(self.recipe, self._trained_modules(stage))
         if checkpoint is not None:
             optimizer.load_state_dict(checkpoint["optimizer"])
         for epoch in range(self.progress.epoch + 1, self.epochs[number] + 1):
@@ -145,9 +145,7 @@ class Training:
             if stopping:
                 raise Stopped
 
-    def _run_epoch(
-        self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer
-    ) -> Record:
+    def _run_epoch(self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
         self._set_modes(stage)
         order = permutation(len(self.train), self.seed, "order", stage.name, epoch).to(self.device)
         sums: dict[str, dict[str, Tensor]] = {"losses": {}, "observed": {}}
@@ -183,8 +181,9 @@ class Training:
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
-            trained = itertools.chain.from_iterable(group["params"] for group in optimizer.param_groups)
-            nn.utils.clip_grad_norm_(trained, self.recipe.gradient_clip)
+            # Each module for itself: the student's step must not depend on the size of a teacher's or an extra's.
+            for group in optimizer.param_groups:
+                nn.utils.clip_grad_norm_(group["params"], self.recipe.gradient_clip)
         optimizer.step()
         self.method.after_step()
 
@@ -210,13 +209,13 @@ class Training:
         if self.trained_teacher is not None:
             self.progress.best["teacher"] = _copy(self.trained_teacher)
 
-    def _trained_parameters(self, stage: Stage) -> list[nn.Parameter]:
-        parameters = list(self.student.head.parameters() if stage.trains == "head" else self.student.parameters())
+    def _trained_modules(self, stage: Stage) -> list[nn.Module]:
+        modules: list[nn.Module] = [self.student.head if stage.trains == "head" else self.student]
         if stage.extras:
-            parameters += self.method.parameters()
+            modules.append(self.method)
         if self.trained_teacher is not None:
-            parameters += self.trained_teacher.parameters()
-        return parameters
+            modules.append(self.trained_teacher)
+        return modules
 
     def _set_modes(self, stage: Stage) -> None:
         whole = stage.trains == "student"

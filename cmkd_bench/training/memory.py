@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import resource
 from pathlib import Path
@@ -16,10 +17,8 @@ def reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
-    try:
+    with contextlib.suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def peak_mb(device: torch.device) -> float:

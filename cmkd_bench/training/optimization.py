@@ -11,9 +11,9 @@ from torch import nn
 from cmkd_bench.recipe import Recipe
 
 
-def build_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The recipe's optimizer in its fused form."""
-    trained = list(parameters)
+def build_optimizer(recipe: Recipe, modules: Iterable[nn.Module]) -> torch.optim.Optimizer:
+    """The recipe's optimizer in its fused form, with one group of parameters per module that has any."""
+    trained = [{"params": parameters} for module in modules if (parameters := list(module.parameters()))]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     return torch.optim.SGD(

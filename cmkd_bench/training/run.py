@@ -194,9 +194,7 @@ class _Run:
 
 
 @functools.lru_cache(maxsize=8)
-def _load_data(
-    dataset: str, options: Settings, fold: int, modalities: tuple[str, ...], manifest: str
-) -> PreparedData:
+def _load_data(dataset: str, options: Settings, fold: int, modalities: tuple[str, ...], manifest: str) -> PreparedData:
     """The prepared data, kept for the worker's next runs.
 
     Raises:

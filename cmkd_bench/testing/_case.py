@@ -1,0 +1,63 @@
+"""What all conformance tests share: the method under test and how it is built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from cmkd_bench.method import Method
+from cmkd_bench.registry import methods
+from cmkd_bench.testing._cell import DIRECTIONS, Cell, Direction, build_cell
+
+both_directions = pytest.mark.parametrize("direction", DIRECTIONS, ids=str)
+
+
+class MethodCase:
+    """One method and its hyper-parameters; the tests are in the subclasses.
+
+    Class attributes:
+        method: the registered name, or the class itself.
+        hyperparameters: what differs from the defaults, e.g. a preset.
+    """
+
+    method: ClassVar[str | type[Method[Any]]]
+    hyperparameters: ClassVar[Mapping[str, Any]] = {}
+
+    def method_class(self) -> type[Method[Any]]:
+        """The class under test."""
+        return methods.get(self.method) if isinstance(self.method, str) else self.method
+
+    def cell(self, direction: Direction, changes: Mapping[str, Any] | None = None, **options: Any) -> Cell:
+        """The method between two tiny networks; the test is skipped with the method's reason if it is undefined there.
+
+        Args:
+            direction: which modality teaches which.
+            changes: to the hyper-parameters.
+            options: of `build_cell`.
+        """
+        hyperparameters = {**self.hyperparameters, **(changes or {})}
+        cell = build_cell(self.method_class(), hyperparameters, direction, **options)
+        if isinstance(cell, str):
+            pytest.skip(f"unsupported: {cell}")
+        return cell
+
+
+def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
+    """The names under which two states do not hold the same bits."""
+    assert one.keys() == other.keys(), f"the states hold different names: {sorted(one.keys() ^ other.keys())}"
+    return [name for name, value in one.items() if not torch.equal(value, other[name])]
+
+
+def not_finite(losses: Mapping[str, float]) -> dict[str, float]:
+    """The terms that are infinite or not a number."""
+    return {name: value for name, value in losses.items() if not math.isfinite(value)}
+
+
+def part_of(state: Mapping[str, Tensor], module: str) -> dict[str, Tensor]:
+    """The entries of a state that belong to one module, e.g. `student`."""
+    return {name: value for name, value in state.items() if name.startswith(f"{module}.")}

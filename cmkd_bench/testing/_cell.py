@@ -1,0 +1,188 @@
+"""What the conformance tests train: a method between two tiny networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cmkd_bench.method import Batch, Losses, Method, Pair, Stage
+from cmkd_bench.networks import Network, shape_of
+from cmkd_bench.parameters import build
+from cmkd_bench.recipe import Recipe
+from cmkd_bench.seeding import random_stream
+from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
+from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
+from cmkd_bench.training.loop import Stopped, Training
+from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
+from cmkd_bench.training.tensors import Part
+
+RECIPE = Recipe(
+    epochs=2,
+    batch_size=8,
+    optimizer="adamw",
+    learning_rate=0.01,
+    final_learning_rate=0.001,
+    momentum=0.9,
+    weight_decay=0.01,
+    schedule="cosine",
+    poly_power=0.9,
+    gradient_clip=0.0,
+    precision="float32",
+    evaluate_every=100,  # so that the last epoch is selected, and no difference hides behind an earlier one
+    cache_mb=0.0,  # so that a frozen teacher is run at every step
+)
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Which modality teaches which."""
+
+    teacher: str
+    student: str
+
+    def __str__(self) -> str:
+        return f"{self.teacher}-to-{self.student}"
+
+
+# Both ways between two kinds of network, and between vectors of different sizes; no two embeddings are equally wide.
+DIRECTIONS = (Direction("vector", "signal"), Direction("signal", "vector"), Direction("vector", "points"))
+
+
+@dataclass
+class StopAfter:
+    """A Watch that stops a training after some epochs, or never."""
+
+    epochs: int | None = None
+    done: int = 0
+
+    def epoch(self, done: int, total: int) -> None:
+        self.done = done
+
+    def should_stop(self) -> bool:
+        return self.done == self.epochs
+
+    def should_save(self) -> bool:
+        return False
+
+
+@dataclass
+class Cell:
+    """A method between two networks on paired data, put together as the engine does it for a run."""
+
+    method: Method[Any]
+    student: Network
+    teacher: Network
+    direction: Direction
+    train: Part
+    validation: Part
+    seed: int
+
+    def training(self, recipe: Recipe = RECIPE, only: Stage | None = None) -> Training:
+        """The engine's training; `only` replaces the method's stages by one that gets all the epochs."""
+        training = Training(
+            recipe=recipe,
+            seed=self.seed,
+            method=self.method,
+            student=self.student,
+            teacher=self._teacher(recipe),
+            trained_teacher=self.teacher if self.method.updates_teacher else None,
+            train=self.train,
+            validation=self.validation,
+            modality=self.direction.student,
+            device=CPU,
+        )
+        if only is not None:
+            training.stages, training.epochs = (dataclasses.replace(only, share=1.0),), [recipe.epochs]
+        return training
+
+    def run(self, recipe: Recipe = RECIPE, only: Stage | None = None) -> Training:
+        """Train to the end."""
+        training = self.training(recipe, only)
+        training.run(StopAfter(), None, lambda state: None)
+        return training
+
+    def run_until(self, epochs: int, checkpoint: Path, recipe: Recipe) -> None:
+        """Train for some of the recipe's epochs and leave a checkpoint."""
+        try:
+            self.training(recipe).run(StopAfter(epochs), None, lambda state: save_checkpoint(checkpoint, state))
+        except Stopped:
+            return
+        raise AssertionError(f"the training ended before epoch {epochs}")
+
+    def resume(self, checkpoint: Path, recipe: Recipe) -> None:
+        """Go on from a checkpoint to the end."""
+        self.training(recipe).run(StopAfter(), load_checkpoint(checkpoint, CPU), lambda state: None)
+
+    def losses(self, stage: Stage, samples: int) -> Losses:
+        """The loss terms of the first samples as one batch in training mode."""
+        self.student.train()
+        batch = self.batch(stage, samples)
+        student = self.student(self.train.inputs[self.direction.student][:samples], self.method.student_stages())
+        teacher = self._teacher(RECIPE)
+        return stage.loss(student, teacher.outputs(batch.index) if teacher else student.detach(), batch)
+
+    def batch(self, stage: Stage, samples: int) -> Batch:
+        """The first samples in the first epoch; without labels where the stage is declared so."""
+        return Batch(torch.arange(samples), 1, 2, self.train.labels[:samples] if stage.labels else None)
+
+    def state(self) -> dict[str, Tensor]:
+        """A copy of all parameters and buffers, each under the name of its module."""
+        modules = {"student": self.student, "method": self.method, "teacher": self.teacher}
+        return {
+            f"{part}.{name}": value.detach().clone()
+            for part, module in modules.items()
+            for name, value in module.state_dict().items()
+        }
+
+    def _teacher(self, recipe: Recipe) -> Teacher | None:
+        if self.method.teacher == "none":
+            return None
+        inputs, stages = self.train.inputs[self.direction.teacher], self.method.teacher_stages()
+        if self.method.updates_teacher:
+            return TrainedTeacher(self.teacher, inputs, stages)
+        return frozen_teacher(self.teacher, inputs, stages, recipe.cache_mb)
+
+
+def build_cell(
+    cls: type[Method[Any]],
+    hyperparameters: Mapping[str, Any],
+    direction: Direction,
+    *,
+    classes: int = 3,
+    seed: int = 0,
+    shuffled_labels: bool = False,
+    linear: tuple[str, ...] = (),
+) -> Cell | str:
+    """A cell, or the method's reason for not being defined there.
+
+    Args:
+        cls: the method.
+        hyperparameters: what differs from the defaults.
+        direction: which modality teaches which.
+        classes: C.
+        seed: of initialisation, data order and all other randomness of the training.
+        shuffled_labels: whether the training samples get each other's labels.
+        linear: the modalities whose network is a linear classifier, which has no stage.
+    """
+    train, validation = paired_part(16, classes, "train"), paired_part(9, classes, "validation")
+    if shuffled_labels:
+        train = dataclasses.replace(train, labels=train.labels.roll(1))
+    given: Any = build(cls.HyperParameters, hyperparameters)
+    student, teacher = (
+        tiny_network(modality, classes, seed, modality in linear) for modality in (direction.student, direction.teacher)
+    )
+    student_shape = shape_of(student, INPUTS[direction.student])
+    teacher_shape = student_shape if cls.teacher == "none" else shape_of(teacher, INPUTS[direction.teacher])
+    pair = Pair(student_shape, teacher_shape, classes, train.labels)
+    if (reason := cls.unsupported(given, pair)) is not None:
+        return reason
+    with random_stream(seed, "extras"):
+        method = cls(given, pair)
+    return Cell(method, student, teacher, direction, train, validation, seed)

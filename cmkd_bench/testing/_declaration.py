@@ -1,0 +1,83 @@
+"""Conformance of what a method declares: name, hyper-parameters, presets, stages."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from cmkd_bench.parameters import describe, problems_of
+from cmkd_bench.registry import methods
+from cmkd_bench.testing._case import MethodCase
+from cmkd_bench.testing._cell import DIRECTIONS, build_cell
+
+# What a run's spec can hold and a command line can write.
+SCALARS = ("str", "int", "float", "bool")
+
+
+class DeclarationTests(MethodCase):
+    """Nothing is trained here."""
+
+    def test_is_registered_under_its_name(self) -> None:
+        cls = self.method_class()
+        name = getattr(cls, "registry_name", None)
+        assert name is not None, f"{cls.__name__} is not registered: put @register_method('NAME') above the class"
+        assert methods.get(name) is cls, f"the registry knows another class as '{name}': {methods.get(name)}"
+        if isinstance(self.method, str):
+            assert name == self.method, f"'{self.method}' is registered as '{name}'"
+        assert methods.summary(name), f"'{name}' needs a docstring: its first line is shown by `cmkd-bench list`"
+
+    def test_hyperparameters_are_described(self) -> None:
+        parameters = self.method_class().HyperParameters
+        assert dataclasses.is_dataclass(parameters), f"{parameters} is not a dataclass"
+        frozen = parameters.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        assert frozen, f"{parameters.__name__} must be @dataclass(frozen=True): runs are named by its values"
+        built_in = self.method_class().__module__.startswith("cmkd_bench.")
+        for parameter in describe(parameters):
+            assert parameter.type in SCALARS, f"'{parameter.name}' is a {parameter.type}, not one of {SCALARS}"
+            assert parameter.meaning, f"'{parameter.name}' has no meaning: declare it by parameter(default, meaning)"
+            assert parameter.source or not built_in, f"'{parameter.name}' does not say where its default comes from"
+
+    def test_every_set_of_values_is_valid(self) -> None:
+        cls = self.method_class()
+        sets = {
+            "the defaults": dataclasses.asdict(cls.HyperParameters()),
+            "without_distillation": cls.without_distillation or {},
+            "hyperparameters of the test class": self.hyperparameters,
+            **{f"preset '{name}'": values for name, values in cls.presets.items()},
+        }
+        for name, values in sets.items():
+            problems = problems_of(cls.HyperParameters, values, "method")
+            assert not problems, f"{name}: {problems}"
+
+    def test_is_defined_for_some_direction(self) -> None:
+        cells = [build_cell(self.method_class(), self.hyperparameters, direction) for direction in DIRECTIONS]
+        reasons = [cell for cell in cells if isinstance(cell, str)]
+        assert all(reasons), "unsupported() must give a reason, or None; an empty string is neither"
+        assert len(reasons) < len(cells), f"unsupported() refuses every pair: {reasons}"
+
+    def test_stages_share_the_epochs(self) -> None:
+        for direction in DIRECTIONS:
+            cell = build_cell(self.method_class(), self.hyperparameters, direction)
+            if isinstance(cell, str):
+                continue
+            stages = cell.method.stages()
+            shares = {stage.name: stage.share for stage in stages}
+            assert len(shares) == len(stages), "stages need names of their own: their random streams are named so"
+            assert math.isclose(sum(shares.values()), 1), (
+                f"the shares add up to {sum(shares.values())}, not 1: {shares}"
+            )
+            assert min(shares.values()) >= 0, f"a share is below 0: {shares}"
+
+    @pytest.mark.parametrize("linear", ["student", "teacher", "both"])
+    def test_linear_networks_are_supported_or_refused(self, linear: str) -> None:
+        for direction in DIRECTIONS:
+            modalities = {"student": (direction.student,), "teacher": (direction.teacher,)}
+            chosen = modalities.get(linear, (direction.student, direction.teacher))
+            cell = build_cell(self.method_class(), self.hyperparameters, direction, linear=chosen)
+            if isinstance(cell, str):
+                assert cell, "unsupported() must say why"
+            else:
+                # An error in here means that unsupported() should have refused the pair.
+                cell.run()

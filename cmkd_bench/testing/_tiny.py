@@ -1,0 +1,80 @@
+"""Paired data and networks of a few hundred parameters, with what is hard to repeat: dropout, batch statistics."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from cmkd_bench.networks.base import Features, InputShape, Network, build_network
+from cmkd_bench.seeding import random_stream
+from cmkd_bench.training.tensors import Part
+
+INPUTS = {
+    "vector": InputShape("vector", (7,)),
+    "points": InputShape("vector", (5,)),
+    "signal": InputShape("signal", (2, 12)),
+}
+
+
+class TinyMLP(Network):
+    """Two hidden layers with dropout between them; each is a stage. Wider inputs give wider embeddings."""
+
+    def __init__(self, inputs: InputShape, classes: int) -> None:
+        super().__init__()
+        size = inputs.shape[0]
+        self.first = nn.Sequential(nn.Linear(size, 2 * size), nn.ReLU(), nn.Dropout(0.2))
+        self.second = nn.Sequential(nn.Linear(2 * size, size + 3), nn.ReLU())
+        self.head = nn.Linear(size + 3, classes)
+
+    def features(self, inputs: Tensor) -> Features:
+        first = self.first(inputs)
+        second = self.second(first)
+        return Features(second, (first, second))
+
+
+class TinyCNN(Network):
+    """Three stages of convolution, batch normalisation and ReLU, with dropout before the head."""
+
+    def __init__(self, inputs: InputShape, classes: int) -> None:
+        super().__init__()
+        widths = (inputs.shape[0], 4, 5, 6)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm1d(after), nn.ReLU()
+            )
+            for before, after in itertools.pairwise(widths)
+        )
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(widths[-1], classes)
+
+    def features(self, inputs: Tensor) -> Features:
+        maps = []
+        for stage in self.stages:
+            inputs = stage(inputs)
+            maps.append(inputs)
+        return Features(self.dropout(inputs.flatten(2).mean(2)), maps)
+
+
+@functools.cache
+def paired_part(samples: int, classes: int, name: str) -> Part:
+    """Every modality of the same samples: noise around a mean of the class."""
+    labels = torch.arange(samples) % classes
+    inputs = {}
+    for modality, shape in INPUTS.items():
+        with random_stream(0, "means", modality):
+            means = torch.randn(classes, *shape.shape)
+        with random_stream(0, "noise", modality, name):
+            inputs[modality] = means[labels] + torch.randn(samples, *shape.shape)
+    return Part(inputs, labels)
+
+
+def tiny_network(modality: str, classes: int, seed: int, linear: bool) -> Network:
+    """The network of a modality; a seed gives the same one whoever asks."""
+    with random_stream(seed, "initialisation", modality):
+        if linear:
+            return build_network("linear", INPUTS[modality], classes)
+        kind = TinyCNN if INPUTS[modality].kind == "signal" else TinyMLP
+        return kind(INPUTS[modality], classes)

@@ -1,0 +1,98 @@
+"""Conformance of short trainings in the engine's own loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from cmkd_bench.registry import methods
+from cmkd_bench.testing._case import MethodCase, both_directions, differing, part_of
+from cmkd_bench.testing._cell import RECIPE, Direction, build_cell
+
+
+class TrainingTests(MethodCase):
+    """Two runs are compared bit for bit, on the CPU."""
+
+    @both_directions
+    def test_only_the_declared_parts_are_trained(self, direction: Direction) -> None:
+        cell = self.cell(direction)
+        before = cell.state()
+        cell.run()
+        after = cell.state()
+        assert differing(part_of(before, "student"), part_of(after, "student")), "the student was not trained"
+        changed = differing(part_of(before, "teacher"), part_of(after, "teacher"))
+        if cell.method.updates_teacher:
+            still = {f"teacher.{name}" for name, _ in cell.teacher.named_parameters()} - set(changed)
+            assert not still, f"updates_teacher is set, but these did not change: {sorted(still)}"
+        else:
+            assert not changed, f"the teacher is frozen, but these changed: {changed}; or set updates_teacher = True"
+
+    @both_directions
+    def test_extras_are_trained(self, direction: Direction) -> None:
+        cell = self.cell(direction)
+        before = cell.state()
+        names = {f"method.{name}" for name, _ in cell.method.named_parameters()}
+        # Without weight decay a parameter changes by its gradient alone.
+        cell.run(dataclasses.replace(RECIPE, weight_decay=0.0))
+        after = cell.state()
+        assert before.keys() == after.keys(), "extras belong in the constructor: those made later are never trained"
+        still = names - set(differing(before, after))
+        assert not still, f"these parameters of the method got no gradient in any stage: {sorted(still)}"
+
+    @both_directions
+    def test_a_resumed_training_ends_alike(self, direction: Direction, tmp_path: Path) -> None:
+        recipe = dataclasses.replace(RECIPE, epochs=4)
+        whole = self.cell(direction)
+        whole.run(recipe)
+        for epoch in (1, 2, 3):
+            self.cell(direction).run_until(epoch, tmp_path / "checkpoint.pt", recipe)
+            resumed = self.cell(direction)
+            resumed.resume(tmp_path / "checkpoint.pt", recipe)
+            wrong = differing(whole.state(), resumed.state())
+            assert not wrong, f"cut off after epoch {epoch}, these differ: {wrong}; keep state in parameters or buffers"
+
+    @both_directions
+    def test_the_seed_fixes_everything(self, direction: Direction) -> None:
+        states = []
+        for seed in (0, 0, 1):
+            cell = self.cell(direction, seed=seed)
+            cell.run()
+            states.append(cell.state())
+        wrong = differing(states[0], states[1])
+        assert not wrong, f"two runs with one seed differ in {wrong}; is a generator of its own not seeded?"
+        assert differing(states[0], states[2]), "another seed changes nothing"
+
+    @both_directions
+    def test_label_free_stages_know_no_label(self, direction: Direction) -> None:
+        stages = self.cell(direction).method.stages()
+        numbers = [number for number, stage in enumerate(stages) if not stage.labels]
+        if not numbers:
+            pytest.skip("no stage is declared label-free")
+        for number in numbers:
+            states = []
+            for shuffled in (False, True):
+                cell = self.cell(direction, shuffled_labels=shuffled)
+                cell.run(only=cell.method.stages()[number])
+                states.append(cell.state())
+            wrong = differing(*states)
+            assert not wrong, f"other labels change the label-free stage '{stages[number].name}': {wrong}"
+
+    @both_directions
+    @pytest.mark.parametrize("clip", [0.0, 0.05], ids=["unclipped", "clipped"])
+    def test_without_distillation_it_is_the_student_alone(self, direction: Direction, clip: float) -> None:
+        zero = self.method_class().without_distillation
+        if zero is None:
+            pytest.skip("the method declares no weights without which it is cross-entropy (without_distillation)")
+        recipe = dataclasses.replace(RECIPE, gradient_clip=clip)
+        cell = self.cell(direction, zero)
+        alone = build_cell(methods.get("none"), {}, direction)
+        assert not isinstance(alone, str)
+        cell.run(recipe)
+        alone.run(recipe)
+        wrong = differing(part_of(cell.state(), "student"), part_of(alone.state(), "student"))
+        assert not wrong, (
+            f"with {dict(zero)} the student differs from the student alone in {wrong}; the extras may draw from the "
+            "global generator before the student does, or a term may not vanish"
+        )

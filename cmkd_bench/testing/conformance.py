@@ -1,0 +1,35 @@
+"""Tests that every distillation method has to pass, also a third party's."""
+
+from __future__ import annotations
+
+from cmkd_bench.testing._declaration import DeclarationTests
+from cmkd_bench.testing._losses import LossTests
+from cmkd_bench.testing._training import TrainingTests
+
+
+class MethodConformance(DeclarationTests, LossTests, TrainingTests):
+    """Subclass it in a test file and name the method; pytest finds the tests.
+
+    The method is trained between tiny networks, in both directions and with embeddings of unequal width, by the
+    engine's own loop; it takes about two seconds. The tests need pytest (`pip install "cmkd-bench[test]"`).
+
+    Class attributes:
+        method: the registered name, or the class itself.
+        hyperparameters: what differs from the defaults; a subclass more for each form or preset that matters.
+
+    Example:
+        ```python
+        from cmkd_bench.testing import MethodConformance
+
+        from my_package.my_method import MyMethod
+
+
+        class TestMyMethod(MethodConformance):
+            method = MyMethod
+
+
+        class TestMyMethodJoint(MethodConformance):
+            method = MyMethod
+            hyperparameters = {"form": "joint"}
+        ```
+    """

@@ -1,0 +1,182 @@
+"""The conformance tests can fail: each broken method here has to be caught, with a message for its author."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import nn
+
+from cmkd_bench.method import Method, Stage
+from cmkd_bench.methods.c2kd import C2KD
+from cmkd_bench.methods.cmcd import CMCD
+from cmkd_bench.methods.kd import KD
+from cmkd_bench.testing import MethodConformance
+from cmkd_bench.testing._cell import Direction
+from cmkd_bench.testing._tiny import TinyCNN, TinyMLP
+
+TO_VECTOR = Direction("signal", "vector")
+
+
+def frozen_networks():
+    """A method is not handed the networks, so a broken one has to search the process for the teacher."""
+    networks = [item for item in gc.get_objects() if type(item) in (TinyCNN, TinyMLP)]
+    return [network for network in networks if not any(p.requires_grad for p in network.parameters())]
+
+
+class MovesTheTeachersStatistics(KD):
+    done = False
+
+    def after_step(self):
+        if not self.done:
+            for network in frozen_networks():
+                for buffer in network.buffers():
+                    buffer.add_(1)
+        self.done = True
+
+
+class MovesTheTeachersWeights(KD):
+    @torch.no_grad()
+    def after_step(self):
+        for network in frozen_networks():
+            network.head.weight.mul_(1.01)
+
+
+class LeavesTheTeacherAsItIs(C2KD):
+    def forward(self, student, teacher, batch):
+        return super().forward(student, teacher.detach(), batch)
+
+
+class ReadsLabelsOfTheBatch(CMCD):
+    def distil(self, student, teacher, batch):
+        return {"hidden": nn.functional.cross_entropy(student.logits, batch.labels)}
+
+
+class ReadsLabelsOfThePair(CMCD):
+    def distil(self, student, teacher, batch):
+        return {"hidden": nn.functional.cross_entropy(student.logits, self.pair.train_labels[batch.index])}
+
+
+class KeepsATermAtZeroWeight(KD):
+    def forward(self, student, teacher, batch):
+        return {**super().forward(student, teacher, batch), "forgotten": 0.01 * student.logits.square().mean()}
+
+
+class RemembersOutsideItsState(KD):
+    steps = 0
+
+    def forward(self, student, teacher, batch):
+        self.steps += 1
+        return {name: value / self.steps for name, value in super().forward(student, teacher, batch).items()}
+
+
+class NeverUsesItsExtra(KD):
+    def __init__(self, hyperparameters, pair):
+        super().__init__(hyperparameters, pair)
+        self.adapter = nn.Linear(2, 2)
+
+
+class MakesItsExtraLate(KD):
+    def forward(self, student, teacher, batch):
+        self.adapter = nn.Linear(2, 2)
+        return super().forward(student, teacher, batch)
+
+
+class WritesIntoOutputs(KD):
+    def forward(self, student, teacher, batch):
+        teacher.logits.sub_(teacher.logits.mean())
+        return super().forward(student, teacher, batch)
+
+
+class UsesAnUnseededGenerator(KD):
+    def forward(self, student, teacher, batch):
+        generator = torch.Generator()
+        generator.seed()
+        noise = torch.rand((), generator=generator)
+        return {name: noise * value for name, value in super().forward(student, teacher, batch).items()}
+
+
+class ComputesInHalfPrecision(KD):
+    def forward(self, student, teacher, batch):
+        return {"square": 10 * (student.logits + 1000 - 1000).square().mean()}
+
+
+class ReturnsOneValuePerSample(KD):
+    def forward(self, student, teacher, batch):
+        return {"loss": student.logits.sum(dim=1)}
+
+
+class DividesByTheBatchLessOne(KD):
+    def forward(self, student, teacher, batch):
+        return {"deviation": student.logits.std(dim=0).mean()}
+
+
+class TrainsNobody(KD):
+    def forward(self, student, teacher, batch):
+        return super().forward(student.detach(), teacher, batch)
+
+
+class TrainsTooLong(Method):
+    def forward(self, student, teacher, batch):
+        return {"loss": student.logits.square().mean()}
+
+    def stages(self):
+        stage = Stage("train", self.forward, share=0.7)
+        return (stage, replace(stage, name="again"))
+
+
+@dataclass
+class Loose:
+    weight: float = 1.0
+
+
+class HasUndescribedParameters(Method[Loose]):
+    def forward(self, student, teacher, batch):
+        return {"loss": self.hyperparameters.weight * student.logits.square().mean()}
+
+
+@pytest.mark.filterwarnings("ignore:std")
+@pytest.mark.parametrize(
+    ("broken", "test", "message"),
+    [
+        (MovesTheTeachersStatistics, "test_only_the_declared_parts_are_trained", r"frozen.*running_mean"),
+        (MovesTheTeachersWeights, "test_only_the_declared_parts_are_trained", r"frozen.*head\.weight"),
+        (LeavesTheTeacherAsItIs, "test_only_the_declared_parts_are_trained", "updates_teacher is set, but"),
+        (ReadsLabelsOfTheBatch, "test_label_free_stages_know_no_label", "declared label-free"),
+        (ReadsLabelsOfThePair, "test_label_free_stages_know_no_label", "other labels change .* 'distillation'"),
+        (KeepsATermAtZeroWeight, "test_without_distillation_it_is_the_student_alone", "differs from the student alone"),
+        (NeverUsesItsExtra, "test_extras_are_trained", r"no gradient.*adapter\.weight"),
+        (MakesItsExtraLate, "test_extras_are_trained", "in the constructor"),
+        (WritesIntoOutputs, "test_outputs_are_left_as_they_are", "in place"),
+        (UsesAnUnseededGenerator, "test_the_seed_fixes_everything", "two runs with one seed differ"),
+        (ComputesInHalfPrecision, "test_bfloat16_is_near_float32", r"\{'square'.*in float32"),
+        (ReturnsOneValuePerSample, "test_losses_are_named_finite_scalars", r"shape \(8,\)"),
+        (DividesByTheBatchLessOne, "test_a_batch_of_one_is_finite_or_refused", "how many are needed"),
+        (TrainsNobody, "test_every_stage_trains_the_student", "reaches the student"),
+        (TrainsTooLong, "test_stages_share_the_epochs", "add up to 1.4"),
+        (HasUndescribedParameters, "test_hyperparameters_are_described", "frozen=True"),
+        (KD, "test_is_registered_under_its_name", None),
+        (NeverUsesItsExtra, "test_is_registered_under_its_name", "knows another class as 'kd'"),
+    ],
+)
+def test_a_broken_method_is_caught(broken, test, message):
+    case = type("Case", (MethodConformance,), {"method": broken})()
+    arguments = {
+        "test_without_distillation_it_is_the_student_alone": (TO_VECTOR, 0.0),
+        "test_stages_share_the_epochs": (),
+        "test_hyperparameters_are_described": (),
+        "test_is_registered_under_its_name": (),
+    }.get(test, (TO_VECTOR,))
+    if message is None:
+        getattr(case, test)(*arguments)
+        return
+    with pytest.raises((AssertionError, RuntimeError), match=message):
+        getattr(case, test)(*arguments)
+
+
+def test_state_outside_the_checkpoint_is_caught(tmp_path):
+    case = type("Case", (MethodConformance,), {"method": RemembersOutsideItsState})()
+    with pytest.raises(AssertionError, match="cut off after epoch 1"):
+        case.test_a_resumed_training_ends_alike(TO_VECTOR, tmp_path)
