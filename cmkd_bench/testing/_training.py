@@ -68,8 +68,6 @@ class TrainingTests(MethodCase):
     def test_label_free_stages_know_no_label(self, direction: Direction) -> None:
         stages = self.cell(direction).method.stages()
         numbers = [number for number, stage in enumerate(stages) if not stage.labels]
-        if not numbers:
-            pytest.skip("no stage is declared label-free")
         for number in numbers:
             states = []
             for shuffled in (False, True):
@@ -84,7 +82,7 @@ class TrainingTests(MethodCase):
     def test_without_distillation_it_is_the_student_alone(self, direction: Direction, clip: float) -> None:
         zero = self.method_class().without_distillation
         if zero is None:
-            pytest.skip("the method declares no weights without which it is cross-entropy (without_distillation)")
+            return  # the method claims nothing: its loss is not cross-entropy plus weighted terms
         recipe = dataclasses.replace(RECIPE, gradient_clip=clip)
         cell = self.cell(direction, zero)
         alone = build_cell(methods.get("none"), {}, direction)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cmkd_bench.method import Batch, NetworkShape, Pair
+from cmkd_bench.method import NetworkShape, Pair
 from cmkd_bench.methods import crd
 from cmkd_bench.methods.crd import CRD, CRDParameters
 
@@ -56,16 +56,21 @@ def test_equal_scores_give_the_value_of_chance(toys, method):
     assert losses["teacher_side"].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_each_side_meets_the_others_bank(toys, method, drawn):
+@pytest.mark.parametrize("asked", [16384, 4], ids=["all", "drawn"])
+def test_each_side_meets_the_others_bank(toys, drawn, asked):
+    pair = toys.pair(samples=SAMPLES)
+    method = toys.method("crd", pair, dimension=8, negatives=asked)
     student, teacher = (toys.outputs(width=width, seed=width) for width in (5, 7))
     batch = toys.batch(index=torch.tensor([7, 3, 19, 0, 4, 12]))
     losses = method(student, teacher, batch)
+    others = np.stack([np.flatnonzero(pair.train_labels.numpy() != label) for label in batch.labels.numpy()])
+    negatives = others if asked > SAMPLES else drawn[0].numpy()
     values = {}
     for ours, theirs, outputs in (("student", "teacher", student), ("teacher", "student", teacher)):
         projection = getattr(method, f"{ours}_projection")
         embedding = unit(projection(outputs.embedding).detach().numpy())
         bank = getattr(method, f"{theirs}_bank").numpy()
-        values[f"{ours}_side"] = 0.8 * side(embedding, bank, batch.index.numpy(), drawn[0].numpy(), 0.07)
+        values[f"{ours}_side"] = 0.8 * side(embedding, bank, batch.index.numpy(), negatives, 0.07)
     assert {name: losses[name].item() for name in values} == pytest.approx(values, rel=1e-4)
 
 
@@ -121,16 +126,25 @@ def test_the_normalisers_are_set_once_and_kept_in_checkpoints(toys, method):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "asked", "expected"), [((5, 5, 5, 5), 16384, 15), ((14, 6), 16384, 6), ((5, 5, 5, 5), 3, 3)]
+    ("sizes", "asked", "expected"),
+    [
+        ((5, 5, 5, 5), 16384, [15, 15, 15]),  # all there are, each once
+        ((14, 6), 16384, [6, 14, 6]),
+        ((14, 6), 6, [6, 14, 6]),
+        ((14, 6), 5, [5, 5, 5]),  # drawn: some may come twice
+    ],
 )
-def test_negatives_are_as_many_as_other_classes_have_samples(toys, sizes, asked, expected, drawn):
+def test_negatives_come_from_other_classes(toys, sizes, asked, expected):
     shape = NetworkShape(5, ((5,), (5,)))
     labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
     method = toys.method("crd", Pair(shape, shape, len(sizes), labels), negatives=asked)
     index = torch.tensor([0, 19, 8])
-    method(toys.outputs(3), toys.outputs(3), Batch(index, epoch=1, epochs=1, labels_or_none=labels[index]))
-    assert drawn[0].shape == (3, expected)
-    assert (labels[drawn[0]] != labels[index][:, None]).all()
+    counts = method._negatives(labels[index])
+    assert counts.sum(1).tolist() == expected
+    own = labels == labels[index][:, None]
+    assert not counts[own].any()
+    if asked > 5:
+        assert torch.equal(counts, (~own).float())
 
 
 def test_one_class_and_a_linear_student_are_refused(toys):
