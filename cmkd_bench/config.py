@@ -6,14 +6,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cmkd_bench.errors import nearest_match
+from cmkd_bench.errors import UnknownName, nearest_match
 from cmkd_bench.parameters import build, problems_of
 from cmkd_bench.recipe import Recipe
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 _FOLDER = Path(__file__).parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
@@ -90,40 +87,51 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
         overrides: without problems of their own.
         dataset: its file in configs/dataset/ is composed in between the protocol and the overrides, if it has one.
     """
-    composed = _compose(overrides.plain, dataset)
-    from omegaconf import OmegaConf
-
-    values: Any = OmegaConf.to_container(composed, resolve=True)
+    values = _compose(overrides.plain, dataset if _has_file(dataset) else None)
     problems = problems_of(Recipe, values["train"], "train")
     problems += _problems_of_launcher(values["launcher"])
+    if any(text.startswith("model.") for text in overrides.plain):
+        problems += _problems_of_model(values["model"])
     if problems:
         return None, problems
-    choice = composed_choice(overrides.plain, "protocol", "fair")
-    return Configuration(choice, build(Recipe, values["train"]), values["model"], values["launcher"]), []
+    protocol = _chosen(overrides.plain, "protocol", "fair")
+    return Configuration(protocol, build(Recipe, values["train"]), values["model"], values["launcher"]), []
 
 
-def composed_choice(plain: Sequence[str], group: str, default: str) -> str:
-    """The file chosen in a group by the overrides."""
-    chosen = [text.partition("=")[2] for text in plain if text.partition("=")[0] == group]
-    return chosen[-1] if chosen else default
+def default_values() -> Mapping[str, Any]:
+    """The configuration without any override: the grid's defaults, and the known settings of each section."""
+    return _compose((), None)
+
+
+def as_yaml() -> str:
+    """The configuration without any override, as text."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(dict(default_values())))
 
 
 @functools.cache
-def default_values() -> Mapping[str, Any]:
-    """The configuration without any override: the grid's defaults, and the known settings of each section."""
+def _compose(plain: tuple[str, ...], dataset: str | None) -> Mapping[str, Any]:
+    """Hydra's composition as plain values; it takes a tenth of a second, so the same one is made once."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_module
     from omegaconf import OmegaConf
 
-    values: Any = OmegaConf.to_container(_compose((), None), resolve=True)
+    extra = [f"+dataset={dataset}"] if dataset else []
+    with initialize_config_module("cmkd_bench.configs", version_base="1.3"):
+        composed = hydra_compose("config", overrides=[*extra, *plain])
+    values: Any = OmegaConf.to_container(composed, resolve=True)
     return dict(values)
 
 
-def _compose(plain: Sequence[str], dataset: str | None) -> DictConfig:
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_module
+def _has_file(dataset: str | None) -> bool:
+    return dataset is not None and (_FOLDER / "dataset" / f"{dataset}.yaml").exists()
 
-    extra = [f"+dataset={dataset}"] if dataset and (_FOLDER / "dataset" / f"{dataset}.yaml").exists() else []
-    with initialize_config_module("cmkd_bench.configs", version_base="1.3"):
-        return hydra_compose("config", overrides=[*extra, *plain])
+
+def _chosen(plain: Sequence[str], group: str, default: str) -> str:
+    """The file chosen in a group by the overrides."""
+    chosen = [text.partition("=")[2] for text in plain if text.partition("=")[0] == group]
+    return chosen[-1] if chosen else default
 
 
 def _problem_of_key(key: str, value: str) -> str | None:
@@ -143,6 +151,14 @@ def _hint(given: str, allowed: Sequence[str]) -> str:
     return f" Did you mean '{nearest}'?" if nearest else ""
 
 
+def _problems_of_model(values: Mapping[str, Any]) -> list[str]:
+    from cmkd_bench.networks import network_names
+
+    allowed = [*network_names(), "auto"]
+    wrong = {name: value for name, value in values.items() if value not in allowed}
+    return [f"model.{name}: {UnknownName('network', str(value), allowed)}" for name, value in wrong.items()]
+
+
 def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
     problems = []
     if type(values["jobs"]) is not int or values["jobs"] < 0:
@@ -153,10 +169,3 @@ def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
     if not isinstance(values["checkpoint_seconds"], int | float) or values["checkpoint_seconds"] < 0:
         problems.append(f"launcher.checkpoint_seconds={values['checkpoint_seconds']}: a number of seconds.")
     return problems
-
-
-def as_yaml() -> str:
-    """The configuration without any override, as it is composed."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_yaml(_compose((), None))

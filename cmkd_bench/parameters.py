@@ -6,7 +6,7 @@ import dataclasses
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from cmkd_bench.errors import nearest_match
 
@@ -59,7 +59,7 @@ def describe(parameters: type) -> list[Parameter]:
     return [
         Parameter(
             name=field.name,
-            type=getattr(types[field.name], "__name__", str(types[field.name])),
+            type=_value_type(types[field.name]).__name__,
             default=field.default,
             meaning=field.metadata.get("meaning", ""),
             source=field.metadata.get("source", ""),
@@ -112,11 +112,19 @@ def convert(value: Any, wanted: type) -> Any:
     Raises:
         TypeError: for any other type, naming both.
     """
+    wanted = _value_type(wanted)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is wanted:
         return value
     raise TypeError(f"a {wanted.__name__} is wanted, not the {type(value).__name__} {value!r}")
+
+
+def _value_type(declared: Any) -> type:
+    """The type of a value; for a Literal that of its choices."""
+    if typing.get_origin(declared) is typing.Literal:
+        return type(typing.get_args(declared)[0])
+    return cast(type, declared)
 
 
 def _check_range(field: dataclasses.Field[Any], value: Any) -> None:

@@ -245,8 +245,10 @@ def _problems_of_parameters(request: Request) -> Iterator[str]:
 
 def _problems_of_values(request: Request) -> list[str]:
     """Of the configuration's values: the same for all datasets, so each is said once."""
-    known: list[str | None] = [name for name in request.datasets if name in datasets.names()]
-    found = [problem for name in known or [None] for problem in compose(request.overrides, name)[1]]
+    if not request.overrides.plain:
+        return []
+    known = [name for name in request.datasets if name in datasets.names()]
+    found = [problem for name in [None, *known] for problem in compose(request.overrides, name)[1]]
     return list(dict.fromkeys(found))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cmkd_bench.losses import kd_loss, kendall_tau, nontarget_kl
+from cmkd_bench.losses import kendall_tau, mutual_kl, mutual_nontarget_kl
 from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
@@ -23,12 +23,12 @@ class C2KDParameters:
     krc_threshold: float = parameter(
         0.0, "omega: a sample is kept if its rank correlation is larger", source="released code", minimum=-1, maximum=1
     )
-    nontarget: str = parameter(
+    nontarget: Literal["renormalized", "zeroed"] = parameter(
         "renormalized", "how the target class is left out", source="paper", choices=("renormalized", "zeroed")
     )
-    krc_variant: str = parameter("a", "Kendall's tau-a or tau-b", source="paper", choices=("a", "b"))
+    krc_variant: Literal["a", "b"] = parameter("a", "Kendall's tau-a or tau-b", source="paper", choices=("a", "b"))
     krc_on: str = parameter("main", "whose logits are ranked", source="paper", choices=("main", "proxy"))
-    nontarget_reduction: str = parameter(
+    nontarget_reduction: Literal["batch", "kept"] = parameter(
         "batch", "divide by the batch or by the samples kept", source="released code", choices=("batch", "kept")
     )
     proxy_tap: str = parameter(
@@ -97,21 +97,23 @@ class C2KD(Method[C2KDParameters]):
         teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))
         ranked = (teacher.logits, student.logits) if given.krc_on == "main" else (teacher_proxy, student_proxy)
         keep = self._select(*ranked)
-        options: dict[str, Any] = {"keep": keep, "form": given.nontarget, "reduction": given.nontarget_reduction}
-        to_student = nontarget_kl(student_proxy, teacher_proxy, batch.labels, **options)
-        to_teacher = nontarget_kl(teacher_proxy, student_proxy, batch.labels, **options)
+        # each pair: what trains the second argument, what trains the first
+        z_to_p_teacher, p_to_z_teacher = mutual_kl(teacher.logits, teacher_proxy)
+        z_to_p_student, p_to_z_student = mutual_kl(student.logits, student_proxy)
+        to_student, to_teacher = mutual_nontarget_kl(
+            teacher_proxy, student_proxy, batch.labels, keep, given.nontarget, given.nontarget_reduction
+        )
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "teacher_cross_entropy": F.cross_entropy(teacher.logits, batch.labels),
-            "teacher_and_proxy": given.teacher_weight * _both_ways(teacher.logits, teacher_proxy),
-            "student_and_proxy": given.student_weight * _both_ways(student.logits, student_proxy),
+            "teacher_and_proxy": given.teacher_weight * (z_to_p_teacher + p_to_z_teacher),
+            "student_and_proxy": given.student_weight * (z_to_p_student + p_to_z_student),
             "cross": given.cross_weight * (to_student + to_teacher),
         }
 
     def _select(self, teacher_logits: Tensor, student_logits: Tensor) -> Tensor:
         """OFSD: (B,) bool; a sample without a rank correlation (constant logits) is left out."""
-        variant: Literal["a", "b"] = "b" if self.hyperparameters.krc_variant == "b" else "a"
-        correlation = kendall_tau(teacher_logits, student_logits, variant)
+        correlation = kendall_tau(teacher_logits, student_logits, self.hyperparameters.krc_variant)
         keep = correlation > self.hyperparameters.krc_threshold
         self.observe(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())
         return keep
@@ -132,8 +134,3 @@ class C2KD(Method[C2KDParameters]):
     def _features(self, outputs: Outputs, shape: NetworkShape) -> Tensor:
         tapped = self._tapped(shape)
         return outputs.pooled(tapped[0]) if tapped else outputs.embedding
-
-
-def _both_ways(logits: Tensor, proxy: Tensor) -> Tensor:
-    """D(z, p) + D(p, z): each trains its second argument."""
-    return kd_loss(proxy, logits, temperature=1.0) + kd_loss(logits, proxy, temperature=1.0)

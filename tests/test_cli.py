@@ -30,6 +30,7 @@ def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (["train.epoch=3"], "train.epoch=3: no such setting. Did you mean 'train.epochs'?"),
         (["method.c2kd.krc_treshold=0.1"], "Did you mean 'method.c2kd.krc_threshold'?"),
         (["method.c2kd.preset=official"], "Did you mean 'official_code'?"),
+        (["model.student=mpl"], "model.student: unknown network 'mpl'. Did you mean 'mlp'?"),
         (["protocol=fare"], "Did you mean 'fair'?"),
         (["train.epochs"], "'train.epochs' is not of the form KEY=VALUE"),
         (["train.epochs=1,2"], "several values at once are not swept"),

@@ -5,10 +5,10 @@ Teacher tensors are targets and get no gradient, wherever an argument is named s
 
 from cmkd_bench.losses.contrastive import info_nce, similarity_distillation
 from cmkd_bench.losses.contrastive_memory import crd_normalizer, crd_side_loss, negative_counts
-from cmkd_bench.losses.distillation import dkd_loss, kd_loss, tckd_nckd
+from cmkd_bench.losses.distillation import dkd_loss, kd_loss, mutual_kl, tckd_nckd
 from cmkd_bench.losses.hint import hint_loss
 from cmkd_bench.losses.negative_sampling import ClassLayout, class_layout, sample_negatives
-from cmkd_bench.losses.nontarget import nontarget_kl
+from cmkd_bench.losses.nontarget import mutual_nontarget_kl, nontarget_kl
 from cmkd_bench.losses.rank_correlation import kendall_tau
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "info_nce",
     "kd_loss",
     "kendall_tau",
+    "mutual_kl",
+    "mutual_nontarget_kl",
     "negative_counts",
     "nontarget_kl",
     "sample_negatives",

@@ -41,6 +41,27 @@ def kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) 
 
 
 @in_full_precision
+def mutual_kl(logits: Tensor, other_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """KL(p || q) and KL(q || p) at temperature 1, where each divergence trains its second argument alone.
+
+    Equal to two calls of `kd_loss`, with each softmax computed once.
+
+    Args:
+        logits: (B, C), of p.
+        other_logits: (B, C), of q.
+
+    Returns:
+        KL(p || q), with a gradient for `other_logits`, and KL(q || p), with a gradient for `logits`: scalars in nats,
+        summed over classes, averaged over the batch.
+
+    Raises:
+        ValueError: if the shapes differ or C < 2.
+    """
+    check_logits(logits, other_logits)
+    return kl_both_ways(F.log_softmax(logits, dim=1), F.log_softmax(other_logits, dim=1), logits.shape[0])
+
+
+@in_full_precision
 def tckd_nckd(
     student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
 ) -> tuple[Tensor, Tensor]:
@@ -105,3 +126,10 @@ def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def _kl(target: Tensor, estimate: Tensor) -> Tensor:
     return F.kl_div(estimate, target, reduction="none", log_target=True).sum(dim=1)
+
+
+def kl_both_ways(log_p: Tensor, log_q: Tensor, divisor: int | Tensor) -> tuple[Tensor, Tensor]:
+    """KL(p || q), which trains q, and KL(q || p), which trains p: sums over (B, C), divided by what is given."""
+    to_q = F.kl_div(log_q, log_p.detach(), reduction="sum", log_target=True)
+    to_p = F.kl_div(log_p, log_q.detach(), reduction="sum", log_target=True)
+    return to_q / divisor, to_p / divisor

@@ -14,6 +14,7 @@ from torch import Tensor
 from cmkd_bench.losses._checks import check_labels, check_logits
 from cmkd_bench.losses._precision import in_full_precision
 from cmkd_bench.losses._targets import other_entries
+from cmkd_bench.losses.distillation import kl_both_ways
 
 
 @in_full_precision
@@ -46,22 +47,58 @@ def nontarget_kl(
     Raises:
         ValueError: if the shapes do not fit, C < 2, keep is not bool, or a form or reduction is unknown.
     """
-    check_logits(student_logits, teacher_logits)
-    check_labels(labels, student_logits)
+    student, teacher, divisor = _prepare(student_logits, teacher_logits, labels, keep, form, reduction)
+    return F.kl_div(student, teacher.detach(), reduction="sum", log_target=True) / divisor
+
+
+@in_full_precision
+def mutual_nontarget_kl(
+    logits: Tensor,
+    other_logits: Tensor,
+    labels: Tensor,
+    keep: Tensor | None = None,
+    form: Literal["renormalized", "zeroed"] = "renormalized",
+    reduction: Literal["batch", "kept"] = "batch",
+) -> tuple[Tensor, Tensor]:
+    """`nontarget_kl` both ways: each side is the detached target of the other's term.
+
+    Args:
+        logits: (B, C), of p.
+        other_logits: (B, C), of q.
+        labels: (B,) class indices.
+        keep: as in `nontarget_kl`.
+        form: likewise.
+        reduction: likewise.
+
+    Returns:
+        KL(p || q), with a gradient for `other_logits`, and KL(q || p), with a gradient for `logits`: scalars in nats;
+        exactly 0, with zero gradients, if no sample is kept.
+
+    Raises:
+        ValueError: as `nontarget_kl`.
+    """
+    one, other, divisor = _prepare(logits, other_logits, labels, keep, form, reduction)
+    return kl_both_ways(one, other, divisor)
+
+
+def _prepare(
+    logits: Tensor, other_logits: Tensor, labels: Tensor, keep: Tensor | None, form: str, reduction: str
+) -> tuple[Tensor, Tensor, int | Tensor]:
+    """Both sides' log-probabilities without the target, and what their sum is divided by."""
+    check_logits(logits, other_logits)
+    check_labels(labels, logits)
     _check_choices(form, reduction)
-    batch = student_logits.shape[0]
-    kept: Tensor | int = batch
+    batch = logits.shape[0]
+    divisor: Tensor | int = batch
     if keep is not None:
         if keep.shape != labels.shape or keep.dtype != torch.bool:
             raise ValueError(f"keep must be bool of the shape ({batch},), not {keep.dtype} of {tuple(keep.shape)}")
         # masked before the softmax: masked after it, a NaN row would still send 0 * NaN back
-        student_logits = student_logits.masked_fill(~keep[:, None], 0)
-        teacher_logits = teacher_logits.masked_fill(~keep[:, None], 0)
-        kept = keep.sum().clamp(min=1)
-    student = _without_target(student_logits, labels, form)
-    teacher = _without_target(teacher_logits.detach(), labels, form)
-    total = F.kl_div(student, teacher, reduction="sum", log_target=True)
-    return total / (batch if reduction == "batch" else kept)
+        dropped = ~keep[:, None]
+        logits, other_logits = logits.masked_fill(dropped, 0), other_logits.masked_fill(dropped, 0)
+        if reduction == "kept":
+            divisor = keep.sum().clamp(min=1)
+    return _without_target(logits, labels, form), _without_target(other_logits, labels, form), divisor
 
 
 def _without_target(logits: Tensor, labels: Tensor, form: str) -> Tensor:

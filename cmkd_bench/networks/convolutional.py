@@ -10,7 +10,7 @@ from cmkd_bench.networks.base import Features, InputShape, Network, register_net
 
 
 class _Convolutional(Network):
-    """Stages of convolution, batch normalisation, ReLU, each of which halves the resolution."""
+    """Stages of strided convolution, batch normalisation and ReLU."""
 
     def __init__(self, stages: list[nn.Sequential], width: int, classes: int) -> None:
         super().__init__()
@@ -27,17 +27,17 @@ class _Convolutional(Network):
 
 @register_network("cnn1d")
 def cnn1d(inputs: InputShape, classes: int) -> Network:
-    """For signals (channels, time): widths 16, 32, 64, kernels of 7, 5 and 5."""
+    """For signals (channels, time): widths 16, 32, 64, kernels of 7, 5 and 3, strides of 3, 2 and 2."""
     _require(inputs, axes=2)
     widths = (inputs.shape[0], 16, 32, 64)
-    kernels = (7, 5, 5)
+    kernels, strides = (7, 5, 3), (3, 2, 2)
     stages = [
         nn.Sequential(
-            nn.Conv1d(before, after, kernel, stride=2, padding=kernel // 2, bias=False),
+            nn.Conv1d(before, after, kernel, stride=stride, padding=kernel // 2, bias=False),
             nn.BatchNorm1d(after),
             nn.ReLU(),
         )
-        for before, after, kernel in zip(widths[:-1], widths[1:], kernels, strict=True)
+        for before, after, kernel, stride in zip(widths[:-1], widths[1:], kernels, strides, strict=True)
     ]
     return _Convolutional(stages, widths[-1], classes)
 

@@ -168,8 +168,7 @@ class Training:
 
     def _losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
         inputs = self.train.inputs[self.modality].index_select(0, batch.index)
-        bfloat16 = self.recipe.precision == "bfloat16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
+        with autocast(self.device, self.recipe):
             student = self.student(inputs, self.method.student_stages())
             if self.teacher is None:
                 return stage.loss(student, student.detach(), batch)
@@ -239,6 +238,11 @@ class Training:
         self.progress = Progress(**checkpoint["progress"])
         for name, module in self._modules().items():
             module.load_state_dict(checkpoint[name])
+
+
+def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
+    """The precision of the networks in a training step; the losses leave it by themselves."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
 def stage_epochs(stages: tuple[Stage, ...], epochs: int) -> list[int]:

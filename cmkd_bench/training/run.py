@@ -28,7 +28,7 @@ from cmkd_bench.spec import RunSpec, Settings
 from cmkd_bench.store import Experiment, RunFolder
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.evaluation import accuracy, outputs_of
-from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch
+from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part, input_shape, part_of
@@ -179,7 +179,9 @@ class _Run:
         stages = self.method.teacher_stages()
         if self.method.updates_teacher:
             return TrainedTeacher(network, inputs, stages)
-        return frozen_teacher(network, inputs, stages, self.recipe.cache_mb)
+        # In the precision of a training step, so that it makes no difference whether outputs are kept.
+        with autocast(self.device, self.recipe):
+            return frozen_teacher(network, inputs, stages, self.recipe.cache_mb)
 
     def _part(self, name: str) -> Part:
         return _load_part(

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
-from cmkd_bench.losses import dkd_loss, kd_loss, tckd_nckd
+from cmkd_bench.losses import dkd_loss, kd_loss, mutual_kl, tckd_nckd
 
 TEMPERATURE = 4.0
 
@@ -201,3 +202,17 @@ def test_inputs_that_do_not_fit_are_refused(student, teacher, labels, temperatur
 def test_soft_labels_are_refused():
     with pytest.raises(ValueError, match="class indices"):
         tckd_nckd(torch.zeros(3, 4), torch.zeros(3, 4), torch.zeros(3), 1.0)
+
+
+def test_mutual_kl_is_kd_both_ways_and_each_trains_its_second_argument():
+    generator = torch.Generator().manual_seed(3)
+    one, other = (torch.randn(5, 4, generator=generator, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    to_other, to_one = mutual_kl(one, other)
+    p, q = (special.softmax(x.detach().numpy(), axis=1) for x in (one, other))
+    assert to_other.item() == pytest.approx(special.rel_entr(p, q).sum() / 5)
+    assert to_one.item() == pytest.approx(special.rel_entr(q, p).sum() / 5)
+    assert torch.autograd.grad(to_other, one, retain_graph=True, allow_unused=True) == (None,)
+    assert torch.autograd.grad(to_one, other, retain_graph=True, allow_unused=True) == (None,)
+    # the gradient of a KL at its second argument's logits is (q - p) / B
+    assert torch.autograd.grad(to_other, other)[0].numpy() == pytest.approx((q - p) / 5)
+    assert torch.autograd.grad(to_one, one)[0].numpy() == pytest.approx((p - q) / 5)

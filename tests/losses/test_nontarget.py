@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 
-from cmkd_bench.losses import nontarget_kl
+from cmkd_bench.losses import mutual_nontarget_kl, nontarget_kl
 
 
 def batch(samples=6, classes=5, seed=0):
@@ -153,3 +153,26 @@ def test_inputs_that_do_not_fit_are_refused(options, message):
     student, teacher, labels = batch()
     with pytest.raises(ValueError, match=message):
         nontarget_kl(student, teacher, labels, **options)
+
+
+@pytest.mark.parametrize("form", ["renormalized", "zeroed"])
+@pytest.mark.parametrize("reduction", ["batch", "kept"])
+def test_both_ways_at_once_are_the_two_calls(form, reduction):
+    generator = torch.Generator().manual_seed(4)
+    one, other = (torch.randn(6, 5, generator=generator, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    labels, keep = torch.tensor([0, 4, 2, 2, 1, 3]), torch.tensor([True, False, True, True, False, True])
+    to_other, to_one = mutual_nontarget_kl(one, other, labels, keep, form, reduction)
+    for value, trained, target in ((to_other, other, one), (to_one, one, other)):
+        expected = nontarget_kl(trained, target, labels, keep, form, reduction)
+        assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+        (gradient,) = torch.autograd.grad(value, trained)
+        assert torch.allclose(gradient, torch.autograd.grad(expected, trained)[0], rtol=1e-12, atol=1e-15)
+
+
+def test_both_ways_with_nothing_kept_are_zero_and_train_nothing():
+    one, other = torch.randn(3, 4, requires_grad=True), torch.randn(3, 4, requires_grad=True)
+    terms = mutual_nontarget_kl(one, other, torch.zeros(3, dtype=torch.long), torch.zeros(3, dtype=torch.bool))
+    assert [term.item() for term in terms] == [0.0, 0.0]
+    sum(terms).backward()
+    assert not one.grad.any()
+    assert not other.grad.any()

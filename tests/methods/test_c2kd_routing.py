@@ -42,13 +42,13 @@ class Toy(Network):
 @pytest.fixture
 def recorded(monkeypatch):
     """All calls of the two divergences: (what is trained, its target, value)."""
-    calls = {"kd_loss": [], "nontarget_kl": []}
+    calls = {"mutual_kl": [], "mutual_nontarget_kl": []}
 
     def recording(name, function):
-        def record(trained, target, *args, **kwargs):
-            value = function(trained, target, *args, **kwargs)
-            calls[name].append((trained, target, value))
-            return value
+        def record(one, other, *args):
+            to_other, to_one = function(one, other, *args)
+            calls[name] += [(other, one, to_other), (one, other, to_one)]
+            return to_other, to_one
 
         return record
 
@@ -71,7 +71,7 @@ def terms_of(method, student, teacher, batch, recorded):
         id(proxies["teacher"]): "p_T",
     }
     terms = {"CE_S": losses["cross_entropy"], "CE_T": losses["teacher_cross_entropy"]}
-    for function, prefix in (("kd_loss", ""), ("nontarget_kl", "NT ")):
+    for function, prefix in (("mutual_kl", ""), ("mutual_nontarget_kl", "NT ")):
         for trained, target, value in recorded[function]:
             terms[f"{prefix}{names[id(target)]} -> {names[id(trained)]}"] = value
     total = sum(losses.values()).item()
