@@ -36,12 +36,13 @@ def test_the_readme_method_runs_by_the_readme_command_and_is_in_the_leaderboard(
     assert re.search(r"│ similarity +│ +\d+\.\d+", done.stdout), done.stdout
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _load(plugin: Path) -> None:
+    load_plugin(plugin)
+
+
 class TestReadmeMethod(MethodConformance):
     method = "similarity"
-
-    @pytest.fixture(autouse=True, scope="class")
-    def _load(self, plugin: Path) -> None:
-        load_plugin(plugin)
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "datasets/embedded/README.md"])

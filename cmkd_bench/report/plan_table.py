@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cmkd_bench.plan import Cell, Plan
+from cmkd_bench.plan import Cell, Direction, Plan
 from cmkd_bench.store import Experiment, find_done
 
 
 def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:
-    """One line per method, dataset and direction, and the sums."""
+    """One table per dataset, methods as rows, directions as columns, and below them reasons and sums."""
     done = {run_id for run_id in plan.specs if find_done(experiment, run_id)}
-    table = Table(title=f"plan of experiment '{experiment.name}'", title_justify="left", title_style="bold")
-    for name in ("method", "dataset", "direction"):
-        table.add_column(name)
-    for name in ("runs", "done", "to do"):
-        table.add_column(name, justify="right")
-    table.add_column("remark")
-    for (method, dataset, direction), cells in _groups(plan).items():
-        runs = {cell.run_id for cell in cells if cell.run_id}
-        numbers = (len(runs), len(runs & done), len(runs - done))
-        remark = next((cell.impossible for cell in cells if cell.impossible), "")
-        table.add_row(Text(method), dataset, Text(direction), *map(str, numbers), Text(remark, style="yellow"))
-    teachers = {spec.teacher for spec in plan.specs.values() if spec.teacher}
-    summary = Counter("done" if run_id in done else "to do" for run_id in plan.specs)
-    sums = (
-        f"{len(plan.cells)} cells, {len(plan.specs)} runs ({summary['done']} done, {summary['to do']} to do), of which "
-        f"{len(teachers)} train a teacher, shared by the cells ({len(teachers & done)} done)."
+    parts: list[RenderableType] = [Text(f"plan of experiment '{experiment.name}'", style="bold"), Text()]
+    for dataset in plan.configurations:
+        parts += [_table(dataset, [cell for cell in plan.cells if cell.dataset == dataset], done), Text()]
+    reasons = dict.fromkeys(
+        f"{cell.method}, {cell.dataset}: {cell.impossible}" for cell in plan.cells if cell.impossible
     )
-    return Group(table, Text(sums))
+    parts += [Text(reason, style="yellow") for reason in reasons]
+    return Group(*parts, Text(_sums(plan, done)))
 
 
-def _groups(plan: Plan) -> dict[tuple[str, str, str], list[Cell]]:
-    groups: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in plan.cells:
-        direction = f"{cell.teacher_modality} → {cell.student_modality}"
-        groups.setdefault((cell.method, cell.dataset, direction), []).append(cell)
-    return groups
+def _table(dataset: str, cells: Sequence[Cell], done: set[str]) -> Table:
+    grouped: dict[str, dict[Direction, list[Cell]]] = {}
+    for cell in cells:
+        direction = (cell.teacher_modality, cell.student_modality)
+        grouped.setdefault(cell.method, {}).setdefault(direction, []).append(cell)
+    directions = list(next(iter(grouped.values())))
+    table = Table(title=Text(dataset), title_justify="left", title_style="bold")
+    table.add_column("method", no_wrap=True)
+    for direction in directions:
+        table.add_column(Text(" → ".join(direction)), justify="right")
+    for method, row in grouped.items():
+        table.add_row(Text(method), *(_entry(row[direction], done) for direction in directions))
+    return table
+
+
+def _entry(cells: Sequence[Cell], done: set[str]) -> Text:
+    if any(cell.impossible for cell in cells):
+        return Text("not defined", style="yellow")
+    finished = sum(cell.run_id in done for cell in cells)
+    if finished == len(cells):
+        return Text(f"{finished} done", style="green")
+    return Text(f"{len(cells) - finished} to do" + (f", {finished} done" if finished else ""))
+
+
+def _sums(plan: Plan, done: set[str]) -> str:
+    teachers = {spec.teacher for spec in plan.specs.values() if spec.teacher}
+    to_do = len(plan.specs) - len(done)
+    return (
+        f"{len(plan.specs)} runs ({len(done)} done, {to_do} to do) behind {len(plan.cells)} cells; {len(teachers)} of them "
+        f"are teachers, untrained ones included, each run once and shared ({len(teachers & done)} done)."
+    )

@@ -19,7 +19,7 @@ def as_rich(board: Leaderboard) -> RenderableType:
     parts: list[RenderableType] = []
     for dataset, columns in _by_dataset(board):
         table = Table(title=Text(_title(board, dataset)), title_justify="left", title_style="bold")
-        table.add_column("method")
+        table.add_column("method", no_wrap=True)
         for column in columns:
             table.add_column(Text(column.direction), justify="right")
         for row, ends_section in _rows(board):
