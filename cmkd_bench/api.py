@@ -13,8 +13,9 @@ from rich.console import Console
 
 from cmkd_bench.config import compose, default_values, parse_overrides
 from cmkd_bench.errors import GridError, UnknownName, UserError
-from cmkd_bench.plan import Plan, Request, check, make_plan
+from cmkd_bench.plan import Plan, make_plan
 from cmkd_bench.registry import load_plugin, methods
+from cmkd_bench.request import Request, check
 from cmkd_bench.store import Experiment, experiment_names
 
 if TYPE_CHECKING:

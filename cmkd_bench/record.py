@@ -81,7 +81,9 @@ def conditions_of(plan: Plan, dataset: str) -> dict[str, Scalar]:
     configuration = plan.configurations[dataset]
     recipe = {f"train.{name}": value for name, value in dataclasses.asdict(configuration.recipe).items()}
     model = {f"model.{name}": value for name, value in configuration.model.items()}
-    return {"protocol": configuration.protocol, **recipe, **model}
+    options = next((dict(spec.options) for spec in plan.specs.values() if spec.dataset == dataset), {})
+    named = {f"dataset.{dataset}.{name}": value for name, value in options.items()}
+    return {"protocol": configuration.protocol, **recipe, **model, **named}
 
 
 def _differences(

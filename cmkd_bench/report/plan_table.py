@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cmkd_bench.plan import Cell, Direction, Plan
+from cmkd_bench.plan import Cell, Plan
+from cmkd_bench.request import Direction
 from cmkd_bench.store import Experiment, find_done
 
 
@@ -53,6 +54,7 @@ def _sums(plan: Plan, done: set[str]) -> str:
     teachers = {spec.teacher for spec in plan.specs.values() if spec.teacher}
     to_do = len(plan.specs) - len(done)
     return (
-        f"{len(plan.specs)} runs ({len(done)} done, {to_do} to do) behind {len(plan.cells)} cells; {len(teachers)} of them "
-        f"are teachers, untrained ones included, each run once and shared ({len(teachers & done)} done)."
+        f"{len(plan.specs)} runs ({len(done)} done, {to_do} to do) behind {len(plan.cells)} cells; "
+        f"{len(teachers)} of the runs are teachers, untrained ones included, each run once and shared "
+        f"({len(teachers & done)} done)."
     )
