@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cmkd_bench.launch.schedule import Schedule
 
 RESULTS = Path("results")
+Names = Sequence[str] | str | None  # a string is names separated by commas
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Grid:
 
 def make_grid(
     *,
-    methods_asked: Sequence[str] | None = None,
-    datasets_asked: Sequence[str] | None = None,
-    pairs: Sequence[str] | None = None,
+    methods_asked: Names = None,
+    datasets_asked: Names = None,
+    pairs: Names = None,
     seeds: int | Iterable[int] | None = None,
     folds: Iterable[int] | str | None = None,
     overrides: Sequence[str] = (),
@@ -66,12 +67,12 @@ def make_grid(
     extra = [f"launcher.{name}={value}" for name, value in launcher.items() if value is not None]
     parsed = parse_overrides([*overrides, *extra])
     grid = default_values()
-    asked = tuple(dict.fromkeys(methods_asked or grid["methods"] or methods.names()))
+    asked = tuple(dict.fromkeys(_names(methods_asked) or grid["methods"] or methods.names()))
     rows = (*grid["always"], *asked) if always else (grid["baseline"], *asked)
     request = Request(
         methods=tuple(dict.fromkeys(rows)),
-        datasets=tuple(dict.fromkeys(datasets_asked or grid["datasets"])),
-        pairs=tuple(dict.fromkeys(pairs)) if pairs else None,
+        datasets=tuple(dict.fromkeys(_names(datasets_asked) or grid["datasets"])),
+        pairs=_names(pairs),
         seeds=_seeds(grid["seeds"] if seeds is None else seeds),
         folds=_folds(grid["folds"] if folds is None else folds),
         overrides=parsed,
@@ -117,10 +118,10 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
 
 
 def run(
-    methods: Sequence[str] | None = None,
-    datasets: Sequence[str] | None = None,
+    methods: Names = None,
+    datasets: Names = None,
     *,
-    pairs: Sequence[str] | None = None,
+    pairs: Names = None,
     seeds: int | Iterable[int] | None = None,
     folds: Iterable[int] | str | None = None,
     overrides: Sequence[str] = (),
@@ -223,6 +224,11 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console) -> Non
     launcher = LocalLauncher(settings, local_devices(grid.device, grid.jobs), sorted(networks))
     with GridDisplay(console) as display:
         launcher.run(schedule, display)
+
+
+def _names(asked: Names) -> tuple[str, ...] | None:
+    names = asked.split(",") if isinstance(asked, str) else asked
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip())) if names else None
 
 
 def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:

@@ -56,9 +56,9 @@ def run(
 
     console = Console()
     grid = make_grid(
-        methods_asked=_names(methods),
-        datasets_asked=_names(datasets),
-        pairs=_names(pairs),
+        methods_asked=methods,
+        datasets_asked=datasets,
+        pairs=pairs,
         seeds=_seeds(seeds),
         folds=_folds(folds),
         overrides=overrides or (),
@@ -145,10 +145,6 @@ def main() -> None:
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _numbers(option: str, text: str) -> list[int]:

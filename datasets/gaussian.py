@@ -4,9 +4,9 @@ Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis. ICLR 2023, arXiv 2206.064
 official code (gauss/main.py), number for number: draw s takes the hyperplane and the 200 training samples from
 `RandomState(s)` and the 1000 test samples from `RandomState(s + 1)`. x1 is the paper's teacher, x2 its student.
 
-- vary=gamma: the label depends on 20 features; x2 sees the first 10, x1 sees 10 that overlap with those in o of them;
+- gamma: the label depends on 20 features; x2 sees the first 10, x1 sees 10 that overlap with those in o of them;
   gamma = o / (20 - o) is the shared part. 0: distillation has nothing to carry over; 1: everything.
-- vary=alpha: the label depends on 50 features; x2 sees the first 10, x1 the first s + 10; alpha = s / (s + 10) is the
+- alpha: the label depends on 50 features; x2 sees the first 10, x1 the first s + 10; alpha = s / (s + 10) is the
   part that only x1 sees. The greater it is, the better the teacher and the less its student gains.
 
 The test stream of draw s is thus the training stream of draw s + 1: the ten draws are not quite independent.
@@ -33,21 +33,25 @@ SHARES = {
 }
 
 
+UNSET = -1.0
+
+
 @dataclass(frozen=True)
 class Options:
-    """One share and its value: gamma and alpha belong to two experiments, so they cannot be set together."""
+    """gamma and alpha belong to two experiments of the paper, so at most one is set; gamma=1 where neither is."""
 
-    vary: str = parameter(
-        "gamma",
-        "which of the paper's two shares is set",
-        source="experiments 1 and 2 of gauss/main.py",
-        choices=tuple(SHARES),
+    gamma: float = parameter(
+        UNSET,
+        "shared part of the decisive features: 0 0.11 0.25 0.43 0.67 1, within 0.005; -1: unset",
+        source="experiment 1 of gauss/main.py; 1 where the hypothesis expects the greatest gain",
+        minimum=UNSET,
+        maximum=1.0,
     )
-    share: float = parameter(
-        1.0,
-        "its value, matched within 0.005; gamma: 0 0.11 0.25 0.43 0.67 1; alpha: 0 0.5 0.67 0.75 0.8",
-        source="our choice: where the hypothesis expects the greatest gain",
-        minimum=0.0,
+    alpha: float = parameter(
+        UNSET,
+        "part that only the teacher's view has: 0 0.5 0.67 0.75 0.8, within 0.005; -1: unset",
+        source="experiment 2 of gauss/main.py",
+        minimum=UNSET,
         maximum=1.0,
     )
 
@@ -57,7 +61,7 @@ class Gaussian(Dataset[Options]):
     """200 / 200 / 1000 samples of two classes; the fold is the draw."""
 
     modalities = (
-        Modality("x1", "vector", "the teacher's view: 25 features (vary=gamma) or 50 (vary=alpha), the rest is noise"),
+        Modality("x1", "vector", "the teacher's view: 25 features (gamma) or 50 (alpha), the rest is noise"),
         Modality("x2", "vector", "the student's view: 50 features, 10 of them decisive"),
     )
     classes = ("0", "1")
@@ -77,11 +81,15 @@ class Gaussian(Dataset[Options]):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        near = [steps for share, steps in SHARES[options.vary].items() if abs(share - options.share) <= 0.005]
+        if UNSET not in (options.gamma, options.alpha):
+            raise UserError("dataset.gaussian: gamma and alpha belong to two experiments; set one of them.")
+        self.experiment = "gamma" if options.alpha == UNSET else "alpha"
+        given = 1.0 if options.gamma == options.alpha else getattr(options, self.experiment)
+        near = [steps for share, steps in SHARES[self.experiment].items() if abs(share - given) <= 0.005]
         if not near:
-            allowed = ", ".join(f"{share:.3g}" for share in SHARES[options.vary])
+            allowed = ", ".join(f"{share:.3g}" for share in SHARES[self.experiment])
             raise UserError(
-                f"dataset.gaussian.share={options.share}: the paper has no such {options.vary}. Available: {allowed}."
+                f"dataset.gaussian.{self.experiment}={given}: the paper has no such value. Available: {allowed}."
             )
         self.steps = near[0]
 
@@ -108,7 +116,7 @@ class Gaussian(Dataset[Options]):
         self, rng: np.random.RandomState, plane: np.ndarray, samples: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """x1 (samples, 25 or 50), x2 (samples, 50) and labels; the order of the draws is the official code's."""
-        gamma = self.options.vary == "gamma"
+        gamma = self.experiment == "gamma"
         decisive = rng.randn(samples, 20 if gamma else 50)
         labels = decisive @ plane[: decisive.shape[1]] > 0
         x2 = rng.randn(samples, 50)

@@ -43,7 +43,7 @@ def derive(fold: int, vary: str, steps: int, part: str) -> tuple[np.ndarray, np.
     ],
 )
 def test_every_part_equals_the_derivation(fold: int, vary: str, share: float, steps: int) -> None:
-    data = prepare(KIND(KIND.Options(vary=vary, share=share)), fold)
+    data = prepare(KIND(KIND.Options(**{vary: share})), fold)
     for part, rows in data.parts.items():
         x1, x2, labels = derive(fold, vary, steps, part)
         np.testing.assert_array_equal(data.inputs["x1"][rows], x1)
@@ -53,23 +53,30 @@ def test_every_part_equals_the_derivation(fold: int, vary: str, share: float, st
 
 @pytest.mark.parametrize(("share", "shared"), [(0.0, 0), (0.25, 4), (1.0, 10)])
 def test_gamma_is_the_part_of_the_decisive_features_in_common(share: float, shared: int) -> None:
-    inputs = KIND(KIND.Options(share=share)).load(0).inputs
+    inputs = KIND(KIND.Options(gamma=share)).load(0).inputs
     in_common = (inputs["x1"].T[:, None] == inputs["x2"].T[None]).all(2).sum()
     assert in_common == shared
     assert shared / (20 - shared) == share
 
 
 def test_a_share_that_the_paper_has_not_is_refused_with_those_it_has() -> None:
-    with pytest.raises(UserError, match=r"share=0.5: the paper has no such gamma. Available: 0, 0.111, 0.25, 0.429"):
-        KIND(KIND.Options(share=0.5))
-    with pytest.raises(UserError, match="no such alpha"):
-        KIND(KIND.Options(vary="alpha", share=1.0))
+    with pytest.raises(UserError, match=r"gamma=0.5: the paper has no such value. Available: 0, 0.111, 0.25, 0.429"):
+        KIND(KIND.Options(gamma=0.5))
+    with pytest.raises(UserError, match=r"alpha=1.0: the paper has no such value. Available: 0, 0.5, 0.667, 0.75, 0.8"):
+        KIND(KIND.Options(alpha=1.0))
+    with pytest.raises(UserError, match="set one of them"):
+        KIND(KIND.Options(gamma=1.0, alpha=0.0))
+
+
+def test_without_an_option_all_decisive_features_are_shared() -> None:
+    default, explicit = (KIND(options).load(0).inputs for options in (KIND.Options(), KIND.Options(gamma=1.0)))
+    assert (default["x1"] == explicit["x1"]).all()
 
 
 def test_the_teacher_improves_with_alpha_and_the_student_does_not(linear_accuracy: Any) -> None:
     teacher, student = {}, {}
     for share in (0.0, 0.8):
-        draws = [prepare(KIND(KIND.Options(vary="alpha", share=share)), fold) for fold in range(10)]
+        draws = [prepare(KIND(KIND.Options(alpha=share)), fold) for fold in range(10)]
         teacher[share] = np.mean([linear_accuracy(data, data.inputs["x1"]) for data in draws])
         student[share] = np.mean([linear_accuracy(data, data.inputs["x2"]) for data in draws])
     assert teacher[0.0] == pytest.approx(58.5, abs=3)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "failing.py"
 Run = Callable[..., pd.DataFrame]
@@ -74,3 +75,11 @@ def test_the_number_of_workers_changes_no_byte(quick_run: Run, tmp_path: Path) -
     for path in compared:
         twin = tmp_path / "b" / "two" / path.relative_to(tmp_path / "a" / "one")
         assert path.read_bytes() == twin.read_bytes(), path.name
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_grid_runs_on_a_gpu(quick_run: Run) -> None:
+    frame = quick_run(methods=["kd", "crd", "c2kd", "cmcd", "fitnet"], device="cuda", jobs=2)
+    assert set(frame.status) == {"done"}
+    assert frame[frame.method == "kd"].value.item() > 50
