@@ -1,0 +1,53 @@
+"""The layout: our folders named like other packages get in nobody's way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def python(code: str, **environment: str) -> str:
+    """What a Python started in the repository's root prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_an_installed_package_called_datasets_wins_over_our_folder(tmp_path: Path) -> None:
+    installed = tmp_path / "datasets"
+    installed.mkdir()
+    (installed / "__init__.py").write_text("WHOSE = 'theirs'\n")
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); import datasets; print(datasets.WHOSE)"
+    assert python(code) == "theirs"
+
+
+def test_transformers_works_from_the_root_as_elsewhere() -> None:
+    code = "from transformers import BertConfig, BertModel; print(BertModel(BertConfig()).config.hidden_size)"
+    assert python(code) == "768"
+
+
+def test_every_folder_with_code_is_packaged() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packaged = set(settings["tool"]["setuptools"]["packages"])
+    folders = {path.parent for path in (ROOT / "cmkd_bench").rglob("*.py")}
+    linked = {ROOT / "cmkd_bench" / name for name in ("methods", "datasets", "configs")}
+    assert packaged == {".".join(folder.relative_to(ROOT).parts) for folder in folders | linked}
+
+
+def test_the_three_folders_of_the_top_level_are_the_packages() -> None:
+    for name in ("methods", "datasets", "configs"):
+        link = ROOT / "cmkd_bench" / name
+        assert link.is_symlink()
+        assert link.resolve() == ROOT / name
+        assert os.path.relpath(link.resolve(), link.parent) == f"../{name}" == str(link.readlink())
