@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cmkd_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cmkd_bench.store import Experiment
 
 EXIT_USAGE, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 130
 
@@ -84,7 +89,7 @@ def run(
     except Interrupted:
         console.print("Stopped; nothing is lost. The same command goes on.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    show_leaderboard(console, grid.experiment.name, results)
+    _show_leaderboard(console, grid.experiment, [cell.key for cell in plan.cells])
     if schedule.failed or schedule.blocked:
         raise typer.Exit(EXIT_FAILED)
 
@@ -97,7 +102,9 @@ def leaderboard(
     """Show the table of an experiment, and write it as Markdown and CSV."""
     from rich.console import Console
 
-    show_leaderboard(Console(), experiment, results)
+    from cmkd_bench.api import find_experiment
+
+    _show_leaderboard(Console(), find_experiment(experiment, results))
 
 
 @app.command("list")
@@ -122,18 +129,17 @@ def show(
     show_one(name, plugin or [])
 
 
-def show_leaderboard(console: object, experiment: str | None, results: Path) -> None:
-    """Write and print the table of an experiment."""
-    from rich.console import Console
-
-    from cmkd_bench.api import find_experiment
+def _show_leaderboard(console: Console, experiment: Experiment, keys: list[tuple[Any, ...]] | None = None) -> None:
+    """Write the tables of an experiment, and print that of all its cells or of some."""
+    from cmkd_bench.record import read_record
+    from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.tables import as_rich
     from cmkd_bench.report.write import write_tables
 
-    assert isinstance(console, Console)
-    found = find_experiment(experiment, results)
-    console.print(as_rich(write_tables(found)))
-    console.print(f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", style="dim", markup=False)
+    results = write_tables(experiment)
+    record = read_record(experiment)
+    console.print(as_rich(leaderboard(record if keys is None else record.only(keys), results)))
+    console.print(f"{experiment.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", style="dim", markup=False)
 
 
 def main() -> None:

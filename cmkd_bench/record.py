@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from cmkd_bench.errors import GridError
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.plan import Cell, Plan
+from cmkd_bench.registry import datasets
 from cmkd_bench.spec import Scalar
 from cmkd_bench.store import Experiment
 
@@ -29,6 +30,13 @@ class Record:
     baseline: str
     conditions: dict[str, dict[str, Scalar]] = field(default_factory=dict)
     cells: dict[tuple[Any, ...], Cell] = field(default_factory=dict)
+
+    def only(self, keys: Iterable[tuple[Any, ...]]) -> Record:
+        """The same with some of the cells."""
+        chosen = {key: self.cells[key] for key in keys if key in self.cells}
+        wanted = {cell.dataset for cell in chosen.values()}
+        conditions = {dataset: values for dataset, values in self.conditions.items() if dataset in wanted}
+        return Record(self.baseline, conditions, chosen)
 
 
 def read_record(experiment: Experiment) -> Record:
@@ -83,7 +91,8 @@ def conditions_of(plan: Plan, dataset: str) -> dict[str, Scalar]:
     model = {f"model.{name}": value for name, value in configuration.model.items()}
     options = next((dict(spec.options) for spec in plan.specs.values() if spec.dataset == dataset), {})
     named = {f"dataset.{dataset}.{name}": value for name, value in options.items()}
-    return {"protocol": configuration.protocol, **recipe, **model, **named}
+    folds = datasets.get(dataset).folds
+    return {"protocol": configuration.protocol, "folds": folds, **recipe, **model, **named}
 
 
 def _differences(

@@ -14,6 +14,7 @@ from cmkd_bench.record import Record
 
 TEACHER = "teacher"
 Runs = dict[str, dict[str, Any]]
+Values = dict[tuple[int, int], float]
 ROLES = ("teacher", "baseline", "control", "method")
 
 
@@ -54,13 +55,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Entries by (row, column), with the rows' roles and the notes below the table."""
+    """Entries by (row, column), with the rows' roles, what the folds of each dataset are, and the notes below."""
 
     rows: dict[str, str]
     columns: tuple[Column, ...]
     entries: dict[tuple[str, Column], Entry]
     seeds: tuple[int, ...]
-    folds: dict[str, int]
+    folds: dict[str, str]
     notes: list[str] = field(default_factory=list)
 
 
@@ -80,12 +81,20 @@ def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
         alone = _values([(c, c.run_id) for c in here if c.method == record.baseline], runs)
         for row in rows:
             chosen = teachers if row == TEACHER else [(c, c.run_id) for c in here if c.method == row]
-            entry = _entry(chosen, runs, {} if row in (TEACHER, record.baseline) else alone)
+            entry = _entry(chosen, runs, {} if row in (TEACHER, record.baseline) else alone, {c.fold for c in here})
             entries[row, column] = entry
             notes |= dict.fromkeys(_notes(row, column, chosen, runs, len(seeds)))
         _mark_best(entries, column, [row for row, role in rows.items() if role != TEACHER])
-    folds = {dataset: len({c.fold for c in cells if c.dataset == dataset}) for dataset in record.conditions}
+    folds = {name: _folds({c.fold for c in cells if c.dataset == name}, name, record) for name in record.conditions}
     return Leaderboard(rows, columns, entries, seeds, folds, list(notes))
+
+
+def _folds(chosen: set[int], dataset: str, record: Record) -> str:
+    """Empty where a dataset has one split."""
+    total = record.conditions[dataset].get("folds", 1)
+    if total == 1:
+        return ""
+    return f"fold {min(chosen)} of {total}" if len(chosen) == 1 else f"mean over {len(chosen)} of {total} folds"
 
 
 def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:
@@ -96,26 +105,32 @@ def _column(cell: Cell) -> Column:
     return Column(cell.dataset, cell.teacher_modality, cell.student_modality)
 
 
-def _values(cells: Iterable[tuple[Cell, str]], runs: Runs) -> dict[int, float]:
-    """By seed, the mean over folds; a seed with a missing fold is left out, as its mean would be of other data."""
-    by_seed: dict[int, list[float | None]] = {}
-    for cell, run_id in cells:
-        run = runs.get(run_id, {})
-        by_seed.setdefault(cell.seed, []).append(run["value"] if run.get("status") == "done" else None)
-    complete = {seed: [v for v in values if v is not None] for seed, values in by_seed.items() if None not in values}
-    return {seed: statistics.fmean(values) for seed, values in sorted(complete.items())}
+def _values(cells: Iterable[tuple[Cell, str]], runs: Runs) -> Values:
+    """The finished runs' values by seed and fold."""
+    done = ((cell, runs[run_id]) for cell, run_id in cells if runs.get(run_id, {}).get("status") == "done")
+    return {(cell.seed, cell.fold): run["value"] for cell, run in done}
 
 
-def _entry(cells: Sequence[tuple[Cell, str]], runs: Runs, alone: dict[int, float]) -> Entry:
+def _by_seed(values: Values, folds: set[int]) -> dict[int, float]:
+    """The mean over folds; a seed with a missing fold is left out, as its mean would be of other data."""
+    seeds = sorted({seed for seed, _ in values})
+    complete = [seed for seed in seeds if all((seed, fold) in values for fold in folds)]
+    return {seed: statistics.fmean(values[seed, fold] for fold in folds) for seed in complete}
+
+
+def _entry(cells: Sequence[tuple[Cell, str]], runs: Runs, alone: Values, folds: set[int]) -> Entry:
     values = _values(cells, runs)
-    numbers = list(values.values())
-    gains = [value - alone[seed] for seed, value in values.items() if seed in alone]
+    own = {cell.fold for cell, _ in cells}
+    by_seed = _by_seed(values, own)
+    gains = _by_seed({place: value - alone[place] for place, value in values.items() if place in alone}, own)
+    numbers = list(by_seed.values())
+    problems = [_problem(cells, runs), f"{len(own)} of {len(folds)} folds" if cells and own != folds else ""]
     return Entry(
-        values=values,
+        values=by_seed,
         mean=statistics.fmean(numbers) if numbers else None,
         deviation=statistics.stdev(numbers) if len(numbers) > 1 else None,
-        gain=statistics.fmean(gains) if gains else None,
-        problem=_problem(cells, runs),
+        gain=statistics.fmean(gains.values()) if gains else None,
+        problem=", ".join(filter(None, problems)),
     )
 
 
@@ -142,7 +157,7 @@ def _notes(row: str, column: Column, cells: Sequence[tuple[Cell, str]], runs: Ru
             yield f"{where}, seed {cell.seed}: {runs[run_id]['status']}: {error}"
     asked = len({cell.seed for cell, _ in cells})
     if cells and asked != seeds:
-        yield f"{where}: {asked} of {seeds} seeds were asked for."
+        yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were asked for."
 
 
 def _mark_best(entries: dict[tuple[str, Column], Entry], column: Column, rows: Sequence[str]) -> None:

@@ -86,8 +86,7 @@ def _rows(board: Leaderboard) -> Iterator[tuple[str, bool]]:
 
 
 def _title(board: Leaderboard, dataset: str) -> str:
-    folds = board.folds[dataset]
-    return dataset if folds == 1 else f"{dataset} (mean over {folds} folds)"
+    return f"{dataset} ({board.folds[dataset]})" if board.folds[dataset] else dataset
 
 
 def _number(entry: Entry) -> str:

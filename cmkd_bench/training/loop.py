@@ -80,11 +80,11 @@ class Training:
         student: the network that is trained.
         teacher: gives the teacher's outputs; None where the method has no teacher.
         trained_teacher: the teacher's network where the method updates it.
-        train: the training part, in the student's modality.
+        train: the training part.
         validation: the validation part.
-        modality: the student's.
-        teacher_modality: the teacher's, for the validation of a trained teacher.
+        modality: what the student sees.
         device: where all of it is.
+        progress: where the training stands.
     """
 
     recipe: Recipe

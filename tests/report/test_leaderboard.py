@@ -39,7 +39,7 @@ def board() -> Leaderboard:
                 cells.append(Cell(*place, run_id, teacher))
                 state = ("done", None) if value is not None else ("failed", "non-finite loss: nan")
                 runs.append({"run_id": run_id, "status": state[0], "value": value, "error": state[1]})
-    record = Record("none", {"toy": {}}, {cell.key: cell for cell in cells})
+    record = Record("none", {"toy": {"folds": 5}}, {cell.key: cell for cell in cells})
     return leaderboard(record, pd.DataFrame(runs).drop_duplicates("run_id"))
 
 
@@ -66,6 +66,21 @@ def test_a_seed_with_a_missing_fold_is_left_out_and_said() -> None:
     assert "fails, toy, audio → video, seed 1: failed: non-finite loss: nan" in board().notes
 
 
+def test_a_row_with_fewer_folds_is_compared_on_those_and_is_not_the_best() -> None:
+    cells, runs = [], []
+    values = {("none", 0): 50.0, ("none", 1): 70.0, ("kd", 0): 52.0, ("kd", 1): 74.0, ("early", 1): 80.0}
+    for (method, fold), value in values.items():
+        cells.append(Cell(method, "method", "toy", fold, "audio", "video", 0, f"{method}{fold}", "teacher"))
+        runs.append({"run_id": f"{method}{fold}", "status": "done", "value": value, "error": None})
+    record = Record("none", {"toy": {"folds": 2}}, {cell.key: cell for cell in cells})
+    entries = leaderboard(record, pd.DataFrame(runs)).entries
+    early = entries["early", DIRECTION]
+    assert (early.mean, early.gain, early.problem) == (80.0, 10.0, "1 of 2 folds")
+    assert entries["kd", DIRECTION].gain == 3.0
+    assert entries["kd", DIRECTION].is_best
+    assert not early.is_best
+
+
 def test_the_best_is_a_method_with_all_its_runs() -> None:
     best = [row for row in board().rows if board().entries[row, DIRECTION].is_best]
     assert best == ["kd"], "the teacher is no competitor, and `fails` is incomplete"
@@ -83,7 +98,7 @@ def test_a_cell_that_is_not_defined_says_why() -> None:
 def test_markdown_is_a_table_and_escapes_what_would_break_it() -> None:
     text = as_markdown(board())
     lines = text.splitlines()
-    assert lines[0] == "### toy (mean over 2 folds)"
+    assert lines[0] == "### toy (mean over 2 of 5 folds)"
     assert "| kd | **58.33 ± 4.51** (+1.33) |" in lines
     assert "| teacher | 81.00 ± 1.00 |" in lines
     assert "needs a \\| bar" in text
