@@ -106,7 +106,7 @@ def _print_method(console: Console, name: str) -> None:
         console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
     traits = {
         "role": cls.role,
-        "teacher": cls.teacher + (", trained too" if cls.updates_teacher else ""),
+        "teacher": cls.teacher + (" before, and on with the student" if cls.updates_teacher else ""),
         "pairs": cls.pairing,
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
     }

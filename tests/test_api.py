@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,25 @@ def test_the_value_is_the_accuracy_of_the_saved_predictions_on_the_test_part(qui
     data = prepare(cls(cls.Options()), 0)
     assert (saved["labels"] == data.labels[data.parts["test"]]).all()
     assert run.value == pytest.approx(100 * (saved["logits"].argmax(1) == saved["labels"]).mean())
+
+
+def test_the_selected_epoch_is_the_last_of_the_best_on_validation(quick_run: Run, tmp_path: Path) -> None:
+    frame = quick_run(overrides=["train.epochs=9", "train.learning_rate=0.02"])
+    for run in frame.to_dict("records"):
+        folder = tmp_path / "results" / "quick" / "runs" / run["run_id"]
+        history = json.loads((folder / "history.json").read_text())
+        values = [epoch["validation"] for epoch in history]
+        result = json.loads((folder / "result.json").read_text())
+        assert len(values) == 9
+        assert result["val_value"] == run["val_value"] == max(values)
+        assert result["best_epoch"] == 9 - values[::-1].index(max(values))
+
+
+def test_bfloat16_without_kept_teacher_outputs_runs_too(quick_run: Run) -> None:
+    settings = ["train.epochs=3", "train.precision=bfloat16", "train.cache_mb=0.0"]
+    frame = quick_run(methods=["kd", "crd", "c2kd"], overrides=settings)
+    assert set(frame.status) == {"done"}
+    assert (frame[frame.method != "crd"].value > 50).all()
 
 
 def test_a_teachers_own_row_is_its_value_in_its_students_rows(quick_run: Run) -> None:
