@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from cmkd_bench.config import compose, default_values, parse_overrides
-from cmkd_bench.errors import GridError, UnknownName, UserError
+from cmkd_bench.config import compose, grid_defaults, parse_overrides
+from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.plan import Plan, make_plan
 from cmkd_bench.registry import load_plugin, methods
 from cmkd_bench.request import Request, check
@@ -58,7 +58,7 @@ def make_grid(
     """Fill a request up with the configuration's defaults.
 
     Raises:
-        GridError: if a setting has a wrong value, with all other problems of the request.
+        GridError: with all problems of the request at once.
         UserError: if a plug-in cannot be loaded.
     """
     for plugin in plugins:
@@ -66,7 +66,7 @@ def make_grid(
     launcher = {"jobs": jobs, "device": device}
     extra = [f"launcher.{name}={value}" for name, value in launcher.items() if value is not None]
     parsed = parse_overrides([*overrides, *extra])
-    grid = default_values()
+    grid = grid_defaults()
     asked = tuple(dict.fromkeys(_names(methods_asked) or grid["methods"] or methods.names()))
     rows = (*grid["always"], *asked) if always else (grid["baseline"], *asked)
     request = Request(
@@ -79,10 +79,9 @@ def make_grid(
         baseline=grid["baseline"],
         one_way=one_way,
     )
-    configuration, problems = compose(parsed)
-    if configuration is None:
-        check(request)  # says these problems with all others
-        raise GridError(problems)
+    check(request)
+    configuration, _ = compose(parsed)
+    assert configuration is not None, "check() has composed it"
     return Grid(
         request=request,
         experiment=Experiment(results, experiment or _default_name(configuration.protocol, overrides)),

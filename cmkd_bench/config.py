@@ -52,6 +52,8 @@ class Configuration:
 
 def parse_overrides(arguments: Sequence[str]) -> Overrides:
     """Sort the overrides by whom they concern; nothing is composed yet."""
+    if not arguments:
+        return Overrides()
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -98,16 +100,19 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     return Configuration(protocol, build(Recipe, values["train"]), values["model"], values["launcher"]), []
 
 
-def default_values() -> Mapping[str, Any]:
-    """The configuration without any override: the grid's defaults, and the known settings of each section."""
-    return _compose((), None)
+def grid_defaults() -> Mapping[str, Any]:
+    """What a command runs where it says nothing else: the part of config.yaml that is no group, read without Hydra."""
+    from omegaconf import OmegaConf
+
+    values: Any = OmegaConf.to_container(OmegaConf.load(_FOLDER / "config.yaml"))
+    return {name: value for name, value in values.items() if name != "defaults"}
 
 
 def as_yaml() -> str:
     """The configuration without any override, as text."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_yaml(OmegaConf.create(dict(default_values())))
+    return OmegaConf.to_yaml(OmegaConf.create(dict(_compose((), None))))
 
 
 @functools.cache
@@ -140,7 +145,7 @@ def _problem_of_key(key: str, value: str) -> str | None:
         if value in choices:
             return None
         return f"{key}={value}: no such file in configs/{key}/.{_hint(value, choices)} Available: {', '.join(choices)}."
-    known = [f"{section}.{name}" for section in SECTIONS for name in default_values()[section]]
+    known = [f"{section}.{name}" for section in SECTIONS for name in _compose((), None)[section]]
     if key in known:
         return None
     return f"{key}={value}: no such setting.{_hint(key, known)} See: cmkd-bench show config"
