@@ -33,8 +33,7 @@ class Images(Dataset):  # type: ignore[type-arg]
             prototypes = draw.standard_normal((CLASSES, 3, SIDE, SIDE), np.float32)
             inputs[modality.name] = prototypes[labels] + 3 * draw.standard_normal((SAMPLES, 3, SIDE, SIDE), np.float32)
         ids = np.array([f"{number:05d}" for number in range(SAMPLES)])
-        shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
-        return PairedData(inputs, labels, stratified(labels, shares, seed=0), ids)
+        return PairedData(inputs, labels, stratified(labels, (0.8, 0.1, 0.1), seed=0), ids)
 
 
 @register_network("cnn97k")
