@@ -17,7 +17,7 @@ COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.s
 
 
 def command(results: Path, *extra: str) -> list[str]:
-    settings = ["train.epochs=12", "launcher.checkpoint_seconds=0"]
+    settings = ["train.epochs=25", "launcher.checkpoint_seconds=0"]
     grid = ["--methods", METHODS, "--datasets", "mfeat", "--pairs", "pixels:fourier", "--seeds", "1", "--one-way"]
     place = ["--results", str(results), "--experiment", "killed", "--jobs", "2", "--no-controls"]
     return [sys.executable, "-m", "cmkd_bench", "run", *settings, *grid, *place, *extra]
@@ -67,7 +67,7 @@ def test_a_killed_grid_ends_with_the_same_bytes(tmp_path: Path, uninterrupted: d
         process = subprocess.Popen(command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             while wait_for_checkpoint(process, tmp_path):
-                time.sleep(choose.uniform(0.0, 0.6))
+                time.sleep(choose.uniform(0.0, 0.4))
                 if victim == "worker":
                     if workers := workers_of(process):
                         os.kill(choose.choice(workers), signal.SIGKILL)
@@ -90,7 +90,15 @@ def test_a_killed_grid_ends_with_the_same_bytes(tmp_path: Path, uninterrupted: d
 
 @pytest.mark.slow
 def test_two_commands_at_once_do_no_run_twice(tmp_path: Path, uninterrupted: dict[str, bytes]) -> None:
-    both = [subprocess.Popen(command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+    counts = tmp_path / "counts"
+    plugin = ["--plugin", str(Path(__file__).parent.parent / "plugins" / "counting.py")]
+    arguments = [*command(tmp_path / "results", *plugin, "--methods", f"{METHODS},counted", "--seeds", "3")]
+    environment = {**os.environ, "COUNT_FILE": str(counts)}
+    both = [
+        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) for _ in range(2)
+    ]
     outputs = [process.communicate(timeout=300)[0].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    assert files(tmp_path) == uninterrupted
+    assert counts.read_text().splitlines() == ["executed"] * 3
+    done = files(tmp_path / "results")
+    assert {name: done[name] for name in uninterrupted} == uninterrupted
