@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -43,13 +44,12 @@ def cnn1d(inputs: InputShape, classes: int) -> Network:
 
 
 @register_network("cnn2d")
-def cnn2d(inputs: InputShape, classes: int) -> Network:
-    """For images (channels, height, width): widths 16, 32, 64, kernels of 3."""
+def cnn2d(inputs: InputShape, classes: int, widths: Sequence[int] = (16, 32, 64)) -> Network:
+    """For images (channels, height, width): kernels of 3."""
     _require(inputs, axes=3)
-    widths = (inputs.shape[0], 16, 32, 64)
     stages = [
         nn.Sequential(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
-        for before, after in itertools.pairwise(widths)
+        for before, after in itertools.pairwise((inputs.shape[0], *widths))
     ]
     return _Convolutional(stages, widths[-1], classes)
 
