@@ -92,8 +92,11 @@ def make_grid(
     )
 
 
-def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> Schedule:
-    """Run what is not done of a plan, and write results.csv and the leaderboard.
+def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> tuple[Schedule, pd.DataFrame]:
+    """Run what is not done of a plan, and write results.csv and the leaderboard, also after an interruption.
+
+    Returns:
+        what became of the plan's runs, and the results of the whole experiment.
 
     Raises:
         GridError: if the experiment holds runs under other conditions.
@@ -112,8 +115,8 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     try:
         _launch(grid, plan, schedule, console)
     finally:
-        write_tables(grid.experiment)
-    return schedule
+        results = write_tables(grid.experiment)
+    return schedule, results
 
 
 def run(
@@ -174,8 +177,8 @@ def run(
         always=always,
         one_way=one_way,
     )
-    execute(grid, make_plan(grid.request), Console(quiet=quiet), retry_failed=retry_failed)
-    return load_results(grid.experiment.name, results)
+    _, frame = execute(grid, make_plan(grid.request), Console(quiet=quiet), retry_failed=retry_failed)
+    return frame
 
 
 def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import typer
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
     from cmkd_bench.store import Experiment
@@ -85,11 +86,11 @@ def run(
     from cmkd_bench.launch.local import Interrupted
 
     try:
-        schedule = execute(grid, plan, console, retry_failed=retry_failed)
+        schedule, outcome = execute(grid, plan, console, retry_failed=retry_failed)
     except Interrupted:
         console.print("Stopped; nothing is lost. The same command goes on.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    _show_leaderboard(console, grid.experiment, [cell.key for cell in plan.cells])
+    _show_leaderboard(console, grid.experiment, outcome, [cell.key for cell in plan.cells])
     if schedule.failed or schedule.blocked:
         raise typer.Exit(EXIT_FAILED)
 
@@ -103,8 +104,10 @@ def leaderboard(
     from rich.console import Console
 
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.report.write import write_tables
 
-    _show_leaderboard(Console(), find_experiment(experiment, results))
+    found = find_experiment(experiment, results)
+    _show_leaderboard(Console(), found, write_tables(found))
 
 
 @app.command("list")
@@ -129,14 +132,14 @@ def show(
     show_one(name, plugin or [])
 
 
-def _show_leaderboard(console: Console, experiment: Experiment, keys: list[tuple[Any, ...]] | None = None) -> None:
-    """Write the tables of an experiment, and print that of all its cells or of some."""
+def _show_leaderboard(
+    console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]] | None = None
+) -> None:
+    """Print the table of an experiment's cells, or of some of them."""
     from cmkd_bench.record import read_record
     from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.tables import as_rich
-    from cmkd_bench.report.write import write_tables
 
-    results = write_tables(experiment)
     record = read_record(experiment)
     console.print(as_rich(leaderboard(record if keys is None else record.only(keys), results)))
     console.print(f"{experiment.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", style="dim", markup=False)
@@ -155,9 +158,12 @@ def main() -> None:
 
 def _numbers(option: str, text: str) -> list[int]:
     try:
-        return [int(number) for number in text.split(",") if number.strip()]
+        numbers = [int(number) for number in text.split(",") if number.strip()]
     except ValueError:
-        raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.") from None
+        numbers = []
+    if not numbers:
+        raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.")
+    return numbers
 
 
 def _seeds(text: str | None) -> int | list[int] | None:

@@ -103,6 +103,11 @@ class RunFolder:
         """Let a failed run be run again, from its last checkpoint."""
         self.error.unlink(missing_ok=True)
 
+    def discard_leftovers(self) -> None:
+        """Remove what a killed process had begun to write; only for who holds the lock."""
+        for path in self.path.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
     def _is_locked(self) -> bool:
         if not self.lock.exists():
             return False

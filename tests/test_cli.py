@@ -36,6 +36,7 @@ def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (["train.epochs=1,2"], "several values at once are not swept"),
         (["--seeds", "0"], "--seeds 0: a number of seeds from 1"),
         (["--seeds", "x"], "--seeds x: whole numbers"),
+        (["--folds", ","], "--folds ,: whole numbers"),
         (["--experiment", "../x"], "and no path"),
         (["--plugin", "none.py"], "no such file"),
         (["--device", "gpu"], "launcher.device=gpu: cpu or cuda."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 from collections.abc import Sequence
@@ -100,7 +101,9 @@ class LocalLauncher:
             for worker in self._workers:
                 if worker.latest is None and (run_id := schedule.next()) is not None:
                     worker.latest = Message(run_id)
-                    worker.connection.send(run_id)
+                    # A worker that died while it was idle is noticed, and replaced, when it is listened to.
+                    with contextlib.suppress(OSError):
+                        worker.connection.send(run_id)
             self._listen(schedule)
             display.update(schedule, [worker.latest for worker in self._workers if worker.latest])
 

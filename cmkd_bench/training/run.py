@@ -51,6 +51,7 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
     with folder.locked():
         if folder.result.exists():
             return
+        folder.discard_leftovers()
         reset_peak(device)
         try:
             _Run(experiment, experiment.read_spec(run_id), device).execute(watch)

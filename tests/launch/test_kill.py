@@ -86,6 +86,7 @@ def test_a_killed_grid_ends_with_the_same_bytes(tmp_path: Path, uninterrupted: d
     assert kills >= 2, "the grid was over before it could be killed: nothing was tested"
     subprocess.run(command(tmp_path, "--retry-failed"), check=True, capture_output=True, timeout=300)
     assert files(tmp_path) == uninterrupted
+    assert not list((tmp_path / "killed" / "runs").glob("*/.*.tmp")), "half-written files were left behind"
 
 
 @pytest.mark.slow
