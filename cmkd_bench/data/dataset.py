@@ -12,7 +12,7 @@ from cmkd_bench.parameters import NoParameters
 if TYPE_CHECKING:
     import numpy as np
 
-Kind = Literal["vector", "signal", "image", "text"]
+Kind = Literal["vector", "signal", "image", "video", "spectrogram", "depth", "text"]
 PARTS = ("train", "validation", "test")
 P = TypeVar("P")
 
@@ -22,7 +22,8 @@ class Modality:
     """One view of a sample.
 
     `kind` decides the default network and how the inputs are prepared: a vector (D,), a signal (channels, time), an
-    image (channels, height, width), a text (one string).
+    image (channels, height, width), a video (frames, 3, height, width), a spectrogram (1, frequencies, columns), a depth
+    map (1, height, width), a text (one string).
     """
 
     name: str
