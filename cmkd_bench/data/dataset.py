@@ -22,8 +22,8 @@ class Modality:
     """One view of a sample.
 
     `kind` decides the default network and how the inputs are prepared: a vector (D,), a signal (channels, time), an
-    image (channels, height, width), a video (frames, 3, height, width), a spectrogram (1, frequencies, columns), a depth
-    map (1, height, width), a text (one string).
+    image (channels, height, width), a video (frames, 3, height, width), a spectrogram (1, frequencies, columns), a
+    depth map (1, height, width), a text (one string).
     """
 
     name: str
