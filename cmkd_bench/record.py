@@ -128,8 +128,8 @@ def _mixed(experiment: Experiment, conditions: Mapping[str, Mapping[str, Scalar]
     if fixtures and real:
         yield (
             f"experiment '{experiment.name}' would hold fixtures ({', '.join(fixtures)}) beside real datasets "
-            f"({', '.join(real)}), and their numbers mean nothing to each other. Choose another --experiment for one of "
-            "them."
+            f"({', '.join(real)}), and their numbers mean nothing to each other. Choose another --experiment for one "
+            "of them."
         )
 
 

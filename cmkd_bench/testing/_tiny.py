@@ -8,7 +8,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.augmentation import NO_AUGMENTATION
 from cmkd_bench.networks.base import Features, InputShape, Network, build_network
 from cmkd_bench.seeding import random_stream
 from cmkd_bench.training.tensors import Inputs, Part, Resident
@@ -19,22 +19,6 @@ INPUTS = {
     "points": InputShape("vector", (5,)),
     "signal": InputShape("signal", (2, 12)),
 }
-NO_AUGMENTATION = Augmentation(
-    height=0,
-    width=0,
-    crop_scale=1.0,
-    crop_ratio=1.0,
-    flip=False,
-    frames=0,
-    columns=0,
-    time_masks=0,
-    time_mask_columns=0,
-    frequency_masks=0,
-    frequency_mask_bins=0,
-    rgb_statistics="train",
-    spectrogram_statistics="train",
-    teacher=False,
-)
 
 
 class TinyMLP(Network):

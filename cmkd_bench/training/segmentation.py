@@ -55,7 +55,7 @@ def confusion(logits: Tensor, targets: Tensor, classes: int) -> Tensor:
 
 
 def mean_iou(matrix: Tensor) -> float:
-    """The mean over classes of intersection over union, in percent; a class that neither occurs nor is found is left out.
+    """The mean over classes of intersection over union, in percent, without classes that neither occur nor are found.
 
     Args:
         matrix: (C, C), rows are labels.
