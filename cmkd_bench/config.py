@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cmkd_bench.errors import UnknownName, nearest_match
+from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.data.preparation import Preparation
+from cmkd_bench.errors import nearest_match
 from cmkd_bench.parameters import build, problems_of
 from cmkd_bench.recipe import Recipe
 
 _FOLDER = Path(__file__).parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
 DEVICES = ("cpu", "cuda")
-SECTIONS = ("train", "model", "launcher")
+SECTIONS = ("train", "model", "prepare", "augment", "data", "launcher")
+PARAMETERS: Mapping[str, type] = {"train": Recipe, "prepare": Preparation, "augment": Augmentation}
 
 
 @dataclass(frozen=True)
@@ -37,17 +40,34 @@ class Overrides:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the composed configuration says for one dataset."""
+    """What the composed configuration says for one dataset.
+
+    Attributes:
+        protocol: its name.
+        departures: of the protocol from its paper.
+        recipe: how networks are trained.
+        preparation: how a downloaded dataset is stored.
+        augmentation: what a network sees of it.
+        options: the dataset's options under the protocol.
+        model: networks by role and by kind of modality, and `pretrained`.
+        data: where downloaded datasets and prepared arrays lie.
+        launcher: what changes no result.
+    """
 
     protocol: str
+    departures: tuple[str, ...]
     recipe: Recipe
-    model: Mapping[str, str]
+    preparation: Preparation
+    augmentation: Augmentation
+    options: Mapping[str, Any]
+    model: Mapping[str, Any]
+    data: Mapping[str, Any]
     launcher: Mapping[str, Any]
 
     def network(self, role: str, kind: str) -> str:
         """The network of the student or the teacher for a kind of modality."""
         chosen = self.model[role]
-        return self.model[kind] if chosen == "auto" else chosen
+        return str(self.model[kind] if chosen == "auto" else chosen)
 
 
 def parse_overrides(arguments: Sequence[str]) -> Overrides:
@@ -87,17 +107,30 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
 
     Args:
         overrides: without problems of their own.
-        dataset: its file in configs/dataset/ is composed in between the protocol and the overrides, if it has one.
+        dataset: its file in configs/dataset/PROTOCOL/ is composed in between the protocol and the overrides, if it has
+            one.
     """
-    values = _compose(overrides.plain, dataset if _has_file(dataset) else None)
-    problems = problems_of(Recipe, values["train"], "train")
+    protocol = _chosen(overrides.plain, "protocol", "fair")
+    values = _compose(overrides.plain, f"dataset/{protocol}={dataset}" if _has_file(protocol, dataset) else None)
+    if values["only"] is not None and dataset is not None and dataset not in values["only"]:
+        return None, [f"protocol={protocol} is defined for {', '.join(values['only'])} alone, not for '{dataset}'."]
+    problems = [p for section, cls in PARAMETERS.items() for p in problems_of(cls, values[section], section)]
     problems += _problems_of_launcher(values["launcher"])
     if any(text.startswith("model.") for text in overrides.plain):
         problems += _problems_of_model(values["model"])
     if problems:
         return None, problems
-    protocol = _chosen(overrides.plain, "protocol", "fair")
-    return Configuration(protocol, build(Recipe, values["train"]), values["model"], values["launcher"]), []
+    return Configuration(
+        protocol=protocol,
+        departures=tuple(values["departures"]),
+        recipe=build(Recipe, values["train"]),
+        preparation=build(Preparation, values["prepare"]),
+        augmentation=build(Augmentation, values["augment"]),
+        options=values["options"],
+        model=values["model"],
+        data=values["data"],
+        launcher=values["launcher"],
+    ), []
 
 
 def grid_defaults() -> Mapping[str, Any]:
@@ -116,21 +149,21 @@ def as_yaml() -> str:
 
 
 @functools.cache
-def _compose(plain: tuple[str, ...], dataset: str | None) -> Mapping[str, Any]:
+def _compose(plain: tuple[str, ...], refinement: str | None) -> Mapping[str, Any]:
     """Hydra's composition as plain values; it takes a tenth of a second, so the same one is made once."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
     from omegaconf import OmegaConf
 
-    extra = [f"+dataset={dataset}"] if dataset else []
+    extra = [f"+{refinement}"] if refinement else []
     with initialize_config_module("cmkd_bench.configs", version_base="1.3"):
         composed = hydra_compose("config", overrides=[*extra, *plain])
     values: Any = OmegaConf.to_container(composed, resolve=True)
     return dict(values)
 
 
-def _has_file(dataset: str | None) -> bool:
-    return dataset is not None and (_FOLDER / "dataset" / f"{dataset}.yaml").exists()
+def _has_file(protocol: str, dataset: str | None) -> bool:
+    return dataset is not None and (_FOLDER / "dataset" / protocol / f"{dataset}.yaml").exists()
 
 
 def _chosen(plain: Sequence[str], group: str, default: str) -> str:
@@ -157,11 +190,16 @@ def _hint(given: str, allowed: Sequence[str]) -> str:
 
 
 def _problems_of_model(values: Mapping[str, Any]) -> list[str]:
-    from cmkd_bench.networks import network_names
+    from cmkd_bench.networks import problem_with
 
-    allowed = [*network_names(), "auto"]
-    wrong = {name: value for name, value in values.items() if value not in allowed}
-    return [f"model.{name}: {UnknownName('network', str(value), allowed)}" for name, value in wrong.items()]
+    problems = []
+    for name, value in values.items():
+        if name == "pretrained":
+            if not isinstance(value, bool | str):
+                problems.append(f"model.pretrained={value}: true, false, or a path to weights.")
+        elif value != "auto" and (problem := problem_with(str(value))):
+            problems.append(f"model.{name}: {problem}")
+    return problems
 
 
 def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:

@@ -18,9 +18,16 @@ class Recipe:
     final_learning_rate: float = parameter(MISSING, "at the end of the schedule", minimum=0)
     momentum: float = parameter(MISSING, "of SGD", minimum=0, maximum=1)
     weight_decay: float = parameter(MISSING, "decoupled for AdamW, L2 for SGD", minimum=0)
-    schedule: str = parameter(MISSING, "of the learning rate, per step", choices=("cosine", "poly", "constant"))
+    schedule: str = parameter(MISSING, "of the learning rate", choices=("cosine", "poly", "constant"))
+    schedule_step: str = parameter(MISSING, "the learning rate changes after each", choices=("step", "epoch"))
     poly_power: float = parameter(MISSING, "exponent of the poly schedule", minimum=0)
     gradient_clip: float = parameter(MISSING, "largest norm of the gradients of each module; 0 is off", minimum=0)
     precision: str = parameter(MISSING, "of the networks; losses are in float32", choices=("float32", "bfloat16"))
-    evaluate_every: int = parameter(MISSING, "epochs between looks at the validation part", minimum=1)
+    evaluate_every: int = parameter(MISSING, "epochs between looks at the part that selects", minimum=1)
+    select_on: str = parameter(
+        MISSING,
+        "the part on which the epoch is selected, or the last epoch",
+        choices=("validation", "test", "train", "last"),
+    )
+    select_from: float = parameter(MISSING, "share of the epochs before which none is selected", minimum=0, maximum=1)
     cache_mb: float = parameter(MISSING, "largest size of a frozen teacher's outputs that are kept", minimum=0)

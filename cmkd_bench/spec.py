@@ -13,7 +13,8 @@ Scalar = str | int | float | bool
 Settings = tuple[tuple[str, Scalar], ...]
 
 # Raised when the engine changes what the same spec computes; it enters every run's id.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
+_SETTINGS = ("hyperparameters", "options", "preparation", "augmentation", "recipe")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class RunSpec:
         teacher_modality: what the teacher sees, or None.
         teacher_network: name of its network, or None.
         teacher: id of the run that trains the teacher, or None.
+        pretrained: where the student starts: empty for random initialisation, `hub`, or the hash of local weights.
+        preparation: how a downloaded dataset is stored, sorted by name; empty for the others.
+        augmentation: what a network sees of the inputs, sorted by name.
         recipe: the training recipe, sorted by name.
         seed: fixes initialisation, data order and all else that is random.
     """
@@ -47,6 +51,9 @@ class RunSpec:
     teacher_modality: str | None
     teacher_network: str | None
     teacher: str | None
+    pretrained: str
+    preparation: Settings
+    augmentation: Settings
     recipe: Settings
     seed: int
     version: int = RESULTS_VERSION
@@ -60,12 +67,12 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; `from_json` is the inverse."""
         values = dataclasses.asdict(self)
-        return {**values, **{name: dict(values[name]) for name in ("hyperparameters", "options", "recipe")}}
+        return {**values, **{name: dict(values[name]) for name in _SETTINGS}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunSpec:
         """The spec that `to_json` wrote."""
-        return cls(**{**values, **{name: settings(values[name]) for name in ("hyperparameters", "options", "recipe")}})
+        return cls(**{**values, **{name: settings(values[name]) for name in _SETTINGS}})
 
 
 def settings(values: Any) -> Settings:

@@ -21,15 +21,15 @@ def build_optimizer(recipe: Recipe, modules: Iterable[nn.Module]) -> torch.optim
     )
 
 
-def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+def learning_rate(recipe: Recipe, epoch: float, epochs: int) -> float:
     """The learning rate of a step.
 
     Args:
-        step: 0-based, within a stage.
-        steps: of the whole stage.
+        epoch: passes over the training part that are done within the stage, with the fraction of the one under way.
+        epochs: of the whole stage.
     """
     start, end = recipe.learning_rate, recipe.final_learning_rate
-    progress = step / steps
+    progress = (math.floor(epoch) if recipe.schedule_step == "epoch" else epoch) / epochs
     if recipe.schedule == "cosine":
         return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
     if recipe.schedule == "poly":
