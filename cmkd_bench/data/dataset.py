@@ -51,6 +51,13 @@ class PairedData:
         parts: the rows of train, validation and test, each sorted, without overlap.
         sample_ids: (N,) strings, unique, stable between versions.
         groups: (N,) what must not be shared between parts (subject, speaker, video), or None where there is none.
+        hashes: by modality, of a dataset that was prepared on disk; None where the arrays themselves are hashed.
+        classes: the class names where they depend on the options; None for those of the dataset.
+        targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
+        moments: by modality of a dataset that was prepared on disk: (N, channels, 3) float64, the sum, the sum of
+            squares and the count of the numbers of each sample.
+        remarks: what a reader of a table must know of the split.
+        fixture: whether this is a miniature and not the dataset.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -58,6 +65,12 @@ class PairedData:
     parts: Mapping[str, np.ndarray]
     sample_ids: np.ndarray
     groups: np.ndarray | None = None
+    hashes: Mapping[str, str] | None = None
+    classes: tuple[str, ...] | None = None
+    targets: np.ndarray | None = None
+    moments: Mapping[str, np.ndarray] | None = None
+    remarks: tuple[str, ...] = ()
+    fixture: bool = False
 
 
 class Dataset(ABC, Generic[P]):
