@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cmkd_bench.config import compose, grid_defaults, parse_overrides
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.places import use_places
 from cmkd_bench.plan import Plan, make_plan
 from cmkd_bench.registry import load_plugin, methods
 from cmkd_bench.request import Request, check
@@ -82,6 +83,7 @@ def make_grid(
     check(request)
     configuration, _ = compose(parsed)
     assert configuration is not None, "check() has composed it"
+    use_places(configuration.data, configuration.model["pretrained"])
     return Grid(
         request=request,
         experiment=Experiment(results, experiment or _default_name(configuration.protocol, overrides)),

@@ -1,4 +1,4 @@
-"""What a network sees of the stored inputs: sizes, random views in training, normalisation. Values: configs/protocol/."""
+"""What a network sees of the stored inputs: sizes, random views in training, normalisation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cmkd_bench.parameters import parameter
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The views of a protocol; drawn per modality on the batch. Every value must be configured."""
+    """The views of a protocol; drawn per modality on the batch. Every value must be configured (configs/)."""
 
     height: int = parameter(MISSING, "of images, frames and depth maps as a network sees them; 0: as stored", minimum=0)
     width: int = parameter(MISSING, "likewise", minimum=0)
@@ -35,3 +35,21 @@ class Augmentation:
         MISSING, "mean and deviation of spectrograms, or none", choices=("train", "none")
     )
     teacher: bool = parameter(MISSING, "augment a frozen teacher's inputs too; otherwise it is run once")
+
+
+NO_AUGMENTATION = Augmentation(
+    height=0,
+    width=0,
+    crop_scale=1.0,
+    crop_ratio=1.0,
+    flip=False,
+    frames=0,
+    columns=0,
+    time_masks=0,
+    time_mask_columns=0,
+    frequency_masks=0,
+    frequency_mask_bins=0,
+    rgb_statistics="train",
+    spectrogram_statistics="train",
+    teacher=False,
+)

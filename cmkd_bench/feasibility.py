@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
-from cmkd_bench.data.prepare import PreparedData, prepare
+from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.data.opening import DataSpec
+from cmkd_bench.data.prepare import PreparedData
 from cmkd_bench.errors import UserError
 from cmkd_bench.method import Method, NetworkShape, Pair
 from cmkd_bench.networks import build_network, shape_of
@@ -15,18 +17,17 @@ from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.seeding import random_stream
 from cmkd_bench.spec import RunSpec, Settings
+from cmkd_bench.training.run import data_of
 from cmkd_bench.training.tensors import input_shape
 
 
 def unsupported(spec: RunSpec) -> str | None:
     """Why a run cannot be, or None where it can."""
-    cls = methods.get(spec.method)
     return _unsupported(
-        cls,
+        methods.get(spec.method),
         spec.hyperparameters,
-        spec.dataset,
-        spec.options,
-        spec.fold,
+        data_of(spec),
+        spec.augmentation,
         (spec.student_modality, spec.student_network),
         (spec.teacher_modality or spec.student_modality, spec.teacher_network or spec.student_network),
     )
@@ -36,35 +37,36 @@ def unsupported(spec: RunSpec) -> str | None:
 def _unsupported(
     cls: type[Method[Any]],
     hyperparameters: Settings,
-    dataset: str,
-    options: Settings,
-    fold: int,
+    source: DataSpec,
+    augmentation: Settings,
     student: tuple[str, str],
     teacher: tuple[str, str],
 ) -> str | None:
     """The same for all seeds, so asked once."""
-    data = _data(dataset, options, fold)
+    data = _data(source)
     try:
         pair = Pair(
-            student=_shape(dataset, options, fold, *student),
-            teacher=_shape(dataset, options, fold, *teacher),
+            student=_shape(source, augmentation, *student),
+            teacher=_shape(source, augmentation, *teacher),
             classes=len(data.classes),
             train_labels=torch.from_numpy(data.labels[data.parts["train"]]),
         )
     except UserError as error:
         return str(error)
+    if pair.student.positions != pair.teacher.positions:
+        return f"student and teacher predict at {pair.student.positions} and {pair.teacher.positions} positions"
     return cls.unsupported(build(cls.HyperParameters, dict(hyperparameters)), pair)
 
 
 @functools.cache
-def _shape(dataset: str, options: Settings, fold: int, modality: str, network: str) -> NetworkShape:
-    data = _data(dataset, options, fold)
-    inputs = input_shape(data, datasets.get(dataset).modality(modality))
+def _shape(source: DataSpec, augmentation: Settings, modality: str, network: str) -> NetworkShape:
+    data = _data(source)
+    kind = datasets.get(source.dataset).modality(modality)
+    inputs = input_shape(data, kind, build(Augmentation, dict(augmentation)))
     with random_stream(0):
         return shape_of(build_network(network, inputs, len(data.classes)), inputs)
 
 
 @functools.cache
-def _data(dataset: str, options: Settings, fold: int) -> PreparedData:
-    cls = datasets.get(dataset)
-    return prepare(cls(build(cls.Options, dict(options))), fold)
+def _data(source: DataSpec) -> PreparedData:
+    return source.open()

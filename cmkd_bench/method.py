@@ -48,13 +48,18 @@ class Pair:
         student: shape of the student.
         teacher: shape of the teacher; that of the student where the method uses no teacher.
         classes: C.
-        train_labels: (M,) int64, the labels of the training part by sample index.
+        train_labels: (M,) int64, the labels of the training part by sample index; zeros for segmentation.
     """
 
     student: NetworkShape
     teacher: NetworkShape
     classes: int
     train_labels: Tensor
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether this is segmentation: a row of logits and embedding is a position and not a sample."""
+        return bool(self.student.positions)
 
 
 @dataclass(frozen=True)
@@ -66,16 +71,19 @@ class Batch:
         epoch: 1-based, within the stage.
         epochs: number of epochs of the stage.
         labels_or_none: (B,) int64, or None in a stage that is declared label-free; read `labels` instead.
+        sample: None; for segmentation, where every labelled position is a row of logits, embedding and labels, (P,)
+            int64: the sample of the batch that each row belongs to. `index` stays (B,).
     """
 
     index: Tensor
     epoch: int
     epochs: int
     labels_or_none: Tensor | None
+    sample: Tensor | None = None
 
     @property
     def labels(self) -> Tensor:
-        """(B,) int64.
+        """(B,) int64, or (P,) for segmentation.
 
         Raises:
             RuntimeError: in a stage that is declared label-free.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
 
 from cmkd_bench.config import Configuration, compose
 from cmkd_bench.data.manifest import build_manifest
+from cmkd_bench.data.opening import open_dataset, preparation_settings
+from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.request import Direction, Request, check, resolve_preset
 from cmkd_bench.spec import RunSpec, settings
 
-if TYPE_CHECKING:
-    from cmkd_bench.data.dataset import Dataset
+SELECTED = {
+    "test": "epoch is selected on the test part, so the numbers are too good",
+    "train": "epoch is selected on the training part",
+}
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,15 @@ class Plan:
         cells: in the order of the request.
         specs: by run id; a teacher stands before its students.
         configurations: by dataset.
+        remarks: by dataset, what a reader of its tables must know of its split and protocol.
+        fixtures: the datasets whose files are a miniature.
     """
 
     cells: list[Cell] = field(default_factory=list)
     specs: dict[str, RunSpec] = field(default_factory=dict)
     configurations: dict[str, Configuration] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    fixtures: set[str] = field(default_factory=set)
 
     def add(self, spec: RunSpec) -> str:
         """Add a run, once."""
@@ -70,9 +77,11 @@ def make_plan(request: Request) -> Plan:
         configuration, _ = compose(request.overrides, name)
         assert configuration is not None, "check() has composed it"
         plan.configurations[name] = configuration
-        cls = datasets.get(name)
-        for fold in request.folds if request.folds is not None else range(cls.folds):
-            _plan_fold(plan, request, _Source(name, cls, request, fold), directions[name])
+        for fold in request.folds if request.folds is not None else range(datasets.get(name).folds):
+            source = _Source(name, configuration, request, fold)
+            plan.remarks[name] = [*source.data.remarks, *_remarks(configuration)]
+            plan.fixtures |= {name} if source.data.fixture else set()
+            _plan_fold(plan, request, source, directions[name])
     _mark_impossible(plan)
     return plan
 
@@ -80,17 +89,23 @@ def make_plan(request: Request) -> Plan:
 class _Source:
     """One fold of one dataset, with what specs need of it; loaded and hashed once."""
 
-    def __init__(self, name: str, cls: type[Dataset[Any]], request: Request, fold: int) -> None:
-        self.name, self.cls, self.fold = name, cls, fold
-        self.dataset = cls(build(cls.Options, request.overrides.datasets.get(name, {})))
-        self._data = self.dataset.load(fold)
+    def __init__(self, name: str, configuration: Configuration, request: Request, fold: int) -> None:
+        self.name, self.fold = name, fold
+        options = {**configuration.options, **request.overrides.datasets.get(name, {})}
+        self.dataset = open_dataset(name, options, configuration.preparation)
+        self.data = self.dataset.load(fold)
         self._manifests: dict[frozenset[str], str] = {}
+        if configuration.recipe.select_on == "validation" and not len(self.data.parts["validation"]):
+            raise UserError(
+                f"dataset '{name}' has no validation part with these options, so no epoch can be selected on it. "
+                "Choose other options, or say what selects: train.select_on=last, train or test."
+            )
 
     def manifest(self, *modalities: str) -> str:
         """The hash of the split and of the modalities in use."""
         key = frozenset(modalities)
         if key not in self._manifests:
-            self._manifests[key] = build_manifest(self.dataset, self.fold, self._data, sorted(key)).hash
+            self._manifests[key] = build_manifest(self.dataset, self.fold, self.data, sorted(key)).hash
         return self._manifests[key]
 
 
@@ -124,6 +139,7 @@ def _alone(
     source: _Source, configuration: Configuration, baseline: str, modality: str, role: str, seed: int
 ) -> RunSpec:
     """The run of one modality without a teacher."""
+    network = configuration.network(role, source.dataset.modality(modality).kind)
     return RunSpec(
         method=baseline,
         hyperparameters=settings(build(methods.get(baseline).HyperParameters, {})),
@@ -132,13 +148,30 @@ def _alone(
         manifest=source.manifest(modality),
         fold=source.fold,
         student_modality=modality,
-        student_network=configuration.network(role, source.cls.modality(modality).kind),
+        student_network=network,
         teacher_modality=None,
         teacher_network=None,
         teacher=None,
+        pretrained=_pretrained(configuration, network),
+        teacher_pretrained="",
+        preparation=preparation_settings(source.dataset),
+        augmentation=settings(configuration.augmentation),
         recipe=settings(configuration.recipe),
         seed=seed,
     )
+
+
+def _pretrained(configuration: Configuration, network: str) -> str:
+    from cmkd_bench.networks import weights_id
+
+    return weights_id(configuration.model["pretrained"], network)
+
+
+def _remarks(configuration: Configuration) -> list[str]:
+    """What a protocol does that a reader of its tables must know."""
+    part = configuration.recipe.select_on
+    selected = [] if part == "validation" else [f"the {'last epoch is kept' if part == 'last' else SELECTED[part]}."]
+    return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.departures)]
 
 
 def _spec(request: Request, method: str, alone: RunSpec, teacher: RunSpec, source: _Source) -> RunSpec:
@@ -152,6 +185,7 @@ def _spec(request: Request, method: str, alone: RunSpec, teacher: RunSpec, sourc
         manifest=source.manifest(teacher.student_modality, alone.student_modality),
         teacher_modality=teacher.student_modality,
         teacher_network=teacher.student_network,
+        teacher_pretrained=teacher.pretrained,
         teacher=(teacher if cls.teacher == "trained" else _untrained(teacher)).id,
     )
 

@@ -13,7 +13,7 @@ from cmkd_bench.errors import GridError
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.plan import Cell, Plan
 from cmkd_bench.registry import datasets
-from cmkd_bench.spec import Scalar
+from cmkd_bench.spec import Scalar, settings
 from cmkd_bench.store import Experiment
 
 
@@ -24,11 +24,13 @@ class Record:
     Attributes:
         baseline: the method that is the student alone.
         conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
+        remarks: by dataset, what a reader of its tables must know.
         cells: by key.
     """
 
     baseline: str
     conditions: dict[str, dict[str, Scalar]] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
     cells: dict[tuple[Any, ...], Cell] = field(default_factory=dict)
 
     def only(self, keys: Iterable[tuple[Any, ...]]) -> Record:
@@ -36,14 +38,15 @@ class Record:
         chosen = {key: self.cells[key] for key in keys if key in self.cells}
         wanted = {cell.dataset for cell in chosen.values()}
         conditions = {dataset: values for dataset, values in self.conditions.items() if dataset in wanted}
-        return Record(self.baseline, conditions, chosen)
+        remarks = {dataset: texts for dataset, texts in self.remarks.items() if dataset in wanted}
+        return Record(self.baseline, conditions, remarks, chosen)
 
 
 def read_record(experiment: Experiment) -> Record:
     """The plan of an experiment, as the commands so far have made it."""
     stored = read_json(experiment.plan)
     cells = [Cell(**cell) for cell in stored["cells"]]
-    return Record(stored["baseline"], stored["conditions"], {cell.key: cell for cell in cells})
+    return Record(stored["baseline"], stored["conditions"], stored["remarks"], {cell.key: cell for cell in cells})
 
 
 def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
@@ -58,7 +61,8 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
     with _locked(experiment):
         record = read_record(experiment) if experiment.plan.exists() else Record(baseline)
         conditions = {name: conditions_of(plan, name) for name in plan.configurations}
-        if problems := [p for name in conditions for p in _differences(experiment, record, name, conditions[name])]:
+        problems = [p for name in conditions for p in _differences(experiment, record, name, conditions[name])]
+        if problems := [*problems, *_mixed(experiment, {**record.conditions, **conditions})]:
             raise GridError(problems)
         replaced = {
             cell.method
@@ -66,6 +70,7 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
             if cell.key in record.cells and record.cells[cell.key].run_id not in ("", cell.run_id)
         }
         record.conditions.update(conditions)
+        record.remarks.update(plan.remarks)
         record.cells.update({cell.key: cell for cell in plan.cells})
         for spec in plan.specs.values():
             experiment.add(spec)
@@ -74,6 +79,7 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
             {
                 "baseline": record.baseline,
                 "conditions": record.conditions,
+                "remarks": record.remarks,
                 "cells": [dataclasses.asdict(cell) for cell in record.cells.values()],
             },
         )
@@ -87,12 +93,20 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
 def conditions_of(plan: Plan, dataset: str) -> dict[str, Scalar]:
     """What all cells of a dataset have in common."""
     configuration = plan.configurations[dataset]
-    recipe = {f"train.{name}": value for name, value in dataclasses.asdict(configuration.recipe).items()}
-    model = {f"model.{name}": value for name, value in configuration.model.items()}
-    options = next((dict(spec.options) for spec in plan.specs.values() if spec.dataset == dataset), {})
-    named = {f"dataset.{dataset}.{name}": value for name, value in options.items()}
-    folds = datasets.get(dataset).folds
-    return {"protocol": configuration.protocol, "folds": folds, **recipe, **model, **named}
+    one = next((spec for spec in plan.specs.values() if spec.dataset == dataset), None)
+    sections = {"train": settings(configuration.recipe), "augment": settings(configuration.augmentation)}
+    if one is not None:
+        sections |= {"prepare": one.preparation, f"dataset.{dataset}": one.options}
+    values = {f"{section}.{name}": value for section, pairs in sections.items() for name, value in pairs}
+    model = {f"model.{name}": value for name, value in configuration.model.items() if name != "pretrained"}
+    return {
+        "protocol": configuration.protocol,
+        "folds": datasets.get(dataset).folds,
+        "fixture": dataset in plan.fixtures,
+        "pretrained": bool(configuration.model["pretrained"]),
+        **values,
+        **model,
+    }
 
 
 def _differences(
@@ -105,6 +119,18 @@ def _differences(
                 f"{dataset}: {name}={value}, but experiment '{experiment.name}' has {stored.get(name)}; the numbers "
                 "would not be comparable. Choose another --experiment."
             )
+
+
+def _mixed(experiment: Experiment, conditions: Mapping[str, Mapping[str, Scalar]]) -> Iterator[str]:
+    """Numbers of a miniature never stand beside those of a dataset."""
+    fixtures = sorted(name for name, values in conditions.items() if values.get("fixture"))
+    real = sorted(set(conditions) - set(fixtures))
+    if fixtures and real:
+        yield (
+            f"experiment '{experiment.name}' would hold fixtures ({', '.join(fixtures)}) beside real datasets "
+            f"({', '.join(real)}), and their numbers mean nothing to each other. Choose another --experiment for one "
+            "of them."
+        )
 
 
 @contextmanager

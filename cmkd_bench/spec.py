@@ -34,6 +34,7 @@ class RunSpec:
         teacher_network: name of its network, or None.
         teacher: id of the run that trains the teacher, or None.
         pretrained: where the student starts: empty for random initialisation, `hub`, or the hash of local weights.
+        teacher_pretrained: likewise, where the teacher started.
         preparation: how a downloaded dataset is stored, sorted by name; empty for the others.
         augmentation: what a network sees of the inputs, sorted by name.
         recipe: the training recipe, sorted by name.
@@ -52,6 +53,7 @@ class RunSpec:
     teacher_network: str | None
     teacher: str | None
     pretrained: str
+    teacher_pretrained: str
     preparation: Settings
     augmentation: Settings
     recipe: Settings

@@ -28,6 +28,12 @@ class C2KDParameters:
     )
     krc_variant: Literal["a", "b"] = parameter("a", "Kendall's tau-a or tau-b", source="paper", choices=("a", "b"))
     krc_on: str = parameter("main", "whose logits are ranked", source="paper", choices=("main", "proxy"))
+    krc_per: str = parameter(
+        "row",
+        "a sample, or for segmentation a position, is kept by itself, or an image by the mean over its positions",
+        source="ours; sample is MST-Distill's code for segmentation",
+        choices=("row", "sample"),
+    )
     nontarget_reduction: Literal["batch", "kept"] = parameter(
         "batch", "divide by the batch or by the samples kept", source="released code", choices=("batch", "kept")
     )
@@ -79,6 +85,8 @@ class C2KD(Method[C2KDParameters]):
 
     @classmethod
     def unsupported(cls, hyperparameters: C2KDParameters, pair: Pair) -> str | None:
+        if hyperparameters.proxy_tap == "stage" and pair.is_dense:
+            return "proxy_tap=stage is not defined for segmentation; use proxy_tap=pooled, which reads every position"
         if hyperparameters.proxy_tap == "stage" and min(len(pair.student.stages), len(pair.teacher.stages)) < 2:
             return "proxy_tap=stage needs two stages in student and teacher; use proxy_tap=pooled"
         return None
@@ -96,7 +104,7 @@ class C2KD(Method[C2KDParameters]):
         student_proxy = self.student_proxy(self._features(student, self.pair.student))
         teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))
         ranked = (teacher.logits, student.logits) if given.krc_on == "main" else (teacher_proxy, student_proxy)
-        keep = self._select(*ranked)
+        keep = self._select(*ranked, batch.sample)
         # each pair: what trains the second argument, what trains the first
         z_to_p_teacher, p_to_z_teacher = mutual_kl(teacher.logits, teacher_proxy)
         z_to_p_student, p_to_z_student = mutual_kl(student.logits, student_proxy)
@@ -111,9 +119,11 @@ class C2KD(Method[C2KDParameters]):
             "cross": given.cross_weight * (to_student + to_teacher),
         }
 
-    def _select(self, teacher_logits: Tensor, student_logits: Tensor) -> Tensor:
+    def _select(self, teacher_logits: Tensor, student_logits: Tensor, sample: Tensor | None) -> Tensor:
         """OFSD: (B,) bool; a sample without a rank correlation (constant logits) is left out."""
         correlation = kendall_tau(teacher_logits, student_logits, self.hyperparameters.krc_variant)
+        if sample is not None and self.hyperparameters.krc_per == "sample":
+            correlation = _mean_by_sample(correlation.nan_to_num(), sample)
         keep = correlation > self.hyperparameters.krc_threshold
         self.observe(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())
         return keep
@@ -134,3 +144,9 @@ class C2KD(Method[C2KDParameters]):
     def _features(self, outputs: Outputs, shape: NetworkShape) -> Tensor:
         tapped = self._tapped(shape)
         return outputs.pooled(tapped[0]) if tapped else outputs.embedding
+
+
+def _mean_by_sample(values: Tensor, sample: Tensor) -> Tensor:
+    """Each position's value replaced by the mean over its sample: (P,) and (P,) int64 -> (P,)."""
+    sums = values.new_zeros(int(sample.max()) + 1).index_add(0, sample, values)
+    return (sums / sample.bincount(minlength=len(sums)))[sample]

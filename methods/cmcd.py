@@ -59,6 +59,8 @@ class CMCD(Method[CMCDParameters]):
 
     @classmethod
     def unsupported(cls, hyperparameters: CMCDParameters, pair: Pair) -> str | None:
+        if pair.is_dense:
+            return "not defined for segmentation here: it would contrast every position of a batch with every other"
         if not pair.student.stages:
             return "CMCD trains the embedding, and that of a linear classifier is its input"
         return None

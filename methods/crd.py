@@ -83,6 +83,8 @@ class CRD(Method[CRDParameters]):
 
     @classmethod
     def unsupported(cls, hyperparameters: CRDParameters, pair: Pair) -> str | None:
+        if pair.is_dense:
+            return "not defined for segmentation: its banks hold one embedding per sample"
         if not pair.student.stages:
             return "CRD trains the embedding, and that of a linear classifier is its input"
         if bool((pair.train_labels == pair.train_labels[0]).all()):

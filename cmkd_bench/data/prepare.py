@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from cmkd_bench.data.dataset import Dataset, Modality, PairedData
 from cmkd_bench.data.manifest import build_manifest, verify
 from cmkd_bench.data.splits import check_parts
-from cmkd_bench.data.text import Vocabulary
+from cmkd_bench.data.text import Tokenizer, tokenizer
 from cmkd_bench.errors import UnknownName, UserError
 
 
@@ -27,6 +27,9 @@ class PreparedData:
         classes: the C class names.
         vocabularies: by modality, for texts.
         manifest: sha256 of the split and of the raw inputs in use.
+        normalisation: mean and standard deviation of each channel over the training part, by modality, for inputs that
+            are normalised when they are read.
+        targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -34,17 +37,25 @@ class PreparedData:
     parts: Mapping[str, np.ndarray]
     sample_ids: np.ndarray
     classes: tuple[str, ...]
-    vocabularies: Mapping[str, Vocabulary]
+    vocabularies: Mapping[str, Tokenizer]
     manifest: str
+    normalisation: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    targets: np.ndarray | None = None
 
 
-def prepare(dataset: Dataset[Any], fold: int, modalities: Iterable[str] | None = None) -> PreparedData:
+def prepare(
+    dataset: Dataset[Any],
+    fold: int,
+    modalities: Iterable[str] | None = None,
+    tokenizers: Mapping[str, str] | None = None,
+) -> PreparedData:
     """Load one fold and prepare it.
 
     Args:
         dataset: with its options.
         fold: 0 to folds-1.
         modalities: the modalities to prepare; all where None is given.
+        tokenizers: which one each text modality gets; words where nothing is said.
 
     Raises:
         UserError: for a fold or modality that does not exist, a split that leaks, or data unlike the published.
@@ -62,17 +73,46 @@ def prepare(dataset: Dataset[Any], fold: int, modalities: Iterable[str] | None =
     manifest = build_manifest(dataset, fold, data, wanted)
     verify(manifest, dataset, fold)
     train = data.parts["train"]
-    inputs, vocabularies = {}, {}
+    inputs, vocabularies, normalisation = {}, {}, {}
     for modality in wanted:
         array = data.inputs[modality]
         if known[modality].kind == "text":
-            vocabularies[modality] = Vocabulary.learn(array[train].tolist())
+            kind = (tokenizers or {}).get(modality, "words")
+            vocabularies[modality] = tokenizer(kind, array[train].tolist())
             inputs[modality] = vocabularies[modality].encode(array)
+        elif data.moments is not None and modality in data.moments:
+            inputs[modality] = array
+            normalisation[modality] = statistics(data.moments[modality][train])
         elif dataset.standardise:
             inputs[modality] = standardise(array, train, known[modality])
         else:
             inputs[modality] = array.astype(np.float32)
-    return PreparedData(inputs, data.labels, data.parts, data.sample_ids, dataset.classes, vocabularies, manifest.hash)
+    return PreparedData(
+        inputs=inputs,
+        labels=data.labels,
+        parts=data.parts,
+        sample_ids=data.sample_ids,
+        classes=data.classes or dataset.classes,
+        vocabularies=vocabularies,
+        manifest=manifest.hash,
+        normalisation=normalisation,
+        targets=data.targets,
+    )
+
+
+def statistics(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel from sums.
+
+    Args:
+        moments: (M, channels, 3), the sum, the sum of squares and the count of each sample.
+
+    Returns:
+        (channels,) each, float64.
+    """
+    total, squares, count = moments.sum(0, dtype=np.float64).T
+    mean = total / np.maximum(count, 1)
+    variance = squares / np.maximum(count, 1) - mean**2
+    return mean, np.sqrt(np.maximum(variance, 0))
 
 
 def standardise(array: np.ndarray, train: np.ndarray, modality: Modality) -> np.ndarray:
@@ -105,6 +145,8 @@ def _check(dataset: Dataset[Any], data: PairedData) -> None:
             raise UserError(f"dataset '{name}': {length} rows of {what} but {samples} labels.")
     if len(np.unique(data.sample_ids)) != samples:
         raise UserError(f"dataset '{name}': sample_ids are not unique.")
-    if not np.issubdtype(data.labels.dtype, np.integer) or not np.isin(data.labels, range(len(dataset.classes))).all():
-        raise UserError(f"dataset '{name}': labels must be integers from 0 to {len(dataset.classes) - 1}.")
-    check_parts(name, data.parts, samples, data.groups)
+    classes = len(data.classes or dataset.classes)
+    if not np.issubdtype(data.labels.dtype, np.integer) or not np.isin(data.labels, range(classes)).all():
+        raise UserError(f"dataset '{name}': labels must be integers from 0 to {classes - 1}.")
+    # Of a dataset on disk, samples with a broken file are in no part.
+    check_parts(name, data.parts, samples, data.groups, complete=data.hashes is None)

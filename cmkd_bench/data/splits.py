@@ -69,8 +69,18 @@ def check_parts(
     parts: Mapping[str, np.ndarray],
     samples: int,
     groups: np.ndarray | None = None,
+    complete: bool = True,
 ) -> None:
     """Check that the parts are those of the contract, sorted, not empty, disjoint, complete, and share no group.
+
+    The validation part alone may be empty: some published splits have none.
+
+    Args:
+        dataset: its name, for messages.
+        parts: by name.
+        samples: N.
+        groups: (N,), or None.
+        complete: whether every row must be in a part.
 
     Raises:
         UserError: naming the dataset, the parts and one offending row or group.
@@ -81,13 +91,15 @@ def check_parts(
     for number, part in enumerate(PARTS):
         rows = parts[part]
         if not len(rows):
+            if part == "validation":
+                continue
             raise UserError(f"dataset '{dataset}': the {part} part is empty.")
         if rows.min() < 0 or rows.max() >= samples or (np.diff(rows) <= 0).any():
             raise UserError(f"dataset '{dataset}': the {part} part is not a sorted list of rows below {samples}.")
         if (taken := rows[owner[rows] >= 0]).size:
             raise UserError(f"dataset '{dataset}': row {taken[0]} is in {PARTS[owner[taken[0]]]} and in {part}.")
         owner[rows] = number
-    if (missing := np.flatnonzero(owner < 0)).size:
+    if complete and (missing := np.flatnonzero(owner < 0)).size:
         raise UserError(f"dataset '{dataset}': row {missing[0]} is in no part ({missing.size} such rows).")
     if groups is None:
         return

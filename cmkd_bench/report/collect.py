@@ -26,6 +26,7 @@ COLUMNS = (
     "metric",
     "value",
     "val_value",
+    "selected_on",
     "teacher_value",
     "teacher_value_after",
     "epochs",
@@ -36,6 +37,16 @@ COLUMNS = (
     "hyperparameters",
     "error",
 )
+COPIED = (
+    "metric",
+    "value",
+    "val_value",
+    "selected_on",
+    "teacher_value",
+    "teacher_value_after",
+    "epochs",
+    "extra_parameters",
+)
 
 
 def collect(experiment: Experiment) -> pd.DataFrame:
@@ -43,7 +54,8 @@ def collect(experiment: Experiment) -> pd.DataFrame:
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
-        Behind the fixed columns stands one for each thing that a method observed, e.g. `keep_rate`.
+        Behind the fixed columns stands one for each further metric, and for each thing that a method observed, e.g.
+        `keep_rate`.
     """
     record = read_record(experiment)
     rows = [_row(experiment, run_id) for run_id in _runs(experiment, record)]
@@ -84,10 +96,9 @@ def _row(experiment: Experiment, run_id: str) -> dict[str, Any]:
     }
     if row["status"] == "done":
         result, cost = read_json(folder.result), read_json(folder.cost)
-        names = ("metric", "value", "val_value", "teacher_value", "teacher_value_after", "epochs", "extra_parameters")
-        row |= {name: result[name] for name in names}
+        row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["observed"]}
+        row |= {"code_version": cost["code"], **result["other_metrics"], **result["observed"]}
     elif row["status"] == "failed":
         error = read_json(folder.error)
         row["error"] = f"{error['cause']}: {error['message']}"

@@ -15,6 +15,7 @@ from cmkd_bench.record import Record
 TEACHER = "teacher"
 Runs = dict[str, dict[str, Any]]
 Values = dict[tuple[int, int], float]
+METRICS = {"miou": "mean IoU"}
 ROLES = ("teacher", "baseline", "control", "method")
 
 
@@ -55,13 +56,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Entries by (row, column), with the rows' roles, what the folds of each dataset are, and the notes below."""
+    """Entries by (row, column).
+
+    Attributes:
+        rows: by name, the role.
+        columns: the directions of the datasets.
+        entries: by row and column.
+        seeds: all that were asked for.
+        marks: by dataset, what stands behind its name: folds, metric, how it departs from a fair comparison.
+        notes: what stands below.
+    """
 
     rows: dict[str, str]
     columns: tuple[Column, ...]
     entries: dict[tuple[str, Column], Entry]
     seeds: tuple[int, ...]
-    folds: dict[str, str]
+    marks: dict[str, list[str]]
     notes: list[str] = field(default_factory=list)
 
 
@@ -85,16 +95,29 @@ def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
             entries[row, column] = entry
             notes |= dict.fromkeys(_notes(row, column, chosen, runs, len(seeds)))
         _mark_best(entries, column, [row for row, role in rows.items() if role != TEACHER])
-    folds = {name: _folds({c.fold for c in cells if c.dataset == name}, name, record) for name in record.conditions}
-    return Leaderboard(rows, columns, entries, seeds, folds, list(notes))
+    for dataset, remarks in record.remarks.items():
+        notes |= dict.fromkeys(f"{dataset}: {remark}" for remark in remarks)
+    metrics = {str(run["dataset"]): run["metric"] for run in runs.values() if run["status"] == "done"}
+    marks = {
+        name: _marks({c.fold for c in cells if c.dataset == name}, conditions, metrics.get(name))
+        for name, conditions in record.conditions.items()
+    }
+    return Leaderboard(rows, columns, entries, seeds, marks, list(notes))
 
 
-def _folds(chosen: set[int], dataset: str, record: Record) -> str:
-    """Empty where a dataset has one split."""
-    total = record.conditions[dataset].get("folds", 1)
-    if total == 1:
-        return ""
-    return f"fold {min(chosen)} of {total}" if len(chosen) == 1 else f"mean over {len(chosen)} of {total} folds"
+def _marks(folds: set[int], conditions: Mapping[str, Any], metric: str | None) -> list[str]:
+    """What a number of a dataset must not be read without."""
+    marks = ["FIXTURE, not the dataset"] if conditions["fixture"] else []
+    if conditions["protocol"] != "fair":
+        marks.append(f"protocol {conditions['protocol']}")
+    if (part := conditions["train.select_on"]) != "validation":
+        marks.append("last epoch" if part == "last" else f"selected on {part}")
+    if metric not in (None, "accuracy"):
+        marks.append(METRICS.get(str(metric), str(metric)))
+    if (total := conditions["folds"]) > 1:
+        one = f"fold {min(folds)} of {total}"
+        marks.append(one if len(folds) == 1 else f"mean over {len(folds)} of {total} folds")
+    return marks
 
 
 def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cmkd_bench.report.leaderboard import Column, Entry, Leaderboard
+from cmkd_bench.report.leaderboard import METRICS, Column, Entry, Leaderboard
 
 
 def as_rich(board: Leaderboard) -> RenderableType:
@@ -52,27 +52,42 @@ def as_csv(board: Leaderboard) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(
-        ["dataset", "teacher_modality", "student_modality", "row", "role", "mean", "std", "gain", "seeds", "problem"]
+        [
+            "dataset",
+            "teacher_modality",
+            "student_modality",
+            "row",
+            "role",
+            "mean",
+            "std",
+            "gain",
+            "seeds",
+            "problem",
+            "marks",
+        ]
     )
     for column in board.columns:
         for row, role in board.rows.items():
             entry = board.entries[row, column]
+            marks = "; ".join(board.marks[column.dataset])
             place = [column.dataset, column.teacher_modality, column.student_modality, row, role]
-            writer.writerow([*place, entry.mean, entry.deviation, entry.gain, len(entry.values), entry.problem])
+            writer.writerow([*place, entry.mean, entry.deviation, entry.gain, len(entry.values), entry.problem, marks])
     return file.getvalue()
 
 
 def legend(board: Leaderboard) -> str:
     """What the numbers are, in one line."""
     seeds = f"mean ± standard deviation over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
+    named = {mark for marks in board.marks.values() for mark in marks} & set(METRICS.values())
+    quantity = f"accuracy, or {' or '.join(sorted(named))} where it is named," if named else "accuracy"
     return (
-        f"Test accuracy in percent, {seeds}; in brackets the gain over the student alone; bold: the best mean (no test "
-        "of significance)."
+        f"Test {quantity} in percent, {seeds}; in brackets the gain over the student alone; bold: the best mean (no "
+        "test of significance)."
     )
 
 
 def _by_dataset(board: Leaderboard) -> Iterator[tuple[str, list[Column]]]:
-    ordered = sorted(board.columns, key=lambda column: list(board.folds).index(column.dataset))
+    ordered = sorted(board.columns, key=lambda column: list(board.marks).index(column.dataset))
     for dataset, columns in groupby(ordered, key=lambda column: column.dataset):
         yield dataset, list(columns)
 
@@ -86,7 +101,8 @@ def _rows(board: Leaderboard) -> Iterator[tuple[str, bool]]:
 
 
 def _title(board: Leaderboard, dataset: str) -> str:
-    return f"{dataset} ({board.folds[dataset]})" if board.folds[dataset] else dataset
+    marks = "; ".join(board.marks[dataset])
+    return f"{dataset} ({marks})" if marks else dataset
 
 
 def _number(entry: Entry) -> str:

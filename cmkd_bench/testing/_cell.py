@@ -31,9 +31,12 @@ RECIPE = Recipe(
     momentum=0.9,
     weight_decay=0.01,
     schedule="cosine",
+    schedule_step="step",
     poly_power=0.9,
     gradient_clip=0.0,
     precision="float32",
+    select_on="validation",
+    select_from=0.0,
     evaluate_every=100,  # so that the last epoch is selected, and no difference hides behind an earlier one
     cache_mb=0.0,  # so that a frozen teacher is run at every step
 )
@@ -94,8 +97,9 @@ class Cell:
             teacher=self._teacher(recipe),
             trained_teacher=self.teacher if self.method.updates_teacher else None,
             train=self.train,
-            validation=self.validation,
+            selection=self.validation,
             modality=self.direction.student,
+            classes=self.method.pair.classes,
             device=CPU,
         )
         if only is not None:
@@ -124,9 +128,12 @@ class Cell:
         """The loss terms of the first samples as one batch in training mode."""
         self.student.train()
         batch = self.batch(stage, samples)
-        student = self.student(self.train.inputs[self.direction.student][:samples], self.method.student_stages())
+        student = self.student(self.train.look(self.direction.student, batch.index), self.method.student_stages())
         teacher = self._teacher(RECIPE)
-        return stage.loss(student, teacher.outputs(batch.index) if teacher else student.detach(), batch)
+        if teacher is None:
+            return stage.loss(student, student.detach(), batch)
+        seen = self.train.look(self.direction.teacher, batch.index)
+        return stage.loss(student, teacher.outputs(batch.index, seen), batch)
 
     def batch(self, stage: Stage, samples: int) -> Batch:
         """The first samples in the first epoch; without labels where the stage is declared so."""
@@ -144,10 +151,10 @@ class Cell:
     def _teacher(self, recipe: Recipe) -> Teacher | None:
         if self.method.teacher == "none":
             return None
-        inputs, stages = self.train.inputs[self.direction.teacher], self.method.teacher_stages()
+        modality, stages = self.direction.teacher, self.method.teacher_stages()
         if self.method.updates_teacher:
-            return TrainedTeacher(self.teacher, inputs, stages)
-        return frozen_teacher(self.teacher, inputs, stages, recipe.cache_mb)
+            return TrainedTeacher(self.teacher, modality, stages)
+        return frozen_teacher(self.teacher, self.train, modality, stages, recipe.cache_mb)
 
 
 def build_cell(

@@ -8,9 +8,11 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from cmkd_bench.augmentation import NO_AUGMENTATION
 from cmkd_bench.networks.base import Features, InputShape, Network, build_network
 from cmkd_bench.seeding import random_stream
-from cmkd_bench.training.tensors import Part
+from cmkd_bench.training.tensors import Inputs, Part, Resident
+from cmkd_bench.training.views import View
 
 INPUTS = {
     "vector": InputShape("vector", (7,)),
@@ -62,13 +64,13 @@ class TinyCNN(Network):
 def paired_part(samples: int, classes: int, name: str) -> Part:
     """Every modality of the same samples: noise around a mean of the class."""
     labels = torch.arange(samples) % classes
-    inputs = {}
+    inputs: dict[str, Inputs] = {}
     for modality, shape in INPUTS.items():
         with random_stream(0, "means", modality):
             means = torch.randn(classes, *shape.shape)
         with random_stream(0, "noise", modality, name):
-            inputs[modality] = means[labels] + torch.randn(samples, *shape.shape)
-    return Part(inputs, labels)
+            inputs[modality] = Resident(means[labels] + torch.randn(samples, *shape.shape))
+    return Part(inputs, labels, {modality: View(shape.kind, NO_AUGMENTATION) for modality, shape in INPUTS.items()})
 
 
 def tiny_network(modality: str, classes: int, seed: int, linear: bool) -> Network:

@@ -1,36 +1,75 @@
-"""Running a network over a part of the data."""
+"""Running a network over a part of the data, and what is measured there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from cmkd_bench.outputs import Outputs
+from cmkd_bench.training.feed import AHEAD, feed
+from cmkd_bench.training.segmentation import confusion, mean_iou, pixel_accuracy
+from cmkd_bench.training.tensors import Part
 
 BATCH = 512
+NUMBERS = 2**24  # inputs of more numbers than this are split further; activations take a multiple of it
 
 
-@torch.no_grad()
-def outputs_of(network: nn.Module, inputs: Tensor, stages: Sequence[int] = ()) -> Outputs:
-    """The outputs for all inputs in evaluation mode; the network's mode is put back afterwards.
+@dataclass(frozen=True)
+class Score:
+    """How good a network is on a part.
+
+    Attributes:
+        metric: name of the value, `accuracy` or `miou`.
+        value: in percent; what selects and what tables show.
+        others: further metrics, in percent.
+        predictions: per sample, for paired statistics: logits (M, C) and labels (M,), or for segmentation one confusion
+            matrix per image, (M, C, C) int64, rows are labels.
+    """
+
+    metric: str
+    value: float
+    others: Mapping[str, float] = field(default_factory=dict)
+    predictions: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def evaluate(network: nn.Module, part: Part, modality: str, classes: int) -> Score:
+    """Accuracy, or mean intersection over union where the part has label maps."""
+    if part.targets is None:
+        logits = outputs_of(network, part, modality).logits.cpu()
+        labels = part.labels.cpu()
+        return Score("accuracy", accuracy(logits, labels), {}, {"logits": logits, "labels": labels})
+    matrices = []
+    targets = part.targets
+    for index, outputs in _chunks(network, part, modality, ()):
+        matrices.append(confusion(outputs.logits, targets.stored(index), classes).cpu())
+    whole = torch.cat(matrices)
+    total = whole.sum(0)
+    return Score("miou", mean_iou(total), {"pixel_accuracy": pixel_accuracy(total)}, {"confusion": whole})
+
+
+def outputs_of(network: nn.Module, part: Part, modality: str, stages: Sequence[int] = ()) -> Outputs:
+    """The outputs for all samples of a part, in evaluation mode and the one view of evaluation.
 
     Args:
-        network: a Network.
-        inputs: (M, ...), on the network's device.
+        network: a Network; its mode is put back afterwards.
+        part: with the modality that the network sees.
+        modality: its name.
         stages: whose feature maps are wanted.
     """
-    training = network.training
-    network.eval()
-    chunks = [network(chunk, stages) for chunk in torch.split(inputs, BATCH)]
-    network.train(training)
+    chunks = [outputs for _, outputs in _chunks(network, part, modality, stages)]
     masks = [chunk.token_mask for chunk in chunks if chunk.token_mask is not None]
+    positions = [chunk.positions for chunk in chunks if chunk.positions is not None]
     return Outputs(
         logits=torch.cat([chunk.logits for chunk in chunks]).float(),
         embedding=torch.cat([chunk.embedding for chunk in chunks]).float(),
         feature_maps={stage: torch.cat([chunk.feature_maps[stage] for chunk in chunks]) for stage in stages},
         token_mask=torch.cat(masks) if masks else None,
+        positions=torch.cat(positions).float() if positions else None,
     )
 
 
@@ -42,3 +81,20 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
         labels: (M,).
     """
     return 100.0 * int((logits.argmax(1) == labels).sum()) / len(labels)
+
+
+@torch.no_grad()
+def _chunks(network: nn.Module, part: Part, modality: str, stages: Sequence[int]) -> Iterator[tuple[Tensor, Outputs]]:
+    """The part in pieces that fit into memory: rows and outputs."""
+    inputs, view = part.inputs[modality], part.views[modality]
+    shape = part.look(modality, torch.zeros(1, dtype=torch.int64)).shape[1:]
+    size = max(1, min(BATCH, NUMBERS // math.prod(shape)))
+    pieces = torch.arange(len(inputs)).split(size)
+    jobs = (functools.partial(inputs.stored, index) for index in pieces)
+    training = network.training
+    network.eval()
+    try:
+        for index, stored in zip(pieces, feed(jobs, 0 if inputs.is_resident else AHEAD), strict=True):
+            yield index, network(view(stored), stages)
+    finally:
+        network.train(training)

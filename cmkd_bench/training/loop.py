@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from cmkd_bench.method import Batch, Method, Stage
 from cmkd_bench.networks.base import Network
 from cmkd_bench.recipe import Recipe
-from cmkd_bench.seeding import derangement, permutation, seed_generators
-from cmkd_bench.training.evaluation import accuracy, outputs_of
+from cmkd_bench.seeding import seed_generators
+from cmkd_bench.training.batches import Batches, Seen
+from cmkd_bench.training.evaluation import evaluate
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.segmentation import as_positions
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 
@@ -54,7 +56,7 @@ class Progress:
         stage: index of the stage that is running.
         epoch: epochs of it that are done.
         history: one record per finished epoch, over all stages.
-        best_value: validation accuracy of the selected epoch, in percent.
+        best_value: what the selected epoch reached on the part that selects, in percent.
         best_epoch: the selected epoch, counted over all stages from 1; 0 is the initial state.
         best: the state of student (and of the teacher, where it is trained) at that epoch.
         seconds: spent in training so far.
@@ -81,8 +83,9 @@ class Training:
         teacher: gives the teacher's outputs; None where the method has no teacher.
         trained_teacher: the teacher's network where the method updates it.
         train: the training part.
-        validation: the validation part.
+        selection: the part that selects the epoch; None where the last one is kept.
         modality: what the student sees.
+        classes: C.
         device: where all of it is.
         progress: where the training stands.
     """
@@ -94,19 +97,18 @@ class Training:
     teacher: Teacher | None
     trained_teacher: Network | None
     train: Part
-    validation: Part
+    selection: Part | None
     modality: str
+    classes: int
     device: torch.device
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         self.stages = self.method.stages()
         self.epochs = stage_epochs(self.stages, self.recipe.epochs)
-        self.batch_size = min(self.recipe.batch_size, len(self.train))
-        self.steps = len(self.train) // self.batch_size
-        self.partners = None
-        if self.method.pairing == "shuffled":
-            self.partners = derangement(len(self.train), self.seed, "pairs").to(self.device)
+        shuffled = self.method.pairing == "shuffled"
+        size = self.recipe.batch_size
+        self.batches = Batches(self.train, self.modality, self.teacher, shuffled, size, self.seed, self.device)
 
     def run(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
         """Train all stages, going on from a checkpoint if there is one.
@@ -147,33 +149,32 @@ class Training:
 
     def _run_epoch(self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
         self._set_modes(stage)
-        order = permutation(len(self.train), self.seed, "order", stage.name, epoch).to(self.device)
         sums: dict[str, dict[str, Tensor]] = {"losses": {}, "observed": {}}
-        for step in range(self.steps):
-            rate = learning_rate(self.recipe, (epoch - 1) * self.steps + step, epochs * self.steps)
-            set_learning_rate(optimizer, rate)
+        steps = len(self.batches)
+        for step, seen in enumerate(self.batches.epoch(stage.name, epoch)):
+            set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
             # Dropout and negatives of a step depend on its place alone: not on the method, nor on a resume.
             seed_generators(self.device, self.seed, "step", stage.name, epoch, step)
             self.method.observed.clear()
-            index = order[step * self.batch_size : (step + 1) * self.batch_size]
-            losses = self._losses(stage, Batch(index, epoch, epochs, self._labels(stage, index)))
+            losses = self._losses(stage, seen, Batch(seen.index, epoch, epochs, self._labels(stage, seen.index)))
             self._update(torch.stack(list(losses.values())).sum(), optimizer)
             _add(sums["losses"], losses)
             _add(sums["observed"], self.method.observed)
-        means = {kind: {name: float(value) / self.steps for name, value in of.items()} for kind, of in sums.items()}
+        means = {kind: {name: float(value) / steps for name, value in of.items()} for kind, of in sums.items()}
         for name, mean in means["losses"].items():
             if not math.isfinite(mean):
                 raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of stage '{stage.name}'")
         return {"stage": stage.name, **means}
 
-    def _losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
-        inputs = self.train.inputs[self.modality].index_select(0, batch.index)
+    def _losses(self, stage: Stage, seen: Seen, batch: Batch) -> dict[str, Tensor]:
         with autocast(self.device, self.recipe):
-            student = self.student(inputs, self.method.student_stages())
-            if self.teacher is None:
-                return stage.loss(student, student.detach(), batch)
-            rows = batch.index if self.partners is None else self.partners.index_select(0, batch.index)
-            return stage.loss(student, self.teacher.outputs(rows), batch)
+            student = self.student(seen.student, self.method.student_stages())
+            teacher = student.detach()
+            if self.teacher is not None:
+                teacher = self.teacher.outputs(seen.teacher_index, seen.teacher)
+            if seen.targets is not None:
+                student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
+            return stage.loss(student, teacher, batch)
 
     def _update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -190,18 +191,21 @@ class Training:
         return self.train.labels.index_select(0, index) if stage.labels else None
 
     def _finish_epoch(self, number: int, epoch: int, record: Record) -> None:
-        last = number == len(self.stages) - 1
-        if last and (epoch % self.recipe.evaluate_every == 0 or epoch == self.epochs[number]):
-            logits = outputs_of(self.student, self.validation.inputs[self.modality]).logits
-            record["validation"] = accuracy(logits, self.validation.labels)
+        if number == len(self.stages) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
+            record["selection"] = evaluate(self.student, self.selection, self.modality, self.classes).value
         self.progress.epoch = epoch
         self.progress.history.append({"epoch": len(self.progress.history) + 1, **record})
-        # Among equals the later epoch: it was trained longer.
-        if float(record.get("validation", -1.0)) >= self.progress.best_value:
+        # Among equals the later epoch: it was trained longer. Without a part that selects, the last one.
+        if float(record.get("selection", -1.0)) >= self.progress.best_value:
             self._keep_best(len(self.progress.history))
 
+    def _is_due(self, epoch: int, epochs: int) -> bool:
+        """Whether an epoch of the last stage may be selected; its last one always may."""
+        late_enough = epoch > self.recipe.select_from * epochs
+        return epoch == epochs or (late_enough and epoch % self.recipe.evaluate_every == 0)
+
     def _keep_best(self, epoch: int) -> None:
-        value = self.progress.history[-1].get("validation", -1.0) if epoch else -1.0
+        value = self.progress.history[-1].get("selection", -1.0) if epoch else -1.0
         self.progress.best_value = float(value)
         self.progress.best_epoch = epoch
         self.progress.best = {"student": _copy(self.student)}

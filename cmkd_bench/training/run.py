@@ -14,11 +14,14 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from cmkd_bench.augmentation import Augmentation
 from cmkd_bench.code_version import code_version
-from cmkd_bench.data.prepare import PreparedData, prepare
+from cmkd_bench.data.dataset import Modality
+from cmkd_bench.data.opening import DataSpec
+from cmkd_bench.data.prepare import PreparedData
 from cmkd_bench.files import write_atomically, write_json
 from cmkd_bench.method import Method, Pair
-from cmkd_bench.networks import Network, build_network, shape_of
+from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
 from cmkd_bench.networks.base import InputShape
 from cmkd_bench.parameters import build
 from cmkd_bench.recipe import Recipe
@@ -27,11 +30,11 @@ from cmkd_bench.seeding import random_stream
 from cmkd_bench.spec import RunSpec, Settings
 from cmkd_bench.store import Experiment, RunFolder
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
-from cmkd_bench.training.evaluation import accuracy, outputs_of
+from cmkd_bench.training.evaluation import Score, evaluate
 from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
-from cmkd_bench.training.tensors import Part, input_shape, part_of
+from cmkd_bench.training.tensors import Part, input_shape, part_of, view_of
 
 
 class TeacherMissing(Exception):
@@ -67,10 +70,10 @@ class _Run:
     def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device) -> None:
         self.experiment, self.spec, self.device = experiment, spec, device
         self.folder = experiment.run(spec.id)
-        self.modalities = tuple(filter(None, (spec.teacher_modality, spec.student_modality)))
-        self.data = _load_data(spec.dataset, spec.options, spec.fold, self.modalities, spec.manifest)
+        self.data = _load_data(data_of(spec), spec.manifest)
         self.recipe = build(Recipe, dict(spec.recipe))
-        self.student = self._network(spec.student_modality, spec.student_network).to(device)
+        self.augmentation = build(Augmentation, dict(spec.augmentation))
+        self.student = self._network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
         self.teacher_network = self._teacher_network()
         self.method = self._method().to(device)
 
@@ -85,8 +88,9 @@ class _Run:
             teacher=self._teacher(),
             trained_teacher=self.teacher_network if method.updates_teacher else None,
             train=self._part("train"),
-            validation=self._part("validation"),
+            selection=None if self.recipe.select_on == "last" else self._part(self.recipe.select_on),
             modality=self.spec.student_modality,
+            classes=len(self.data.classes),
             device=self.device,
         )
         checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
@@ -95,23 +99,26 @@ class _Run:
 
     def _finish(self, progress: Progress) -> None:
         test = self._part("test")
-        logits = outputs_of(self.student, test.inputs[self.spec.student_modality]).logits.cpu()
-        labels = test.labels.cpu()
-        _save_tensors(self.folder, self.student, {"logits": logits, "labels": labels})
+        score = self._score(self.student, test, self.spec.student_modality)
+        _save_tensors(self.folder, self.student, score.predictions)
         write_json(self.folder.history, progress.history)
         write_json(self.folder.cost, self._cost(progress))
-        write_json(self.folder.result, self._result(progress, accuracy(logits, labels), test))
+        write_json(self.folder.result, self._result(progress, score, test))
         self.folder.checkpoint.unlink(missing_ok=True)
 
-    def _result(self, progress: Progress, value: float, test: Part) -> dict[str, Any]:
+    def _score(self, network: Network, part: Part, modality: str) -> Score:
+        return evaluate(network, part, modality, len(self.data.classes))
+
+    def _result(self, progress: Progress, score: Score, test: Part) -> dict[str, Any]:
         after = None
         if self.method.updates_teacher and self.teacher_network is not None and self.spec.teacher_modality:
-            logits = outputs_of(self.teacher_network, test.inputs[self.spec.teacher_modality]).logits
-            after = accuracy(logits, test.labels)
+            after = self._score(self.teacher_network, test, self.spec.teacher_modality).value
         return {
             "run_id": self.spec.id,
-            "metric": "accuracy",
-            "value": value,
+            "metric": score.metric,
+            "value": score.value,
+            "other_metrics": dict(score.others),
+            "selected_on": self.recipe.select_on,
             "val_value": progress.best_value if progress.best_value >= 0 else None,
             "teacher_value": self._teacher_result().get("value"),
             "teacher_value_after": after,
@@ -121,6 +128,7 @@ class _Run:
             "student_parameters": _count(self.student),
             "extra_parameters": _count(self.method),
             "samples": {name: len(rows) for name, rows in self.data.parts.items()},
+            "tokenizers": {name: one.description for name, one in self.data.vocabularies.items()},
             "departures": list(self.method.departures),
         }
 
@@ -136,13 +144,16 @@ class _Run:
             "packages": {name: version(name) for name in ("torch", "numpy", "transformers", "timm")},
         }
 
-    def _network(self, modality: str, name: str) -> Network:
+    def _network(self, modality: str, name: str, pretrained: str = "") -> Network:
         # The stream is the modality's, so a student starts alike under every method and unlike its teacher.
         with random_stream(self.spec.seed, "initialisation", modality):
-            return build_network(name, self._input_shape(modality), len(self.data.classes))
+            return build_network(name, self._input_shape(modality), len(self.data.classes), pretrained)
 
     def _input_shape(self, modality: str) -> InputShape:
-        return input_shape(self.data, datasets.get(self.spec.dataset).modality(modality))
+        return input_shape(self.data, self._modality(modality), self.augmentation)
+
+    def _modality(self, name: str) -> Modality:
+        return datasets.get(self.spec.dataset).modality(name)
 
     def _teacher_network(self) -> Network | None:
         spec = self.spec
@@ -176,46 +187,56 @@ class _Run:
         network, modality = self.teacher_network, self.spec.teacher_modality
         if network is None or modality is None:
             return None
-        inputs = self._part("train").inputs[modality]
         stages = self.method.teacher_stages()
         if self.method.updates_teacher:
-            return TrainedTeacher(network, inputs, stages)
+            return TrainedTeacher(network, modality, stages)
         # In the precision of a training step, so that it makes no difference whether outputs are kept.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, inputs, stages, self.recipe.cache_mb)
+            return frozen_teacher(network, self._part("train"), modality, stages, self.recipe.cache_mb)
 
     def _part(self, name: str) -> Part:
-        return _load_part(
-            self.spec.dataset,
-            self.spec.options,
-            self.spec.fold,
-            self.modalities,
-            self.spec.manifest,
-            name,
-            str(self.device),
-        )
+        spec = self.spec
+        return _load_part(data_of(spec), spec.manifest, spec.augmentation, name, str(self.device))
+
+
+def data_of(spec: RunSpec) -> DataSpec:
+    """Which data a run reads, tokenized as its networks want it."""
+    networks = {spec.student_modality: (spec.student_network, spec.pretrained)}
+    if spec.teacher_modality is not None and spec.teacher_network is not None:
+        networks[spec.teacher_modality] = (spec.teacher_network, spec.teacher_pretrained)
+    kinds = {modality: datasets.get(spec.dataset).modality(modality).kind for modality in networks}
+    texts = [modality for modality in networks if kinds[modality] == "text"]
+    return DataSpec(
+        dataset=spec.dataset,
+        options=spec.options,
+        preparation=spec.preparation,
+        fold=spec.fold,
+        modalities=tuple(sorted(networks)),
+        tokenizers=tuple((modality, tokenizer_of(*networks[modality])) for modality in sorted(texts)),
+    )
 
 
 @functools.lru_cache(maxsize=8)
-def _load_data(dataset: str, options: Settings, fold: int, modalities: tuple[str, ...], manifest: str) -> PreparedData:
+def _load_data(source: DataSpec, manifest: str) -> PreparedData:
     """The prepared data, kept for the worker's next runs.
 
     Raises:
         RuntimeError: if the data are not those that the run was planned for.
     """
-    cls = datasets.get(dataset)
-    data = prepare(cls(build(cls.Options, dict(options))), fold, modalities)
+    data = source.open()
     if data.manifest != manifest:
-        raise RuntimeError(f"the data of '{dataset}' fold {fold} have hash {data.manifest}, the plan's had {manifest}")
+        name = f"'{source.dataset}' fold {source.fold}"
+        raise RuntimeError(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
     return data
 
 
 @functools.lru_cache(maxsize=24)
-def _load_part(
-    dataset: str, options: Settings, fold: int, modalities: tuple[str, ...], manifest: str, name: str, device: str
-) -> Part:
+def _load_part(source: DataSpec, manifest: str, augmentation: Settings, name: str, device: str) -> Part:
     """One part on the device, kept for the worker's next runs."""
-    return part_of(_load_data(dataset, options, fold, modalities, manifest), name, torch.device(device))
+    data, place = _load_data(source, manifest), torch.device(device)
+    cls, views = datasets.get(source.dataset), build(Augmentation, dict(augmentation))
+    looks = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
+    return part_of(data, name, looks, place)
 
 
 def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor]) -> None:

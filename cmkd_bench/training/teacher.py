@@ -12,14 +12,28 @@ from torch import Tensor
 from cmkd_bench.networks.base import Network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.evaluation import outputs_of
+from cmkd_bench.training.tensors import Part
 
 
 class Teacher(ABC):
-    """Gives the teacher's outputs of a batch."""
+    """Gives the teacher's outputs of a batch.
+
+    Attributes:
+        modality: what it has to be shown, or None where it was run before.
+        is_augmented: whether it is shown the random views of training.
+    """
+
+    modality: str | None
+    is_augmented: bool
 
     @abstractmethod
-    def outputs(self, index: Tensor) -> Outputs:
-        """The outputs of some training samples; index: (B,) int64."""
+    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+        """The outputs of some training samples.
+
+        Args:
+            index: (B,) int64, rows of the training part, on the device.
+            inputs: (B, ...) of its modality, where it wants to be shown one.
+        """
 
 
 @dataclass(frozen=True)
@@ -27,22 +41,25 @@ class StoredTeacher(Teacher):
     """A frozen teacher whose inputs are not augmented: it was run once, its outputs are read by index."""
 
     stored: Outputs
+    modality = None
+    is_augmented = False
 
-    def outputs(self, index: Tensor) -> Outputs:
+    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
         return self.stored.select(index)
 
 
 @dataclass(frozen=True)
 class FrozenTeacher(Teacher):
-    """A frozen teacher whose outputs are too large to keep."""
+    """A frozen teacher whose outputs are too large to keep, or whose inputs are augmented."""
 
     network: Network
-    inputs: Tensor
+    modality: str
     stages: Sequence[int]
+    is_augmented: bool
 
     @torch.no_grad()
-    def outputs(self, index: Tensor) -> Outputs:
-        result: Outputs = self.network(self.inputs.index_select(0, index), self.stages)
+    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+        result: Outputs = self.network(inputs, self.stages)
         return result
 
 
@@ -51,26 +68,37 @@ class TrainedTeacher(Teacher):
     """A teacher that the method updates: run in training mode, with gradients."""
 
     network: Network
-    inputs: Tensor
+    modality: str
     stages: Sequence[int]
+    is_augmented = True
 
-    def outputs(self, index: Tensor) -> Outputs:
-        result: Outputs = self.network(self.inputs.index_select(0, index), self.stages)
+    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+        result: Outputs = self.network(inputs, self.stages)
         return result
 
 
-def frozen_teacher(network: Network, inputs: Tensor, stages: Sequence[int], limit_mb: float) -> Teacher:
-    """A frozen teacher, run once where its outputs fit.
+def frozen_teacher(network: Network, train: Part, modality: str, stages: Sequence[int], limit_mb: float) -> Teacher:
+    """A frozen teacher, run once where its outputs fit and are the same at every step.
 
     Args:
         network: the teacher.
-        inputs: (M, ...), its view of the training part.
+        train: the training part.
+        modality: what the teacher sees of it.
         stages: whose feature maps the method reads.
         limit_mb: largest size of the outputs that are kept.
     """
     network.eval().requires_grad_(False)
-    one = outputs_of(network, inputs[:1], stages)
-    numbers = sum(tensor.numel() for tensor in [one.logits, one.embedding, *one.feature_maps.values()])
-    if 4 * numbers * len(inputs) > limit_mb * 1e6:
-        return FrozenTeacher(network, inputs, stages)
-    return StoredTeacher(outputs_of(network, inputs, stages))
+    view = train.views[modality]
+    # Label maps are cropped with their inputs, so a teacher of positions has to see the same crop.
+    augmented = view.is_random and (view.augmentation.teacher or train.targets is not None)
+    if augmented or _megabytes(network, train, modality, stages) > limit_mb:
+        return FrozenTeacher(network, modality, stages, augmented)
+    return StoredTeacher(outputs_of(network, train, modality, stages))
+
+
+@torch.no_grad()
+def _megabytes(network: Network, train: Part, modality: str, stages: Sequence[int]) -> float:
+    """The size of the outputs for the whole part."""
+    one: Outputs = network(train.look(modality, torch.zeros(1, dtype=torch.int64)), stages)
+    tensors = [one.logits, one.embedding, *one.feature_maps.values(), *filter(None.__ne__, [one.positions])]
+    return 4e-6 * sum(tensor.numel() for tensor in tensors) * len(train)

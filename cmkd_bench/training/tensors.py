@@ -1,45 +1,150 @@
-"""A prepared dataset as tensors that stay on the device and are read by index."""
+"""The parts of a prepared dataset as tensors: kept on the device where they are small, read from disk where not."""
 
 from __future__ import annotations
 
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from cmkd_bench.augmentation import Augmentation
 from cmkd_bench.data.dataset import Modality
 from cmkd_bench.data.prepare import PreparedData
 from cmkd_bench.networks.base import InputShape
+from cmkd_bench.training.views import View
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of RGB between 0 and 1
+
+
+class Inputs(ABC):
+    """One modality of one part.
+
+    Attributes:
+        is_resident: whether all of it is on the device; if not, it is worth reading ahead.
+    """
+
+    is_resident: bool
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """M."""
+
+    @abstractmethod
+    def stored(self, index: Tensor) -> Tensor:
+        """Rows as they are stored, on the device; index: (B,) int64 on the CPU, or on the device."""
+
+
+@dataclass(frozen=True)
+class Resident(Inputs):
+    """Inputs that stay on the device."""
+
+    values: Tensor
+    is_resident = True
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def stored(self, index: Tensor) -> Tensor:
+        return self.values.index_select(0, index.to(self.values.device))
+
+
+@dataclass(frozen=True)
+class Mapped(Inputs):
+    """Inputs that are read from a memory map when they are asked for.
+
+    Attributes:
+        values: the whole array on disk.
+        rows: (M,) int64, which rows of it the part has.
+        device: where they go.
+    """
+
+    values: Tensor
+    rows: Tensor
+    device: torch.device
+    is_resident = False
+
+    @classmethod
+    def of(cls, array: np.ndarray, rows: np.ndarray, device: torch.device) -> Mapped:
+        """Some rows of a memory map."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            return cls(torch.from_numpy(array), torch.from_numpy(rows), device)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def stored(self, index: Tensor) -> Tensor:
+        batch = self.values.index_select(0, self.rows.index_select(0, index.cpu()))
+        if self.device.type == "cpu":
+            return batch
+        return batch.pin_memory().to(self.device, non_blocking=True)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a dataset on the device.
+    """One part of a dataset.
 
     Attributes:
-        inputs: by modality, (M, ...).
-        labels: (M,) int64.
+        inputs: by modality, M rows each.
+        labels: (M,) int64 on the device; zeros for segmentation.
+        views: by modality, from stored rows to what a network sees.
+        targets: M label maps (H, W) uint8 for segmentation, 255 is ignored.
     """
 
-    inputs: Mapping[str, Tensor]
+    inputs: Mapping[str, Inputs]
     labels: Tensor
+    views: Mapping[str, View]
+    targets: Inputs | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def look(self, modality: str, index: Tensor) -> Tensor:
+        """The one view of evaluation: (B, ...); index: (B,) int64."""
+        return self.views[modality](self.inputs[modality].stored(index))
 
-def part_of(data: PreparedData, name: str, device: torch.device) -> Part:
-    """One of train, validation, test, copied to the device once."""
+
+def part_of(data: PreparedData, name: str, views: Mapping[str, View], device: torch.device) -> Part:
+    """One of train, validation, test."""
     rows = data.parts[name]
     return Part(
-        inputs={modality: torch.from_numpy(values[rows]).to(device) for modality, values in data.inputs.items()},
+        inputs={modality: _inputs(values, rows, device) for modality, values in data.inputs.items()},
         labels=torch.from_numpy(data.labels[rows]).to(device),
+        views=views,
+        targets=None if data.targets is None else _inputs(data.targets, rows, device),
     )
 
 
-def input_shape(data: PreparedData, modality: Modality) -> InputShape:
+def view_of(data: PreparedData, modality: Modality, augmentation: Augmentation, device: torch.device) -> View:
+    """How a network looks at a modality: normalised with the training part's statistics, or with ImageNet's."""
+    moments = data.normalisation.get(modality.name)
+    if moments is None or (modality.kind == "spectrogram" and augmentation.spectrogram_statistics == "none"):
+        return View(modality.kind, augmentation)
+    mean, deviation = moments
+    if augmentation.rgb_statistics == "imagenet" and modality.kind in ("image", "video") and len(mean) == 3:
+        mean, deviation = (255 * np.array(values) for values in IMAGENET)
+    scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0)
+    return View(modality.kind, augmentation, _per_channel(mean, device), _per_channel(scale, device))
+
+
+def input_shape(data: PreparedData, modality: Modality, augmentation: Augmentation) -> InputShape:
     """What a network sees of one sample of a modality."""
     vocabulary = data.vocabularies.get(modality.name)
-    shape = data.inputs[modality.name].shape[1:]
-    return InputShape(modality.kind, shape, 0 if vocabulary is None else len(vocabulary))
+    shape = View(modality.kind, augmentation).shape(data.inputs[modality.name].shape[1:])
+    return InputShape(
+        modality.kind, shape, 0 if vocabulary is None else len(vocabulary), dense=data.targets is not None
+    )
+
+
+def _inputs(array: np.ndarray, rows: np.ndarray, device: torch.device) -> Inputs:
+    if isinstance(array, np.memmap):
+        return Mapped.of(array, rows, device)
+    return Resident(torch.from_numpy(array[rows]).to(device))
+
+
+def _per_channel(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32, device=device).view(-1, 1, 1)

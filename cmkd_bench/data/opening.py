@@ -1,0 +1,58 @@
+"""A dataset by its name, with its options, and with a preparation if it is one that lies on the user's disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cmkd_bench.data.dataset import Dataset
+from cmkd_bench.data.media import MediaDataset
+from cmkd_bench.data.preparation import Preparation
+from cmkd_bench.data.prepare import PreparedData, prepare
+from cmkd_bench.parameters import build
+from cmkd_bench.registry import datasets
+from cmkd_bench.spec import Settings, settings
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which data a run reads, and how.
+
+    Attributes:
+        dataset: name in the registry.
+        options: of the dataset.
+        preparation: how it is stored; empty for a dataset that is loaded into memory.
+        fold: index of the split.
+        modalities: those in use.
+        tokenizers: by modality, for texts.
+    """
+
+    dataset: str
+    options: Settings
+    preparation: Settings
+    fold: int
+    modalities: tuple[str, ...]
+    tokenizers: tuple[tuple[str, str], ...] = ()
+
+    def open(self) -> PreparedData:
+        """The prepared data.
+
+        Raises:
+            UserError: where they are not to be had.
+        """
+        preparation = build(Preparation, dict(self.preparation)) if self.preparation else None
+        dataset = open_dataset(self.dataset, dict(self.options), preparation)
+        return prepare(dataset, self.fold, self.modalities, dict(self.tokenizers))
+
+
+def open_dataset(name: str, options: Mapping[str, Any], preparation: Preparation | None) -> Dataset[Any]:
+    """The dataset, not loaded yet."""
+    cls = datasets.get(name)
+    built = build(cls.Options, options)
+    return cls(built, preparation) if issubclass(cls, MediaDataset) else cls(built)
+
+
+def preparation_settings(dataset: Dataset[Any]) -> Settings:
+    """The preparation as a run's id contains it: of a dataset in memory it is empty."""
+    return settings(dataset.preparation) if isinstance(dataset, MediaDataset) and dataset.preparation else ()

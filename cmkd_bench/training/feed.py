@@ -1,0 +1,39 @@
+"""Reading ahead of the training: the next batches are fetched from disk while the current one is computed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+AHEAD = 3
+
+
+def feed(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
+    """The results of jobs in their order.
+
+    Args:
+        jobs: each reads one batch; reading through torch leaves the interpreter free meanwhile.
+        ahead: how many jobs are begun before their result is asked for, in one thread; 0 calls each when it is due.
+
+    Raises:
+        whatever a job raises, at its turn.
+    """
+    if ahead == 0:
+        for job in jobs:
+            yield job()
+        return
+    remaining = iter(jobs)
+    with ThreadPoolExecutor(1, thread_name_prefix="feed") as executor:
+        waiting: deque[Future[T]] = deque(executor.submit(job) for job in islice(remaining, ahead))
+        try:
+            while waiting:
+                result = waiting.popleft().result()
+                waiting.extend(executor.submit(job) for job in islice(remaining, 1))
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()
