@@ -8,11 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
+from cmkd_bench.data.decoding import image as pixels
+from cmkd_bench.data.decoding.arrays import read_row
+from cmkd_bench.data.decoding.audio import waveform
+from cmkd_bench.data.decoding.files import BadClip, media_file
+from cmkd_bench.data.decoding.spectrogram import log_spectrogram
+from cmkd_bench.data.decoding.video import frames_at_middles
 from cmkd_bench.data.preparation import Preparation
 
-
-class BadClip(Exception):
-    """A clip that cannot be used; the text is the reason that skipped.csv shows."""
+__all__ = [
+    "ArrayClip",
+    "AudioClip",
+    "BadClip",
+    "Clip",
+    "ImageClip",
+    "VideoClip",
+    "media_file",
+    "resize_depth",
+    "resize_labels",
+    "resize_rgb",
+]
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,8 @@ class VideoClip(Clip):
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """(frames, 3, height, width) uint8, RGB."""
-        raise NotImplementedError
+        frames = frames_at_middles(media_file(root, self.path), self.start, self.end, preparation.frames)
+        return np.stack([resize_rgb(frame, preparation) for frame in frames])
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,8 @@ class AudioClip(Clip):
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """(1, frequencies, columns) float16 or float32, the logarithm of the spectrogram."""
-        raise NotImplementedError
+        sound = waveform(media_file(root, self.path), self.start, self.end, preparation)
+        return log_spectrogram(sound, preparation)
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ class ImageClip(Clip):
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """(3, height, width) uint8, RGB; the whole image, whatever its aspect ratio."""
-        raise NotImplementedError
+        return resize_rgb(pixels.read_rgb(media_file(root, self.path)), preparation)
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,7 @@ class ArrayClip(Clip):
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """(*shape) float32."""
-        raise NotImplementedError
+        return read_row(media_file(root, self.path), self.row, self.shape)
 
 
 def resize_depth(depth: np.ndarray, preparation: Preparation) -> np.ndarray:
@@ -105,14 +122,15 @@ def resize_depth(depth: np.ndarray, preparation: Preparation) -> np.ndarray:
     Returns:
         (1, height, width) int16 in millimetres, nearest neighbour, 0 where unknown; at most 32.767 m.
     """
-    raise NotImplementedError
+    resized = pixels.resize_nearest(depth, preparation.height, preparation.width)
+    return pixels.depth_in_millimetres(resized)[None]
 
 
 def resize_labels(labels: np.ndarray, preparation: Preparation) -> np.ndarray:
     """A label map for storing: (H, W) of 0 to C-1, 255 is ignored -> (height, width) uint8, nearest neighbour."""
-    raise NotImplementedError
+    return pixels.resize_nearest(labels, preparation.height, preparation.width).astype(np.uint8)
 
 
 def resize_rgb(image: np.ndarray, preparation: Preparation) -> np.ndarray:
     """(H, W, 3) uint8 -> (3, height, width) uint8, antialiased."""
-    raise NotImplementedError
+    return pixels.resize_antialiased(image, preparation.height, preparation.width)

@@ -16,6 +16,7 @@ import numpy as np
 from cmkd_bench.data.dataset import PARTS, Dataset, PairedData
 from cmkd_bench.errors import UserError
 
+TARGETS = "targets"  # the name of label maps beside those of the modalities
 COMMITTED = Path(__file__).parent.parent / "datasets" / "embedded" / "manifests.json"
 
 
@@ -24,8 +25,8 @@ class Manifest:
     """What one fold consists of.
 
     Attributes:
-        split: sha256 over the dataset's name and options, the fold, the sample ids of each part in order, the labels
-            and the groups.
+        split: sha256 over the dataset's name and options, the fold, the sample ids of each part in order, the labels,
+            the groups, and where there are some the classes and the targets.
         inputs: by modality, sha256 over the type, the shape and the bytes of the raw array.
     """
 
@@ -55,8 +56,12 @@ def build_manifest(
     split.update(_array_bytes(data.labels))
     if data.groups is not None:
         split.update(_array_bytes(data.groups))
+    if data.classes is not None:
+        split.update(json.dumps(data.classes).encode())
+    if data.targets is not None:
+        split.update(_input_hash(data, TARGETS, data.targets).encode())
     names = data.inputs if modalities is None else modalities
-    return Manifest(split.hexdigest(), {name: _sha256(_array_bytes(data.inputs[name])) for name in names})
+    return Manifest(split.hexdigest(), {name: _input_hash(data, name, data.inputs[name]) for name in names})
 
 
 def verify(manifest: Manifest, dataset: Dataset[Any], fold: int) -> None:
@@ -84,6 +89,11 @@ def _committed() -> dict[str, dict[str, str]]:
         return {}
     content: dict[str, dict[str, str]] = json.loads(COMMITTED.read_text(encoding="utf-8"))
     return content
+
+
+def _input_hash(data: PairedData, name: str, array: np.ndarray) -> str:
+    """The hash that was made when the array was stored, or else of its bytes."""
+    return (data.hashes or {}).get(name) or _sha256(_array_bytes(array))
 
 
 def _array_bytes(array: np.ndarray) -> bytes:

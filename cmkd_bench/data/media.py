@@ -99,4 +99,11 @@ class MediaDataset(Dataset[P]):
         """
 
     def load(self, fold: int) -> PairedData:
-        raise NotImplementedError
+        """The prepared arrays, read-only and not yet read; a sample with a bad clip is in no part.
+
+        Raises:
+            UserError: if the dataset is not prepared under these settings.
+        """
+        from cmkd_bench.data.prepared import load_prepared
+
+        return load_prepared(self, fold)

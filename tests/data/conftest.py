@@ -1,14 +1,35 @@
-"""A dataset of twelve samples with a vector, an image and a text."""
+"""A dataset of twelve samples with a vector, an image and a text; a preparation that is easy to reckon with."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cmkd_bench.data.dataset import Dataset, Modality, PairedData
+from cmkd_bench.data.preparation import Preparation
 from cmkd_bench.parameters import NoParameters
+
+SMALL = Preparation(
+    frames=4,
+    height=16,
+    width=24,
+    sample_rate=8000,
+    seconds=1.0,
+    fill="zero",
+    window="hann",
+    n_fft=256,
+    hop=128,
+    centre=False,
+    power=2.0,
+    mels=0,
+    log_offset=1e-6,
+    clip_norm=False,
+    spectrogram_type="float32",
+)
 
 
 class Tiny(Dataset[NoParameters]):
@@ -46,3 +67,9 @@ class Tiny(Dataset[NoParameters]):
 @pytest.fixture
 def tiny() -> Tiny:
     return Tiny()
+
+
+@pytest.fixture
+def settings() -> Callable[..., Preparation]:
+    """A preparation of small numbers, with changes."""
+    return lambda **changes: dataclasses.replace(SMALL, **changes)
