@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cmkd_bench import cli_data
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -130,6 +131,10 @@ def show(
     from cmkd_bench.cli_listing import show_one
 
     show_one(name, plugin or [])
+
+
+app.command()(cli_data.prepare)
+app.command()(cli_data.fixture)
 
 
 def _show_leaderboard(

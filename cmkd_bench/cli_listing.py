@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +13,9 @@ from rich.text import Text
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.parameters import describe
 from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+
+if TYPE_CHECKING:
+    from cmkd_bench.data.dataset import Dataset
 
 KINDS = ("methods", "datasets", "networks")
 
@@ -83,10 +86,29 @@ def _print_dataset(console: Console, name: str) -> None:
         "default pairs": ", ".join(":".join(pair) for pair in cls.default_pairs),
         "folds": str(cls.folds),
     }
+    rows |= _state_of_media(cls)
     for source in cls.sources:
         rows |= {"file": source.file, "from": source.origin, "licence": source.licence, "cite": source.citation}
         _print_rows(console, rows)
         rows = {}
+
+
+def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
+    """Whether a dataset that is downloaded is here, and how one gets it; nothing for one that needs no download."""
+    from cmkd_bench.data.location import DATA_ROOT, prepared_root, search
+    from cmkd_bench.data.media import MediaDataset
+
+    if not issubclass(cls, MediaDataset):
+        return {}
+    found = search(cls)
+    looked = ", ".join(map(str, found.candidates)) or f"{DATA_ROOT} is not set"
+    sets = list((prepared_root() / cls.registry_name).glob("*/manifest.json"))
+    prepared = f"{len(sets)} set{'s' if len(sets) > 1 else ''} in {prepared_root() / cls.registry_name}"
+    return {
+        "found": str(found.root) if found.root else f"no ({looked}; wanted: {', '.join(cls.marks)})",
+        "prepared": prepared if sets else f"no (cmkd-bench prepare {cls.registry_name} --root DIR)",
+        "obtain": cls.obtain,
+    }
 
 
 def _print_rows(console: Console, rows: dict[str, str]) -> None:

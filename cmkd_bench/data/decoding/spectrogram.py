@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -67,5 +68,10 @@ def _transform(preparation: Preparation) -> Any:
     )
     if not preparation.mels:
         return spectrogram
-    mel = torchaudio.transforms.MelScale(preparation.mels, preparation.sample_rate, n_stft=preparation.n_fft // 2 + 1)
+    with warnings.catch_warnings():
+        # Many published settings have low bands so narrow that no frequency falls into them; they are constant then.
+        warnings.filterwarnings("ignore", "At least one mel filterbank has all zero values")
+        mel = torchaudio.transforms.MelScale(
+            preparation.mels, preparation.sample_rate, n_stft=preparation.n_fft // 2 + 1
+        )
     return torch.nn.Sequential(spectrogram, mel)
