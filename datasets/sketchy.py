@@ -267,8 +267,8 @@ def _read_list(root: Path, name: str, kind: str, example: str) -> Iterator[tuple
         match = NAME.fullmatch(PurePosixPath(line.strip().replace("\\", "/")).name.partition(".")[0])
         if match is None or (kind == "sketch" and not match[2]):
             raise UserError(
-                f"dataset 'sketchy': {file.relative_to(root).as_posix()}, line {number}: {line[:200]!r} names no {kind}; "
-                f"expected a line like {example}, with or without the class folder and the suffix."
+                f"dataset 'sketchy': {file.relative_to(root).as_posix()}, line {number}: {line[:200]!r} names no "
+                f"{kind}; expected a line like {example}, with or without the class folder and the suffix."
             )
         yield match[1], match[2] or ""
 
