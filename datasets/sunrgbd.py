@@ -70,9 +70,9 @@ class Options:
     )
     depth: str = parameter(
         "depth_bfx",
-        "the folder: with holes filled from neighbouring frames, or the camera's own",
+        "the folder: refined by the authors, with fewer holes, or as the camera gave it",
         choices=("depth_bfx", "depth"),
-        source="the toolbox's own examples read depth_bfx",
+        source="ESANet's released code reads depth_bfx",
     )
 
 

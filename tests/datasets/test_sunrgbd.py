@@ -18,7 +18,7 @@ from cmkd_bench.data.encoding import truncate, write_image, write_lfs_pointer, w
 from cmkd_bench.data.media import Catalogue
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.datasets import sunrgbd
-from cmkd_bench.datasets.nyuv2 import CLASSES_40
+from cmkd_bench.datasets.nyudv2 import CLASSES_40
 from cmkd_bench.datasets.sunrgbd import PREFIX, LabelMap, Options, RotatedDepth, SunRgbd, recordings
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets
@@ -164,6 +164,18 @@ def test_files_are_those_of_the_metadata_or_the_only_ones(tmp_path: Path) -> Non
     guessed = [f"{folder}/img_0000/image/img_0000.jpg", f"{folder}/img_0000/depth/img_0000.png"]
     known = [f"{folder}/img_0000/image/a.jpg", f"{folder}/img_0000/depth/b.png"]
     assert paths == [[guessed[0], only[0], guessed[1], only[1]], [known[0], only[0], known[1], only[1]]]
+
+
+def test_the_doubled_folder_of_unpacking_is_seen_through(tmp_path: Path) -> None:
+    names = [f"kv1/b3dodata/img_{number:04d}" for number in range(4)]
+    write(tmp_path, dict.fromkeys(names, "office"), test=names[3:])
+    before = read(tmp_path)
+    (tmp_path / "SUNRGBD").rename(tmp_path / "inner")
+    (tmp_path / "SUNRGBD").mkdir()
+    (tmp_path / "inner").rename(tmp_path / "SUNRGBD" / "SUNRGBD")
+    after = read(tmp_path)
+    assert after.sample_ids == before.sample_ids == names
+    assert after.inputs["depth"][3] == RotatedDepth(f"SUNRGBD/SUNRGBD/{names[3]}/depth_bfx/img_0003.png")
 
 
 def test_segmentation_takes_label_maps_in_the_metadatas_order(tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ class Options:
     )
     depth: str = parameter(
         "filled",
-        "with holes filled by colorisation, or as projected",
+        "with holes in-painted by the authors, or as projected",
         choices=("filled", "raw"),
-        source="Silberman et al. 2012 evaluate with filled depth",
+        source="MST-Distill's released code reads the filled depths",
     )
 
 
@@ -171,8 +171,8 @@ class LabelRow(Row):
         return resize_labels(self.classes(root), preparation)
 
 
-@register_dataset("nyuv2")
-class NyuV2(MediaDataset[Options]):
+@register_dataset("nyudv2")
+class NyudV2(MediaDataset[Options]):
     """The official 795 and 654 images; validation scenes are held out of the 795."""
 
     modalities = (
@@ -198,7 +198,7 @@ class NyuV2(MediaDataset[Options]):
         ),
     )
     task = "what each pixel shows, or which kind of room an image does"
-    folder = "nyuv2"
+    folder = "nyudv2"
     marks = (FILE,)
     obtain = (
         f"Download {FILE} (2.8 GB) from http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/, and splits.mat and "

@@ -15,8 +15,8 @@ from cmkd_bench.data.clips import BadClip
 from cmkd_bench.data.encoding import write_mat, write_mat73
 from cmkd_bench.data.media import Catalogue
 from cmkd_bench.data.splits import check_parts
-from cmkd_bench.datasets import nyuv2
-from cmkd_bench.datasets.nyuv2 import FILE, DepthRow, LabelRow, NyuV2, Options, RgbRow
+from cmkd_bench.datasets import nyudv2
+from cmkd_bench.datasets.nyudv2 import FILE, DepthRow, LabelRow, NyudV2, Options, RgbRow
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets
 
@@ -93,28 +93,28 @@ def write_ten(root: Path) -> None:
 
 
 def read(root: Path, **options: Any) -> Catalogue:
-    return NyuV2(Options(**options)).catalogue(root)
+    return NyudV2(Options(**options)).catalogue(root)
 
 
 @pytest.fixture(scope="module")
 def fixture_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("nyuv2")
-    NyuV2.write_fixture(root, 96, np.random.default_rng(0))
+    root = tmp_path_factory.mktemp("nyudv2")
+    NyudV2.write_fixture(root, 96, np.random.default_rng(0))
     return root
 
 
 def test_classes_are_the_published_ones() -> None:
-    assert datasets.get("nyuv2") is NyuV2
-    assert (len(nyuv2.CLASSES_40), len(nyuv2.CLASSES_13), len(nyuv2.SCENES)) == (40, 13, 10)
-    assert [nyuv2.CLASSES_40[number - 1] for number in (1, 2, 20, 24, 32, 40)] == [
+    assert datasets.get("nyudv2") is NyudV2
+    assert (len(nyudv2.CLASSES_40), len(nyudv2.CLASSES_13), len(nyudv2.SCENES)) == (40, 13, 10)
+    assert [nyudv2.CLASSES_40[number - 1] for number in (1, 2, 20, 24, 32, 40)] == [
         *("wall", "floor", "floor mat", "refridgerator", "night stand", "otherprop")
     ]
-    assert NyuV2.classes == nyuv2.CLASSES_40
+    assert NyudV2.classes == nyudv2.CLASSES_40
 
 
 def test_40_classes_become_13_as_published() -> None:
     expected = {name: target for names, target in FROM_40_TO_13.items() for name in names.split(", ")}
-    found = {name: nyuv2.CLASSES_13[to - 1] for name, to in zip(nyuv2.CLASSES_40, nyuv2.FROM_40_TO_13, strict=True)}
+    found = {name: nyudv2.CLASSES_13[to - 1] for name, to in zip(nyudv2.CLASSES_40, nyudv2.FROM_40_TO_13, strict=True)}
     assert found == expected
 
 
@@ -149,14 +149,14 @@ def test_labels_are_mapped_and_unlabelled_pixels_ignored(tmp_path: Path) -> None
     # labels 0 to 11 of the first image; the file at hand maps label n to class n
     forty, thirteen = (clips[0].classes(tmp_path) for clips in targets.values() if clips)
     assert forty.tolist() == [[255, 2, 5, 8], [0, 3, 6, 9], [1, 4, 7, 10]]
-    assert [nyuv2.CLASSES_13[label] for label in thirteen[1]] == ["wall", "bed", "table", "furniture"]
+    assert [nyudv2.CLASSES_13[label] for label in thirteen[1]] == ["wall", "bed", "table", "furniture"]
     assert forty.dtype == thirteen.dtype == np.uint8
 
 
 def test_decoding_passes_what_was_read_to_the_resizing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_ten(tmp_path)
     for name in ("resize_rgb", "resize_depth", "resize_labels"):
-        monkeypatch.setattr(nyuv2, name, lambda array, preparation: (array, preparation))
+        monkeypatch.setattr(nyudv2, name, lambda array, preparation: (array, preparation))
     preparation: Any = "the preparation"
     clips = [RgbRow(FILE, 3), DepthRow(FILE, 3, "depths"), LabelRow(FILE, 3, bytes(range(256)) * 4)]
     for clip in pickle.loads(pickle.dumps(clips)):
@@ -190,7 +190,7 @@ def test_validation_is_made_of_whole_scenes_for_every_task(fixture_root: Path) -
     for catalogue in catalogues:
         assert catalogue.groups is not None
         assert catalogue.remarks == ()
-        check_parts("nyuv2", catalogue.parts[0], len(catalogue.sample_ids), catalogue.groups)
+        check_parts("nyudv2", catalogue.parts[0], len(catalogue.sample_ids), catalogue.groups)
         for part, rows in catalogue.parts[0].items():
             assert np.array_equal(rows, catalogues[0].parts[0][part])
 
@@ -291,7 +291,7 @@ def test_every_class_of_the_fixture_is_in_every_part(fixture_root: Path) -> None
     things = {"bedroom": "bed", "kitchen": "cabinet", "living_room": "chair", "others": "otherprop"}
     for label, classes in zip(catalogue.labels[4:], shown, strict=True):
         expected = ("wall", "floor", things[catalogue.classes[label]])
-        assert classes == {255, *(nyuv2.CLASSES_40.index(name) for name in expected)}
+        assert classes == {255, *(nyudv2.CLASSES_40.index(name) for name in expected)}
 
 
 @pytest.mark.parametrize(("depth", "bad"), [("filled", ["0001", "0002"]), ("raw", ["0003"])])
@@ -320,7 +320,7 @@ def test_the_image_without_labels_is_found(fixture_root: Path) -> None:
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        NyuV2.write_fixture(tmp_path / folder, 16, np.random.default_rng(seed))
+        NyudV2.write_fixture(tmp_path / folder, 16, np.random.default_rng(seed))
     files = {folder: [path.read_bytes() for path in sorted((tmp_path / folder).iterdir())] for folder in "abc"}
     assert len(files["a"]) == 3
     assert files["a"] == files["b"]
