@@ -206,4 +206,5 @@ def shape_of(network: Network, inputs: InputShape) -> NetworkShape:
 
 
 def _refusal(name: str, inputs: InputShape, error: Exception) -> UserError:
-    return UserError(f"network '{name}' cannot take a {inputs.kind} of shape {inputs.shape}: {error}")
+    article = "an" if inputs.kind == "image" else "a"
+    return UserError(f"network '{name}' cannot take {article} {inputs.kind} of shape {inputs.shape}: {error}")

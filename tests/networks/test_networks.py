@@ -137,7 +137,7 @@ def test_an_empty_text_is_finite_and_leaves_its_neighbours_alone():
     ],
 )
 def test_wrong_inputs_are_the_users_error(name, shape):
-    with pytest.raises(UserError, match=f"network '{name}' cannot take a {shape.kind} of shape"):
+    with pytest.raises(UserError, match=f"network '{name}' cannot take an? {shape.kind} of shape"):
         build_network(name, shape, 4)
 
 
