@@ -50,7 +50,7 @@ class DataSpec:
 def open_dataset(name: str, options: Mapping[str, Any], preparation: Preparation | None) -> Dataset[Any]:
     """The dataset, not loaded yet."""
     cls = datasets.get(name)
-    built = build(cls.Options, options)
+    built: Any = build(cls.Options, options)
     return cls(built, preparation) if issubclass(cls, MediaDataset) else cls(built)
 
 

@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cmkd_bench.data.location import WEIGHTS
 from cmkd_bench.errors import UserError
 
-VARIABLE = "CMKD_WEIGHTS"
 HUB = "hub"
 _FAMILIES = ("timm", "transformers")
 _SUFFIXES = (".safetensors", ".pth")
@@ -60,10 +60,10 @@ def local_weights(pretrained: str, network: str) -> Path:
         UserError: if the variable CMKD_WEIGHTS is not set, or nothing or something else is found there.
     """
     model = network.partition("/")[2]
-    root = os.environ.get(VARIABLE, "")
+    root = os.environ.get(WEIGHTS, "")
     if not root and not is_path(model):
         raise UserError(
-            f"network '{network}' was planned with the local weights {pretrained}, and the variable {VARIABLE}, which "
+            f"network '{network}' was planned with the local weights {pretrained}, and the variable {WEIGHTS}, which "
             "says where they are, is not set. Set it to the path that model.pretrained had."
         )
     path = _found(Path(root).expanduser(), model)
