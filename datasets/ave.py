@@ -3,10 +3,10 @@
 A sample is a line of trainSet.txt, valSet.txt or testSet.txt (3339, 402 and 402 lines), which together are
 Annotations.txt; that file is not read, so its header, which only the copy in the zip has, does not matter. Sound and
 frames are both in AVE/<YouTube id>.mp4. 45 clips have two or three lines with different labels (mostly banjo and
-mandolin, or male and female speech), so no model can score 100 %. As published, 10 of these clips are in train and
-validation and 8 in train and test: by default their training lines are left out. The 18 are computed from the lists,
-not assumed. One event has the length zero (VWi2ENBuTbw) and is left out. Clips that were downloaded from YouTube again
-are never complete; a missing one moves no other sample.
+mandolin, or male and female speech), so one answer per clip is not always right. As published, 10 of these clips are
+in train and validation and 8 in train and test: by default their training lines are left out. The 18 are computed from
+the lists, not assumed. One event has the length zero (VWi2ENBuTbw) and is left out. Clips that were downloaded from
+YouTube again are never complete; a missing one moves no other sample.
 
 Not verified: the frame rates and sizes of the clips, which seem to vary.
 """
@@ -166,9 +166,7 @@ class AVE(MediaDataset[AVEOptions]):
                 for event, reason in zip(events, reasons, strict=True)
                 if reason
             ],
-            remarks=(f"as published, {leaks} clips of the training part are in validation or test, too",)
-            if leaks
-            else (),
+            remarks=(f"{leaks} clips of the training part are in validation or test, too, as published",) * bool(leaks),
         )
 
     def _reasons_to_skip(self, events: list[Event]) -> list[str]:
@@ -229,7 +227,8 @@ def _read_events(root: Path) -> list[Event]:
     for part, name in SPLIT_FILES.items():
         if not (root / name).is_file():
             raise UserError(f"dataset 'ave': {name} is not in {root}. {AVE.obtain}")
-        for number, line in enumerate((root / name).read_text(encoding="utf-8-sig").splitlines(), start=1):
+        text = (root / name).read_text(encoding="utf-8-sig", errors="replace")
+        for number, line in enumerate(text.splitlines(), start=1):
             if line.strip() in ("", HEADER):
                 continue
             if not (match := LINE.fullmatch(line.strip())):

@@ -108,7 +108,7 @@ def test_the_published_split_is_an_option_that_says_what_it_leaks(tmp_path: Path
     catalogue = read(write_leaks(tmp_path), split="official")
     assert len(ids(catalogue, "train")) == 21
     assert catalogue.groups is None
-    assert catalogue.remarks == ("as published, 18 clips of the training part are in validation or test, too",)
+    assert catalogue.remarks == ("18 clips of the training part are in validation or test, too, as published",)
 
 
 def test_a_clip_with_two_labels_is_two_samples_of_one_group_or_one(tmp_path: Path) -> None:
