@@ -13,6 +13,8 @@ import soundfile
 from PIL import Image
 
 _CODECS = {".mp4": ("libx264", "aac"), ".flv": ("flv1", "libmp3lame")}
+# with x264's slower presets, the bytes of small frames depend on what was in memory before
+_OPTIONS = {".mp4": {"preset": "ultrafast"}, ".flv": {}}
 
 
 def write_video(path: Path, frames: np.ndarray, fps: int, sound: np.ndarray | None = None, rate: int = 44100) -> None:
@@ -28,7 +30,7 @@ def write_video(path: Path, frames: np.ndarray, fps: int, sound: np.ndarray | No
     path.parent.mkdir(parents=True, exist_ok=True)
     video_codec, audio_codec = _CODECS[path.suffix]
     with av.open(str(path), "w") as container:
-        video = container.add_stream(video_codec, rate=fps)
+        video = container.add_stream(video_codec, rate=fps, options=_OPTIONS[path.suffix])
         video.height, video.width = frames.shape[1:3]
         video.pix_fmt = "yuv420p"
         video.thread_count = 1  # so that the same frames give the same bytes

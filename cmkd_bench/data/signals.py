@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import string
 
 import numpy as np
 
@@ -48,6 +49,11 @@ def sound(label: int, classes: int, seconds: float, rate: int, rng: np.random.Ge
     time = np.arange(round(seconds * rate)) / rate
     tone = 0.4 * np.sin(2 * np.pi * pitch * time + rng.uniform(0, 2 * np.pi))
     return (tone + rng.normal(0, 0.05, len(time))).clip(-1, 1).astype(np.float32)
+
+
+def youtube_id(rng: np.random.Generator) -> str:
+    """11 characters as in the name of a YouTube video, `-` and `_` among them."""
+    return "".join(rng.choice(list(string.ascii_letters + string.digits + "-_"), 11))
 
 
 def depth(label: int, classes: int, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

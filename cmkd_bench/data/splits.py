@@ -64,6 +64,24 @@ def by_group(groups: np.ndarray, validation: Iterable[int], test: Iterable[int])
     }
 
 
+def held_out_later(part_of: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """What a published split leaks, sample by sample.
+
+    Args:
+        part_of: N names: each sample's part.
+        groups: N, what must stay together.
+
+    Returns:
+        N names: the first part after the sample's own, in the order train, validation, test, that holds its group, too;
+        empty where there is none.
+    """
+    held = {part: {group for own, group in zip(part_of, groups, strict=True) if own == part} for part in PARTS}
+    return [
+        next((later for later in PARTS[PARTS.index(part) + 1 :] if group in held[later]), "")
+        for part, group in zip(part_of, groups, strict=True)
+    ]
+
+
 def check_parts(
     dataset: str,
     parts: Mapping[str, np.ndarray],

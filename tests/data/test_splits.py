@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmkd_bench.data.splits import by_group, check_parts, stratified
+from cmkd_bench.data.splits import by_group, check_parts, held_out_later, stratified
 from cmkd_bench.errors import UserError
 
 LABELS = np.repeat([0, 1, 2], [100, 60, 20])
@@ -77,3 +77,9 @@ def test_a_leak_is_named(train: list[int], validation: list[int], test: list[int
 def test_parts_must_have_the_contracts_names() -> None:
     with pytest.raises(UserError, match="parts dev, train instead of train, validation, test"):
         check_parts("x", {"train": np.array([0]), "dev": np.array([1])}, 2)
+
+
+def test_a_group_that_a_later_part_holds_is_found_in_the_earlier_part_alone() -> None:
+    part_of = ["train", "train", "train", "validation", "validation", "test", "train"]
+    groups = ["a", "b", "c", "b", "d", "d", "a"]
+    assert held_out_later(part_of, groups) == ["", "validation", "", "", "test", "", ""]

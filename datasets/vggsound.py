@@ -1,0 +1,341 @@
+"""VGGSound: clips of ten seconds from YouTube, 309 sounds whose source is seen; also two subsets of the literature.
+
+183730 training and 15446 test clips in the present lists. Many are gone from YouTube, so copies on disk differ; what is
+missing, truncated or silent moves no other sample. A tenth of the training videos of each class is the validation
+part; a video, of which there may be several clips, is never divided. 6 videos have clips in train and in test: their
+training clips are left out (computed from the lists, not assumed). Known and kept: about 6000 clips with a still
+picture, 408 exact duplicates under other ids, clips shorter than ten seconds.
+
+Clips may lie anywhere below the root, in the folders of the published archives or in those of C2KD's code, but not
+behind a link to a folder. subset=c2kd50 has the 50 classes of C2KD's train_tiny.csv, whose rows are said to be rows of
+the full lists; that they are all the rows of these classes is our reading of it. Each clip is in the same part as with
+subset=full. subset=avel50k follows vggsound-avel50k.csv and the split in it.
+
+Not verified: whether train.csv and test.csv have headers or quote labels with commas, and the form of video_id in
+vggsound-avel50k.csv: it may be a clip's name or the 11 characters of the YouTube id, each with or without a letter
+before it. An id alone that fits several clips on disk is left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from cmkd_bench.data import encoding, signals
+from cmkd_bench.data.clips import AudioClip, VideoClip
+from cmkd_bench.data.dataset import PARTS, Modality, Source
+from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
+from cmkd_bench.data.splits import held_out_later, stratified
+from cmkd_bench.errors import UserError
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_dataset
+
+FOLDER = "scratch/shared/beegfs/hchen/train_data/VGGSound_final/video"
+SPLIT_SEED = 0
+LISTS = (("vggsound.csv",), ("train.csv", "test.csv"))
+AVEL_LIST = "vggsound-avel50k.csv"
+AVEL_PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
+NAME = re.compile(r"([A-Za-z0-9_-]{11})_([0-9]{6})(?:\.mp4)?")
+LOOSE_NAME = re.compile(r"[A-Za-z]??([A-Za-z0-9_-]{11})(?:_([0-9]{6}))?(?:\.mp4)?")
+_C2KD50 = (
+    "alarm clock ringing; baby laughter; blowtorch igniting; car engine idling; cat meowing; cell phone buzzing; "
+    "cow lowing; cutting hair with electric trimmers; dog barking; dog growling; dog howling; dog whimpering; "
+    "eating with cutlery; ferret dooking; firing muskets; footsteps on snow; goose honking; helicopter; "
+    "horse neighing; otter growling; people coughing; people eating crisps; people farting; people hiccup; "
+    "people marching; people slapping; people sniggering; pigeon, dove cooing; plastic bottle crushing; "
+    "playing accordion; playing acoustic guitar; playing bongo; playing clarinet; playing congas; "
+    "playing double bass; playing snare drum; playing tennis; playing timbales; playing trumpet; playing tuning fork; "
+    "pumping water; sea lion barking; smoke detector beeping; strike lighter; subway, metro, underground; thunder; "
+    "tornado roaring; turkey gobbling; waterfall burbling; wind noise"
+)
+C2KD50 = tuple(_C2KD50.split("; "))  # in alphabetical order
+FIXTURE_CLASSES = ("dog barking", "helicopter", "pigeon, dove cooing", "playing accordion")
+
+
+@dataclass(frozen=True)
+class VGGSoundOptions:
+    """Which clips and classes."""
+
+    subset: str = parameter(
+        "full",
+        "full: 309 classes; c2kd50: 50 of them; avel50k: half of VGGSound-AVEL100k, 141 merged classes, own split",
+        choices=("full", "c2kd50", "avel50k"),
+        source="the dataset's paper; C2KD's code; MST-Distill (its split is another one, at random)",
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a list.
+
+    Attributes:
+        sample_id: the clip's name without the suffix; in the list of avel50k perhaps the YouTube id alone.
+        video: the YouTube id.
+        start: six digits, the clip's first second; empty where the list does not say it.
+    """
+
+    sample_id: str
+    video: str
+    start: str
+    label: str
+    part: str
+
+
+@register_dataset("vggsound")
+class VGGSound(MediaDataset[VGGSoundOptions]):
+    """Official test part; a tenth of the official training part validates."""
+
+    modalities = (
+        Modality("video", "video", "frames of the clip, RGB"),
+        Modality("audio", "spectrogram", "the clip's sound"),
+    )
+    classes = ()  # the sorted labels of the lists
+    default_pairs = (("audio", "video"),)
+    sources = (
+        Source(
+            file="vggsound.csv, or train.csv and test.csv; *.mp4",
+            origin="github.com/hche11/VGGSound; clips: huggingface.co/datasets/Loie/VGGSound",
+            licence="CC BY 4.0 (annotations); the videos remain their owners'",
+            citation="Chen, Xie, Vedaldi, Zisserman: VGGSound: a large-scale audio-visual dataset. ICASSP 2020",
+        ),
+        Source(
+            file=AVEL_LIST,
+            origin="the README of VGGSound-AVEL100k (CPSP), Google Drive",
+            licence="none stated",
+            citation="Zhou, Guo, Wang: Contrastive positive sample propagation along the audio-visual event line. "
+            "IEEE TPAMI 2022",
+        ),
+    )
+    task = "which of 309 sounds is heard and seen made"
+    folder = "vggsound"
+    marks = ("vggsound.csv",)
+    obtain = (
+        "Unpack vggsound_00.tar.gz to vggsound_19.tar.gz of huggingface.co/datasets/Loie/VGGSound into one folder and "
+        "put vggsound.csv of the same place beside them; clips are found in any folder below. "
+        "subset=avel50k also needs vggsound-avel50k.csv."
+    )
+
+    def catalogue(self, root: Path) -> Catalogue:
+        """A sample for each line that is used, in the order of the list.
+
+        Raises:
+            UserError: for a list that is missing, empty, or unlike the official one.
+        """
+        listed = _read_avel(root) if self.options.subset == "avel50k" else _read_lists(root)
+        classes = C2KD50 if self.options.subset == "c2kd50" else tuple(sorted({row.label for row in listed}))
+        number = {name: label for label, name in enumerate(classes)}
+        files = _find_files(root)
+        reasons = _reasons_to_skip(listed, files)
+        rows = [row for row, reason in zip(listed, reasons, strict=True) if not reason]
+        if self.options.subset != "avel50k":
+            rows = _draw_validation(rows)
+        rows = [row for row in rows if row.label in number]
+        paths = [next(iter(_paths(row, files)), f"{FOLDER}/{row.sample_id}.mp4") for row in rows]
+        return Catalogue(
+            sample_ids=[row.sample_id for row in rows],
+            labels=np.array([number[row.label] for row in rows], np.int64),
+            classes=classes,
+            inputs={"video": [VideoClip(path) for path in paths], "audio": [AudioClip(path) for path in paths]},
+            parts=[{part: np.flatnonzero([row.part == part for row in rows]) for part in PARTS}],
+            groups=np.array([row.video for row in rows]),
+            skipped=[
+                Skipped(row.sample_id, "", "", reason)
+                for row, reason in zip(listed, reasons, strict=True)
+                if reason and row.label in number
+            ],
+        )
+
+    @classmethod
+    def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
+        """Four classes, clips of 3 s; more than `clips`, since only a tenth of the training part validates."""
+        train, test = max(6, -(-clips * 3 // 8)), max(2, -(-clips // 16))
+        rows = [
+            _clip_of(signals.youtube_id(rng), int(rng.integers(300)), label, "train" if row < train else "test")
+            for row in range(train + test)
+            for label in FIXTURE_CLASSES
+        ]
+        dog, helicopter, pigeon, accordion = FIXTURE_CLASSES
+        rows += [
+            _clip_of("-no_track__", 30, dog, "train"),
+            _clip_of("-muted_____", 30, helicopter, "train"),
+            _clip_of("-truncated_", 30, pigeon, "train"),
+            _clip_of("-missing___", 30, accordion, "train"),
+            _clip_of("-short_one_", 0, dog, "train"),
+            _clip_of("-two_clips_", 10, pigeon, "train"),
+            _clip_of("-two_clips_", 120, accordion, "train"),
+            _clip_of(rows[-1].video, 299, dog, "train"),
+        ]
+        for row in rows:
+            _write_clip(root / FOLDER / f"{row.sample_id}.mp4", FIXTURE_CLASSES.index(row.label), rng)
+        encoding.truncate(root / FOLDER / "-truncated__000030.mp4")
+        (root / FOLDER / "-missing____000030.mp4").unlink()
+        with (root / "vggsound.csv").open("w", newline="", encoding="utf-8") as file:
+            lines = [(row.video, int(row.start), row.label, row.part) for row in [*rows, rows[0]]]
+            csv.writer(file, lineterminator="\n").writerows(lines)
+        with (root / AVEL_LIST).open("w", newline="", encoding="utf-8") as file:
+            parts = cycle(("train", "train", "val", "test", "train"))
+            merged = [(row.video, row.label.split(",")[0], part) for row, part in zip(rows, parts, strict=False)]
+            csv.writer(file, lineterminator="\n").writerows([("video_id", "category", "split"), *merged])
+
+
+def _read_lists(root: Path) -> list[Row]:
+    """The lines of vggsound.csv, or else of train.csv and test.csv, beside or in the folder data.
+
+    Raises:
+        UserError: if there are no such lists, or for a line that has neither form.
+    """
+    for folder in (root, root / "data"):
+        for names in LISTS:
+            if all((folder / name).is_file() for name in names):
+                return [row for name in names for row in _read_list(folder / name)]
+    found = ", ".join(sorted(path.name for path in (*root.glob("*.csv"), *root.glob("data/*.csv")))) or "none"
+    raise UserError(
+        f"dataset 'vggsound': there must be vggsound.csv, or train.csv and test.csv, in {root} or its folder data. "
+        f"Found: {found}. {VGGSound.obtain}"
+    )
+
+
+def _read_list(file: Path) -> list[Row]:
+    rows, part = [], file.stem
+    for number, fields in _lines(file):
+        if (row := _row(fields, part)) is not None:
+            rows.append(row)
+        elif number > 1 or " " not in fields[0]:  # else a header; no id and no file name has a space
+            form = "'YouTube id,start second,label,train or test' or '<YouTube id>_<start, six digits>.mp4,label'"
+            raise UserError(
+                f"dataset 'vggsound': {file}, line {number}: '{','.join(fields)}' is of neither form, {form}."
+            )
+    if not rows:
+        raise UserError(f"dataset 'vggsound': {file} is empty. {VGGSound.obtain}")
+    return rows
+
+
+def _row(fields: list[str], part: str) -> Row | None:
+    """A line of either form, or None; a label may have commas that are not quoted.
+
+    Args:
+        fields: of the line.
+        part: for lines that name none.
+    """
+    name, *label = fields
+    match = NAME.fullmatch(name)
+    if match is None and len(label) > 2:
+        start, *label, part = label
+        match = NAME.fullmatch(f"{name}_{start.zfill(6)}")
+    if match is None or not any(label) or part not in ("train", "test"):
+        return None
+    return _clip_of(match[1], int(match[2]), ",".join(label), part)
+
+
+def _clip_of(video: str, start: int, label: str, part: str) -> Row:
+    return Row(f"{video}_{start:06d}", video, f"{start:06d}", label, part)
+
+
+def _read_avel(root: Path) -> list[Row]:
+    """The lines of vggsound-avel50k.csv, with the parts that it names.
+
+    Raises:
+        UserError: if the list is missing, lacks a column, or has a line with an unknown part or no YouTube id.
+    """
+    file = next((folder / AVEL_LIST for folder in (root, root / "data") if (folder / AVEL_LIST).is_file()), None)
+    if file is None:
+        raise UserError(f"dataset 'vggsound': subset=avel50k needs {AVEL_LIST} in {root} or its folder data.")
+    lines = _lines(file)
+    _, header = next(lines, (1, [""]))
+    names = [name.strip() for name in header]
+    if missing := {"video_id", "category", "split"} - {*names}:
+        raise UserError(
+            f"dataset 'vggsound': {file} has no column {', '.join(sorted(missing))}, but {', '.join(names)}."
+        )
+    rows = []
+    for number, fields in lines:
+        cells = {name: field.strip() for name, field in zip_longest(names, fields[: len(names)], fillvalue="")}
+        match, part = LOOSE_NAME.fullmatch(cells["video_id"]), AVEL_PARTS.get(cells["split"])
+        if match is None or part is None or not cells["category"]:
+            raise UserError(
+                f"dataset 'vggsound': {file}, line {number}: '{','.join(fields)}' must have a YouTube id or a clip's "
+                f"name as video_id, a category, and one of {', '.join(AVEL_PARTS)} as split."
+            )
+        rows.append(Row(cells["video_id"].removesuffix(".mp4"), match[1], match[2] or "", cells["category"], part))
+    return rows
+
+
+def _lines(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """The fields of all lines that are not empty, with the lines' numbers."""
+    with file.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.reader(stream)
+        try:
+            for fields in reader:
+                if any(fields):
+                    yield reader.line_num, fields
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise UserError(f"dataset 'vggsound': {file}, after line {reader.line_num}: {error}.") from None
+
+
+def _find_files(root: Path) -> dict[str, dict[str, str]]:
+    """By YouTube id and start second (six digits, or empty): the path below the root. One walk, no file is opened."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.endswith(".mp4"))  # C2KD's frames of a clip
+        below = Path(folder).relative_to(root).as_posix()
+        for name in names:
+            if name.endswith(".mp4") and (match := LOOSE_NAME.fullmatch(name)):
+                clips, start = found[match[1]], match[2] or ""
+                if start not in clips or below == FOLDER:
+                    clips[start] = f"{below}/{name}" if below != "." else name
+    return found
+
+
+def _paths(row: Row, files: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The files that a row may mean."""
+    clips = files.get(row.video, {})
+    return [path for start, path in clips.items() if start == row.start or not row.start]
+
+
+def _reasons_to_skip(rows: Sequence[Row], files: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """For each row why it is no sample, or an empty string."""
+    seen: set[str] = set()
+    reasons = []
+    later_parts = held_out_later([row.part for row in rows], [row.video for row in rows])
+    for row, later in zip(rows, later_parts, strict=True):
+        if later:
+            reasons.append(f"its video is in the {later} part, too")
+        elif row.sample_id in seen:
+            reasons.append("listed before")
+        elif (count := len(_paths(row, files))) > 1:
+            reasons.append(f"{count} clips of this video are there, and the list does not say which one it means")
+        else:
+            reasons.append("")
+            seen.add(row.sample_id)
+    return reasons
+
+
+def _draw_validation(rows: Sequence[Row]) -> list[Row]:
+    """The rows with a tenth of the training videos as validation, by the class of a video's first clip.
+
+    The order of the rows does not matter, so that both forms of the lists give the same parts.
+    """
+    first: dict[str, str] = {}
+    for row in sorted((row for row in rows if row.part == "train"), key=lambda row: row.sample_id):
+        first.setdefault(row.video, row.label)
+    videos, labels = np.array(list(first)), np.unique(list(first.values()), return_inverse=True)[1]
+    held_out = {*videos[stratified(labels, (0.9, 0.1, 0), SPLIT_SEED)["validation"]].tolist()}
+    return [replace(row, part="validation") if row.video in held_out else row for row in rows]
+
+
+def _write_clip(file: Path, label: int, rng: np.random.Generator, fps: int = 5, rate: int = 16000) -> None:
+    video = file.stem[:11]
+    seconds = 1 if video == "-short_one_" else 3
+    sound = signals.sound(label, 4, seconds, rate, rng)
+    if video == "-muted_____":
+        sound[:] = 0
+    frames = signals.film(label, 4, seconds * fps, (64, 64), rng)
+    encoding.write_video(file, frames, fps, None if video == "-no_track__" else sound, rate)
