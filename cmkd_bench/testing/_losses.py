@@ -46,13 +46,15 @@ class LossTests(MethodCase):
     def test_outputs_are_left_as_they_are(self, direction: Direction) -> None:
         cell = self.cell(direction)
         method = cell.method
-        inputs = cell.train.inputs
+        student_inputs, teacher_inputs = (
+            cell.train.look(modality, torch.arange(8)) for modality in (direction.student, direction.teacher)
+        )
         cell.student.eval()
         cell.teacher.eval()
         for stage in method.stages():
-            student = cell.student(inputs[direction.student][:8], method.student_stages())
+            student = cell.student(student_inputs, method.student_stages())
             no_teacher = method.teacher == "none"
-            teacher = student if no_teacher else cell.teacher(inputs[direction.teacher][:8], method.teacher_stages())
+            teacher = student if no_teacher else cell.teacher(teacher_inputs, method.teacher_stages())
             given = [
                 tensor
                 for outputs in (student.detach(), teacher.detach())

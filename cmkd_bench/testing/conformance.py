@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cmkd_bench.testing._declaration import DeclarationTests
 from cmkd_bench.testing._losses import LossTests
+from cmkd_bench.testing._segmentation import SegmentationTests
 from cmkd_bench.testing._training import TrainingTests
 
 
-class MethodConformance(DeclarationTests, LossTests, TrainingTests):
+class MethodConformance(DeclarationTests, LossTests, SegmentationTests, TrainingTests):
     """Subclass it in a test file and name the method; pytest finds the tests.
 
     The method is trained between tiny networks, in both directions and with embeddings of unequal width, by the

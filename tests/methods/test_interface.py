@@ -62,15 +62,16 @@ def test_shares_that_do_not_add_up_are_refused():
 
 
 def test_a_method_gets_the_same_outputs_of_a_teacher_that_was_run_once():
-    network, inputs = tiny_network("signal", 3, 0, linear=False), paired_part(16, 3, "train").inputs["signal"]
+    network, part = tiny_network("signal", 3, 0, linear=False), paired_part(16, 3, "train")
     # 16 samples with 3 logits, an embedding of 6 and a map of 5 x 3, in float32
     size_mb = 16 * (3 + 6 + 15) * 4 / 1e6
-    stored = frozen_teacher(network, inputs, (1,), size_mb)
-    computed = frozen_teacher(network, inputs, (1,), 0.99 * size_mb)
+    stored = frozen_teacher(network, part, "signal", (1,), size_mb)
+    computed = frozen_teacher(network, part, "signal", (1,), 0.99 * size_mb)
     assert (type(stored), type(computed)) == (StoredTeacher, FrozenTeacher)
     index = torch.tensor([9, 2, 2, 15])
+    kept, run = stored.outputs(index, None), computed.outputs(index, part.look("signal", index))
     for name in ("logits", "embedding"):
-        torch.testing.assert_close(getattr(stored.outputs(index), name), getattr(computed.outputs(index), name))
-    torch.testing.assert_close(stored.outputs(index).feature_maps[1], computed.outputs(index).feature_maps[1])
-    assert not stored.outputs(index).logits.requires_grad
-    assert not computed.outputs(index).logits.requires_grad
+        torch.testing.assert_close(getattr(kept, name), getattr(run, name))
+    torch.testing.assert_close(kept.feature_maps[1], run.feature_maps[1])
+    assert not kept.logits.requires_grad
+    assert not run.logits.requires_grad

@@ -85,7 +85,7 @@ def seen_teacher_logits(cls, seed=0):
 
     cell.method.forward = recording
     cell.run()
-    return seen, cell.teacher.eval()(cell.train.inputs["signal"]).logits
+    return seen, cell.teacher.eval()(cell.train.look("signal", torch.arange(16))).logits
 
 
 def test_the_shuffled_teacher_looks_at_one_fixed_other_sample():

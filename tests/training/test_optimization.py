@@ -23,10 +23,13 @@ RECIPE = Recipe(
     momentum=0.9,
     weight_decay=0.1,
     schedule="cosine",
+    schedule_step="step",
     poly_power=0.9,
     gradient_clip=0.0,
     precision="float32",
     evaluate_every=1,
+    select_on="validation",
+    select_from=0.0,
     cache_mb=1.0,
 )
 
@@ -47,6 +50,12 @@ RECIPE = Recipe(
 def test_the_schedule_has_its_closed_form(schedule: str, step: int, expected: float) -> None:
     recipe = dataclasses.replace(RECIPE, schedule=schedule)
     assert learning_rate(recipe, step, 100) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_schedule_by_epoch_stands_still_within_an_epoch() -> None:
+    recipe = dataclasses.replace(RECIPE, schedule="poly", schedule_step="epoch")
+    assert learning_rate(recipe, 50.99, 100) == learning_rate(recipe, 50, 100) == pytest.approx(5.405e-3, rel=1e-3)
+    assert learning_rate(recipe, 51, 100) < learning_rate(recipe, 50.99, 100)
 
 
 def test_a_step_of_sgd_with_momentum_and_decay() -> None:

@@ -1,0 +1,51 @@
+"""Segmentation: every labelled position of an image is a row; a method works so, or says that it is not defined."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cmkd_bench.method import Batch, NetworkShape, Pair
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.parameters import build
+from cmkd_bench.seeding import random_stream
+from cmkd_bench.testing._case import MethodCase, not_finite
+
+IMAGES, ROWS, CLASSES = 3, 20, 4
+STUDENT = NetworkShape(6, ((4, 8, 8), (5, 4, 4), (6, 2, 2)), positions=(4, 4))
+TEACHER = NetworkShape(9, ((4, 8, 8), (7, 4, 4), (9, 2, 2)), positions=(4, 4))
+
+
+class SegmentationTests(MethodCase):
+    """Rows of positions, with fewer images than rows."""
+
+    def test_segmentation_works_or_is_refused(self) -> None:
+        cls = self.method_class()
+        given = build(cls.HyperParameters, self.hyperparameters)
+        pair = Pair(STUDENT, TEACHER if cls.teacher != "none" else STUDENT, CLASSES, torch.zeros(30, dtype=torch.int64))
+        if (reason := cls.unsupported(given, pair)) is not None:
+            assert reason.strip(), "unsupported() gives no reason"
+            return
+        with random_stream(0):
+            method = cls(given, pair)
+            student, teacher = _rows(STUDENT), _rows(pair.teacher)
+            labels = torch.randint(CLASSES, (ROWS,))
+        reached = False
+        for stage in method.stages():
+            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, labels if stage.labels else None, torch.arange(ROWS) % IMAGES)
+            losses = stage.loss(student, teacher if cls.updates_teacher else teacher.detach(), batch)
+            wrong = not_finite({name: value.item() for name, value in losses.items()})
+            assert not wrong, f"stage '{stage.name}': {wrong}"
+            total = torch.stack(list(losses.values())).sum()
+            leaves: list[Tensor] = [student.logits, student.embedding, *student.feature_maps.values()]
+            gradients = torch.autograd.grad(total, leaves, allow_unused=True)
+            reached |= any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+        assert reached, "no stage trains the student"
+
+
+def _rows(shape: NetworkShape) -> Outputs:
+    return Outputs(
+        logits=torch.randn(ROWS, CLASSES, requires_grad=True),
+        embedding=torch.randn(ROWS, shape.embedding, requires_grad=True),
+        feature_maps={i: torch.randn(IMAGES, *stage, requires_grad=True) for i, stage in enumerate(shape.stages)},
+    )

@@ -1,0 +1,124 @@
+"""Batches: the same from memory and from disk, with views that depend on the seed and the place alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from cmkd_bench.augmentation import NO_AUGMENTATION
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.training.batches import Batches, Seen
+from cmkd_bench.training.teacher import StoredTeacher, Teacher, TrainedTeacher
+from cmkd_bench.training.tensors import Inputs, Mapped, Part, Resident
+from cmkd_bench.training.views import View
+
+CPU = torch.device("cpu")
+AUGMENTED = dataclasses.replace(NO_AUGMENTATION, crop_scale=0.4, flip=True, columns=5)
+ROWS = np.array([1, 4, 5, 6, 9, 10, 11])
+
+
+def arrays() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        "image": rng.integers(256, size=(12, 3, 8, 8), dtype=np.uint8),
+        "audio": rng.standard_normal((12, 1, 4, 9)).astype(np.float16),
+        "targets": rng.integers(5, size=(12, 8, 8), dtype=np.uint8),
+    }
+
+
+def mapped(folder: Path, name: str, values: np.ndarray) -> Inputs:
+    np.save(folder / f"{name}.npy", values)
+    return Mapped.of(np.load(folder / f"{name}.npy", mmap_mode="r"), ROWS, CPU)
+
+
+def part(inputs: dict[str, Inputs], targets: Inputs | None = None) -> Part:
+    views = {"image": View("image", AUGMENTED), "audio": View("spectrogram", AUGMENTED)}
+    return Part(inputs, torch.zeros(len(ROWS), dtype=torch.int64), views, targets)
+
+
+def resident() -> dict[str, Inputs]:
+    return {name: Resident(torch.from_numpy(values[ROWS])) for name, values in arrays().items()}
+
+
+class Shown(Teacher):
+    """Wants to be shown the sound."""
+
+    modality = "audio"
+    is_augmented = True
+
+    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+        raise AssertionError("batches never ask the teacher")
+
+
+def epoch(
+    train: Part, teacher: Teacher | None = None, shuffled: bool = False, seed: int = 0, number: int = 1
+) -> list[Seen]:
+    return list(Batches(train, "image", teacher, shuffled, 3, seed, CPU).epoch("train", number))
+
+
+def test_memory_and_disk_give_the_same_batches(tmp_path: Path) -> None:
+    from_disk = {name: mapped(tmp_path, name, values) for name, values in arrays().items()}
+    one, other = epoch(part(resident()), Shown()), epoch(part(from_disk), Shown())
+    assert len(one) == len(other) == 2  # 7 samples in batches of 3, the last one left out
+    for ours, theirs in zip(one, other, strict=True):
+        assert torch.equal(ours.index, theirs.index)
+        assert torch.equal(ours.student, theirs.student)
+        assert ours.teacher is not None
+        assert theirs.teacher is not None
+        assert torch.equal(ours.teacher, theirs.teacher)
+
+
+def test_rows_of_a_map_are_the_parts_rows(tmp_path: Path) -> None:
+    values = arrays()["image"]
+    read = mapped(tmp_path, "image", values).stored(torch.tensor([6, 0, 2]))
+    assert np.array_equal(read.numpy(), values[[11, 1, 5]])
+
+
+def test_a_student_sees_the_same_whatever_the_teacher_wants() -> None:
+    alone, taught = epoch(part(resident())), epoch(part(resident()), Shown(), shuffled=True)
+    assert all(torch.equal(one.student, other.student) for one, other in zip(alone, taught, strict=True))
+    assert all(one.teacher is None for one in alone)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"number": 2}])
+def test_order_and_views_change_with_seed_and_epoch(changed: dict[str, int]) -> None:
+    one, other = epoch(part(resident())), epoch(part(resident()), **changed)
+    assert not torch.equal(one[0].student, other[0].student)
+
+
+def test_shuffled_pairs_show_the_teacher_another_sample() -> None:
+    inputs = {"image": Resident(torch.arange(7.0).view(7, 1)), "audio": Resident(torch.arange(7.0).view(7, 1))}
+    views = {name: View("vector", NO_AUGMENTATION) for name in inputs}
+    train = Part(inputs, torch.zeros(7, dtype=torch.int64), views)
+    for seen in epoch(train, Shown(), shuffled=True):
+        assert seen.teacher is not None
+        assert torch.equal(seen.student[:, 0], seen.index.float())
+        assert torch.equal(seen.teacher[:, 0], seen.teacher_index.float())
+        assert (seen.teacher_index != seen.index).all()
+    for seen in epoch(train, Shown()):
+        assert torch.equal(seen.teacher_index, seen.index)
+
+
+def test_a_teacher_that_was_run_before_is_shown_nothing() -> None:
+    stored = StoredTeacher(Outputs(torch.zeros(7, 2), torch.zeros(7, 3)))
+    assert all(seen.teacher is None for seen in epoch(part(resident()), stored))
+
+
+def test_label_maps_and_both_modalities_share_one_crop() -> None:
+    values = torch.from_numpy(arrays()["targets"][ROWS])
+    inputs: dict[str, Inputs] = {name: Resident(values[:, None].float()) for name in ("image", "depth")}
+    views = {name: View("image", AUGMENTED) for name in inputs}
+    train = Part(inputs, torch.zeros(len(ROWS), dtype=torch.int64), views, Resident(values))
+    teacher = TrainedTeacher(torch.nn.Linear(1, 1), "depth", ())  # type: ignore[arg-type]
+    for seen in epoch(train, teacher):
+        assert seen.teacher is not None
+        assert torch.equal(seen.student, seen.teacher)
+        assert seen.targets is not None
+        assert torch.equal(seen.targets, values[seen.index])
+        assert seen.box is not None
+        assert seen.box.size.shape == (3, 2)
