@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from cmkd_bench.config import compose, grid_defaults, parse_overrides
+from cmkd_bench.data.location import use_roots
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.places import use_places
 from cmkd_bench.plan import Plan, make_plan
+from cmkd_bench.preparing.missing import has_fixtures, prepare_missing
 from cmkd_bench.registry import load_plugin, methods
 from cmkd_bench.request import Request, check
 from cmkd_bench.store import Experiment, experiment_names
@@ -83,10 +84,11 @@ def make_grid(
     check(request)
     configuration, _ = compose(parsed)
     assert configuration is not None, "check() has composed it"
-    use_places(configuration.data, configuration.model["pretrained"])
+    weights = configuration.model["pretrained"]
+    use_roots(**configuration.data, weights=weights if isinstance(weights, str) else None)
     return Grid(
         request=request,
-        experiment=Experiment(results, experiment or _default_name(configuration.protocol, overrides)),
+        experiment=Experiment(results, experiment or _default_name(configuration.protocol, overrides, request)),
         plugins=tuple(path.resolve() for path in plugins),
         jobs=configuration.launcher["jobs"],
         device=configuration.launcher["device"],
@@ -179,7 +181,9 @@ def run(
         always=always,
         one_way=one_way,
     )
-    _, frame = execute(grid, make_plan(grid.request), Console(quiet=quiet), retry_failed=retry_failed)
+    console = Console(quiet=quiet)
+    prepare_missing(grid.request, console)
+    _, frame = execute(grid, make_plan(grid.request), console, retry_failed=retry_failed)
     return frame
 
 
@@ -251,10 +255,11 @@ def _folds(asked: int | Iterable[int] | str) -> tuple[int, ...] | None:
     return (asked,) if isinstance(asked, int) else tuple(dict.fromkeys(asked))
 
 
-def _default_name(protocol: str, overrides: Sequence[str]) -> str:
+def _default_name(protocol: str, overrides: Sequence[str], request: Request) -> str:
     """The protocol and what was changed of it, so that numbers under other settings never meet in one table."""
-    changed = sorted(text for text in overrides if not text.startswith(("launcher", "protocol=")))
-    name = "+".join([protocol, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
+    changed = sorted(text for text in overrides if not text.startswith(("launcher", "data.", "protocol=")))
+    mark = ["fixture"] if has_fixtures(request) else []
+    name = "+".join([protocol, *mark, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
     if len(name) <= 100:
         return name
-    return f"{protocol}+{hashlib.blake2b(' '.join(changed).encode(), digest_size=6).hexdigest()}"
+    return f"{'+'.join([protocol, *mark])}+{hashlib.blake2b(' '.join(changed).encode(), digest_size=6).hexdigest()}"

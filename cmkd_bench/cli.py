@@ -60,6 +60,7 @@ def run(
 
     from cmkd_bench.api import execute, make_grid
     from cmkd_bench.plan import make_plan
+    from cmkd_bench.preparing.missing import prepare_missing
 
     console = Console()
     grid = make_grid(
@@ -77,6 +78,8 @@ def run(
         always=controls,
         one_way=one_way,
     )
+    if not dry_run:
+        prepare_missing(grid.request, console)
     with console.status("Planning") if console.is_terminal else nullcontext():
         plan = make_plan(grid.request)
     if dry_run:

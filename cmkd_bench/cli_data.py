@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cmkd_bench.preparing.pipeline import Report
 
 EXIT_FAILED, EXIT_INTERRUPTED = 3, 130
-FIXTURE_CLIPS = 60
+FIXTURE_CLIPS = 96
 
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="File that registers a method or dataset; repeatable.")
@@ -113,7 +113,8 @@ def _open(
     """The dataset under the configuration that a run with the same overrides would have, and its folder if given."""
     from cmkd_bench.config import compose
     from cmkd_bench.data.location import use_roots
-    from cmkd_bench.parameters import build, problems_of
+    from cmkd_bench.data.opening import open_configured
+    from cmkd_bench.parameters import problems_of
 
     cls = _media(name)
     if overrides.problems:
@@ -124,8 +125,9 @@ def _open(
     if configuration is None or problems:
         raise GridError(problems)
     use_roots(configuration.data["root"], prepared or configuration.data["prepared"])
-    options: Any = build(cls.Options, {**configuration.options, **given})
-    return cls(options, configuration.preparation), root
+    dataset = open_configured(name, configuration, given)
+    assert isinstance(dataset, cls)
+    return dataset, root
 
 
 def _media(name: str) -> type[MediaDataset[Any]]:

@@ -50,7 +50,7 @@ class Configuration:
         augmentation: what a network sees of it.
         options: the dataset's options under the protocol.
         model: networks by role and by kind of modality, and `pretrained`.
-        data: where downloaded datasets and prepared arrays lie.
+        data: where downloaded datasets (`root`) and prepared arrays (`prepared`) lie.
         launcher: what changes no result.
     """
 

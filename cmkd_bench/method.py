@@ -34,10 +34,12 @@ class NetworkShape:
         embedding: D of the pooled embedding.
         stages: the shape of each stage's feature map without the batch axis, from shallow to deep; a stage is a part
             with trainable parameters, so a linear classifier has none.
+        positions: (h, w) of the logits for segmentation; empty otherwise.
     """
 
     embedding: int
     stages: tuple[tuple[int, ...], ...]
+    positions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,19 @@ class Outputs:
     """The outputs of one network for one batch.
 
     Attributes:
-        logits: (B, C), or (B, C, H, W) for segmentation.
-        embedding: (B, D), the pooled feature that feeds the head.
+        logits: (B, C), or (B, C, h, w) for segmentation.
+        embedding: (B, D), the pooled feature that feeds the head; for segmentation the mean of `positions`.
         feature_maps: by stage (0 is the shallowest): (B, D, ...), channels first, only the stages that the method asked
             for.
         token_mask: (B, L) bool, true at valid tokens, where there are tokens.
+        positions: (B, D, h, w), the map that feeds the head of segmentation; None otherwise.
     """
 
     logits: Tensor
     embedding: Tensor
     feature_maps: Mapping[int, Tensor] = field(default_factory=dict)
     token_mask: Tensor | None = None
+    positions: Tensor | None = None
 
     def pooled(self, stage: int) -> Tensor:
         """The mean of a stage's feature map over space, time or valid tokens: (B, D)."""
@@ -36,6 +38,7 @@ class Outputs:
             embedding=self.embedding.detach(),
             feature_maps={stage: maps.detach() for stage, maps in self.feature_maps.items()},
             token_mask=self.token_mask,
+            positions=None if self.positions is None else self.positions.detach(),
         )
 
     def select(self, index: Tensor) -> Outputs:
@@ -49,6 +52,7 @@ class Outputs:
             embedding=self.embedding.index_select(0, index),
             feature_maps={stage: maps.index_select(0, index) for stage, maps in self.feature_maps.items()},
             token_mask=None if self.token_mask is None else self.token_mask.index_select(0, index),
+            positions=None if self.positions is None else self.positions.index_select(0, index),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cmkd_bench.config import Configuration, compose
 from cmkd_bench.data.manifest import build_manifest
-from cmkd_bench.data.opening import open_dataset, preparation_settings
+from cmkd_bench.data.opening import open_configured, preparation_settings
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
@@ -91,8 +91,7 @@ class _Source:
 
     def __init__(self, name: str, configuration: Configuration, request: Request, fold: int) -> None:
         self.name, self.fold = name, fold
-        options = {**configuration.options, **request.overrides.datasets.get(name, {})}
-        self.dataset = open_dataset(name, options, configuration.preparation)
+        self.dataset = open_configured(name, configuration, request.overrides.datasets.get(name, {}))
         self.data = self.dataset.load(fold)
         self._manifests: dict[frozenset[str], str] = {}
         if configuration.recipe.select_on == "validation" and not len(self.data.parts["validation"]):

@@ -103,7 +103,8 @@ class C2KD(Method[C2KDParameters]):
         given = self.hyperparameters
         student_proxy = self.student_proxy(self._features(student, self.pair.student))
         teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))
-        ranked = (teacher.logits, student.logits) if given.krc_on == "main" else (teacher_proxy, student_proxy)
+        on_main = given.krc_on == "main"
+        ranked = (teacher.logits if on_main else teacher_proxy, student.logits if on_main else student_proxy)
         keep = self._select(*ranked, batch.sample)
         # each pair: what trains the second argument, what trains the first
         z_to_p_teacher, p_to_z_teacher = mutual_kl(teacher.logits, teacher_proxy)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import av
+import h5py
 import numpy as np
+import scipy.io
 import soundfile
 from PIL import Image
 
@@ -51,6 +54,36 @@ def write_image(path: Path, image: np.ndarray) -> None:
     """Write a jpg or png: (H, W, 3) uint8, (H, W) uint8, or (H, W) uint16 as a 16-bit png."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
+
+
+def write_mat(path: Path, variables: Mapping[str, object]) -> None:
+    """Write a MATLAB file of version 5; the same variables give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(str(path), variables)
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 5.0 MAT-file".ljust(116))  # over SciPy's header text, which holds the time
+
+
+def write_mat73(path: Path, variables: Mapping[str, np.ndarray]) -> None:
+    """Write a MATLAB file of version 7.3: HDF5 behind a header, cells as references.
+
+    Args:
+        path: its folder is made.
+        variables: as HDF5 has them, with MATLAB's axes reversed; a name with `/` is a field of a struct. An array of
+            objects is a cell array of strings or arrays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, value in variables.items():
+            if value.dtype != object:
+                file.create_dataset(name, data=value)
+                continue
+            cells = file.create_dataset(name, value.shape, dtype=h5py.ref_dtype)
+            for number, (index, cell) in enumerate(np.ndenumerate(value)):
+                data = np.frombuffer(cell.encode("utf-16-le"), "<u2")[:, None] if isinstance(cell, str) else cell
+                cells[index] = file.create_dataset(f"#refs#/{name.replace('/', '.')}.{number}", data=data).ref
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\x00\x02IM")
 
 
 def write_lfs_pointer(path: Path) -> None:

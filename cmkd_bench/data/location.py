@@ -13,7 +13,7 @@ from cmkd_bench.errors import UserError
 if TYPE_CHECKING:
     from cmkd_bench.data.media import MediaDataset
 
-DATA_ROOT, PREPARED_ROOT = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT"
+DATA_ROOT, PREPARED_ROOT, WEIGHTS = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT", "CMKD_WEIGHTS"
 FIXTURE_MARK = "FIXTURE.json"  # at the top of a miniature, so that its results are never taken for the dataset's
 
 
@@ -43,9 +43,11 @@ def prepared_root() -> Path:
     return Path(os.environ.get(PREPARED_ROOT) or "prepared").expanduser()
 
 
-def use_roots(data: Path | str | None = None, prepared: Path | str | None = None) -> None:
-    """Let this process and those that it starts look in the given folders."""
-    for name, given in ((DATA_ROOT, data), (PREPARED_ROOT, prepared)):
+def use_roots(
+    root: Path | str | None = None, prepared: Path | str | None = None, weights: Path | str | None = None
+) -> None:
+    """Let this process and those that it starts look in the given folders, for data and for pretrained weights."""
+    for name, given in ((DATA_ROOT, root), (PREPARED_ROOT, prepared), (WEIGHTS, weights)):
         if given is not None:
             os.environ[name] = str(Path(given).expanduser().absolute())
 

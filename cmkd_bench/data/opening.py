@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cmkd_bench.config import Configuration
 from cmkd_bench.data.dataset import Dataset
 from cmkd_bench.data.media import MediaDataset
 from cmkd_bench.data.preparation import Preparation
@@ -49,8 +50,19 @@ class DataSpec:
 def open_dataset(name: str, options: Mapping[str, Any], preparation: Preparation | None) -> Dataset[Any]:
     """The dataset, not loaded yet."""
     cls = datasets.get(name)
-    built = build(cls.Options, options)
+    built: Any = build(cls.Options, options)
     return cls(built, preparation) if issubclass(cls, MediaDataset) else cls(built)
+
+
+def open_configured(name: str, configuration: Configuration, options: Mapping[str, Any]) -> Dataset[Any]:
+    """The dataset as a grid has it: with the protocol's options, and those of the command line on top.
+
+    Args:
+        name: in the registry.
+        configuration: composed for it.
+        options: of the command line.
+    """
+    return open_dataset(name, {**configuration.options, **options}, configuration.preparation)
 
 
 def preparation_settings(dataset: Dataset[Any]) -> Settings:

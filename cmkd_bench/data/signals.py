@@ -62,6 +62,28 @@ def depth(label: int, classes: int, size: tuple[int, int], rng: np.random.Genera
     return noisy
 
 
+def room(
+    label: int, classes: int, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A wall, a floor and a thing that tells the class by its colour and by how near it is.
+
+    Returns:
+        (H, W, 3) uint8; (H, W) float32 depth in metres, 1 to 6; (H, W) uint8, 0 is wall, 1 floor and 2 the thing.
+    """
+    height, width = size
+    share = np.broadcast_to(np.linspace(0, 1, height)[:, None], size)
+    regions = (share > 0.7).astype(np.uint8)
+    distance = 6 - 6 * (share - 0.7).clip(0)
+    top, left = int(rng.integers(height // 6, height // 2)), int(rng.integers(width // 8, width // 2))
+    thing = np.s_[top : top + height // 3, left : left + width // 3]
+    regions[thing] = 2
+    distance[thing] = 1 + 3 * (label + rng.uniform(0.2, 0.6)) / classes
+    hue = (label + rng.uniform(0.1, 0.5)) / classes
+    colours = np.array([(170, 170, 160), (90, 70, 50), np.array(colorsys.hsv_to_rgb(hue, 0.9, 0.9)) * 255])
+    image = (colours[regions] + rng.normal(0, 12, (height, width, 3))).clip(0, 255).astype(np.uint8)
+    return image, (distance + rng.normal(0, 0.03, size)).clip(1, 6).astype(np.float32), regions
+
+
 def sentence(label: int, classes: int, words: int, rng: np.random.Generator) -> str:
     """Words of which about half belong to the class and the rest to all."""
     own = f"{_WORDS[label % len(_WORDS)]}{label if label >= len(_WORDS) else ''}"

@@ -1,4 +1,4 @@
-"""A word vocabulary learnt from the training texts alone, with spelling for rare words."""
+"""Tokenizers by name, and the default: words learnt from the training texts alone, with spelling for rare ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,64 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
+
+from cmkd_bench.errors import UnknownName
 
 PAD, UNKNOWN, START = 0, 1, 2
 COVERED = 0.95  # of the training texts are not cut; a few long ones would make every batch twice as wide
 _SPECIAL = ("<pad>", "<unk>", "<cls>")
 _WORD = re.compile(r"[^\W_]+")
+
+
+class Tokenizer(Protocol):
+    """What turns texts into token ids, 0 to len-1. What it learns, it learns from the training part alone."""
+
+    @property
+    def length(self) -> int:
+        """In tokens, of every encoded text."""
+
+    @property
+    def description(self) -> str:
+        """One line for a run's record."""
+
+    def __len__(self) -> int:
+        """How many token ids there are."""
+
+    def encode(self, texts: Sequence[str] | np.ndarray) -> np.ndarray:
+        """The texts as (N, length) int64, cut or padded."""
+
+
+def tokenizer(kind: str, training_texts: Sequence[str]) -> Tokenizer:
+    """The tokenizer of that kind.
+
+    Args:
+        kind: `words`, `wordpiece`, or `pretrained:<name on the hub, or folder>`.
+        training_texts: of the training part and no other.
+
+    Raises:
+        UnknownName: for another kind.
+        UserError: if a pretrained one cannot be had.
+    """
+    name, _, address = kind.partition(":")
+    if kind == "words":
+        return Vocabulary.learn(training_texts)
+    if kind == "wordpiece":
+        from cmkd_bench.data.wordpiece import WordPiece
+
+        return WordPiece.learn(training_texts)
+    if name == "pretrained" and address:
+        from cmkd_bench.data.pretrained_tokenizer import PretrainedTokenizer
+
+        return PretrainedTokenizer.learn(training_texts, address)
+    raise UnknownName("tokenizer", kind, ["words", "wordpiece", "pretrained:<name or folder>"])
+
+
+def length_covering(lengths: Sequence[int]) -> int:
+    """The least length that 95 percent of the texts do not exceed; 1 where there is no text."""
+    return int(np.quantile(lengths, COVERED, method="higher")) if lengths else 1
 
 
 @dataclass(frozen=True)
@@ -43,11 +94,15 @@ class Vocabulary:
         kept = tuple(sorted(word for word, count in counts.items() if count >= minimum_count))
         vocabulary = cls(words=kept, characters=tuple(sorted(set("".join(counts)))), length=0)
         lengths = [len(vocabulary.tokens(" ".join(words))) for words in split]
-        length = int(np.quantile(lengths, COVERED, method="higher")) if lengths else 1
-        return cls(vocabulary.words, vocabulary.characters, length)
+        return cls(vocabulary.words, vocabulary.characters, length_covering(lengths))
 
     def __len__(self) -> int:
         return len(_SPECIAL) + len(self.words) + len(self.characters)
+
+    @property
+    def description(self) -> str:
+        """One line for a run's record."""
+        return f"{len(self.words)} words and {len(self.characters)} characters of the training part"
 
     def tokens(self, text: str) -> list[int]:
         """The ids of one text, <cls> first, neither cut nor padded."""

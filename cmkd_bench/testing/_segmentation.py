@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,7 @@ class SegmentationTests(MethodCase):
 
     def test_segmentation_works_or_is_refused(self) -> None:
         cls = self.method_class()
-        given = build(cls.HyperParameters, self.hyperparameters)
+        given: Any = build(cls.HyperParameters, self.hyperparameters)
         pair = Pair(STUDENT, TEACHER if cls.teacher != "none" else STUDENT, CLASSES, torch.zeros(30, dtype=torch.int64))
         if (reason := cls.unsupported(given, pair)) is not None:
             assert reason.strip(), "unsupported() gives no reason"

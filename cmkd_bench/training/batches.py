@@ -74,7 +74,7 @@ class Batches:
     def epoch(self, stage: str, epoch: int) -> Iterator[Seen]:
         """The batches of one epoch of a stage; their order and views depend on the seed and the place alone."""
         order = permutation(len(self._train), self._seed, "order", stage, epoch)
-        rows = order[: len(self) * self._size].split(self._size)
+        rows = torch.split(order[: len(self) * self._size], self._size)
         resident = all(source.is_resident for source, _ in self._sources.values())
         jobs = (functools.partial(self._read, index) for index in rows)
         for step, (index, stored) in enumerate(zip(rows, feed(jobs, 0 if resident else AHEAD), strict=True)):

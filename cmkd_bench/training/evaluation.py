@@ -89,7 +89,7 @@ def _chunks(network: nn.Module, part: Part, modality: str, stages: Sequence[int]
     inputs, view = part.inputs[modality], part.views[modality]
     shape = part.look(modality, torch.zeros(1, dtype=torch.int64)).shape[1:]
     size = max(1, min(BATCH, NUMBERS // math.prod(shape)))
-    pieces = torch.arange(len(inputs)).split(size)
+    pieces = torch.split(torch.arange(len(inputs)), size)
     jobs = (functools.partial(inputs.stored, index) for index in pieces)
     training = network.training
     network.eval()

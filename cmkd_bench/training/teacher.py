@@ -100,5 +100,7 @@ def frozen_teacher(network: Network, train: Part, modality: str, stages: Sequenc
 def _megabytes(network: Network, train: Part, modality: str, stages: Sequence[int]) -> float:
     """The size of the outputs for the whole part."""
     one: Outputs = network(train.look(modality, torch.zeros(1, dtype=torch.int64)), stages)
-    tensors = [one.logits, one.embedding, *one.feature_maps.values(), *filter(None.__ne__, [one.positions])]
-    return 4e-6 * sum(tensor.numel() for tensor in tensors) * len(train)
+    tensors = [one.logits, one.embedding, *one.feature_maps.values()]
+    if one.positions is not None:
+        tensors.append(one.positions)
+    return 4e-6 * len(train) * sum(tensor.numel() for tensor in tensors)

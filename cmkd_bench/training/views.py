@@ -81,7 +81,7 @@ class View:
             values = values * known  # an unknown depth is the mean, whatever its place
         frames = values.flatten(0, -4) if values.ndim > 4 else values
         resized = resize(frames, self._size(stored.shape), box, repeats=len(frames) // len(stored))
-        return resized.unflatten(0, values.shape[:-3])
+        return resized.reshape(*values.shape[:-2], *resized.shape[-2:])
 
     def _spectrogram(self, stored: Tensor, generator: torch.Generator | None) -> Tensor:
         given = self.augmentation

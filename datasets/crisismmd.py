@@ -1,0 +1,333 @@
+"""CrisisMMD v2.0: image and text of tweets about seven disasters, the kind of humanitarian information.
+
+18,082 images in the official split by tweet: 6126 / 998 / 955 samples where the annotators of text and image agree (the
+default), 13,608 / 2237 / 2237 in all. A tweet with several images is several samples of one group.
+
+- Labels. Text and image were annotated apart and differ in 55 percent of all humanitarian training rows (29 percent of
+  the informative ones); the column `label` is then one of the two, about a coin toss. So the default is the agreed
+  rows. Their label_text and label_image have the five official classes: injured, dead, missing and found people count
+  as affected, damaged vehicles as infrastructure; only `label` tells them apart, in 49 rows. For all rows the option
+  `label` says whose annotation is right; a student of the other modality then learns labels that were not given to it.
+- Texts. Runs of characters that are UTF-8 read as Windows-1252 are read again (about 4 percent of the tweets:
+  "Weâ€™re"), HTML entities are unescaped, links are removed: each is a random word of its own, and a tweet with an
+  image has one anyway. Without links two tweets may have one text; a remark counts those in both training and test.
+  RT, user names and hashtags stay.
+- Not verified: the class counts of all humanitarian training rows, and whether their label_text tells eight classes; a
+  column that does not is refused where more than five are asked for. Left out: the damage task (images only), and
+  random splits of the union of all files.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from cmkd_bench.data.clips import ImageClip
+from cmkd_bench.data.dataset import PARTS, Modality, Source
+from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
+from cmkd_bench.data.preparation import Preparation
+from cmkd_bench.errors import UserError, nearest_match
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_dataset
+
+HUMANITARIAN = (
+    "affected_individuals",
+    "infrastructure_and_utility_damage",
+    "injured_or_dead_people",
+    "missing_or_found_people",
+    "not_humanitarian",
+    "other_relevant_information",
+    "rescue_volunteering_or_donation_effort",
+    "vehicle_damage",
+)
+INFORMATIVE = ("informative", "not_informative")
+PEOPLE = {"injured_or_dead_people": "affected_individuals", "missing_or_found_people": "affected_individuals"}
+MERGED = {2: {}, 8: {}, 6: PEOPLE, 5: {**PEOPLE, "vehicle_damage": "infrastructure_and_utility_damage"}}
+CLASS_COUNTS = {"humanitarian": (5, 6, 8), "informative": (2,)}  # the task's default is the first
+OFFICIAL_PARTS = {"train": "train", "validation": "dev", "test": "test"}
+FOLDERS = {"agreed": "crisismmd_datasplit_agreed_label", "all": "crisismmd_datasplit_all"}
+COLUMNS = (
+    *("event_name", "tweet_id", "image_id", "tweet_text", "image"),
+    *("label", "label_text", "label_image", "label_text_image"),
+)
+IMAGE_ID = re.compile(r"(\d{1,18})_\d+", re.ASCII)
+LINK = re.compile(r"\bhttps?(://\S*|:?/?…)")
+NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+# five bytes mean nothing in Windows-1252; readers leave them as the control characters of that number
+BYTES = {bytes([code]).decode("cp1252", "ignore") or chr(code): code for code in range(128, 256)}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Five classes can be told by every column; six and eight only by one that keeps the fine ones."""
+
+    task: str = parameter(
+        "humanitarian", "what is to be told", choices=tuple(CLASS_COUNTS), source="tasks 2 and 1 of Ofli et al. 2020"
+    )
+    classes: int = parameter(
+        0,
+        "5, 6 or 8 (humanitarian), 2 (informative); 0: the task's first of these",
+        source="5: the official split; 6: Abavisani et al. 2020; 8: as first annotated",
+        choices=(0, 2, 5, 6, 8),
+    )
+    rows: str = parameter(
+        "agreed", "those whose text and image have one label, or all", choices=tuple(FOLDERS), source="Ofli et al. 2020"
+    )
+    label: str = parameter(
+        "label_text",
+        "the column of the label; with agreed rows and 5 classes they are all the same",
+        choices=("label_text", "label_image", "label"),
+        source="the official training script (--label_index 6)",
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a split's file; `place` is the file and the line's number, for messages, `text` the cleaned tweet."""
+
+    place: str
+    image_id: str
+    tweet: int
+    text: str
+    image: str
+    label: str
+    agreed: bool
+
+
+@register_dataset("crisismmd")
+class CrisisMMD(MediaDataset[Options]):
+    """Images and cleaned tweets, official split."""
+
+    modalities = (
+        Modality("image", "image", "an image of the tweet, RGB"),
+        Modality("text", "text", "the tweet without links"),
+    )
+    classes = tuple(name for name in HUMANITARIAN if name not in MERGED[5])
+    default_pairs = (("text", "image"),)
+    folder = "CrisisMMD_v2.0"
+    marks = ("data_image", "crisismmd_datasplit*")
+    obtain = (
+        "Unpack crisisnlp.qcri.org/data/crisismmd/CrisisMMD_v2.0.tar.gz, and then, inside its folder, the two archives "
+        "crisismmd_datasplit_all.zip and crisismmd_datasplit_agreed_label.zip."
+    )
+    sources = (
+        Source(
+            file="data_image, crisismmd_datasplit_all, crisismmd_datasplit_agreed_label",
+            origin="crisisnlp.qcri.org/crisismmd, version 2.0",
+            licence="CC BY-NC-SA 4.0 (as its page on Hugging Face says)",
+            citation="Alam, Ofli, Imran: CrisisMMD: Multimodal Twitter Datasets from Natural Disasters. ICWSM 2018; "
+            "Ofli, Alam, Imran: Analysis of Social Media Data using Multimodal Deep Learning for Disaster Response. "
+            "ISCRAM 2020 (tasks and splits)",
+        ),
+    )
+    task = "which kind of humanitarian information a tweet holds, or whether it is informative"
+
+    def __init__(self, options: Options, preparation: Preparation | None = None) -> None:
+        super().__init__(options, preparation)
+        allowed = CLASS_COUNTS[options.task]
+        self.count = options.classes or allowed[0]
+        if self.count not in allowed:
+            counts = " or ".join(map(str, allowed))
+            raise UserError(
+                f"dataset.crisismmd.classes={options.classes}: the {options.task} task has {counts} classes. "
+                f"Set dataset.crisismmd.classes={allowed[0]}, or another dataset.crisismmd.task."
+            )
+        kept = tuple(name for name in HUMANITARIAN if name not in MERGED[self.count])
+        self.names = kept if options.task == "humanitarian" else INFORMATIVE
+
+    def catalogue(self, root: Path) -> Catalogue:
+        """Read the three files of the split that the options choose.
+
+        Raises:
+            UserError: if one is missing, still packed, or has a line of another form, a path that leaves the root, an
+                unknown class, or an image that was listed before.
+        """
+        listed = [(row, part) for part in PARTS for row in self._read(root, part)]
+        self._check([row for row, _ in listed])
+        rows = [row for row, _ in listed if row.text]
+        parts = np.array([part for row, part in listed if row.text])
+        merged = MERGED[self.count]
+        return Catalogue(
+            sample_ids=[row.image_id for row in rows],
+            labels=np.array([self.names.index(merged.get(row.label, row.label)) for row in rows], np.int64),
+            classes=self.names,
+            inputs={"image": [ImageClip(row.image) for row in rows], "text": [row.text for row in rows]},
+            parts=({part: np.flatnonzero(parts == part) for part in PARTS},),
+            groups=np.array([row.tweet for row in rows], np.int64),
+            skipped=[
+                Skipped(row.image_id, "text", "", "the tweet has no words beside its links")
+                for row, _ in listed
+                if not row.text
+            ],
+            remarks=self._remarks(rows, parts),
+        )
+
+    def _read(self, root: Path, part: str) -> Iterator[Row]:
+        agreed = "_agreed_lab" if self.options.rows == "agreed" else ""
+        name = f"task_{self.options.task}_text_img{agreed}_{OFFICIAL_PARTS[part]}.tsv"
+        file = _find(root, FOLDERS[self.options.rows], name)
+        relative = file.relative_to(root).as_posix()
+        try:
+            lines = file.read_bytes().decode("utf-8-sig").split("\n")  # splitlines() would also split inside tweets
+        except UnicodeDecodeError as error:
+            raise _wrong(relative, f"is not UTF-8 ({error}). Unpack it anew.") from error
+        if (header := lines[0].rstrip("\r").split("\t")) != list(COLUMNS):
+            raise _wrong(relative, f"has the columns {', '.join(header)[:200]}; expected: {', '.join(COLUMNS)}.")
+        for number, line in enumerate(lines[1:], start=2):
+            if line.strip():
+                yield self._row(f"{relative}, line {number}", line.rstrip("\r"))
+
+    def _row(self, place: str, line: str) -> Row:
+        fields = line.split("\t")
+        record = dict(zip(COLUMNS, fields, strict=False))
+        image_id = IMAGE_ID.fullmatch(record.get("image_id", ""))
+        if len(fields) != len(COLUMNS) or image_id is None or image_id[1] != record["tweet_id"]:
+            raise _wrong(
+                place,
+                f"{line[:200]!r} is not {len(COLUMNS)} fields parted by tabs ({', '.join(COLUMNS)}) with an image_id "
+                "like 917793137925459968_0 that begins with the tweet_id. Unpack the file anew; spreadsheets spoil it.",
+            )
+        path = PurePosixPath(record["image"])
+        if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\0]", record["image"]) or not path.name:
+            raise _wrong(
+                place,
+                f"the image {record['image']!r} is not a path below the dataset's folder, such as "
+                "data_image/hurricane_maria/1_10_2017/914509757070770176_0.jpg.",
+            )
+        label = record[self.options.label]
+        known = HUMANITARIAN if self.options.task == "humanitarian" else INFORMATIVE
+        if label not in known:
+            nearest = nearest_match(label, known)
+            hint = f" Did you mean '{nearest}'?" if nearest else ""
+            raise _wrong(place, f"unknown {self.options.label} {label!r}.{hint} Known: {', '.join(known)}.")
+        agreed = record["label_text"] == record["label_image"]
+        return Row(place, record["image_id"], int(image_id[1]), clean(record["tweet_text"]), str(path), label, agreed)
+
+    def _check(self, rows: Sequence[Row]) -> None:
+        places: dict[str, str] = {}
+        for row in rows:
+            if (first := places.setdefault(row.image_id, row.place)) != row.place:
+                raise _wrong(row.place, f"the image {row.image_id} stands already in {first}.")
+        fine = set(self.names) & set(MERGED[5])
+        if fine and not any(row.label in fine for row in rows):
+            raise UserError(
+                f"dataset.crisismmd.classes={self.count}: {self.options.label} of the {self.options.rows} rows holds "
+                f"none of {', '.join(sorted(fine))}. Set dataset.crisismmd.label=label or dataset.crisismmd.classes=5."
+            )
+
+    def _remarks(self, rows: Sequence[Row], parts: np.ndarray) -> tuple[str, ...]:
+        remarks = []
+        if differing := sum(not row.agreed for row in rows):
+            remarks.append(
+                f"text and image have different labels in {differing} of {len(rows)} samples; "
+                f"{self.options.label} is taken for the truth"
+            )
+        texts = {part: [row.text for row, own in zip(rows, parts, strict=True) if own == part] for part in PARTS}
+        training = set(texts["train"])
+        if repeated := sum(text in training for text in texts["test"]):
+            remarks.append(f"{repeated} test texts are, but for their links, also in the training part")
+        return tuple(remarks)
+
+    @classmethod
+    def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
+        """Tweets of four classes; to the files of all rows a quarter is added whose text and image disagree."""
+        from cmkd_bench.data.encoding import truncate, write_lfs_pointer
+
+        sizes = {"dev": max(4, clips // 6), "test": max(4, clips * 5 // 24)}
+        sizes["train"] = max(8, clips - sum(sizes.values()))
+        number = 0
+        for part, size in sizes.items():
+            lines: list[tuple[str, ...]] = []
+            for row in range(size + size // 4):
+                # the second image of a tweet comes right after the first; dev and test have one image per tweet
+                second = part == "train" and row == 1
+                number += not second
+                lines.append(_write_sample(root, number, row, second, agreed=row < size, rng=rng))
+            _write_split(root, part, lines)
+            if part == "train":
+                truncate(root / lines[4][4])
+                (root / lines[5][4]).unlink()
+                write_lfs_pointer(root / lines[6][4])
+
+
+def clean(text: str) -> str:
+    """A tweet without HTML entities, wrongly decoded characters, links and superfluous white space."""
+    return " ".join(LINK.sub(" ", html.unescape(NOT_ASCII.sub(_decode_again, text))).split())
+
+
+def _decode_again(run: re.Match[str]) -> str:
+    """The characters as UTF-8 if they are UTF-8 that was read as Windows-1252, else as they are."""
+    codes = [BYTES.get(character, 0) for character in run[0]]
+    try:
+        return bytes(codes).decode("utf-8") if all(codes) else run[0]
+    except UnicodeDecodeError:
+        return run[0]
+
+
+def _wrong(place: str, what: str) -> UserError:
+    return UserError(f"dataset 'crisismmd': {place}: {what}")
+
+
+def _find(root: Path, folder: str, name: str) -> Path:
+    """A split's file: in its folder, in a folder of the same name inside it, or beside data_image."""
+    for pattern in (f"{folder}/{name}", f"crisismmd_datasplit*/**/{name}", name):
+        if found := sorted(root.glob(pattern)):
+            return found[0]
+    if (root / f"{folder}.zip").is_file():
+        raise _wrong(f"{folder}.zip", f"not unpacked yet. Unpack it where it lies: cd {root} && unzip {folder}.zip")
+    there = ", ".join(sorted(path.name for path in root.iterdir())[:10]) or "nothing"
+    raise _wrong(f"{folder}/{name}", f"missing. The folder {root} holds {there}. {CrisisMMD.obtain}")
+
+
+_FIXTURE_CLASSES = (1, 4, 5, 6)
+_QUIRKS = ("RT @KAKEnews: ", 'He said "go &amp; ', "Weâ€™re here: ", "")
+
+
+def _write_sample(
+    root: Path, number: int, row: int, second: bool, agreed: bool, rng: np.random.Generator
+) -> tuple[str, ...]:
+    """Write an image, and return the fields of its line in the file of all humanitarian rows."""
+    from cmkd_bench.data.encoding import write_image
+    from cmkd_bench.data.signals import picture, sentence
+
+    label = row % len(_FIXTURE_CLASSES)
+    other = label if agreed else (label + 1) % len(_FIXTURE_CLASSES)
+    text_label, image_label = (HUMANITARIAN[_FIXTURE_CLASSES[index]] for index in (label, other))
+    tweet = str(917793137925459968 + 4096 * number)
+    image_id = f"{tweet}_{int(second)}"
+    event, day = (("california_wildfires", "10_10_2017"), ("srilanka_floods", "1_6_2017"))[number % 2]
+    path = f"data_image/{event}/{day}/{image_id}.{'png' if row % 8 == 3 else 'jpg'}"
+    image = picture(other, len(_FIXTURE_CLASSES), ((64, 64), (48, 80))[row % 2], rng)
+    grey = image.mean(2).astype(np.uint8)
+    write_image(root / path, np.dstack([image, 255 - grey // 8]) if path.endswith("png") else image)
+    words = sentence(label, len(_FIXTURE_CLASSES), 12, rng)
+    text = f"{_QUIRKS[row // 4 % len(_QUIRKS)]}{words} https://t.co/{number:010d}"
+    chosen = text_label if row % 2 else image_label
+    if chosen == "infrastructure_and_utility_damage" and row % 3 == 0:
+        chosen = "vehicle_damage"
+    return event, tweet, image_id, text, path, chosen, text_label, image_label, "Positive" if agreed else "Negative"
+
+
+def _write_split(root: Path, part: str, lines: list[tuple[str, ...]]) -> None:
+    """Both tasks' files of a part: all rows in a doubled folder, the agreed ones with a byte order mark."""
+    doubled = root / FOLDERS["all"] / FOLDERS["all"]
+    single = root / FOLDERS["agreed"]
+    for folder in (doubled, single):
+        folder.mkdir(parents=True, exist_ok=True)
+    for task in CLASS_COUNTS:
+        rows = [line if task == "humanitarian" else _informative(line) for line in lines]
+        for file, encoding, kept in (
+            (doubled / f"task_{task}_text_img_{part}.tsv", "utf-8", rows),
+            (single / f"task_{task}_text_img_agreed_lab_{part}.tsv", "utf-8-sig", [r for r in rows if r[6] == r[7]]),
+        ):
+            file.write_bytes("".join("\t".join(fields) + "\n" for fields in (COLUMNS, *kept)).encode(encoding))
+
+
+def _informative(line: tuple[str, ...]) -> tuple[str, ...]:
+    labels = ["not_informative" if label == "not_humanitarian" else "informative" for label in line[5:8]]
+    return (*line[:5], *labels, "Positive" if labels[1] == labels[2] else "Negative")

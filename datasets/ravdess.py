@@ -1,0 +1,151 @@
+"""RAVDESS: 1440 spoken trials of 24 actors in eight emotions, as video and sound.
+
+24 actors x 60 trials: two sentences, each twice in two intensities (neutral has only one), so neutral has 96 trials and
+every other emotion 192. A file's name has seven fields: modality (01 video with sound, 02 video only, 03 sound only),
+channel (01 speech, 02 song), emotion, intensity, sentence, repetition, actor. Video is read from 01-01-*.mp4 and sound
+from 03-01-*.wav, the same take uncompressed; only where there is no 03-01-*.wav at all, it is that of the mp4 files for
+all trials. 02-*.mp4 show the same takes again and songs lack two emotions; neither is used.
+
+Files are found by name in any folder below the root, so that all archives may be unpacked into one place, or video and
+sound into two. Of a name that is there twice the first path is taken.
+
+There is no official split, and splits by clip, as published, share the actors. Here the actors 1 to 4 are tested,
+5 to 8 validate and 9 to 24 train, so both sexes (odd numbers are men) are halves of each part; a missing file or actor
+moves no other. Not verified: the video's rate and whether some wav files are stereo; nothing is assumed about either.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from cmkd_bench.data.clips import AudioClip, VideoClip
+from cmkd_bench.data.dataset import Modality, Source
+from cmkd_bench.data.media import Catalogue, MediaDataset
+from cmkd_bench.data.signals import film, sound
+from cmkd_bench.data.splits import by_group
+from cmkd_bench.errors import UserError
+from cmkd_bench.parameters import NoParameters
+from cmkd_bench.registry import register_dataset
+
+TEST_ACTORS, VALIDATION_ACTORS = range(1, 5), range(5, 9)
+VIDEO = re.compile(r"01-(01-0[1-8]-0[12]-0[12]-0[12]-(?:0[1-9]|1\d|2[0-4]))\.mp4")
+SOUND = re.compile(r"03-(01-0[1-8]-0[12]-0[12]-0[12]-(?:0[1-9]|1\d|2[0-4]))\.wav")
+
+
+@register_dataset("ravdess")
+class Ravdess(MediaDataset[NoParameters]):
+    """Trials of 3 to 5 s, one actor's face and voice in each."""
+
+    modalities = (
+        Modality("video", "video", "the actor's head and shoulders, from 01-01-*.mp4, 1280x720"),
+        Modality("audio", "spectrogram", "the voice, from 03-01-*.wav, 48 kHz"),
+    )
+    classes = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+    default_pairs = (("audio", "video"),)
+    sources = (
+        Source(
+            file="01-01-*.mp4, 03-01-*.wav",
+            origin="zenodo.org/record/1188976: Video_Speech_Actor_01.zip to _24.zip, Audio_Speech_Actors_01-24.zip",
+            licence="CC BY-NC-SA 4.0",
+            citation="Livingstone, Russo: The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS). "
+            "PLoS ONE 13(5):e0196391, 2018",
+        ),
+    )
+    task = "which of eight emotions an actor speaks with"
+    folder = "RAVDESS"
+    marks = ("**/01-01-*.mp4",)
+    obtain = (
+        "From zenodo.org/record/1188976 take Video_Speech_Actor_01.zip to Video_Speech_Actor_24.zip and "
+        "Audio_Speech_Actors_01-24.zip and unpack all of them anywhere below its folder."
+    )
+
+    def catalogue(self, root: Path) -> Catalogue:
+        """All trials of which the video or the sound is there, in the order of their names.
+
+        Raises:
+            UserError: if there are none, or none of a part's actors.
+        """
+        videos, sounds = find_trials(root)
+        trials = sorted({*videos, *sounds})
+        actors = np.array([int(trial[-2:]) for trial in trials], np.int64)
+        parts = by_group(actors, VALIDATION_ACTORS, TEST_ACTORS)
+        if not all(len(rows) for rows in parts.values()):
+            found = ", ".join(map(str, np.unique(actors))) or "none"
+            raise UserError(
+                f"ravdess: actors 1 to 4 are the test part, 5 to 8 validation, 9 to 24 training, and each part needs "
+                f"some. Actors of the files 01-01-*.mp4 and 03-01-*.wav below {root}: {found}. {self.obtain}"
+            )
+        remarks = () if sounds else ("sound is that of the mp4 files, as there is no 03-01-*.wav",)
+        return Catalogue(
+            sample_ids=[f"01-{trial}" for trial in trials],
+            labels=np.array([int(trial[3:5]) - 1 for trial in trials], np.int64),
+            classes=self.classes,
+            inputs={
+                "video": [VideoClip(videos.get(trial, _official(trial, "01", "mp4"))) for trial in trials],
+                "audio": [
+                    AudioClip(sounds.get(trial, _official(trial, "03", "wav")) if sounds else videos[trial])
+                    for trial in trials
+                ],
+            },
+            parts=[parts],
+            groups=actors,
+            remarks=remarks,
+        )
+
+    @classmethod
+    def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
+        """All archives unpacked into one place, four emotions; the trials with a defect come on top, for actor 24."""
+        from cmkd_bench.data.encoding import truncate, write_wav
+
+        broken, lost, empty, mute = (f"01-0{emotion}-01-02-02-24" for emotion in (1, 2, 3, 4))
+        for trial in [*_fixture_trials(clips), broken, lost, empty, mute]:
+            _write_trial(root, trial, rng, mute=trial == mute)
+        truncate(root / _official(broken, "01", "mp4"))
+        (root / _official(lost, "03", "wav")).unlink()
+        truncate(root / _official(empty, "03", "wav"), share=0.0)
+        voice = sound(3, len(cls.classes), 1.5, 48000, rng)
+        write_wav(root / _official(mute, "03", "wav"), np.stack([voice, voice / 2], axis=1), 48000)
+        song = root / "Actor_24/03-02-02-01-01-01-24.wav"
+        write_wav(song, sound(1, len(cls.classes), 1.5, 48000, rng), 48000)
+        again = root / _official(broken, "01", "mp4")
+        (again.parent / again.name.replace("01-", "02-", 1)).write_bytes(again.read_bytes())
+        (again.parent / f"._{again.name}").write_bytes(b"resource fork")
+
+
+def find_trials(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The videos and the sounds below the root: paths relative to it, by the last six fields of their names."""
+    videos: dict[str, str] = {}
+    sounds: dict[str, str] = {}
+    for path in sorted(root.rglob("0[13]-01-*")):
+        for pattern, found in ((VIDEO, videos), (SOUND, sounds)):
+            if match := pattern.fullmatch(path.name):
+                found.setdefault(match[1], path.relative_to(root).as_posix())
+    return videos, sounds
+
+
+def _official(trial: str, modality: str, suffix: str) -> str:
+    return f"Actor_{trial[-2:]}/{modality}-{trial}.{suffix}"
+
+
+def _fixture_trials(clips: int) -> list[str]:
+    """Trials of four emotions; the actors take turns so that few trials already reach all parts."""
+    actors = sorted(range(1, 25), key=lambda actor: (actor - 1) % 4)
+    takes = [f"{sentence:02d}-{repetition:02d}" for repetition in (1, 2) for sentence in (1, 2)]
+    trials = []
+    for number in range(min(clips, len(actors) * len(takes) * 4)):
+        turn, place = divmod(number, len(actors))
+        trials.append(f"01-0{1 + (turn + place) % 4}-01-{takes[turn // 4]}-{actors[place]:02d}")
+    return trials
+
+
+def _write_trial(root: Path, trial: str, rng: np.random.Generator, mute: bool) -> None:
+    from cmkd_bench.data.encoding import write_video, write_wav
+
+    label, classes, frames = int(trial[3:5]) - 1, len(Ravdess.classes), int(rng.integers(12, 20))
+    voice = sound(label, classes, frames / 10, 48000, rng)
+    picture = film(label, classes, frames, (36, 64), rng)
+    write_video(root / _official(trial, "01", "mp4"), picture, 10, None if mute else voice[::3], 16000)
+    write_wav(root / _official(trial, "03", "wav"), voice, 48000)

@@ -1,0 +1,301 @@
+"""Sketchy: sketches that people drew after photos of objects, each paired with its photo, 125 classes.
+
+75,471 sketches of 12,500 photos (100 per class). Both are taken in the variant tx_000000000000: the whole photo scaled
+to 256 x 256, and the sketch moved and scaled with it, so that the pair is aligned. A sample is a sketch; its photo is
+shared with about five others, so a photo is never divided between parts.
+
+- Classes are the folders of the photos, sorted; a copy of a part of them has as many classes as it has folders.
+- Sketches that info/invalid-ambiguous.txt, -context.txt, -error.txt or -pose.txt list are left out, with the list as
+  their reason; so are files of other names, and those of a photo that stands in two classes, but for the first class.
+- Split: the photos of info/testset.txt are the test part; without that file, a tenth of the photos of each class, which
+  a remark says. Validation is a tenth of each class's other photos, at least one. A photo counts whether its file is
+  there or only sketches name it, and each class is drawn by itself, so that a missing file moves no other sample.
+- Not verified: the form of the lists (bare stems or `class/n02691156_58.jpg`, both line ends: all are read), whether
+  testset.txt has ten photos of each class, and the licence. Left out: the splits of zero-shot work, and the extended
+  photos.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from cmkd_bench.data.clips import ImageClip
+from cmkd_bench.data.dataset import PARTS, Modality, Source
+from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
+from cmkd_bench.errors import UserError
+from cmkd_bench.parameters import parameter
+from cmkd_bench.registry import register_dataset
+
+VARIANT = "tx_000000000000"
+PHOTOS = f"256x256/photo/{VARIANT}"
+SKETCHES = f"256x256/sketch/{VARIANT}"
+CLASSES = 125
+SPLIT_SEED = 0
+NAME = re.compile(r"(n\d+_\d+)(?:-(\d+))?", re.ASCII)  # a photo, or with a number one of its sketches
+INVALID = ("ambiguous", "context", "error", "pose")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The photos and their parts are the same under both values."""
+
+    sketches_per_photo: str = parameter(
+        "all",
+        "or only the first valid one, so that no photo is repeated",
+        choices=("all", "first"),
+        source="ours",
+    )
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A sketch's file; `photo` is the stem of its photo."""
+
+    stem: str
+    photo: str
+    label: str
+    path: str
+
+
+@register_dataset("sketchy")
+class Sketchy(MediaDataset[Options]):
+    """Aligned pairs; the split is by photo."""
+
+    modalities = (
+        Modality("photo", "image", "the photo, RGB"),
+        Modality("sketch", "image", "dark strokes over white, RGB"),
+    )
+    classes = ()
+    default_pairs = (("photo", "sketch"),)
+    folder = "sketchy"
+    marks = (PHOTOS, SKETCHES)
+    obtain = (
+        "Unpack rendered_256x256.7z and the archive of annotations (info/) of sketchy.eye.gatech.edu into one folder, "
+        "which then holds 256x256 and info."
+    )
+    sources = (
+        Source(
+            file=f"{PHOTOS}, {SKETCHES}, info",
+            origin="sketchy.eye.gatech.edu, rendered_256x256.7z and info",
+            licence="not stated where we looked (not verified); the photos are ImageNet's",
+            citation="Sangkloy, Burnell, Ham, Hays: The Sketchy Database: Learning to Retrieve Badly Drawn Bunnies. "
+            "SIGGRAPH 2016, ACM Trans. Graph. 35(4) 119",
+        ),
+    )
+    task = "which of 125 kinds of objects is shown"
+
+    def catalogue(self, root: Path) -> Catalogue:
+        """List the folders, and read the lists in info/ where they are.
+
+        Raises:
+            UserError: if there are no class folders, a line of a list names no sketch or photo, or no photo of
+                testset.txt is known.
+        """
+        photos = _photos(root)
+        classes = tuple(photos)
+        sketches, skipped = _sketches(root, classes)
+        owners = _owners(photos, sketches)
+        invalid = _invalid(root)
+        kept: list[Sketch] = []
+        for sketch in sketches:
+            if reason := _fault(sketch, owners, invalid):
+                skipped.append(Skipped(sketch.stem, "sketch", sketch.path, reason))
+            elif self.options.sketches_per_photo == "all" or not kept or kept[-1].photo != sketch.photo:
+                kept.append(sketch)
+        if not kept:
+            raise UserError(f"dataset 'sketchy': no sketch of a known class is in {root / SKETCHES}. {self.obtain}")
+        part_of_photo, remark = _split(root, owners)
+        parts = np.array([part_of_photo[sketch.photo] for sketch in kept])
+        return Catalogue(
+            sample_ids=[sketch.stem for sketch in kept],
+            labels=np.array([classes.index(sketch.label) for sketch in kept], np.int64),
+            classes=classes,
+            inputs={
+                "photo": [ImageClip(photos[sketch.label].get(sketch.photo, _photo_path(sketch))) for sketch in kept],
+                "sketch": [ImageClip(sketch.path) for sketch in kept],
+            },
+            parts=({part: np.flatnonzero(parts == part) for part in PARTS},),
+            groups=np.unique([sketch.photo for sketch in kept], return_inverse=True)[1],
+            skipped=skipped,
+            remarks=(
+                *([f"{len(classes)} of the {CLASSES} classes are there"] if len(classes) != CLASSES else []),
+                *([] if invalid else ["no list of invalid sketches is in info/, so none is left out"]),
+                *remark,
+            ),
+        )
+
+    @classmethod
+    def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
+        """Four classes of six photos each; one is for testing, one of the others will be for validation."""
+        from cmkd_bench.data.encoding import truncate, write_image, write_lfs_pointer
+        from cmkd_bench.data.signals import picture
+
+        each = max(1, clips // 24)
+        photos = [(label, f"n0269{label}156_{58 + 100 * number}") for label in range(4) for number in range(6)]
+        for label, photo in photos:
+            image = picture(label, 4, (64, 64), rng)
+            name = _FIXTURE_CLASSES[label]
+            for variant in (VARIANT, "tx_000100000000"):
+                write_image(root / f"256x256/photo/{variant}/{name}/{photo}.jpg", image)
+            for number in range(1, each + 2):
+                drawing = _outline(label, (64, 64), rng)
+                drawing = drawing if number % 2 else np.repeat(drawing[..., None], 3, axis=2)
+                write_image(root / SKETCHES / name / f"{photo}-{number}.png", drawing)
+        _write_lists(root, [f"{photo}-{each + 1}" for _, photo in photos], [photo for _, photo in photos[::6]])
+        for folder, file in ((PHOTOS, ".DS_Store"), (SKETCHES, "n02690156_58-1 (copy).png")):
+            (root / folder / _FIXTURE_CLASSES[0] / file).write_bytes(b"no image")
+        part_of_photo = _split(root, {photo: _FIXTURE_CLASSES[label] for label, photo in photos})[0]
+        broken = [(_FIXTURE_CLASSES[label], photo) for label, photo in photos if part_of_photo[photo] == "train"][::4]
+        (root / PHOTOS / "/".join(broken[0])).with_suffix(".jpg").unlink()
+        truncate((root / PHOTOS / "/".join(broken[1])).with_suffix(".jpg"))
+        write_lfs_pointer(root / SKETCHES / f"{'/'.join(broken[2])}-1.png")
+
+
+def _photos(root: Path) -> dict[str, dict[str, str]]:
+    """By class: the paths of the photos by their stems."""
+    folders = _folders(root / PHOTOS)
+    if not folders:
+        there = ", ".join(path.name for path in _folders(root / "256x256/photo")) or "nothing"
+        raise UserError(
+            f"dataset 'sketchy': no class folders are in {root / PHOTOS}; 256x256/photo holds {there}. {Sketchy.obtain}"
+        )
+    return {
+        folder.name: {
+            path.stem: f"{PHOTOS}/{folder.name}/{path.name}"
+            for path in sorted(folder.iterdir())
+            if (match := NAME.fullmatch(path.stem)) and match[2] is None
+        }
+        for folder in folders
+    }
+
+
+def _sketches(root: Path, classes: Sequence[str]) -> tuple[list[Sketch], list[Skipped]]:
+    """All sketches by class, photo and number, and what in their folders is none."""
+    found: list[Sketch] = []
+    skipped: list[Skipped] = []
+    for folder in _folders(root / SKETCHES):
+        relative = f"{SKETCHES}/{folder.name}"
+        if folder.name not in classes:
+            skipped.append(Skipped(folder.name, "photo", relative, f"{PHOTOS} has no class folder of this name"))
+            continue
+        numbered = []
+        for path in sorted(folder.iterdir()):
+            match = NAME.fullmatch(path.stem)
+            if match and match[2]:
+                sketch = Sketch(path.stem, match[1], folder.name, f"{relative}/{path.name}")
+                numbered.append((match[1], int(match[2]), sketch))
+            elif not path.name.startswith("."):
+                reason = "not named like a sketch, n02691156_58-1.png"
+                skipped.append(Skipped(path.stem, "sketch", f"{relative}/{path.name}", reason))
+        found += [sketch for _, _, sketch in sorted(numbered, key=lambda entry: entry[:2])]
+    return found, skipped
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _owners(photos: Mapping[str, Mapping[str, str]], sketches: Sequence[Sketch]) -> dict[str, str]:
+    """The class of each photo that is there or that a sketch names; the first class where there are two."""
+    named = [(label, photo) for label, stems in photos.items() for photo in stems]
+    named += [(sketch.label, sketch.photo) for sketch in sketches]
+    return {photo: label for label, photo in sorted(named, reverse=True)}
+
+
+def _fault(sketch: Sketch, owners: Mapping[str, str], invalid: Mapping[str, str]) -> str:
+    """Why a sketch is left out, or nothing."""
+    if sketch.stem in invalid:
+        return f"listed in {invalid[sketch.stem]}"
+    owner = owners[sketch.photo]
+    return "" if owner == sketch.label else f"its photo is also in the class {owner}"
+
+
+def _photo_path(sketch: Sketch) -> str:
+    return f"{PHOTOS}/{sketch.label}/{sketch.photo}.jpg"
+
+
+def _invalid(root: Path) -> dict[str, str]:
+    """The lists that a sketch is in, joined by commas, by its stem."""
+    lists: dict[str, str] = {}
+    for kind in INVALID:
+        for photo, number in _read_list(root, f"invalid-{kind}.txt", "sketch", "n02691156_58-1"):
+            stem = f"{photo}-{number}"
+            lists[stem] = f"{lists[stem]}, invalid-{kind}.txt" if stem in lists else f"invalid-{kind}.txt"
+    return lists
+
+
+def _split(root: Path, owners: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The part of each photo, and what must be said about it."""
+    listed = {photo for photo, _ in _read_list(root, "testset.txt", "photo", "airplane/n02691156_58.jpg")}
+    if listed and listed.isdisjoint(owners):
+        raise UserError(
+            f"dataset 'sketchy': testset.txt lists {len(listed)} photos, such as {min(listed)}, and none of the "
+            f"{len(owners)} photos here, such as {min(owners)}. Take photos and lists from the same release."
+        )
+    part_of_photo = dict.fromkeys(owners, "train")
+    for label in set(owners.values()):
+        own = sorted(photo for photo, owner in owners.items() if owner == label)
+        test = listed.intersection(own) if listed else _draw_tenth(own)
+        validation = _draw_tenth([photo for photo in own if photo not in test])
+        part_of_photo.update(dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation"))
+    drawn = "no info/testset.txt is there: a tenth of each class's photos, drawn, is the test part"
+    return part_of_photo, () if listed else (drawn,)
+
+
+def _draw_tenth(photos: Sequence[str]) -> set[str]:
+    """A tenth of a class's photos, at least one; drawn alike for every class, so that no class moves another."""
+    order = np.random.RandomState(SPLIT_SEED).permutation(len(photos))
+    return {photos[row] for row in order[: max(1, round(len(photos) / 10))]}
+
+
+def _read_list(root: Path, name: str, kind: str, example: str) -> Iterator[tuple[str, str]]:
+    """Photo and number of each line of a list of info/, which may not be there; a photo has an empty number."""
+    places = [root / "info" / name, *sorted(root.glob(f"info*/info/{name}")), root / "256x256/info" / name]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        return
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        match = NAME.fullmatch(PurePosixPath(line.strip().replace("\\", "/")).name.partition(".")[0])
+        if match is None or (kind == "sketch" and not match[2]):
+            raise UserError(
+                f"dataset 'sketchy': {file.relative_to(root).as_posix()}, line {number}: {line[:200]!r} names no "
+                f"{kind}; expected a line like {example}, with or without the class folder and the suffix."
+            )
+        yield match[1], match[2] or ""
+
+
+_FIXTURE_CLASSES = ("airplane", "hot-air_balloon", "jack-o-lantern", "tiger")
+
+
+def _outline(label: int, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """(H, W) uint8: a closed dark line with as many bulges as the class says, over white."""
+    angle = np.linspace(0, 2 * np.pi, 600)
+    radius = rng.uniform(0.28, 0.36) * (1 + 0.3 * np.cos((label + 2) * angle + rng.uniform(-0.3, 0.3)))
+    rows, columns = (
+        ((0.5 + radius * wave(angle)) * (length - 1)).astype(int)
+        for wave, length in zip((np.sin, np.cos), size, strict=True)
+    )
+    drawing = np.full(size, 255, np.uint8)
+    for down, right in ((0, 0), (1, 0), (0, 1)):
+        drawing[rows + down, columns + right] = 0
+    return drawing
+
+
+def _write_lists(root: Path, invalid: Sequence[str], test: Sequence[str]) -> None:
+    """Two lists with Windows line ends, one with others, one empty; one sketch is in two of them."""
+    (root / "info").mkdir()
+    lists = {"ambiguous": invalid[::2], "context": [], "error": invalid[1::2], "pose": invalid[:1]}
+    for kind, stems in lists.items():
+        end = b"\n" if kind == "error" else b"\r\n"
+        (root / f"info/invalid-{kind}.txt").write_bytes(b"".join(stem.encode() + end for stem in stems))
+    lines = [f"{name}/{photo}.jpg\n" for name, photo in zip(_FIXTURE_CLASSES, test, strict=True)]
+    (root / "info/testset.txt").write_bytes("".join(lines).encode())

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from cmkd_bench.networks import problem_with, tokenizer_of
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mlp",
+        "transformer",
+        "timm/resnet18",
+        "timm/resnet18.a1_in1k",
+        "transformers/bert-base-uncased",
+        "transformers/MIT/ast-finetuned-audioset-10-10-0.4593",
+        "transformers/somebody/unheard-of",
+    ],
+)
+def test_names_without_a_problem(name):
+    assert problem_with(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mpl", "Did you mean 'mlp'?"),
+        ("timm/resnt18", "Did you mean 'timm/resnet18'?"),
+        ("timm/resnet18.nothing", "Available: resnet18, resnet18.a1_in1k"),
+        ("timm/<model>", "has no such model"),
+        ("resnet18", "Did you mean 'timm/resnet18'?"),
+        ("bert-base-uncased", "Did you mean 'transformers/bert-base-uncased'?"),
+        ("transformers/./nothing", "no config.json in nothing"),
+        ("transformers/a/b/c", "neither a name on the hub"),
+        ("tim/resnet18", "Available: cnn1d"),
+    ],
+)
+def test_names_with_a_problem_get_the_nearest_one(name, said):
+    assert said in problem_with(name)
+
+
+def test_a_folder_with_a_configuration_is_a_name(bert_folder):
+    assert problem_with(f"transformers/{bert_folder}") is None
+
+
+def test_each_network_has_its_tokenizer():
+    assert tokenizer_of("transformer", "") == "words"
+    assert tokenizer_of("mlp", "") == "words"
+    assert tokenizer_of("transformers/bert-base-uncased", "") == "wordpiece"
+    assert tokenizer_of("transformers/bert-base-uncased", "hub") == "pretrained:bert-base-uncased"
