@@ -189,11 +189,15 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
     Returns:
         (channels, 3) float64: sum, sum of squares, count.
     """
-    values = row.astype(np.float64)
-    values = (values.swapaxes(0, 1) if kind == "video" else values).reshape(row.shape[kind == "video"], -1)
-    counted = values > 0 if kind == "depth" else np.ones_like(values, bool)
-    values = np.where(counted, values, 0)
-    return np.stack([values.sum(1), np.square(values).sum(1), counted.sum(1)], axis=1)
+    channels = row.swapaxes(0, 1) if kind == "video" else row
+    # Whole numbers are added up as such: 255 squared fits into 16 bits, and it is several times faster.
+    wide, total = (np.uint16, np.uint64) if row.dtype == np.uint8 else (np.float64, np.float64)
+    sums = np.empty((len(channels), MOMENTS))
+    for number, channel in enumerate(channels):
+        known = np.ravel(channel[channel > 0] if kind == "depth" else channel)
+        squares = np.square(known, dtype=wide)
+        sums[number] = known.sum(dtype=total), squares.sum(dtype=total), known.size
+    return sums
 
 
 def _loss(parts: Mapping[str, np.ndarray], used: Mapping[str, np.ndarray]) -> list[str]:

@@ -77,6 +77,7 @@ def prepare_dataset(
     with locked(folder):
         if start_anew:
             remove_files(folder)
+        was_begun = folder.begun.exists()
         begun = begin(folder, dataset, root, catalogue, columns)
         reasons = Reasons(folder)
         decoded = 0
@@ -84,7 +85,9 @@ def prepare_dataset(
             folder.manifest.unlink(missing_ok=True)
             reasons.forget()
         if not folder.manifest.exists():
-            forget_torn_rows(folder, begun["columns"])
+            for column in columns if was_begun else ():
+                with display.of(f"looking through {column.name}", begun["samples"]) as show:
+                    forget_torn_rows(folder, column.name, column.kind, show)
             decoded = _decode(dataset, folder, root, columns, reasons, workers, display)
             finish(folder, begun)
         return _report(folder, catalogue, columns, reasons, decoded, begin_time, begun["fixture"])

@@ -137,23 +137,25 @@ class Decoding:
         worker.connection.close()
         self._workers.remove(worker)
         code = worker.process.exitcode or 0
+        if code >= 0:  # not killed: an error of ours, which would come again with every file
+            raise RuntimeError(f"a worker of prepare ended with exit code {code}; its traceback is printed above")
         if code == -signal.SIGBUS:
             raise UserError(f"the disk is full ({self._job.folder.path}). Make room; the same command goes on.")
         if len(worker.rows) == 1:
             row = worker.rows[0]
             self._deaths[row] = self._deaths.get(row, 0) + 1
             if self._deaths[row] >= DEATHS:
-                self._give_up(row, f"signal {-code}" if code < 0 else f"exit code {code}")
+                self._give_up(row, -code)
                 worker.rows = []
         self._waiting.extendleft([row] for row in reversed(worker.rows))
         self._workers.append(self._start())
 
-    def _give_up(self, row: int, how: str) -> None:
+    def _give_up(self, row: int, number: int) -> None:
         self._over += 1
         for column in self._job.columns:
             there = np.load(self._job.folder.digests(column.name), mmap_mode="r", allow_pickle=False)[row].any()
             if self._job.todo[column.name][row] and not there:
-                self._reasons.add(column.name, row, f"the decoder crashes: {how}")
+                self._reasons.add(column.name, row, f"the decoder crashes: signal {number}")
 
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("fork")

@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +136,14 @@ def bad_rows(folder: SetFolder, name: str, kind: str, sums: bool = True) -> Iter
         yield row, bad
 
 
-def forget_torn_rows(folder: SetFolder, columns: Mapping[str, Any]) -> None:
-    """Let rows be decoded again that a crash of the machine left half-written."""
-    for name, shape in columns.items():
-        if torn := [row for row, bad in bad_rows(folder, name, shape["kind"], sums=False) if bad]:
-            open_memmap(folder.digests(name), "r+")[torn] = 0
+def forget_torn_rows(folder: SetFolder, name: str, kind: str, show: Callable[[int], None]) -> None:
+    """Let rows of a column be decoded again that a crash of the machine left half-written."""
+    torn = []
+    for row, bad in bad_rows(folder, name, kind, sums=False):
+        torn += [row] if bad else []
+        show(row + 1)
+    if torn:
+        open_memmap(folder.digests(name), "r+")[torn] = 0
 
 
 def check_disk(folder: SetFolder, samples: int, shapes: Mapping[str, Any]) -> None:

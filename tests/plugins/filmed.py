@@ -36,7 +36,7 @@ class SlowStill(ImageClip):
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         time.sleep(float(os.environ.get("FILMED_SECONDS", "0")))
         if os.environ.get("FILMED_CRASH") == self.path:
-            os.kill(os.getpid(), signal.SIGSEGV)
+            os.kill(os.getpid(), signal.SIGKILL)
         return super().decode(root, preparation)
 
 
