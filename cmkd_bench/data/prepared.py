@@ -194,7 +194,7 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
     wide, total = (np.uint16, np.uint64) if row.dtype == np.uint8 else (np.float64, np.float64)
     sums = np.empty((len(channels), MOMENTS))
     for number, channel in enumerate(channels):
-        known = np.ravel(channel[channel > 0] if kind == "depth" else channel)
+        known = channel[channel > 0] if kind == "depth" else channel
         squares = np.square(known, dtype=wide)
         sums[number] = known.sum(dtype=total), squares.sum(dtype=total), known.size
     return sums
