@@ -81,7 +81,7 @@ def _print_dataset(console: Console, name: str) -> None:
     cls = datasets.get(name)
     console.print(Text(f"{name}: {datasets.summary(name)}", style="bold"))
     rows = {
-        "task": f"{cls.task} ({len(cls.classes)} classes)",
+        "task": f"{cls.task} ({len(cls.classes)} classes)" if cls.classes else cls.task,
         "modalities": ", ".join(f"{modality.name} ({modality.kind})" for modality in cls.modalities),
         "default pairs": ", ".join(":".join(pair) for pair in cls.default_pairs),
         "folds": str(cls.folds),

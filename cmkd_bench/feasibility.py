@@ -10,9 +10,9 @@ import torch
 from cmkd_bench.augmentation import Augmentation
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.data.prepare import PreparedData
-from cmkd_bench.errors import UserError
 from cmkd_bench.method import Method, NetworkShape, Pair
 from cmkd_bench.networks import build_network, shape_of
+from cmkd_bench.networks.base import CannotTake
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.seeding import random_stream
@@ -22,14 +22,20 @@ from cmkd_bench.training.tensors import input_shape
 
 
 def unsupported(spec: RunSpec) -> str | None:
-    """Why a run cannot be, or None where it can."""
+    """Why a run cannot be, or None where it can.
+
+    Raises:
+        UserError: if pretrained weights cannot be had.
+    """
+    student = (spec.student_modality, spec.student_network, spec.pretrained)
+    teacher = (spec.teacher_modality or "", spec.teacher_network or "", spec.teacher_pretrained)
     return _unsupported(
         methods.get(spec.method),
         spec.hyperparameters,
         data_of(spec),
         spec.augmentation,
-        (spec.student_modality, spec.student_network),
-        (spec.teacher_modality or spec.student_modality, spec.teacher_network or spec.student_network),
+        student,
+        student if spec.teacher_modality is None else teacher,
     )
 
 
@@ -39,8 +45,8 @@ def _unsupported(
     hyperparameters: Settings,
     source: DataSpec,
     augmentation: Settings,
-    student: tuple[str, str],
-    teacher: tuple[str, str],
+    student: tuple[str, str, str],
+    teacher: tuple[str, str, str],
 ) -> str | None:
     """The same for all seeds, so asked once."""
     data = _data(source)
@@ -51,7 +57,7 @@ def _unsupported(
             classes=len(data.classes),
             train_labels=torch.from_numpy(data.labels[data.parts["train"]]),
         )
-    except UserError as error:
+    except CannotTake as error:
         return str(error)
     if pair.student.positions != pair.teacher.positions:
         return f"student and teacher predict at {pair.student.positions} and {pair.teacher.positions} positions"
@@ -59,12 +65,12 @@ def _unsupported(
 
 
 @functools.cache
-def _shape(source: DataSpec, augmentation: Settings, modality: str, network: str) -> NetworkShape:
+def _shape(source: DataSpec, augmentation: Settings, modality: str, network: str, pretrained: str) -> NetworkShape:
     data = _data(source)
     kind = datasets.get(source.dataset).modality(modality)
     inputs = input_shape(data, kind, build(Augmentation, dict(augmentation)))
     with random_stream(0):
-        return shape_of(build_network(network, inputs, len(data.classes)), inputs)
+        return shape_of(build_network(network, inputs, len(data.classes), pretrained), inputs)
 
 
 @functools.cache

@@ -56,7 +56,7 @@ class Ravdess(MediaDataset[NoParameters]):
     )
     task = "which of eight emotions an actor speaks with"
     folder = "RAVDESS"
-    marks = ("**/01-01-*.mp4",)
+    marks = ("01-01-*.mp4|*/01-01-*.mp4|*/*/01-01-*.mp4",)
     obtain = (
         "From zenodo.org/record/1188976 take Video_Speech_Actor_01.zip to Video_Speech_Actor_24.zip and "
         "Audio_Speech_Actors_01-24.zip and unpack all of them anywhere below its folder."

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.clips import BadClip, Clip, ImageClip, resize_depth, resize_labels
+from cmkd_bench.data.clips import BadClip, Clip, ImageClip, media_file, resize_depth, resize_labels
 from cmkd_bench.data.dataset import Modality, Source
 from cmkd_bench.data.matlab import find_file, load_mat, open_hdf5
 from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
@@ -36,7 +36,6 @@ SPLIT_SEED = 0
 VALIDATION_SHARE = 0.1
 IGNORED = 255
 FARTHEST = 8.0
-LFS_POINTER = b"version https://git-lfs"
 PREFIX = "/n/fs/sun3d/data/SUNRGBD/"
 ORIGIN = "It is part of SUNRGBDtoolbox.zip from rgbd.cs.princeton.edu; unpack it beside the folder SUNRGBD."
 RECORDINGS = (
@@ -105,14 +104,8 @@ class RotatedDepth(Clip):
         """
         from PIL import Image
 
-        path = root / self.path
-        if not path.is_file():
-            raise BadClip("missing")
-        with path.open("rb") as file:
-            if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                raise BadClip("a git-lfs pointer, not the file")
         try:
-            with Image.open(path) as image:
+            with Image.open(media_file(root, self.path)) as image:
                 mode, stored = image.mode, np.asarray(image)
         except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
             raise BadClip(f"not a readable image: {error}") from error

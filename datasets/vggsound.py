@@ -116,7 +116,7 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
     )
     task = "which of 309 sounds is heard and seen made"
     folder = "vggsound"
-    marks = ("vggsound.csv",)
+    marks = ("vggsound.csv|data/vggsound.csv|train.csv|data/train.csv",)
     obtain = (
         "Unpack vggsound_00.tar.gz to vggsound_19.tar.gz of huggingface.co/datasets/Loie/VGGSound into one folder and "
         "put vggsound.csv of the same place beside them; clips are found in any folder below. "

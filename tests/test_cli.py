@@ -24,7 +24,7 @@ def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     ("arguments", "said"),
     [
         (["--methods", "c2dk"], "unknown method 'c2dk'. Did you mean 'c2kd'? Available: c2kd, cmcd,"),
-        (["--datasets", "mfaet"], "unknown dataset 'mfaet'. Did you mean 'mfeat'? Available: gaussian,"),
+        (["--datasets", "mfaet"], "unknown dataset 'mfaet'. Did you mean 'mfeat'? Available: ave,"),
         (["--pairs", "pixls:fourier"], "unknown pair 'pixls:fourier'. Did you mean 'pixels:fourier'?"),
         (["--pairs", "pixels"], "two different modalities are wanted, teacher:student"),
         (["train.epoch=3"], "train.epoch=3: no such setting. Did you mean 'train.epochs'?"),

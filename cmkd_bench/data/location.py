@@ -109,4 +109,8 @@ def _candidates(cls: type[MediaDataset[Any]], given: Path | None) -> Iterator[Pa
 def _missing_marks(cls: type[MediaDataset[Any]], folder: Path) -> tuple[str, ...]:
     if not folder.is_dir():
         return cls.marks
-    return tuple(mark for mark in cls.marks if next(folder.glob(mark), None) is None)
+    return tuple(mark for mark in cls.marks if not any(_has(folder, one) for one in mark.split("|")))
+
+
+def _has(folder: Path, pattern: str) -> bool:
+    return next(folder.glob(pattern), None) is not None

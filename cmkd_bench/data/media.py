@@ -67,7 +67,8 @@ class MediaDataset(Dataset[P]):
 
     Class attributes:
         folder: the usual name of its folder below the data root.
-        marks: files or folders (globs are allowed), relative to the root; a folder that has all of them is the dataset.
+        marks: files or folders relative to the root, globs are allowed, and `a|b` for either; a folder that has all of
+            them is the dataset.
         obtain: how a user gets it, in one to three sentences.
     """
 

@@ -15,6 +15,10 @@ from cmkd_bench.method import NetworkShape
 from cmkd_bench.outputs import Outputs
 
 
+class CannotTake(UserError):
+    """A network that is not made for such inputs."""
+
+
 @dataclass(frozen=True)
 class InputShape:
     """What a network sees of one sample, and what is wanted of it.
@@ -161,7 +165,8 @@ def build_network(name: str, inputs: InputShape, classes: int, pretrained: str =
 
     Raises:
         UnknownName: with the nearest match and the list.
-        UserError: if the network cannot take such inputs, or its weights cannot be had.
+        CannotTake: if the network is not made for such inputs.
+        UserError: if its weights cannot be had.
     """
     load_networks([name])
     family, slash, model = name.partition("/")
@@ -187,7 +192,7 @@ def shape_of(network: Network, inputs: InputShape) -> NetworkShape:
     """The sizes of a network's outputs, from one forward pass in evaluation mode.
 
     Raises:
-        UserError: if the forward pass fails, e.g. because the inputs are too small for the network.
+        CannotTake: if the forward pass fails, e.g. because the inputs are too small for the network.
     """
     dtype = torch.int64 if inputs.vocabulary else torch.float32
     training = network.training
@@ -205,6 +210,6 @@ def shape_of(network: Network, inputs: InputShape) -> NetworkShape:
     )
 
 
-def _refusal(name: str, inputs: InputShape, error: Exception) -> UserError:
+def _refusal(name: str, inputs: InputShape, error: Exception) -> CannotTake:
     article = "an" if inputs.kind == "image" else "a"
-    return UserError(f"network '{name}' cannot take {article} {inputs.kind} of shape {inputs.shape}: {error}")
+    return CannotTake(f"network '{name}' cannot take {article} {inputs.kind} of shape {inputs.shape}: {error}")

@@ -160,7 +160,8 @@ class _Run:
         if spec.teacher is None or spec.teacher_modality is None or spec.teacher_network is None:
             return None
         self._teacher_result()
-        network = self._network(spec.teacher_modality, spec.teacher_network)
+        # Built like the teacher's own run built it: pretrained weights may bring a shape with them.
+        network = self._network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
         network.load_state_dict(load_file(self.experiment.run(spec.teacher).weights))
         return network.to(self.device)
 

@@ -57,12 +57,24 @@ def test_by_group_holds_out_whole_groups() -> None:
     }
 
 
+def test_some_published_splits_have_no_validation_part() -> None:
+    check_parts("x", {"train": np.array([0, 2]), "validation": np.array([], int), "test": np.array([1])}, 3)
+
+
+def test_rows_in_no_part_are_allowed_where_files_may_be_broken() -> None:
+    parts = {"train": np.array([0]), "validation": np.array([2]), "test": np.array([3])}
+    check_parts("x", parts, 4, complete=False)
+    with pytest.raises(UserError, match="row 1 is in no part"):
+        check_parts("x", parts, 4)
+
+
 @pytest.mark.parametrize(
     ("train", "validation", "test", "message"),
     [
         ([0, 1], [1], [2, 3], "row 1 is in train and in validation"),
         ([0], [1], [2], "row 3 is in no part"),
-        ([0, 1], [], [2, 3], "the validation part is empty"),
+        ([], [0, 1], [2, 3], "the train part is empty"),
+        ([0, 1], [2, 3], [], "the test part is empty"),
         ([1, 0], [2], [3], "train part is not a sorted list"),
         ([0, 1], [2], [3, 4], "test part is not a sorted list of rows below 4"),
         ([0, 2], [1], [3], "group 7 is in train and in validation"),

@@ -238,10 +238,10 @@ def test_depth_maps_that_are_none_are_bad_clips(tmp_path: Path) -> None:
     expected = {
         "gone": "missing",
         "cut": "not a readable image",
-        "empty": "not a readable image",
+        "empty": "empty file",
         "black": "no pixel has a depth",
         "eight": "an image of mode L, where 16 bits",
-        "pointer": "a git-lfs pointer",
+        "pointer": "git-lfs pointer",
     }
     for name, reason in expected.items():
         with pytest.raises(BadClip, match=reason):

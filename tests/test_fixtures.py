@@ -1,0 +1,153 @@
+"""Every downloaded dataset from its official layout to the leaderboard, on the miniature that the suite writes."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cmkd_bench
+from cmkd_bench.cli import app
+from cmkd_bench.data.media import MediaDataset
+from cmkd_bench.data.opening import DataSpec
+from cmkd_bench.errors import GridError
+from cmkd_bench.registry import datasets
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+from cmkd_bench.training.run import data_of
+
+NAMES = [name for name in datasets.names() if issubclass(datasets.get(name), MediaDataset)]
+SMALL = (
+    "protocol=smoke",
+    "model=tiny",
+    "prepare.height=48",
+    "prepare.width=48",
+    "augment.height=40",
+    "augment.width=40",
+)
+QUICK = (*SMALL, "augment.frames=1", "train.epochs=6")
+# The defects that a miniature has are found in skipped.csv: a part of the sample's id, and of the reason.
+DEFECTS = {
+    "cremad": [("1076_MTI_SAD", "known defect"), ("", "git-lfs"), ("", "empty file"), ("", "missing")],
+    "ave": [
+        ("VWi2ENBuTbw", "no length"),
+        ("-no_track", "no audio track"),
+        ("-silent", "silent"),
+        ("-missing", "missing"),
+    ],
+    "vggsound": [("-muted", "silent"), ("-no_track", "no audio track"), ("-truncated", ""), ("", "listed before")],
+    "crisismmd": [("", "git-lfs"), ("", "missing"), ("", "cannot be decoded")],
+    "nyudv2": [("0001", "no pixel has a depth"), ("0004", "no pixel is labelled")],
+    "ravdess": [("", "missing"), ("", "empty file"), ("", "cannot be decoded")],
+    "avmnist": [],
+    "sunrgbd": [("", "missing"), ("", "idk"), ("", "cannot be decoded")],
+    "sketchy": [("", "invalid-ambiguous.txt"), ("", "git-lfs"), ("", "missing")],
+}
+
+
+@pytest.fixture(scope="module")
+def miniatures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with all of them, written by the command."""
+    root = tmp_path_factory.mktemp("data")
+    for name in NAMES:
+        _command("fixture", name, "--out", str(root))
+    return root
+
+
+@pytest.fixture
+def _places(miniatures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMKD_DATA_ROOT", str(miniatures))
+    monkeypatch.setenv("CMKD_PREPARED_ROOT", str(tmp_path / "prepared"))
+
+
+def _command(*arguments: str) -> None:
+    app(list(arguments), standalone_mode=False)
+
+
+def _run(name: str, tmp_path: Path, **changes: object) -> pd.DataFrame:
+    arguments: dict[str, object] = {"methods": "kd,c2kd", "seeds": 1, "overrides": QUICK, "experiment": "small"}
+    return cmkd_bench.run(
+        datasets=name,
+        results=tmp_path / "results",
+        always=False,
+        quiet=True,
+        **(arguments | changes),  # type: ignore[arg-type]
+    )
+
+
+def _chance(spec: RunSpec) -> float:
+    """Percent right by always naming the most frequent class of the test part, or pixel."""
+    data = DataSpec(**vars(data_of(spec))).open()
+    rows = data.parts["test"]
+    if data.targets is None:
+        return 100 * float(np.bincount(data.labels[rows]).max()) / len(rows)
+    pixels = np.bincount(data.targets[rows].ravel(), minlength=256)[:255]
+    return 100 * float(pixels.max() / pixels.sum()) / int((pixels > 0).sum())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_places")
+@pytest.mark.parametrize("name", NAMES)
+def test_from_media_to_the_leaderboard(name: str, tmp_path: Path) -> None:
+    results = _run(name, tmp_path)
+    assert results["status"].unique().tolist() == ["done"], results["error"].dropna().tolist()
+    assert len(results) == 6  # each modality alone, and two methods both ways
+    experiment = Experiment(tmp_path / "results", "small")
+    alone = results[results["method"] == "none"]
+    chance = _chance(experiment.read_spec(alone["run_id"].iloc[0]))
+    # one of the two at least; a student of few samples may need longer for the other
+    assert alone["value"].max() > 1.5 * chance, f"{alone['value'].tolist()} with chance at {chance}"
+    assert (alone["value"] > 0).all()
+    table = (experiment.path / "leaderboard.md").read_text()
+    assert "FIXTURE, not the dataset" in table
+    first, second = datasets.get(name).default_pairs[0]
+    assert f"{first} → {second}" in table
+    assert f"{second} → {first}" in table
+    with (tmp_path / "prepared" / name / "skipped.csv").open(encoding="utf-8", newline="") as file:
+        skipped = list(csv.DictReader(file))
+    for sample, reason in DEFECTS[name]:
+        assert [line for line in skipped if sample in line["sample_id"] and reason in line["reason"]], (sample, reason)
+
+
+@pytest.mark.usefixtures("_places")
+def test_numbers_of_a_miniature_never_stand_beside_real_ones(tmp_path: Path) -> None:
+    with pytest.raises(GridError, match="fixtures \\(avmnist\\) beside real datasets \\(mfeat\\)"):
+        _run("avmnist,mfeat", tmp_path)
+    assert not list((tmp_path / "results").glob("*/runs/*/result.json"))
+
+
+@pytest.mark.usefixtures("_places")
+def test_a_miniature_is_named_in_the_experiment(tmp_path: Path) -> None:
+    grid = cmkd_bench.api.make_grid(datasets_asked="avmnist", overrides=SMALL, results=tmp_path)
+    assert grid.experiment.name.startswith("smoke+fixture+")
+
+
+def test_missing_datasets_are_all_named_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMKD_DATA_ROOT", str(tmp_path))
+    monkeypatch.setenv("CMKD_PREPARED_ROOT", str(tmp_path / "prepared"))
+    with pytest.raises(GridError) as caught:
+        _run("ave,crisismmd,mfeat", tmp_path)
+    message = str(caught.value)
+    assert message.startswith("2 problems:")
+    for part in (
+        "'ave' is not found",
+        str(tmp_path / "AVE_Dataset"),
+        "'crisismmd' is not found",
+        "cmkd-bench prepare ave --root",
+    ):
+        assert part in message
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.usefixtures("_places")
+def test_selection_on_the_test_part_is_marked(tmp_path: Path) -> None:
+    small = ("protocol=c2kd", "model=tiny", *QUICK[2:], "prepare.frames=2", "train.epochs=2", "train.batch_size=16")
+    results = _run("cremad", tmp_path, methods="kd", overrides=small)
+    assert results["selected_on"].unique().tolist() == ["test"]
+    table = (tmp_path / "results" / "small" / "leaderboard.md").read_text()
+    assert "protocol c2kd; selected on test" in table
+    assert "epoch is selected on the test part" in table
+    assert "speakers" in table
