@@ -24,14 +24,14 @@ class Record:
     Attributes:
         baseline: the method that is the student alone.
         conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
-        remarks: by dataset, what a reader of its tables must know.
         cells: by key.
+        remarks: by dataset, what a reader of its tables must know.
     """
 
     baseline: str
     conditions: dict[str, dict[str, Scalar]] = field(default_factory=dict)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
     cells: dict[tuple[Any, ...], Cell] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def only(self, keys: Iterable[tuple[Any, ...]]) -> Record:
         """The same with some of the cells."""
@@ -39,14 +39,14 @@ class Record:
         wanted = {cell.dataset for cell in chosen.values()}
         conditions = {dataset: values for dataset, values in self.conditions.items() if dataset in wanted}
         remarks = {dataset: texts for dataset, texts in self.remarks.items() if dataset in wanted}
-        return Record(self.baseline, conditions, remarks, chosen)
+        return Record(self.baseline, conditions, chosen, remarks)
 
 
 def read_record(experiment: Experiment) -> Record:
     """The plan of an experiment, as the commands so far have made it."""
     stored = read_json(experiment.plan)
     cells = [Cell(**cell) for cell in stored["cells"]]
-    return Record(stored["baseline"], stored["conditions"], stored["remarks"], {cell.key: cell for cell in cells})
+    return Record(stored["baseline"], stored["conditions"], {cell.key: cell for cell in cells}, stored["remarks"])
 
 
 def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:

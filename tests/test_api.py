@@ -47,7 +47,7 @@ def test_the_selected_epoch_is_the_last_of_the_best_on_validation(quick_run: Run
     for run in frame.to_dict("records"):
         folder = tmp_path / "results" / "quick" / "runs" / run["run_id"]
         history = json.loads((folder / "history.json").read_text())
-        values = [epoch["validation"] for epoch in history]
+        values = [epoch["selection"] for epoch in history]
         result = json.loads((folder / "result.json").read_text())
         assert len(values) == 9
         assert result["val_value"] == run["val_value"] == max(values)

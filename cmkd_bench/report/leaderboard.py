@@ -97,7 +97,7 @@ def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
         _mark_best(entries, column, [row for row, role in rows.items() if role != TEACHER])
     for dataset, remarks in record.remarks.items():
         notes |= dict.fromkeys(f"{dataset}: {remark}" for remark in remarks)
-    metrics = {str(run["dataset"]): run["metric"] for run in runs.values() if run["status"] == "done"}
+    metrics = {str(run.get("dataset")): run.get("metric") for run in runs.values() if run["status"] == "done"}
     marks = {
         name: _marks({c.fold for c in cells if c.dataset == name}, conditions, metrics.get(name))
         for name, conditions in record.conditions.items()

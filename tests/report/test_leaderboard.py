@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ VALUES = {
     "shuffled": {0: [10.0, 20.0], 1: [10.0, 20.0], 2: [10.0, 20.0]},
     "fails": {0: [70.0, 72.0], 1: [None, 72.0], 2: [90.0, 90.0]},
 }
+CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 ROLES = {"none": "baseline", "shuffled": "control"}
 
 
@@ -39,7 +41,7 @@ def board() -> Leaderboard:
                 cells.append(Cell(*place, run_id, teacher))
                 state = ("done", None) if value is not None else ("failed", "non-finite loss: nan")
                 runs.append({"run_id": run_id, "status": state[0], "value": value, "error": state[1]})
-    record = Record("none", {"toy": {"folds": 5}}, {cell.key: cell for cell in cells})
+    record = Record("none", {"toy": CONDITIONS | {"folds": 5}}, {cell.key: cell for cell in cells})
     return leaderboard(record, pd.DataFrame(runs).drop_duplicates("run_id"))
 
 
@@ -72,7 +74,7 @@ def test_a_row_with_fewer_folds_is_compared_on_those_and_is_not_the_best() -> No
     for (method, fold), value in values.items():
         cells.append(Cell(method, "method", "toy", fold, "audio", "video", 0, f"{method}{fold}", "teacher"))
         runs.append({"run_id": f"{method}{fold}", "status": "done", "value": value, "error": None})
-    record = Record("none", {"toy": {"folds": 2}}, {cell.key: cell for cell in cells})
+    record = Record("none", {"toy": CONDITIONS | {"folds": 2}}, {cell.key: cell for cell in cells})
     entries = leaderboard(record, pd.DataFrame(runs)).entries
     early = entries["early", DIRECTION]
     assert (early.mean, early.gain, early.problem) == (80.0, 10.0, "1 of 2 folds")
@@ -115,7 +117,30 @@ def test_the_terminal_shows_names_as_text_and_not_as_markup() -> None:
     cell = Cell("[red]m", "method", "[bold]d", 0, "a", "b", 0, "r", "t")
     runs = pd.DataFrame([{"run_id": name, "status": "done", "value": 1.0, "error": None} for name in "rt"])
     console = Console(file=io.StringIO(), width=80)
-    console.print(as_rich(leaderboard(Record("none", {"[bold]d": {}}, {cell.key: cell}), runs)))
+    console.print(as_rich(leaderboard(Record("none", {"[bold]d": CONDITIONS}, {cell.key: cell}), runs)))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "[red]m" in shown
     assert "[bold]d" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "metric", "title"),
+    [
+        ({}, "accuracy", "toy"),
+        ({"fixture": True}, "accuracy", "toy (FIXTURE, not the dataset)"),
+        ({"protocol": "c2kd", "train.select_on": "test"}, "accuracy", "toy (protocol c2kd; selected on test)"),
+        ({"train.select_on": "last"}, "miou", "toy (last epoch; mean IoU)"),
+    ],
+)
+def test_what_a_number_must_not_be_read_without_stands_in_every_table(
+    changes: dict[str, Any], metric: str, title: str
+) -> None:
+    cell = Cell("none", "baseline", "toy", 0, "audio", "video", 0, "alone", "teacher")
+    run = {"run_id": "alone", "status": "done", "value": 50.0, "error": None, "dataset": "toy", "metric": metric}
+    record = Record("none", {"toy": CONDITIONS | changes}, {cell.key: cell}, {"toy": ["speakers are shared."]})
+    found = leaderboard(record, pd.DataFrame([run]))
+    assert as_markdown(found).splitlines()[0] == f"### {title}"
+    assert "- toy: speakers are shared." in as_markdown(found)
+    marks = title.removeprefix("toy").strip(" ()")
+    assert all(marks in line for line in as_csv(found).splitlines()[1:])
+    assert ("mean IoU where it is named" in as_markdown(found)) == (metric == "miou")
