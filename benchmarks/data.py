@@ -49,13 +49,13 @@ def main() -> None:
     configuration, _ = compose(parse_overrides([]), "ave")
     assert configuration is not None
     with tempfile.TemporaryDirectory() as folder:
-        Console().print(decoding(Path(folder), configuration.preparation))
+        Console().print(decoding(Path(folder), configuration.preparation, configuration.augmentation.frames))
         device = torch.device(given.device)
         Console().print(waiting(Path(folder), configuration.augmentation, device, given.clips))
 
 
-def decoding(folder: Path, preparation: Preparation) -> Table:
-    """A clip from its file, and from the prepared arrays."""
+def decoding(folder: Path, preparation: Preparation, seen: int) -> Table:
+    """A clip from its file, and from the prepared arrays; `seen` is how many of its frames a network is shown."""
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(256, size=(24, 32, 3), dtype=np.uint8))
     still = np.asarray(
@@ -71,19 +71,20 @@ def decoding(folder: Path, preparation: Preparation) -> Table:
         arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
     place = iter(range(10**9))
 
-    def read(convert: bool) -> None:
+    def read(frames: int) -> None:
         row = next(place) % 32
-        for array in arrays.values():
-            copied = torch.from_numpy(array[row].copy())
-            if convert:
-                copied.float()
+        copied = {name: torch.from_numpy(array[row].copy()) for name, array in arrays.items()}
+        if frames:
+            copied["video"][:frames].float()
+            copied["audio"].float()
 
     seconds = interleaved(
         {
             "decoded: picture": lambda: video.decode(folder, preparation),
             "decoded: sound": lambda: audio.decode(folder, preparation),
-            "read": lambda: read(convert=False),
-            "read, as float32": lambda: read(convert=True),
+            "read": lambda: read(0),
+            f"read, {seen} frames as float32": lambda: read(seen),
+            "read, all frames as float32": lambda: read(preparation.frames),
         },
         ROUNDS,
     )

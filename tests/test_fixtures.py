@@ -95,6 +95,7 @@ def test_from_media_to_the_leaderboard(name: str, tmp_path: Path) -> None:
     results = _run(name, tmp_path)
     assert results["status"].unique().tolist() == ["done"], results["error"].dropna().tolist()
     assert len(results) == 6  # each modality alone, and two methods both ways
+    assert results["fixture"].all()
     experiment = Experiment(tmp_path / "results", "small")
     alone = results[results["method"] == "none"]
     chance = _chance(experiment.read_spec(alone["run_id"].iloc[0]))

@@ -30,6 +30,7 @@ class PreparedData:
         normalisation: mean and standard deviation of each channel over the training part, by modality, for inputs that
             are normalised when they are read.
         targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
+        fixture: whether this is a miniature and not the dataset.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -41,6 +42,7 @@ class PreparedData:
     manifest: str
     normalisation: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     targets: np.ndarray | None = None
+    fixture: bool = False
 
 
 def prepare(
@@ -97,6 +99,7 @@ def prepare(
         manifest=manifest.hash,
         normalisation=normalisation,
         targets=data.targets,
+        fixture=data.fixture,
     )
 
 

@@ -128,6 +128,7 @@ class _Run:
             "student_parameters": _count(self.student),
             "extra_parameters": _count(self.method),
             "samples": {name: len(rows) for name, rows in self.data.parts.items()},
+            "fixture": self.data.fixture,
             "tokenizers": {name: one.description for name, one in self.data.vocabularies.items()},
             "departures": list(self.method.departures),
         }
