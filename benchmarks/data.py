@@ -11,6 +11,7 @@ Run from the root of the repository: python -m benchmarks.data [--device cuda] [
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import tempfile
 import time
@@ -128,7 +129,8 @@ def _steps(
     labels = torch.randint(CLASSES, (BATCH,), device=device)
     generator = torch.Generator().manual_seed(0)
     order = torch.cat([torch.randperm(clips) for _ in range(4 if device.type == "cpu" else 40)])
-    jobs = ((lambda index=index: source.stored(index)) for index in torch.split(order, BATCH) if len(index) == BATCH)
+    drawn = [(rows, view.frames(BATCH, 10, generator)) for rows in torch.split(order, BATCH) if len(rows) == BATCH]
+    jobs = (functools.partial(source.stored, rows, frames) for rows, frames in drawn)
     batches = feed(jobs, 0 if source.is_resident else AHEAD)
     for number in range(10**6):
         start = time.perf_counter()

@@ -12,10 +12,11 @@ from torch import Tensor
 from cmkd_bench.seeding import derangement, derive_seed, permutation
 from cmkd_bench.training.feed import AHEAD, feed
 from cmkd_bench.training.teacher import Teacher
-from cmkd_bench.training.tensors import Inputs, Part
+from cmkd_bench.training.tensors import Part
 from cmkd_bench.training.views import Box
 
 Stored = dict[str, Tensor]
+Place = tuple[str, int, int]  # stage, epoch, step
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,12 @@ class Batches:
         seed: int,
         device: torch.device,
     ) -> None:
-        self._train, self._modality, self._teacher = train, modality, teacher
+        self._train, self._modality = train, modality
+        self._shown = None if teacher is None else teacher.modality
+        self._teacher_is_augmented = teacher is not None and teacher.is_augmented
         self._seed, self._device = seed, device
         self._size = min(size, len(train))
         self._partners = derangement(len(train), seed, "pairs") if shuffled else torch.arange(len(train))
-        self._sources = self._find_sources()
 
     def __len__(self) -> int:
         return len(self._train) // self._size
@@ -75,53 +77,52 @@ class Batches:
         """The batches of one epoch of a stage; their order and views depend on the seed and the place alone."""
         order = permutation(len(self._train), self._seed, "order", stage, epoch)
         rows = torch.split(order[: len(self) * self._size], self._size)
-        resident = all(source.is_resident for source, _ in self._sources.values())
-        jobs = (functools.partial(self._read, index) for index in rows)
+        read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
+        resident = all(inputs.is_resident for inputs in read)
+        jobs = (functools.partial(self._read, index, (stage, epoch, step)) for step, index in enumerate(rows))
         for step, (index, stored) in enumerate(zip(rows, feed(jobs, 0 if resident else AHEAD), strict=True)):
             yield self._look(index, stored, (stage, epoch, step))
 
-    def _find_sources(self) -> dict[str, tuple[Inputs, bool]]:
-        """What a step reads, and whether it is the partner's."""
-        sources = {"student": (self._train.inputs[self._modality], False)}
-        if self._teacher is not None and self._teacher.modality is not None:
-            sources["teacher"] = (self._train.inputs[self._teacher.modality], True)
-        if self._train.targets is not None:
-            sources["targets"] = (self._train.targets, False)
-        return sources
-
-    def _read(self, index: Tensor) -> Stored:
+    def _read(self, index: Tensor, place: Place) -> Stored:
         """The stored rows of a batch; may run in another thread."""
-        partners = self._partners.index_select(0, index)
-        return {
-            name: source.stored(partners if is_partners else index)
-            for name, (source, is_partners) in self._sources.items()
-        }
+        stored = {"student": self._stored(self._modality, index, place, augmented=True)}
+        if self._shown is not None:
+            partners, augmented = self._partners.index_select(0, index), self._teacher_is_augmented
+            stored["teacher"] = self._stored(self._shown, partners, place, augmented)
+        if self._train.targets is not None:
+            stored["targets"] = self._train.targets.stored(index)
+        return stored
 
-    def _look(self, index: Tensor, stored: Stored, place: tuple[str, int, int]) -> Seen:
+    def _stored(self, modality: str, index: Tensor, place: Place, augmented: bool) -> Tensor:
+        inputs, view = self._train.inputs[modality], self._train.views[modality]
+        generator = self._generator(modality, place, "frames") if augmented else None
+        return inputs.stored(index, view.frames(len(index), inputs.shape[0], generator))
+
+    def _look(self, index: Tensor, stored: Stored, place: Place) -> Seen:
         teacher = None
-        if self._teacher is not None and self._teacher.modality is not None:
-            teacher = self._view(self._teacher.modality, stored["teacher"], place, self._teacher.is_augmented)
+        if self._shown is not None:
+            teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)
         return Seen(
             index=index.to(self._device),
-            student=self._view(self._modality, stored["student"], place),
+            student=self._view(self._modality, stored["student"], place, augmented=True),
             teacher_index=self._partners.index_select(0, index).to(self._device),
             teacher=teacher,
             targets=stored.get("targets"),
             box=self._box(len(index), place),
         )
 
-    def _view(self, modality: str, stored: Tensor, place: tuple[str, int, int], augmented: bool = True) -> Tensor:
+    def _view(self, modality: str, stored: Tensor, place: Place, augmented: bool) -> Tensor:
         view = self._train.views[modality]
         return view(stored, self._generator(modality, place) if augmented and view.is_random else None)
 
-    def _box(self, batch: int, place: tuple[str, int, int]) -> Box | None:
+    def _box(self, batch: int, place: Place) -> Box | None:
         """The crop that the inputs had, for their label maps: the first thing that the generator was asked for."""
         view = self._train.views[self._modality]
         if self._train.targets is None or not view.is_random:
             return None
         return Box.draw(batch, view.augmentation, self._generator(self._modality, place))
 
-    def _generator(self, modality: str, place: tuple[str, int, int]) -> torch.Generator:
+    def _generator(self, modality: str, place: Place, what: str = "view") -> torch.Generator:
         """Of a step's view: a modality's own, but one for both where label maps are cropped with them."""
         stream = modality if self._train.targets is None else "positions"
-        return torch.Generator().manual_seed(derive_seed(self._seed, "view", stream, *place))
+        return torch.Generator().manual_seed(derive_seed(self._seed, what, stream, *place))

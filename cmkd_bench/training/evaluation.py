@@ -87,10 +87,9 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
 def _chunks(network: nn.Module, part: Part, modality: str, stages: Sequence[int]) -> Iterator[tuple[Tensor, Outputs]]:
     """The part in pieces that fit into memory: rows and outputs."""
     inputs, view = part.inputs[modality], part.views[modality]
-    shape = part.look(modality, torch.zeros(1, dtype=torch.int64)).shape[1:]
-    size = max(1, min(BATCH, NUMBERS // math.prod(shape)))
+    size = max(1, min(BATCH, NUMBERS // math.prod(view.shape(inputs.shape))))
     pieces = torch.split(torch.arange(len(inputs)), size)
-    jobs = (functools.partial(inputs.stored, index) for index in pieces)
+    jobs = (functools.partial(inputs.stored, index, view.frames(len(index), inputs.shape[0])) for index in pieces)
     training = network.training
     network.eval()
     try:

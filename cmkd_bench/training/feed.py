@@ -17,7 +17,7 @@ def feed(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
 
     Args:
         jobs: each reads one batch; reading through torch leaves the interpreter free meanwhile.
-        ahead: how many jobs are begun before their result is asked for, in one thread; 0 calls each when it is due.
+        ahead: how many jobs are begun before their result is asked for, in as many threads; 0: each when it is due.
 
     Raises:
         whatever a job raises, at its turn.
@@ -27,7 +27,7 @@ def feed(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
             yield job()
         return
     remaining = iter(jobs)
-    with ThreadPoolExecutor(1, thread_name_prefix="feed") as executor:
+    with ThreadPoolExecutor(ahead, thread_name_prefix="feed") as executor:
         waiting: deque[Future[T]] = deque(executor.submit(job) for job in islice(remaining, ahead))
         try:
             while waiting:

@@ -33,9 +33,19 @@ class Inputs(ABC):
     def __len__(self) -> int:
         """M."""
 
+    @property
     @abstractmethod
-    def stored(self, index: Tensor) -> Tensor:
-        """Rows as they are stored, on the device; index: (B,) int64 on the CPU, or on the device."""
+    def shape(self) -> tuple[int, ...]:
+        """Of one row as it is stored."""
+
+    @abstractmethod
+    def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Rows as they are stored, on the device.
+
+        Args:
+            index: (B,) int64 on the CPU.
+            frames: (B, T) int64 on the CPU, which entries of a row's first axis are read; None for all.
+        """
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,14 @@ class Resident(Inputs):
     def __len__(self) -> int:
         return len(self.values)
 
-    def stored(self, index: Tensor) -> Tensor:
-        return self.values.index_select(0, index.to(self.values.device))
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape[1:])
+
+    def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
+        rows, entries = _entries(self.values, index, frames)
+        read = entries.index_select(0, rows.flatten().to(self.values.device))
+        return read.reshape(*rows.shape, *entries.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -77,11 +93,17 @@ class Mapped(Inputs):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def stored(self, index: Tensor) -> Tensor:
-        batch = self.values.index_select(0, self.rows.index_select(0, index.cpu()))
-        if self.device.type == "cpu":
-            return batch
-        return batch.pin_memory().to(self.device, non_blocking=True)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape[1:])
+
+    def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
+        rows, entries = _entries(self.values, self.rows.index_select(0, index), frames)
+        # Read into pinned memory at once where it goes on to a GPU, which then copies while it computes.
+        pinned = self.device.type == "cuda"
+        batch = torch.empty(rows.numel(), *entries.shape[1:], dtype=entries.dtype, pin_memory=pinned)
+        torch.index_select(entries, 0, rows.flatten(), out=batch)
+        return batch.reshape(*rows.shape, *entries.shape[1:]).to(self.device, non_blocking=True)
 
 
 @dataclass(frozen=True)
@@ -104,8 +126,9 @@ class Part:
         return len(self.labels)
 
     def look(self, modality: str, index: Tensor) -> Tensor:
-        """The one view of evaluation: (B, ...); index: (B,) int64."""
-        return self.views[modality](self.inputs[modality].stored(index))
+        """The one view of evaluation: (B, ...); index: (B,) int64 on the CPU."""
+        inputs, view = self.inputs[modality], self.views[modality]
+        return view(inputs.stored(index, view.frames(len(index), inputs.shape[0])))
 
 
 def part_of(data: PreparedData, name: str, views: Mapping[str, View], device: torch.device) -> Part:
@@ -144,6 +167,13 @@ def _inputs(array: np.ndarray, rows: np.ndarray, device: torch.device) -> Inputs
     if isinstance(array, np.memmap):
         return Mapped.of(array, rows, device)
     return Resident(torch.from_numpy(array[rows]).to(device))
+
+
+def _entries(values: Tensor, rows: Tensor, frames: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What to select from which: (B,) rows of the values, or (B, T) entries of their rows laid end to end."""
+    if frames is None:
+        return rows, values
+    return rows[:, None] * values.shape[1] + frames, values.flatten(0, 1)
 
 
 def _per_channel(values: np.ndarray, device: torch.device) -> Tensor:

@@ -53,11 +53,29 @@ class View:
             shape[-1] = min(given.columns, stored[-1])
         return tuple(shape)
 
+    def frames(self, batch: int, total: int, generator: torch.Generator | None = None) -> Tensor | None:
+        """Which frames of a video are seen, so that no other has to be read.
+
+        Args:
+            batch: B.
+            total: frames that are stored of each video.
+            generator: on the CPU, for a training view; None for the one view of evaluation.
+
+        Returns:
+            (B, frames) int64, ascending, or None for all.
+        """
+        if not self._drops_frames:
+            return None
+        wanted = min(self.augmentation.frames, total)
+        if generator is None:
+            return ((torch.arange(wanted) * 2 + 1) * total // (2 * wanted)).expand(batch, wanted)
+        return torch.rand(batch, total, generator=generator).argsort(1)[:, :wanted].sort(1).values
+
     def __call__(self, stored: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A batch as the network sees it.
 
         Args:
-            stored: (B, ...).
+            stored: (B, ...), of a video the frames that `frames` chose.
             generator: on the CPU, for a training view; None for the one view of evaluation.
 
         Returns:
@@ -73,8 +91,6 @@ class View:
 
     def _picture(self, stored: Tensor, generator: torch.Generator | None) -> Tensor:
         box = None if generator is None else Box.draw(len(stored), self.augmentation, generator)
-        if self._drops_frames:
-            stored = self._some_frames(stored, generator)
         known = (stored > 0) if self.kind == "depth" else None
         values = self._normalise(stored)
         if known is not None:
@@ -102,14 +118,6 @@ class View:
             for _ in range(count):
                 values = _mask(values, axis, width, generator)
         return values
-
-    def _some_frames(self, stored: Tensor, generator: torch.Generator | None) -> Tensor:
-        total, wanted = stored.shape[1], min(self.augmentation.frames, stored.shape[1])
-        if generator is None:
-            middles = (torch.arange(wanted) * 2 + 1) * total // (2 * wanted)
-            return stored[:, middles.to(stored.device)]
-        chosen = torch.rand(len(stored), total, generator=generator).argsort(1)[:, :wanted].sort(1).values
-        return stored.take_along_dim(chosen.to(stored.device)[:, :, None, None, None], dim=1)
 
     def _normalise(self, stored: Tensor) -> Tensor:
         values = stored.float()

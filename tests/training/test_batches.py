@@ -79,6 +79,16 @@ def test_rows_of_a_map_are_the_parts_rows(tmp_path: Path) -> None:
     assert np.array_equal(read.numpy(), values[[11, 1, 5]])
 
 
+def test_only_the_frames_that_are_seen_are_read(tmp_path: Path) -> None:
+    videos = np.random.default_rng(1).integers(256, size=(12, 4, 3, 2, 2), dtype=np.uint8)
+    index, frames = torch.tensor([6, 0]), torch.tensor([[0, 3], [1, 2]])
+    for inputs in (mapped(tmp_path, "video", videos), Resident(torch.from_numpy(videos[ROWS]))):
+        read = inputs.stored(index, frames)
+        assert read.shape == (2, 2, 3, 2, 2)
+        assert np.array_equal(read[0].numpy(), videos[11][[0, 3]])
+        assert np.array_equal(read[1].numpy(), videos[1][[1, 2]])
+
+
 def test_a_student_sees_the_same_whatever_the_teacher_wants() -> None:
     alone, taught = epoch(part(resident())), epoch(part(resident()), Shown(), shuffled=True)
     assert all(torch.equal(one.student, other.student) for one, other in zip(alone, taught, strict=True))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cmkd_bench.augmentation import NO_AUGMENTATION
+from cmkd_bench.training.tensors import Resident
 from cmkd_bench.training.views import Box, View, resize, resize_labels
 
 
@@ -100,12 +101,14 @@ def test_the_frames_of_a_video_have_one_crop() -> None:
 
 
 def test_evaluation_sees_evenly_spaced_frames_and_training_ordered_ones() -> None:
-    stored = torch.arange(10, dtype=torch.uint8).view(1, 10, 1, 1, 1).expand(5, 10, 3, 2, 2)
-    three = view("video", frames=3)
-    assert three(stored)[:, :, 0, 0, 0].tolist() == [[1.0, 5.0, 8.0]] * 5
-    drawn = three(stored, seeded())[:, :, 0, 0, 0]
+    stored = torch.arange(10, dtype=torch.uint8).view(1, 10, 1, 1, 1).repeat(5, 1, 3, 2, 2)
+    three, inputs, rows = view("video", frames=3), Resident(stored), torch.arange(5)
+    evaluated = three(inputs.stored(rows, three.frames(5, 10)))
+    assert evaluated[:, :, 0, 0, 0].tolist() == [[1.0, 5.0, 8.0]] * 5
+    drawn = three(inputs.stored(rows, three.frames(5, 10, seeded())))[:, :, 0, 0, 0]
     assert (drawn.diff(dim=1) > 0).all()
     assert len({tuple(row) for row in drawn.tolist()}) > 1
+    assert view("video").frames(5, 10) is None
     assert three.shape((10, 3, 2, 2)) == (3, 3, 2, 2)
     assert view("video", frames=20).shape((10, 3, 2, 2)) == (10, 3, 2, 2)
 
