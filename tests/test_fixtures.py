@@ -22,7 +22,6 @@ from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
 from cmkd_bench.training.run import data_of
 
-NAMES = [name for name in datasets.names() if issubclass(datasets.get(name), MediaDataset)]
 SMALL = (
     "protocol=smoke",
     "model=tiny",
@@ -49,6 +48,13 @@ DEFECTS = {
     "sunrgbd": [("", "missing"), ("", "idk"), ("", "cannot be decoded")],
     "sketchy": [("", "invalid-ambiguous.txt"), ("", "git-lfs"), ("", "missing")],
 }
+NAMES = sorted(DEFECTS)
+
+
+def test_every_downloaded_dataset_of_the_suite_is_tested() -> None:
+    classes = {name: datasets.get(name) for name in datasets.names()}
+    built_in = [name for name, cls in classes.items() if cls.__module__ == f"cmkd_bench.datasets.{name}"]
+    assert [name for name in built_in if issubclass(classes[name], MediaDataset)] == NAMES
 
 
 @pytest.fixture(scope="module")
