@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import cmkd_bench
+from cmkd_bench.api import make_grid
 from cmkd_bench.cli import app
 from cmkd_bench.data.media import MediaDataset
 from cmkd_bench.data.opening import DataSpec
@@ -131,7 +132,7 @@ def test_numbers_of_a_miniature_never_stand_beside_real_ones(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("_places")
 def test_a_miniature_is_named_in_the_experiment(tmp_path: Path) -> None:
-    grid = cmkd_bench.api.make_grid(datasets_asked="avmnist", overrides=SMALL, results=tmp_path)
+    grid = make_grid(datasets_asked="avmnist", overrides=SMALL, results=tmp_path)
     assert grid.experiment.name.startswith("smoke+fixture+")
 
 
