@@ -102,7 +102,7 @@ class Cluster:
         return self.call("sinfo", "--noheader", f"--nodes={node}", "--partition=main", "--format=%T").strip()
 
     def kill_node(self, node: str) -> None:
-        """As if the power went: slurmd, its step daemons and all processes of its jobs get SIGKILL; the node is down."""
+        """As if the power went: SIGKILL to slurmd, its step daemons and all processes of its jobs; the node is down."""
         self._daemons.end(f"slurmd-{node}", signal.SIGKILL)
         kill_all(lambda environment: self._is_ours(environment) and _node_of(environment) == node)
         self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=killed")
