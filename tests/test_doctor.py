@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cmkd_bench.cli import app
 from cmkd_bench.doctor import Finding, all_is_there
 from cmkd_bench.doctor.folders import check_data, check_folders, mount_of
 from cmkd_bench.doctor.installation import check_hub, check_python
@@ -51,11 +53,12 @@ def test_the_command_prints_plain_lines_and_ends_with_0_where_nothing_is_missing
     assert "\x1b" not in done.stdout
     assert not list(tmp_path.iterdir()), "it only looks"
 
-    needed = subprocess.run(
-        [*command, "--slurm"], capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120
-    )
-    assert needed.returncode == 3
-    assert needed.stdout.splitlines()[-1] == "Missing: SLURM."
+
+def test_what_is_missing_is_named_at_the_end_with_code_3(commands: Path, tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["doctor", "--slurm", "--results", str(tmp_path)])
+    assert said.exit_code == 3
+    assert "missing  SLURM: no SLURM here -> " in said.output
+    assert said.output.splitlines()[-1] == "Missing: SLURM."
 
 
 def test_a_package_outside_its_range_or_absent_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
