@@ -9,6 +9,8 @@ import pytest
 from slurm_cluster import Cluster
 from slurm_grid import Grid
 
+INCOMPLETE = 4
+
 
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory: pytest.TempPathFactory, _plain: Cluster) -> Grid:
@@ -29,7 +31,7 @@ def test_a_grid_from_submission_to_leaderboard(
     grid = Grid(tmp_path, cluster)
     assert "cmkd-bench status" in grid.submit()
     assert cluster.queue(), "the command has ended, and the jobs are still there"
-    grid.about("status")
+    assert "0 done" in grid.about("status", code=INCOMPLETE)
     grid.finish(90)
     assert re.search(r"6 .*done", grid.about("status"))
     grid.about("collect")
