@@ -107,8 +107,11 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
 
     Raises:
         GridError: if the experiment holds runs under other conditions.
+        UserError: if the configuration names a cluster.
         Interrupted: after Ctrl-C.
     """
+    if grid.launcher["kind"] != "local":
+        raise UserError("launcher=slurm: a grid on a cluster is started by the command `cmkd-bench run`.")
     from cmkd_bench.launch.schedule import Schedule, first_teachers
     from cmkd_bench.record import merge
     from cmkd_bench.report.write import write_tables
