@@ -19,7 +19,9 @@ from cmkd_bench.code_version import code_version
 from cmkd_bench.data.dataset import Modality
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.data.prepare import PreparedData
+from cmkd_bench.errors import UserError
 from cmkd_bench.files import write_atomically, write_json
+from cmkd_bench.heartbeat import Heartbeat
 from cmkd_bench.method import Method, Pair
 from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
 from cmkd_bench.networks.base import InputShape
@@ -41,6 +43,10 @@ class TeacherMissing(Exception):
     """The teacher's artefact is not there."""
 
 
+class BadData(Exception):
+    """The data are not there, or are not those that the run was planned for."""
+
+
 def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch) -> None:
     """Run one run to its end, going on from its checkpoint; a failure is written to its folder.
 
@@ -56,12 +62,25 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
             return
         folder.discard_leftovers()
         reset_peak(device)
-        try:
-            _Run(experiment, experiment.read_spec(run_id), device).execute(watch)
-        except Stopped:
-            raise
-        except Exception as error:
-            write_json(folder.error, _describe(error))
+        with Heartbeat(folder.heartbeat) as heartbeat:
+            try:
+                _Run(experiment, experiment.read_spec(run_id), device).execute(_Beating(watch, heartbeat))
+            except Stopped:
+                raise
+            except Exception as error:
+                write_json(folder.error, _describe(error))
+
+
+class _Beating:
+    """A launcher's watch, and the heartbeat that every launcher has."""
+
+    def __init__(self, watch: Watch, heartbeat: Heartbeat) -> None:
+        self._watch, self._heartbeat = watch, heartbeat
+        self.should_stop, self.should_save = watch.should_stop, watch.should_save
+
+    def epoch(self, done: int, total: int) -> None:
+        self._heartbeat.epoch(done, total)
+        self._watch.epoch(done, total)
 
 
 class _Run:
@@ -222,12 +241,15 @@ def _load_data(source: DataSpec, manifest: str) -> PreparedData:
     """The prepared data, kept for the worker's next runs.
 
     Raises:
-        RuntimeError: if the data are not those that the run was planned for.
+        BadData: if they are not there, or are not those that the run was planned for.
     """
-    data = source.open()
+    try:
+        data = source.open()
+    except (UserError, OSError) as error:
+        raise BadData(str(error)) from error
     if data.manifest != manifest:
         name = f"'{source.dataset}' fold {source.fold}"
-        raise RuntimeError(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
+        raise BadData(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
     return data
 
 
@@ -256,7 +278,12 @@ def _observed(progress: Progress) -> dict[str, float]:
 
 
 def _describe(error: Exception) -> State:
-    causes = {NonFiniteLoss: "non-finite loss", TeacherMissing: "teacher missing", MemoryError: "out of memory"}
+    causes = {
+        NonFiniteLoss: "non-finite loss",
+        TeacherMissing: "teacher missing",
+        MemoryError: "out of memory",
+        BadData: "bad data",
+    }
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):
         cause = "out of memory"

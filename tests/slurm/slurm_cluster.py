@@ -103,8 +103,8 @@ class Cluster:
 
     def kill_node(self, node: str) -> None:
         """As if the power went: SIGKILL to slurmd, its step daemons and all processes of its jobs; the node is down."""
-        self._daemons.end(f"slurmd-{node}", signal.SIGKILL)
         kill_all(lambda environment: self._is_ours(environment) and _node_of(environment) == node)
+        self._daemons.end(f"slurmd-{node}", signal.SIGKILL)
         self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=killed")
 
     def revive_node(self, node: str) -> None:

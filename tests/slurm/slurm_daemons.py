@@ -198,16 +198,24 @@ def _all_processes() -> Iterator[tuple[int, dict[str, str], int]]:
 
 
 def kill_all(belongs: Callable[[Mapping[str, str]], bool], seconds: float = 10.0) -> None:
-    """SIGKILL, again and again until nothing is left: a step that is starting may fork meanwhile.
+    """SIGKILL to all at once: they are stopped before, so that none sees another one die and has time to report it.
 
     Raises:
         TimeoutError: if something stays.
     """
     end = time.monotonic() + seconds
+    stopped: set[int] = set()
+    while more := set(processes(belongs)) - stopped:  # a step that was starting may have forked
+        _signal(more, signal.SIGSTOP)
+        stopped |= more
+    _signal(stopped, signal.SIGKILL)
     while left := processes(belongs):
-        for number in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
         if time.monotonic() > end:
             raise TimeoutError(f"processes {left} do not die")
-        time.sleep(0.05)
+        time.sleep(0.02)
+
+
+def _signal(numbers: set[int], what: signal.Signals) -> None:
+    for number in numbers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, what)
