@@ -172,29 +172,37 @@ class Daemons:
 
 
 def processes(belongs: Callable[[Mapping[str, str]], bool]) -> list[int]:
-    """The processes whose first environment belongs, and all that descend from them."""
-    parents: dict[int, int] = {}
-    chosen: set[int] = set()
-    for number, environment, parent in _all_processes():
-        parents[number] = parent
-        if belongs(environment):
-            chosen.add(number)
-    while more := {number for number, parent in parents.items() if parent in chosen} - chosen:
+    """The processes whose first environment belongs, all that descend from them, and their step daemons."""
+    found = {process.number: process for process in _all_processes()}
+    chosen = {number for number, process in found.items() if belongs(process.environment)}
+    while more := {number for number, process in found.items() if process.parent in chosen} - chosen:
         chosen |= more
+    # A step daemon writes its title over its environment, and is known by its child alone.
+    parents = {found[number].parent for number in chosen}
+    chosen |= {number for number in parents if number in found and found[number].name == "slurmstepd"}
     return sorted(chosen - {os.getpid()})
 
 
-def _all_processes() -> Iterator[tuple[int, dict[str, str], int]]:
+@dataclass(frozen=True)
+class _Process:
+    number: int
+    name: str
+    parent: int
+    environment: Mapping[str, str]
+
+
+def _all_processes() -> Iterator[_Process]:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         try:
             parts = (folder / "environ").read_bytes().split(b"\0")
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            before, _, behind = (folder / "stat").read_text().rpartition(")")
         except OSError:  # gone meanwhile, or somebody else's
             continue
         pairs = (part.decode(errors="replace").partition("=") for part in parts if part)
-        yield int(folder.name), {name: value for name, _, value in pairs}, parent
+        environment = {name: value for name, _, value in pairs}
+        yield _Process(int(folder.name), before.partition("(")[2], int(behind.split()[1]), environment)
 
 
 def kill_all(belongs: Callable[[Mapping[str, str]], bool], seconds: float = 10.0) -> None:
