@@ -113,6 +113,17 @@ class Cluster:
         self.call("scontrol", "update", f"NodeName={node}", "State=RESUME")
         self.wait_until(lambda: self.node_state(node) in ("idle", "mixed", "allocated"), 30, f"{node} is back")
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No job starts within the block."""
+        for node in NODES:
+            self.call("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=held")
+        try:
+            yield
+        finally:
+            for node in NODES:
+                self.call("scontrol", "update", f"NodeName={node}", "State=RESUME")
+
     def requeue(self, job: str) -> None:
         """Preempt a job: it goes back into the queue."""
         self.call("scontrol", "requeue", job)

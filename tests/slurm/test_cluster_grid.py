@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -23,23 +22,28 @@ def alone(tmp_path_factory: pytest.TempPathFactory, _plain: Cluster) -> Grid:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["cluster", "accounted"])
-def test_a_grid_from_submission_to_leaderboard(
-    request: pytest.FixtureRequest, kind: str, tmp_path: Path, alone: Grid
-) -> None:
-    cluster: Cluster = request.getfixturevalue(kind)
+def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path, alone: Grid) -> None:
     grid = Grid(tmp_path, cluster)
     assert "cmkd-bench status" in grid.submit()
     assert cluster.queue(), "the command has ended, and the jobs are still there"
     assert "0 done" in grid.about("status", code=INCOMPLETE)
     grid.finish(90)
-    assert re.search(r"6 .*done", grid.about("status"))
-    grid.about("collect")
+    assert "6 runs: 6 done" in grid.about("collect")
     assert grid.bytes() == alone.bytes()
     before = {path: path.stat().st_mtime_ns for run in grid.runs() for path in run.iterdir()}
     grid.submit()
     assert not cluster.queue(), "nothing is left to be submitted"
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.slow
+def test_runs_that_share_jobs_with_accounting(accounted: Cluster, tmp_path: Path, alone: Grid) -> None:
+    grid = Grid(tmp_path, accounted)
+    assert "submitted 6 runs in 3 jobs" in grid.submit("launcher.runs_per_job=4", "launcher.jobs=2")
+    grid.finish(90)
+    assert "6 runs: 6 done" in grid.about("status")
+    grid.about("collect")
+    assert grid.bytes() == alone.bytes()
 
 
 @pytest.mark.slow
