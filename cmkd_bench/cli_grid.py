@@ -62,7 +62,7 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 
 
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
-    """Show the state of an experiment's runs, wherever they run; ends with 0: all done, 3: failures, 4: incomplete."""
+    """Show the state of an experiment's runs, wherever they run; exit code 0: all done, 3: failures, 4: incomplete."""
     from cmkd_bench.launch.slurm.campaign import exit_code
     from cmkd_bench.report.status_table import as_rich, next_command
 
@@ -126,7 +126,7 @@ def retry(
 
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
-    """Write results.csv and the leaderboard from whatever is there; ends with 0: all done, 3: failures, 4: incomplete."""
+    """Write results.csv and the leaderboard from what is there; exit code 0: all done, 3: failures, 4: incomplete."""
     from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
     from cmkd_bench.record import read_record
     from cmkd_bench.report.leaderboard import leaderboard
