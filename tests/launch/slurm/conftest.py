@@ -28,6 +28,7 @@ from tests.test_store import SPEC
 
 NAMES = ("sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun")
 SCRIPT = Path(__file__).parent / "fake_slurm.py"
+CONDITIONS = {"protocol": "fair", "folds": 1, "fixture": False, "pretrained": False, "train.select_on": "validation"}
 TINY = ("launcher.device=cpu", "launcher.gpus=0", "launcher.runs_per_job=1")
 
 
@@ -160,16 +161,15 @@ def planned(root: Path, teachers: int = 2, students: int = 3) -> Planned:
     ]
     for spec in (*alone, *behind):
         experiment.add(spec)
+    names = {spec.id: f"kd{dict(spec.hyperparameters)['number']}" for spec in behind}
     cells = [
-        asdict(
-            Cell(
-                f"kd{dict(spec.hyperparameters)['number']}", "", "mfeat", 0, "a", "b", spec.seed, spec.id, spec.teacher
-            )
-        )
+        asdict(Cell(names[spec.id], "method", "mfeat", 0, "pixels", "fourier", spec.seed, spec.id, spec.teacher or ""))
         for spec in behind
-        if spec.teacher
     ]
-    write_json(experiment.plan, {"baseline": "none", "conditions": {}, "remarks": {}, "cells": cells})
+    write_json(
+        experiment.plan,
+        {"baseline": "none", "conditions": {"mfeat": CONDITIONS}, "remarks": {"mfeat": []}, "cells": cells},
+    )
     return Planned(experiment, [*alone, *behind])
 
 

@@ -219,6 +219,7 @@ def test_a_job_that_is_cut_off_goes_on_to_the_same_bytes(
     process = start(Path(one["options"]["output"]).parent, job)
     try:
         wait_for(lambda: any(runs.glob("*/checkpoint.pt")))
+        sent = time.time()
         if number == signal.SIGUSR2:
             # The signal reaches every process of the step.
             os.killpg(process.pid, number)
@@ -233,6 +234,8 @@ def test_a_job_that_is_cut_off_goes_on_to_the_same_bytes(
     assert requeued == (number == signal.SIGUSR2), output
     kept = list(runs.glob("*/checkpoint.pt"))
     assert kept
+    if number != signal.SIGKILL:
+        assert all(path.stat().st_mtime > sent for path in kept), "stopped without a checkpoint"
     assert not list(runs.glob("*/heartbeat")) or number == signal.SIGKILL
     again = start(Path(one["options"]["output"]).parent, job)
     assert again.wait(120) == 0, again.communicate()[0]
