@@ -185,6 +185,9 @@ def _report(console: Console, experiment: Experiment, outcome: Outcome, place: s
     if outcome.held_back:
         text = f"{outcome.held_back} students wait for teachers that a local command works on: submit again after it."
         _say(console, text, "yellow")
+    if failed := before.get("failed", 0) - outcome.again:
+        text = f"{failed} failed before and are left alone; `status` says why, `cmkd-bench retry` submits them again."
+        _say(console, text, "yellow")
     for note in outcome.survey.notes:
         _say(console, f"note: {note}", "yellow")
     if outcome.refused:

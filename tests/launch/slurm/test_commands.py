@@ -57,7 +57,7 @@ def test_status_groups_failures_by_cause_with_the_command_that_tries_again(
     assert "grid: 8 runs: 1 done, 1 running, 3 failed, 3 blocked" in done.stdout
     assert "epoch 3/9 on n2 in job 102_2" in done.stdout
     assert "1 failed: out of memory" in done.stdout
-    assert "again: cmkd-bench retry grid --cause 'out of memory' launcher.mem_gb=64" in done.stdout
+    assert "again: cmkd-bench retry grid --cause 'out of memory' launcher.mem_gb=32" in done.stdout
     assert "1 failed: bad data" in done.stdout
     assert "no file a.wav" in done.stdout
     assert "1 failed: lost; `run` submits them again by itself" in done.stdout
@@ -105,9 +105,11 @@ def test_retry_takes_new_settings_and_what_was_blocked(grid: Planned, slurm: Fak
         slurm.change(job, state="CANCELLED")
     other = cmkd("retry", "grid", "--cause", "time-out")
     assert "submitted 0 runs" in other.stdout, other.stderr
+    assert "1 failed before and are left alone" in other.stdout
     done = cmkd("retry", "grid", "launcher.mem_gb=24", "--cause", "out of memory")
     assert done.returncode == 0, done.stderr
     assert "submitted 4 runs in 4 jobs with 2 calls of sbatch" in done.stdout
+    assert "left alone" not in done.stdout
     again = {job: one["options"] for job, one in slurm.jobs().items() if int(job.partition("_")[0]) > 102}
     assert {one["mem"] for one in again.values()} == {"24576M"}
     assert [one.get("dependency") for one in again.values()] == [None, *["afterok:103"] * 3]
