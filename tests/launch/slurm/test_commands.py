@@ -171,3 +171,15 @@ def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command,
     assert shown.returncode == 4
     assert cell(shown.stdout, "kd")[-1] == "1"
     assert "cancelled 100, 101, 102." in cmkd("cancel").stdout
+
+
+def test_status_needs_no_torch(grid: Planned, slurm: FakeSlurm, tmp_path: Path) -> None:
+    grid.submit()
+    code = (
+        "import sys\nfrom cmkd_bench.cli import main\nsys.argv = ['cmkd-bench', 'status', 'grid']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'pandas', 'submitit') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "8 runs: 0 done, 8 queued" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
