@@ -62,7 +62,7 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 
 
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
-    """Show the state of an experiment's runs, wherever they run; ends with 0: all done, 3: failures, 4: incomplete."""
+    """Show the state of an experiment's runs, wherever they run; exit code 0: all done, 3: failures, 4: incomplete."""
     from cmkd_bench.launch.slurm.campaign import exit_code
     from cmkd_bench.report.status_table import as_rich, next_command
 
@@ -126,7 +126,7 @@ def retry(
 
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
-    """Write results.csv and the leaderboard from whatever is there; ends with 0: all done, 3: failures, 4: incomplete."""
+    """Write results.csv and the leaderboard from what is there; exit code 0: all done, 3: failures, 4: incomplete."""
     from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
     from cmkd_bench.record import read_record
     from cmkd_bench.report.leaderboard import leaderboard
@@ -184,6 +184,9 @@ def _report(console: Console, experiment: Experiment, outcome: Outcome, place: s
     )
     if outcome.held_back:
         text = f"{outcome.held_back} students wait for teachers that a local command works on: submit again after it."
+        _say(console, text, "yellow")
+    if failed := before.get("failed", 0) - outcome.again:
+        text = f"{failed} failed before and are left alone; `status` says why, `cmkd-bench retry` submits them again."
         _say(console, text, "yellow")
     for note in outcome.survey.notes:
         _say(console, f"note: {note}", "yellow")

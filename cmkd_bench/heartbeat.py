@@ -94,6 +94,17 @@ def read_beat(path: Path) -> Beat | None:
         return None
 
 
+def is_alive_elsewhere(path: Path) -> bool:
+    """Whether a process on another machine works on the run, or did until a moment ago.
+
+    A job that was put back into the queue need not wait for its own earlier heartbeat to grow old.
+    """
+    beat = read_beat(path)
+    if beat is None or not beat.is_fresh or beat.host == socket.gethostname():
+        return False
+    return not beat.job or beat.job != slurm_job()
+
+
 def slurm_job() -> str:
     """The id of the SLURM job that this process is in, as squeue shows it; empty outside of one."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")

@@ -16,8 +16,6 @@ from cmkd_bench.store import Experiment
 MOST_RUNNING = 12
 _COLUMNS: tuple[Kind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")
 _STYLES = {"done": "green", "running": "cyan", "failed": "red", "blocked": "yellow", "unknown": "magenta"}
-# What helps against a cause, as an example of how a setting is changed.
-_CHANGES = {OUT_OF_MEMORY: " launcher.mem_gb=64", TIME_OUT: " launcher.timeout_min=720"}
 
 
 def summary(experiment: Experiment, seen: Survey) -> str:
@@ -101,11 +99,21 @@ def _failures(experiment: Experiment, seen: Survey, cause: str, place: str) -> S
     ]
     if first in seen.logs:
         lines.append(Text(f"  log:   {seen.logs[first]}", no_wrap=True, overflow="ignore"))
-        command = f"cmkd-bench retry {experiment.name} --cause '{cause}'{_CHANGES.get(cause, '')}{place}"
+        command = f"cmkd-bench retry {experiment.name} --cause '{cause}'{_change(seen, first)}{place}"
     else:
         lines.append(Text(f"  error: {experiment.run(first).error}", no_wrap=True, overflow="ignore"))
         command = "the command that began it, with --retry-failed"
     return [*lines, Text(f"  again: {command}", no_wrap=True, overflow="ignore")]
+
+
+def _change(seen: Survey, run_id: str) -> str:
+    """The setting that helps against a cause: twice of what there was too little of."""
+    status, profile = seen.statuses[run_id], seen.profiles[run_id]
+    if status.cause == TIME_OUT:
+        return f" launcher.timeout_min={2 * profile.timeout_min}"
+    if status.cause == OUT_OF_MEMORY and profile.mem_gb and "CUDA" not in status.message:
+        return f" launcher.mem_gb={2 * profile.mem_gb:g}"
+    return ""
 
 
 def _blocked(seen: Survey) -> list[Text]:

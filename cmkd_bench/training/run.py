@@ -21,7 +21,7 @@ from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.data.prepare import PreparedData
 from cmkd_bench.errors import UserError
 from cmkd_bench.files import write_atomically, write_json
-from cmkd_bench.heartbeat import Heartbeat
+from cmkd_bench.heartbeat import Heartbeat, is_alive_elsewhere
 from cmkd_bench.method import Method, Pair
 from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
 from cmkd_bench.networks.base import InputShape
@@ -30,7 +30,7 @@ from cmkd_bench.recipe import Recipe
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.seeding import random_stream
 from cmkd_bench.spec import RunSpec, Settings
-from cmkd_bench.store import Experiment, RunFolder
+from cmkd_bench.store import Busy, Experiment, RunFolder
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.evaluation import Score, evaluate
 from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
@@ -60,6 +60,9 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
     with folder.locked():
         if folder.result.exists():
             return
+        # Not every shared file system passes locks on from node to node.
+        if is_alive_elsewhere(folder.heartbeat):
+            raise Busy(run_id)
         folder.discard_leftovers()
         reset_peak(device)
         with Heartbeat(folder.heartbeat) as heartbeat:

@@ -109,7 +109,7 @@ class Cluster:
             SlurmSilent: if scontrol does not answer.
         """
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", self._call("scontrol", "show", "config"), re.MULTILINE)
-        # The largest index is one below it, and some sites count differently: one less is always accepted.
+        # Indices go from 0 to one below it; a margin of one costs nothing.
         return max(int(found[1]) - 1, 1) if found else 1000
 
     def partitions(self) -> dict[str, Partition]:

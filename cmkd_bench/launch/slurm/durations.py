@@ -47,7 +47,9 @@ def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
 
 
 def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, float]]) -> dict[str, float]:
-    """Seconds of training by run id, of those runs that are like a recorded one; a run of no epochs takes none.
+    """Seconds of training by run id, of those runs that are like a recorded one, and of those that have no epochs.
+
+    Nothing at all is expected where nothing was recorded.
 
     Args:
         specs: the runs.
@@ -59,7 +61,7 @@ def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, fl
             if _epochs(spec):
                 per_epoch.setdefault((level, *key(spec)), []).append(seconds)
     medians = {key: statistics.median(values) for key, values in per_epoch.items()}
-    found = {spec.id: _expected(spec, medians) for spec in specs}
+    found = {spec.id: _expected(spec, medians) for spec in specs} if medians else {}
     return {run_id: seconds for run_id, seconds in found.items() if seconds is not None}
 
 

@@ -87,6 +87,8 @@ def _parameters(submission: Submission, array_parallelism: int) -> dict[str, Any
         "cpus_per_task": profile.cpus,
         "signal_delay_s": work.signal_delay_s,
         "array_parallelism": array_parallelism,
+        # Since 22.05 srun does not take it over from sbatch, and a step would have one core.
+        "srun_args": [f"--cpus-per-task={profile.cpus}"],
         "setup": [_same_code(), *profile.setup],
         "additional_parameters": {name: value for name, value in further.items() if value is not False},
         **{name: value for name, value in optional.items() if value},

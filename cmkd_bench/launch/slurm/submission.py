@@ -33,6 +33,7 @@ class Outcome:
         submitted: the ids of the runs that have a job now and had none.
         jobs: how many jobs that are.
         calls: of sbatch.
+        again: how many of the runs had failed.
         held_back: students whose teacher a local command works on.
         refused: sbatch's words, if it did not take an array; what comes after it is not submitted.
     """
@@ -42,6 +43,7 @@ class Outcome:
     jobs: int = 0
     calls: int = 0
     held_back: int = 0
+    again: int = 0
     refused: str = ""
 
 
@@ -96,7 +98,8 @@ def submit_missing(
             experiment.run(run_id).forget_failure()
         missing, held_back = runs_to_submit(seen, again)
         waves = _plan(missing, seen, settings, experiment, cluster)
-        outcome = Outcome(seen, held_back=held_back)
+        failed = sum(seen.statuses[spec.id].kind == "failed" for spec in missing)
+        outcome = Outcome(seen, held_back=held_back, again=failed)
         _submit(waves, ledger, settings, work, cluster, outcome, progress)
     return outcome
 

@@ -11,6 +11,7 @@ from cmkd_bench.files import read_json
 from cmkd_bench.heartbeat import read_beat
 from cmkd_bench.launch.slurm.cluster import Cluster, Queue, SlurmSilent
 from cmkd_bench.launch.slurm.ledger import Ledger, Submission, latest_jobs
+from cmkd_bench.launch.slurm.settings import Profile
 from cmkd_bench.launch.slurm.states import Evidence, JobState, RunStatus, block, derive
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
@@ -26,6 +27,7 @@ class Survey:
         statuses: by run id.
         specs: by run id.
         logs: the log of each run's last job.
+        profiles: the resources of each run's last job.
         active: the ids of the jobs that have a run now, by run id.
         queue: what squeue said; None where it was not asked, or did not answer.
         notes: what the user should know besides: no accounting, changed code, SLURM's silence.
@@ -34,6 +36,7 @@ class Survey:
     statuses: dict[str, RunStatus]
     specs: dict[str, RunSpec]
     logs: dict[str, Path]
+    profiles: dict[str, Profile]
     active: dict[str, str]
     queue: Queue | None
     notes: list[str] = field(default_factory=list)
@@ -69,6 +72,7 @@ def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, q
         statuses=block(statuses, {run_id: spec.teacher for run_id, spec in by_id.items()}),
         specs=by_id,
         logs={run_id: ledger.log(*job) for run_id, job in jobs.items()},
+        profiles={run_id: one.profile for run_id, (one, _) in jobs.items()},
         active={run_id: job for run_id, job in current.items() if _is_active(states, job)},
         queue=queue,
         notes=[*notes, *_changed_code(submissions, states, reader)],

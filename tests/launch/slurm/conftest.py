@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cmkd_bench
+from cmkd_bench.config import compose, parse_overrides
+from cmkd_bench.files import write_json
+from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, look
+from cmkd_bench.launch.slurm.cluster import Cluster
+from cmkd_bench.launch.slurm.states import RunStatus
+from cmkd_bench.launch.slurm.submission import Outcome
+from cmkd_bench.launch.slurm.survey import Survey
+from cmkd_bench.plan import Cell
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+from tests.test_store import SPEC
 
 NAMES = ("sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun")
 SCRIPT = Path(__file__).parent / "fake_slurm.py"
-GRID = ["--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--seeds", "2", "--no-controls"]
-QUICK = ["train.epochs=2", "--device", "cpu", "launcher.gpus=0", "launcher.checkpoint_seconds=0"]
+CONDITIONS = {"protocol": "fair", "folds": 1, "fixture": False, "pretrained": False, "train.select_on": "validation"}
+TINY = ("launcher.device=cpu", "launcher.gpus=0", "launcher.runs_per_job=1")
 
 
 class FakeSlurm:
@@ -65,25 +77,15 @@ class FakeSlurm:
     def calls(self, name: str = "") -> list[list[str]]:
         return [call for call in self.read()["calls"] if not name or call[0] == name]
 
-    def work(self, folder: Path, most: int = 100) -> list[str]:
-        """Play the nodes: start jobs whose dependencies allow it, in their order, until none is left or `most` ran."""
+    def work(self, execute: Callable[[Path, str], bool]) -> list[str]:
+        """Play the nodes: start jobs whose dependencies allow it, in their order, until none is left."""
         ran: list[str] = []
-        while len(ran) < most and (job := self._next()):
+        while job := self._next():
             ran.append(job)
-            done = self.execute(folder, job)
-            self.change(job, state="COMPLETED" if done.returncode == 0 else "FAILED", reason="", output=done.stdout)
+            options = self.jobs()[job]["options"]
+            state = "COMPLETED" if execute(Path(options["output"]).parent, job) else "FAILED"
+            self.change(job, state=state, reason="")
         return ran
-
-    def execute(self, folder: Path, job: str) -> subprocess.CompletedProcess[str]:
-        """What the batch script would do on a node."""
-        (pickles,) = folder.rglob(f"jobs/*/{job}_submitted.pkl")
-        array, _, task = job.partition("_")
-        names = {"SLURM_JOB_ID": array, **({"SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": task} if task else {})}
-        command = [sys.executable, "-m", "submitit.core._submit", str(pickles.parent)]
-        environment = {**os.environ, **names, "SUBMITIT_EXECUTOR": "slurm"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-        (pickles.parent / f"{job}_0_log.err").write_text(done.stderr)
-        return done
 
     def _next(self) -> str | None:
         jobs = self.jobs()
@@ -112,24 +114,65 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
     return cluster
 
 
+@dataclass
+class Planned:
+    """An experiment of runs that nobody executes: two teachers that are also students alone, and six students."""
+
+    experiment: Experiment
+    specs: list[RunSpec]
+
+    def campaign(self, *overrides: str) -> Campaign:
+        """How it is submitted, with one run per job unless something else is said."""
+        texts = ["launcher=slurm", *TINY, *overrides]
+        configuration, problems = compose(parse_overrides(texts))
+        assert configuration is not None, problems
+        return campaign_of(self.experiment, configuration.launcher, texts, ())
+
+    def submit(self, *overrides: str, retry: Callable[[RunStatus], bool] = lambda status: False) -> Outcome:
+        """What `run --launcher slurm` does once the grid is planned."""
+        return self.campaign(*overrides).submit(self.specs, Cluster(), retry)
+
+    def submit_in_a_process(self, *overrides: str) -> int | None:
+        """The same in a process of its own, which may be killed; its exit code."""
+        process = multiprocessing.get_context("fork").Process(target=self.submit, args=overrides)
+        process.start()
+        process.join(60)
+        return process.exitcode
+
+    def look(self) -> Survey:
+        return look(self.experiment, Cluster())
+
+    def finish(self, run_id: str) -> None:
+        write_json(self.experiment.run(run_id).result, {"value": 1.0})
+
+    @property
+    def teachers(self) -> list[str]:
+        return [spec.id for spec in self.specs if spec.teacher is None]
+
+
+def planned(root: Path, teachers: int = 2, students: int = 3) -> Planned:
+    """An experiment with so many teachers, and so many students of each."""
+    experiment = Experiment(root, "grid")
+    alone = [replace(SPEC, method="none", teacher=None, teacher_modality=None, seed=seed) for seed in range(teachers)]
+    behind = [
+        replace(SPEC, teacher=one.id, seed=one.seed, hyperparameters=(("number", number),))
+        for one in alone
+        for number in range(students)
+    ]
+    for spec in (*alone, *behind):
+        experiment.add(spec)
+    names = {spec.id: f"kd{dict(spec.hyperparameters)['number']}" for spec in behind}
+    cells = [
+        asdict(Cell(names[spec.id], "method", "mfeat", 0, "pixels", "fourier", spec.seed, spec.id, spec.teacher or ""))
+        for spec in behind
+    ]
+    write_json(
+        experiment.plan,
+        {"baseline": "none", "conditions": {"mfeat": CONDITIONS}, "remarks": {"mfeat": []}, "cells": cells},
+    )
+    return Planned(experiment, [*alone, *behind])
+
+
 @pytest.fixture
-def cmkd(slurm: FakeSlurm, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command line in a folder of its own; `slurm` is the cluster that it finds."""
-
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cmkd_bench", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-
-    return call
-
-
-@pytest.fixture
-def submit(cmkd: Callable[..., Any]) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
-    """Submit a small grid: kd and dkd on mfeat, two seeds."""
-
-    def call(*arguments: str, methods: str = "kd,dkd") -> subprocess.CompletedProcess[str]:
-        place = ["--experiment", "grid", "--methods", methods, "--launcher", "slurm"]
-        done: subprocess.CompletedProcess[str] = cmkd("run", *QUICK, *GRID, *place, *arguments)
-        return done
-
-    yield call
+def grid(slurm: FakeSlurm, tmp_path: Path) -> Planned:
+    return planned(tmp_path / "results")

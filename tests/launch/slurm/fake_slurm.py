@@ -76,6 +76,10 @@ def scancel(state: dict, arguments: list[str]) -> int:
 
 
 def scontrol(state: dict, arguments: list[str]) -> int:
+    if arguments[0] == "requeue":
+        state["jobs"][arguments[1]].update(state="PENDING", reason="BeginTime")
+        FILE.write_text(json.dumps(state))
+        return 0
     print(f"Configuration data as of now\nMaxArraySize            = {state['max_array'] + 1}\nMaxJobCount = 10000")
     return 0
 
