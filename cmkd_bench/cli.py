@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmkd_bench import cli_data
+from cmkd_bench import cli_data, cli_doctor, cli_grid
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ def run(
     experiment: Annotated[str | None, typer.Option(help="Name of the folder; made of the settings by default.")] = None,
     results: Results = Path("results"),
     plugin: Plugins = None,
+    launcher: Annotated[str | None, typer.Option(help="local, slurm, or another file of configs/launcher/.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; one per core, or per GPU, by default.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     controls: Annotated[bool, typer.Option(help="Add the rows that every table should have.")] = True,
     one_way: Annotated[bool, typer.Option("--one-way", help="Only the directions as written in --pairs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="On a cluster: stay until all is over.")] = False,
 ) -> None:
     """Run a grid of methods, datasets, pairs and seeds; what is done already is not run again."""
     from rich.console import Console
@@ -73,6 +75,7 @@ def run(
         experiment=experiment,
         results=results,
         plugins=plugin or (),
+        launcher=launcher,
         jobs=jobs,
         device=device,
         always=controls,
@@ -86,7 +89,11 @@ def run(
         from cmkd_bench.report.plan_table import as_rich
 
         console.print(as_rich(plan, grid.experiment))
+        if grid.launcher["kind"] == "slurm":
+            console.print(cli_grid.estimated_cost(grid, plan), markup=False)
         return
+    if grid.launcher["kind"] == "slurm":
+        raise typer.Exit(cli_grid.run_on_cluster(grid, plan, console, retry_failed=retry_failed, wait=wait))
     from cmkd_bench.launch.local import Interrupted
 
     try:
@@ -138,6 +145,9 @@ def show(
 
 app.command()(cli_data.prepare)
 app.command()(cli_data.fixture)
+app.command()(cli_doctor.doctor)
+for command in (cli_grid.status, cli_grid.watch, cli_grid.cancel, cli_grid.retry, cli_grid.collect):
+    app.command()(command)
 
 
 def _show_leaderboard(
