@@ -2,9 +2,9 @@
 
 Run from the root of the repository: python -m benchmarks.coverage [--repeats 2000]
 
-Two students answer the same M test samples under n seeds. Whether a student is right on a sample depends on its skill, on
-the seed (luck of the training), on the sample (hard for both, and for this student), and on both together, all normal; the
-true difference follows from the sum of these variances in closed form.
+Two students answer the same M test samples under n seeds. Whether a student is right on a sample depends on its skill,
+on the seed (luck of the training), on the sample (hard for both, and for this student), and on both together, all
+normal; the true difference follows from the sum of these variances in closed form.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def main(
     Console().print(table)
     error = 100 * math.sqrt(0.95 * 0.05 / repeats)
     Console().print(
-        f"nominal 95; standard error of a figure of 95: {error:.1f}. Percentile and BCa: of draws of seeds and samples; "
-        "t: Student's over seeds, blind to test samples; width/t: how wide our intervals are beside those."
+        f"nominal 95; standard error of a figure of 95: {error:.1f}. Percentile and BCa: of draws of seeds and "
+        "samples; t: Student's over seeds, blind to test samples; width/t: how wide our intervals are beside those."
     )
 
 

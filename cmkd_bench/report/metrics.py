@@ -6,7 +6,7 @@ draw is a matrix product of how often each sample was drawn with what each sampl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,9 +171,3 @@ QUANTITIES = {
     "extra_parameters": Quantity("trainable parameters beside the student's", better=0, decimals=0, unit="parameters"),
     "epochs": Quantity("epochs trained", better=0, decimals=1, unit="epochs"),
 }
-
-
-def known_metrics(columns: Iterable[str], primary: Iterable[str]) -> list[str]:
-    """The names that a table of results has something of: the metrics of its values, and further columns."""
-    present = {*columns, *primary}
-    return [name for name in QUANTITIES if name in present]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 RESAMPLES = 2000  # a standard error from so many draws is right to 1.6 %
+_BLOCK = 2**22  # numbers drawn at once
 _WIDTH = 2048  # columns of one matrix product, so that it fits into memory
 
 
@@ -22,10 +23,13 @@ def resampling_counts(samples: int, resamples: int = RESAMPLES, seed: int | Sequ
         seed: of the draws; the same seed gives the same draws.
     """
     generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, samples, (resamples, samples))
-    places = drawn + np.arange(resamples)[:, None] * samples
-    counts = np.bincount(places.ravel(), minlength=resamples * samples)
-    return counts.reshape(resamples, samples).astype(np.float32)
+    counts = np.empty((resamples, samples), np.float32)
+    rows = max(1, _BLOCK // samples)
+    for start in range(0, resamples, rows):
+        block = counts[start : start + rows]
+        drawn = generator.integers(0, samples, block.shape) + np.arange(len(block))[:, None] * samples
+        block[:] = np.bincount(drawn.ravel(), minlength=block.size).reshape(block.shape)
+    return counts
 
 
 def resampled(
