@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from cmkd_bench.cli_leaderboard import show_leaderboard
 from cmkd_bench.errors import UserError
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.record import read_record
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Column, Leaderboard
 from cmkd_bench.report.outcomes import Outcomes
+from cmkd_bench.report.published import HEADER, Published
 from cmkd_bench.report.write import make_board, write_board
 from cmkd_bench.store import Experiment
 
@@ -173,11 +175,15 @@ def test_latex_is_balanced_and_has_no_bare_special_character(build: Build) -> No
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (Debian's texlive-latex-extra)")
 @pytest.mark.parametrize("gain", [False, True])
 def test_latex_compiles(build: Build, tmp_path: Path, gain: bool) -> None:
-    (tmp_path / "board.tex").write_text(str(render(hostile(build), "latex", "made", gain)), encoding="utf-8")
+    board = hostile(build)
+    board.notes.extend(f"{HOSTILE}, run {i}: failed: out of memory" for i in range(300))
+    published = Published(((HOSTILE,) * len(HEADER),) * 100, (HOSTILE,) * 50)
+    text = str(render(board, "latex", "made", gain, published))
+    (tmp_path / "board.tex").write_text(text, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "board.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull" not in done.stdout
+    assert (tmp_path / "board.pdf").stat().st_size > 10_000
 
 
 def test_markdown_keeps_its_columns(build: Build) -> None:
@@ -206,3 +212,31 @@ def test_a_metric_is_left_out_where_it_is_not_measured(build: Build) -> None:
     results.loc[results["student_modality"] == "video", "macro_f1"] = None
     board = make_board(Outcomes(experiment), read_record(experiment), results, "macro_f1")
     assert [column.student_modality for column in board.columns] == ["audio"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("latx", None, None), r"unknown format 'latx'\. Did you mean 'latex'\?"),
+        (("rich", "top5", None), r"unknown metric of this experiment 'top5'"),
+        (("rich", None, "publishd"), r"unknown comparison 'publishd'\. Did you mean 'published'\?"),
+        (("rich", "ece", "published"), r"only accuracy and miou are published"),
+    ],
+)
+def test_the_command_names_what_there_is(
+    build: Build, arguments: tuple[str, str | None, str | None], message: str
+) -> None:
+    experiment = build({"none": 0.6, "kd": 0.7})
+    form, metric, other = arguments
+    with pytest.raises(UserError, match=message):
+        show_leaderboard("made", experiment.root, form, metric, None, other)
+
+
+def test_the_command_prints_a_format_and_writes_the_files(build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    experiment = build({"none": 0.6, "kd": 0.7})
+    show_leaderboard(None, experiment.root, "markdown", "macro_f1", False, None)
+    printed = capsys.readouterr().out
+    assert printed.startswith("### toy")
+    assert "Test macro F1 in percent" in printed
+    assert "Test accuracy in percent" in (experiment.path / "leaderboard.md").read_text(encoding="utf-8")
+    assert (experiment.path / "comparisons.csv").exists()
