@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -39,6 +39,7 @@ class Grid:
     jobs: int
     device: str
     checkpoint_seconds: float
+    launcher: Mapping[str, Any]
 
 
 def make_grid(
@@ -52,6 +53,7 @@ def make_grid(
     experiment: str | None = None,
     results: Path = RESULTS,
     plugins: Sequence[Path] = (),
+    launcher: str | None = None,
     jobs: int | None = None,
     device: str | None = None,
     always: bool = True,
@@ -65,8 +67,8 @@ def make_grid(
     """
     for plugin in plugins:
         load_plugin(plugin)
-    launcher = {"jobs": jobs, "device": device}
-    extra = [f"launcher.{name}={value}" for name, value in launcher.items() if value is not None]
+    chosen = {"launcher": launcher, "launcher.jobs": jobs, "launcher.device": device}
+    extra = [f"{name}={value}" for name, value in chosen.items() if value is not None]
     parsed = parse_overrides([*overrides, *extra])
     grid = grid_defaults()
     asked = tuple(dict.fromkeys(_names(methods_asked) or grid["methods"] or methods.names()))
@@ -93,6 +95,7 @@ def make_grid(
         jobs=configuration.launcher["jobs"],
         device=configuration.launcher["device"],
         checkpoint_seconds=configuration.launcher["checkpoint_seconds"],
+        launcher=configuration.launcher,
     )
 
 
@@ -104,8 +107,11 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
 
     Raises:
         GridError: if the experiment holds runs under other conditions.
+        UserError: if the configuration names a cluster.
         Interrupted: after Ctrl-C.
     """
+    if grid.launcher["kind"] != "local":
+        raise UserError("launcher=slurm: a grid on a cluster is started by the command `cmkd-bench run`.")
     from cmkd_bench.launch.schedule import Schedule, first_teachers
     from cmkd_bench.record import merge
     from cmkd_bench.report.write import write_tables

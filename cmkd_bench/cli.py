@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmkd_bench import cli_data
+from cmkd_bench import cli_data, cli_doctor, cli_grid
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ def run(
     experiment: Annotated[str | None, typer.Option(help="Name of the folder; made of the settings by default.")] = None,
     results: Results = Path("results"),
     plugin: Plugins = None,
+    launcher: Annotated[str | None, typer.Option(help="local, slurm, or another file of configs/launcher/.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; one per core, or per GPU, by default.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     controls: Annotated[bool, typer.Option(help="Add the rows that every table should have.")] = True,
     one_way: Annotated[bool, typer.Option("--one-way", help="Only the directions as written in --pairs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="On a cluster: stay until all is over.")] = False,
 ) -> None:
     """Run a grid of methods, datasets, pairs and seeds; what is done already is not run again."""
     from rich.console import Console
@@ -73,6 +75,7 @@ def run(
         experiment=experiment,
         results=results,
         plugins=plugin or (),
+        launcher=launcher,
         jobs=jobs,
         device=device,
         always=controls,
@@ -86,7 +89,11 @@ def run(
         from cmkd_bench.report.plan_table import as_rich
 
         console.print(as_rich(plan, grid.experiment))
+        if grid.launcher["kind"] == "slurm":
+            console.print(cli_grid.estimated_cost(grid, plan), markup=False)
         return
+    if grid.launcher["kind"] == "slurm":
+        raise typer.Exit(cli_grid.run_on_cluster(grid, plan, console, retry_failed=retry_failed, wait=wait))
     from cmkd_bench.launch.local import Interrupted
 
     try:
@@ -102,16 +109,20 @@ def run(
 @app.command()
 def leaderboard(
     experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
+    form: Annotated[str, typer.Option("--format", help="rich, markdown, latex, csv or html.")] = "rich",
+    metric: Annotated[
+        str | None, typer.Option(help="e.g. macro_f1, ece, top5, seconds; each dataset's main one by default.")
+    ] = None,
+    gain: Annotated[
+        bool | None, typer.Option(help="Show gains over the student alone; by default in markdown and html.")
+    ] = None,
+    compare: Annotated[str | None, typer.Option(help="published: the papers' numbers beside ours.")] = None,
     results: Results = Path("results"),
 ) -> None:
-    """Show the table of an experiment, and write it as Markdown and CSV."""
-    from rich.console import Console
+    """Show the table of an experiment with its statistics, and write it as Markdown and CSV."""
+    from cmkd_bench.cli_leaderboard import show_leaderboard
 
-    from cmkd_bench.api import find_experiment
-    from cmkd_bench.report.write import write_tables
-
-    found = find_experiment(experiment, results)
-    _show_leaderboard(Console(), found, write_tables(found))
+    show_leaderboard(experiment, results, form, metric, gain, compare)
 
 
 @app.command("list")
@@ -138,19 +149,24 @@ def show(
 
 app.command()(cli_data.prepare)
 app.command()(cli_data.fixture)
+app.command()(cli_doctor.doctor)
+for command in (cli_grid.status, cli_grid.watch, cli_grid.cancel, cli_grid.retry, cli_grid.collect):
+    app.command()(command)
 
 
 def _show_leaderboard(
-    console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]] | None = None
+    console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]]
 ) -> None:
-    """Print the table of an experiment's cells, or of some of them."""
+    """Print the table of some of an experiment's cells."""
+    from cmkd_bench.cli_leaderboard import FILES
     from cmkd_bench.record import read_record
-    from cmkd_bench.report.leaderboard import leaderboard
+    from cmkd_bench.report.outcomes import Outcomes
     from cmkd_bench.report.tables import as_rich
+    from cmkd_bench.report.write import make_board
 
-    record = read_record(experiment)
-    console.print(as_rich(leaderboard(record if keys is None else record.only(keys), results)))
-    console.print(f"{experiment.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", style="dim", markup=False)
+    record = read_record(experiment).only(keys)
+    console.print(as_rich(make_board(Outcomes(experiment), record, results)))
+    console.print(f"{experiment.path}/: {FILES}", style="dim", markup=False)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ _FOLDER = Path(__file__).parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
 DEVICES = ("cpu", "cuda")
 SECTIONS = ("train", "model", "prepare", "augment", "data", "launcher")
+_OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # sections whose names are the user's
 PARAMETERS: Mapping[str, type] = {"train": Recipe, "prepare": Preparation, "augment": Augmentation}
 
 
@@ -79,6 +81,7 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
 
     parser = OverridesParser.create()
     plain: list[str] = []
+    groups = tuple(text for text in arguments if text.partition("=")[0] in GROUPS and not _problem_of_group(text))
     addressed: dict[str, dict[str, dict[str, Any]]] = {"method": {}, "dataset": {}}
     problems = []
     for argument in arguments:
@@ -95,7 +98,9 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
             addressed[head].setdefault(name, {})[parameter] = override.value()
         elif head in addressed:
             problems.append(f"{argument}: write {head}.NAME.PARAMETER=VALUE, e.g. method.kd.temperature=2.0.")
-        elif problem := _problem_of_key(override.key_or_group, str(override.value())):
+        elif _OPEN.match(override.key_or_group):
+            plain.append(f"++{argument.lstrip('+')}")  # what is wrong with its names is found when it is composed
+        elif problem := _problem_of_key(override.key_or_group, str(override.value()), groups):
             problems.append(problem)
         else:
             plain.append(argument)
@@ -172,16 +177,28 @@ def _chosen(plain: Sequence[str], group: str, default: str) -> str:
     return chosen[-1] if chosen else default
 
 
-def _problem_of_key(key: str, value: str) -> str | None:
+def _problem_of_key(key: str, value: str, groups: tuple[str, ...]) -> str | None:
     if key in GROUPS:
-        choices = sorted(path.stem for path in (_FOLDER / key).glob("*.yaml"))
-        if value in choices:
-            return None
-        return f"{key}={value}: no such file in configs/{key}/.{_hint(value, choices)} Available: {', '.join(choices)}."
-    known = [f"{section}.{name}" for section in SECTIONS for name in _compose((), None)[section]]
+        return _problem_of_group(f"{key}={value}")
+    known = [f"{section}.{name}" for section in SECTIONS for name in _compose(groups, None)[section] if name != "kind"]
     if key in known:
         return None
+    if key.startswith("launcher.") and key in [f"launcher.{name}" for name in _slurm_defaults()]:
+        return f"{key}={value}: a setting of launcher=slurm, which is not chosen. Add --launcher slurm."
     return f"{key}={value}: no such setting.{_hint(key, known)} See: cmkd-bench show config"
+
+
+def _problem_of_group(text: str) -> str | None:
+    group, _, value = text.partition("=")
+    choices = sorted(path.stem for path in (_FOLDER / group).glob("*.yaml"))
+    if value in choices:
+        return None
+    return f"{group}={value}: no such file in configs/{group}/.{_hint(value, choices)} Available: {', '.join(choices)}."
+
+
+def _slurm_defaults() -> Mapping[str, Any]:
+    section: Mapping[str, Any] = _compose(("launcher=slurm",), None)["launcher"]
+    return section
 
 
 def _hint(given: str, allowed: Sequence[str]) -> str:
@@ -203,6 +220,10 @@ def _problems_of_model(values: Mapping[str, Any]) -> list[str]:
 
 
 def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
+    if values["kind"] == "slurm":
+        from cmkd_bench.launch.slurm.settings import problems_of_section
+
+        return problems_of_section(values)
     problems = []
     if type(values["jobs"]) is not int or values["jobs"] < 0:
         problems.append(f"launcher.jobs={values['jobs']}: a whole number of worker processes, or 0 for one per core.")

@@ -49,6 +49,19 @@ def read_record(experiment: Experiment) -> Record:
     return Record(stored["baseline"], stored["conditions"], {cell.key: cell for cell in cells}, stored["remarks"])
 
 
+def run_ids(experiment: Experiment, record: Record) -> list[str]:
+    """The runs of all cells, each teacher before its first student."""
+    ids: dict[str, None] = {}
+    for cell in record.cells.values():
+        if cell.teacher_id:
+            ids[cell.teacher_id] = None
+        if cell.run_id:
+            teacher = experiment.read_spec(cell.run_id).teacher
+            ids.update({teacher: None} if teacher else {})
+            ids[cell.run_id] = None
+    return list(ids)
+
+
 def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
     """Add a command's cells to the experiment, and its runs to the store.
 

@@ -71,6 +71,11 @@ class RunFolder:
         return self.path / "error.json"
 
     @property
+    def heartbeat(self) -> Path:
+        """Touched while a process works on the run; left behind by one that was killed."""
+        return self.path / "heartbeat"
+
+    @property
     def lock(self) -> Path:
         """Locked by the process that works on the run; the kernel lets go of it when that process dies."""
         return self.path / "lock"
@@ -177,7 +182,7 @@ class Experiment:
         temporary = self.path / "runs" / f".{run_id}.{os.getpid()}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(found.path, temporary, copy_function=_link_or_copy, ignore=_lock_only)
+        shutil.copytree(found.path, temporary, copy_function=_link_or_copy, ignore=_a_process_s_own)
         try:
             temporary.rename(self.run(run_id).path)
         except OSError:  # somebody else was faster
@@ -203,5 +208,5 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _lock_only(_folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name == "lock"]
+def _a_process_s_own(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name in ("lock", "heartbeat")]

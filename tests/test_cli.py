@@ -40,6 +40,9 @@ def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (["--experiment", "../x"], "and no path"),
         (["--plugin", "none.py"], "no such file"),
         (["--device", "gpu"], "launcher.device=gpu: cpu or cuda."),
+        (["--launcher", "slrum"], "Did you mean 'slurm'? Available: local, slurm."),
+        (["launcher.partition=gpu"], "a setting of launcher=slurm, which is not chosen. Add --launcher slurm."),
+        (["--launcher", "slurm", "launcher.timeout_min=1.5"], "launcher.timeout_min=1.5: a int is wanted"),
     ],
 )
 def test_a_mistake_is_one_clear_message_and_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:

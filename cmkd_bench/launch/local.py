@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -93,6 +94,14 @@ class LocalLauncher:
         finally:
             self._close(patience=5)
 
+    def stop(self, patience: float) -> None:
+        """Stop all runs after the epoch that each is in, with a checkpoint; may be called by a signal's handler.
+
+        Args:
+            patience: seconds after which a worker is killed, so that its run goes on from an earlier checkpoint.
+        """
+        self._close(patience)
+
     def _run(self, schedule: Schedule, display: Display) -> None:
         if not schedule.is_over:
             count = min(len(self._devices), len(schedule.waiting))
@@ -158,8 +167,9 @@ class LocalLauncher:
         """End the workers: a closed connection is the end of work for each, after the epoch that it is in."""
         for worker in self._workers:
             worker.connection.close()
+        end = None if patience is None else time.monotonic() + patience
         for worker in self._workers:
-            worker.process.join(timeout=patience)
+            worker.process.join(timeout=None if end is None else max(end - time.monotonic(), 0.0))
             if worker.process.is_alive():
                 worker.process.kill()
         self._workers = []

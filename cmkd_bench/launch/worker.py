@@ -26,6 +26,7 @@ class WorkerSettings:
         checkpoint_seconds: least time between two checkpoints of a run.
         plugins: files that register methods or datasets.
         parent: process id of the launcher.
+        shielded: whether signals to the whole job are the launcher's to answer, as on a cluster.
     """
 
     root: Path
@@ -34,6 +35,7 @@ class WorkerSettings:
     checkpoint_seconds: float
     plugins: tuple[Path, ...]
     parent: int = 0
+    shielded: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,16 @@ class _Watch:
     def __init__(self, run_id: str, settings: WorkerSettings, connection: Connection, stop: Event) -> None:
         self._run_id, self._settings, self._connection, self._stop = run_id, settings, connection, stop
         self._saved = time.monotonic()
+        self._abandoned = False
 
     def epoch(self, done: int, total: int) -> None:
         try:
             self._connection.send(Message(self._run_id, done, total))
-        except OSError:  # the launcher is gone; should_stop says so next
-            return
+        except OSError:  # the launcher is gone, or wants no more
+            self._abandoned = True
 
     def should_stop(self) -> bool:
-        return self._stop.is_set() or os.getppid() != self._settings.parent
+        return self._abandoned or self._stop.is_set() or os.getppid() != self._settings.parent
 
     def should_save(self) -> bool:
         now = time.monotonic()
@@ -82,7 +85,8 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
     for end in inherited:
         end.close()
     # Ctrl-C goes to the whole group of processes; the launcher alone answers it, through `stop`.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, *((signal.SIGTERM, signal.SIGUSR2, signal.SIGCONT) if settings.shielded else ())):
+        signal.signal(number, signal.SIG_IGN)
     import torch
 
     from cmkd_bench.registry import load_plugin

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from cmkd_bench.files import read_json, write_text
 from cmkd_bench.launch.schedule import blocked_by
-from cmkd_bench.record import Record, read_record
+from cmkd_bench.record import read_record, run_ids
+from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
 
@@ -23,6 +25,7 @@ COLUMNS = (
     "student",
     "teacher",
     "seed",
+    "manifest",
     "metric",
     "value",
     "val_value",
@@ -51,37 +54,39 @@ COPIED = (
 )
 
 
-def collect(experiment: Experiment) -> pd.DataFrame:
+def collect(
+    experiment: Experiment,
+    outcomes: Outcomes | None = None,
+    seen: Mapping[str, tuple[str, str]] | None = None,
+) -> pd.DataFrame:
     """Read all runs of an experiment's plan and write results.csv.
+
+    Args:
+        experiment: whose runs are read.
+        outcomes: of its predictions, where the caller has them.
+        seen: status and error of runs that are not done, where more is known of them than their folders tell.
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
-        Behind the fixed columns stands one for each further metric, and for each thing that a method observed, e.g.
-        `keep_rate`.
+        Behind the fixed columns stands one for each further metric of the saved predictions, and for each thing that a
+        method observed, e.g. `keep_rate`.
     """
     record = read_record(experiment)
-    rows = [_row(experiment, run_id) for run_id in _runs(experiment, record)]
+    specs = {run_id: experiment.read_spec(run_id) for run_id in run_ids(experiment, record)}
+    rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id)) for run_id, spec in specs.items()]
+    done = [row["run_id"] for row in rows if row["status"] == "done"]
+    found = (outcomes or Outcomes(experiment)).find(done)
+    for row in rows:
+        if row["run_id"] in found:
+            metrics = found[row["run_id"]].metrics
+            row |= {name: value for name, value in metrics.items() if name != row["metric"]}
     observed = sorted({name for row in rows for name in row} - set(COLUMNS))
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *observed])
     write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
     return frame
 
 
-def _runs(experiment: Experiment, record: Record) -> list[str]:
-    """The runs of all cells, each teacher before its first student."""
-    ids: dict[str, None] = {}
-    for cell in record.cells.values():
-        if cell.teacher_id:
-            ids[cell.teacher_id] = None
-        if cell.run_id:
-            teacher = experiment.read_spec(cell.run_id).teacher
-            ids.update({teacher: None} if teacher else {})
-            ids[cell.run_id] = None
-    return list(ids)
-
-
-def _row(experiment: Experiment, run_id: str) -> dict[str, Any]:
-    spec = experiment.read_spec(run_id)
+def _row(experiment: Experiment, run_id: str, spec: RunSpec, seen: tuple[str, str] | None) -> dict[str, Any]:
     folder = experiment.run(run_id)
     row: dict[str, Any] = {
         "run_id": run_id,
@@ -94,6 +99,7 @@ def _row(experiment: Experiment, run_id: str) -> dict[str, Any]:
         "student": spec.student_network,
         "teacher": spec.teacher,
         "seed": spec.seed,
+        "manifest": spec.manifest[:16],
         "hyperparameters": _text(spec),
     }
     if row["status"] == "done":
@@ -101,6 +107,8 @@ def _row(experiment: Experiment, run_id: str) -> dict[str, Any]:
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
         row |= {"code_version": cost["code"], **result["other_metrics"], **result["observed"]}
+    elif seen is not None:
+        row |= {"status": seen[0], "error": seen[1] or None}
     elif row["status"] == "failed":
         error = read_json(folder.error)
         row["error"] = f"{error['cause']}: {error['message']}"

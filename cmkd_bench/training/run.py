@@ -19,7 +19,9 @@ from cmkd_bench.code_version import code_version
 from cmkd_bench.data.dataset import Modality
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.data.prepare import PreparedData
+from cmkd_bench.errors import UserError
 from cmkd_bench.files import write_atomically, write_json
+from cmkd_bench.heartbeat import Heartbeat, is_alive_elsewhere
 from cmkd_bench.method import Method, Pair
 from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
 from cmkd_bench.networks.base import InputShape
@@ -28,7 +30,7 @@ from cmkd_bench.recipe import Recipe
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.seeding import random_stream
 from cmkd_bench.spec import RunSpec, Settings
-from cmkd_bench.store import Experiment, RunFolder
+from cmkd_bench.store import Busy, Experiment, RunFolder
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.evaluation import Score, evaluate
 from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
@@ -39,6 +41,10 @@ from cmkd_bench.training.tensors import Part, input_shape, part_of, view_of
 
 class TeacherMissing(Exception):
     """The teacher's artefact is not there."""
+
+
+class BadData(Exception):
+    """The data are not there, or are not those that the run was planned for."""
 
 
 def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch) -> None:
@@ -54,14 +60,30 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
     with folder.locked():
         if folder.result.exists():
             return
+        # Not every shared file system passes locks on from node to node.
+        if is_alive_elsewhere(folder.heartbeat):
+            raise Busy(run_id)
         folder.discard_leftovers()
         reset_peak(device)
-        try:
-            _Run(experiment, experiment.read_spec(run_id), device).execute(watch)
-        except Stopped:
-            raise
-        except Exception as error:
-            write_json(folder.error, _describe(error))
+        with Heartbeat(folder.heartbeat) as heartbeat:
+            try:
+                _Run(experiment, experiment.read_spec(run_id), device).execute(_Beating(watch, heartbeat))
+            except Stopped:
+                raise
+            except Exception as error:
+                write_json(folder.error, _describe(error))
+
+
+class _Beating:
+    """A launcher's watch, and the heartbeat that every launcher has."""
+
+    def __init__(self, watch: Watch, heartbeat: Heartbeat) -> None:
+        self._watch, self._heartbeat = watch, heartbeat
+        self.should_stop, self.should_save = watch.should_stop, watch.should_save
+
+    def epoch(self, done: int, total: int) -> None:
+        self._heartbeat.epoch(done, total)
+        self._watch.epoch(done, total)
 
 
 class _Run:
@@ -223,12 +245,15 @@ def _load_data(source: DataSpec, manifest: str) -> PreparedData:
     """The prepared data, kept for the worker's next runs.
 
     Raises:
-        RuntimeError: if the data are not those that the run was planned for.
+        BadData: if they are not there, or are not those that the run was planned for.
     """
-    data = source.open()
+    try:
+        data = source.open()
+    except (UserError, OSError) as error:
+        raise BadData(str(error)) from error
     if data.manifest != manifest:
         name = f"'{source.dataset}' fold {source.fold}"
-        raise RuntimeError(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
+        raise BadData(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
     return data
 
 
@@ -257,7 +282,12 @@ def _observed(progress: Progress) -> dict[str, float]:
 
 
 def _describe(error: Exception) -> State:
-    causes = {NonFiniteLoss: "non-finite loss", TeacherMissing: "teacher missing", MemoryError: "out of memory"}
+    causes = {
+        NonFiniteLoss: "non-finite loss",
+        TeacherMissing: "teacher missing",
+        MemoryError: "out of memory",
+        BadData: "bad data",
+    }
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):
         cause = "out of memory"

@@ -1,0 +1,177 @@
+"""What the commands of the command line do with an experiment on a cluster: submit, look, cancel, retry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cmkd_bench.config import compose, parse_overrides
+from cmkd_bench.data.location import use_roots
+from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.files import read_json, write_json
+from cmkd_bench.launch.slurm.cluster import Cluster
+from cmkd_bench.launch.slurm.durations import Estimate, estimate, expected_seconds, recorded
+from cmkd_bench.launch.slurm.ledger import Ledger
+from cmkd_bench.launch.slurm.settings import SlurmSettings, read_settings
+from cmkd_bench.launch.slurm.states import RunStatus
+from cmkd_bench.launch.slurm.submission import Outcome, jobs_to_cancel, submit_missing, work_of
+from cmkd_bench.launch.slurm.survey import Survey, survey
+from cmkd_bench.record import read_record, run_ids
+from cmkd_bench.registry import load_plugin
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+
+DONE, FAILED, INCOMPLETE = 0, 3, 4  # exit codes
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """An experiment and how it is run on a cluster.
+
+    Attributes:
+        experiment: where the runs lie.
+        settings: of the cluster.
+        overrides: the arguments that the settings were composed of.
+        plugins: files that register methods or datasets.
+    """
+
+    experiment: Experiment
+    settings: SlurmSettings
+    overrides: tuple[str, ...]
+    plugins: tuple[Path, ...]
+
+    def submit(
+        self,
+        specs: Collection[RunSpec],
+        cluster: Cluster,
+        retry: Callable[[RunStatus], bool],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Outcome:
+        """Submit what is missing, and keep how, for `retry`."""
+        ledger = Ledger(self.experiment)
+        work = work_of(self.experiment, self.settings, self.plugins)
+        ledger.path.mkdir(parents=True, exist_ok=True)
+        kept = {"overrides": self.overrides, "plugins": work.plugins, "environment": work.environment}
+        write_json(ledger.settings, kept)
+        return submit_missing(self.experiment, specs, self.settings, work, cluster, retry=retry, progress=progress)
+
+    def estimate(self, specs: Collection[RunSpec]) -> Estimate:
+        """What runs are expected to cost."""
+        profiles = {spec.id: self.settings.profile(spec) for spec in specs}
+        seconds = expected_seconds(specs, recorded(self.experiment.root))
+        return estimate(profiles, profiles, seconds)
+
+
+def campaign_of(
+    experiment: Experiment, launcher: Mapping[str, Any], overrides: Iterable[str], plugins: Iterable[Path]
+) -> Campaign:
+    """The campaign of a `run` command.
+
+    Args:
+        experiment: where the runs lie.
+        launcher: the section of the configuration.
+        overrides: all plain arguments of the command.
+        plugins: files that register methods or datasets.
+    """
+    own = tuple(text for text in overrides if text.lstrip("+").startswith("launcher"))
+    return Campaign(experiment, read_settings(launcher), own, tuple(plugins))
+
+
+def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Campaign:
+    """The campaign as the last command left it.
+
+    Args:
+        experiment: which.
+        changes: further settings of the launcher, e.g. `launcher.mem_gb=32`.
+
+    Raises:
+        UserError: if the experiment was never submitted.
+        GridError: if a change is none of the launcher's.
+    """
+    file = Ledger(experiment).settings
+    if not file.exists():
+        raise UserError(
+            f"experiment '{experiment.name}' was never submitted to a cluster. Start its failed runs again with the "
+            "command that made it and --retry-failed, here, or on a cluster with --launcher slurm."
+        )
+    stored = read_json(file)
+    for name, value in stored["environment"].items():
+        os.environ.setdefault(name, value)
+    plugins = tuple(Path(plugin) for plugin in stored["plugins"])
+    for plugin in plugins:
+        load_plugin(plugin)
+    foreign = [text for text in changes if not text.startswith("launcher.")]
+    if foreign:
+        raise GridError(
+            [f"{text}: only settings of the launcher can change, e.g. launcher.mem_gb=32" for text in foreign]
+        )
+    overrides = (*stored["overrides"], *changes)
+    parsed = parse_overrides([text.lstrip("+") for text in overrides])
+    configuration, problems = compose(parsed) if not parsed.problems else (None, list(parsed.problems))
+    if configuration is None:
+        raise GridError(problems)
+    use_roots(**configuration.data)
+    return Campaign(experiment, read_settings(configuration.launcher), parsed.plain, plugins)
+
+
+def specs_of(experiment: Experiment) -> list[RunSpec]:
+    """All runs of an experiment, each teacher before its first student."""
+    return [experiment.read_spec(run_id) for run_id in run_ids(experiment, read_record(experiment))]
+
+
+def look(experiment: Experiment, cluster: Cluster) -> Survey:
+    """What is known of an experiment's runs now; an experiment without jobs asks SLURM nothing."""
+    return survey(experiment, specs_of(experiment), cluster)
+
+
+def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
+    """End all jobs of an experiment; their runs keep their checkpoints.
+
+    Returns:
+        the ids of the jobs.
+
+    Raises:
+        SlurmSilent: if squeue or scancel does not answer.
+    """
+    ledger = Ledger(experiment)
+    if not ledger.settings.exists():
+        return []
+    with ledger.locked():
+        jobs = jobs_to_cancel(ledger, cluster.queue())
+        cluster.cancel(jobs)
+    return jobs
+
+
+def rows(seen: Survey) -> dict[str, tuple[str, str]]:
+    """What results.csv says of runs that are not done."""
+    text = {
+        run_id: f"{status.cause}: {status.message}" if status.cause else status.message
+        for run_id, status in seen.statuses.items()
+    }
+    kept = ("running", "failed", "blocked")
+    return {
+        run_id: (status.kind, "" if status.kind == "running" else text[run_id])
+        for run_id, status in seen.statuses.items()
+        if status.kind in kept
+    }
+
+
+def exit_code(seen: Survey) -> int:
+    """0: all is done; 3: nothing is left to come, and some runs failed; 4: some runs are yet to be done."""
+    kinds = {status.kind for status in seen.statuses.values()}
+    if kinds <= {"done"}:
+        return DONE
+    return FAILED if kinds <= {"done", "failed", "blocked"} else INCOMPLETE
+
+
+def tidy(experiment: Experiment, seen: Survey) -> None:
+    """Remove what submitit and SLURM left of jobs whose runs are all done."""
+    if seen.queue is None:
+        return
+    at_work = {job.partition("_")[0] for job, state in seen.queue.jobs.items() if state.is_active}
+    active = {name for name, job in seen.queue.names.items() if job in at_work}
+    done = {run_id for run_id, status in seen.statuses.items() if status.kind == "done"}
+    Ledger(experiment).tidy(done, active)

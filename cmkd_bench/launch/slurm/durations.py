@@ -1,0 +1,90 @@
+"""What runs are expected to take, from those that were recorded."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmkd_bench.files import read_json
+from cmkd_bench.launch.slurm.packing import START_SECONDS
+from cmkd_bench.launch.slurm.settings import Profile
+from cmkd_bench.spec import RunSpec
+
+# From the most alike to the least: a run is estimated from the first kind of likeness that a recorded one has.
+_ALIKE: tuple[Callable[[RunSpec], tuple[object, ...]], ...] = (
+    lambda spec: (spec.method, spec.dataset, spec.student_modality, spec.student_network, spec.teacher_network),
+    lambda spec: (spec.method, spec.dataset, spec.student_network),
+    lambda spec: (spec.dataset, spec.student_network),
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a grid is expected to cost.
+
+    Attributes:
+        gpu_hours: of all runs that are like a recorded one.
+        cpu_hours: likewise.
+        unknown: how many are like none.
+    """
+
+    gpu_hours: float
+    cpu_hours: float
+    unknown: int
+
+
+def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
+    """Seconds per epoch of all runs that are done in a results folder."""
+    seen: set[str] = set()
+    for cost in sorted(root.glob("*/runs/*/cost.json")):
+        if cost.parent.name in seen or not (cost.parent / "result.json").exists():
+            continue
+        seen.add(cost.parent.name)
+        spec = RunSpec.from_json(read_json(cost.with_name("spec.json")))
+        yield spec, float(read_json(cost)["seconds"]) / max(_epochs(spec), 1)
+
+
+def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, float]]) -> dict[str, float]:
+    """Seconds of training by run id, of those runs that are like a recorded one, and of those that have no epochs.
+
+    Nothing at all is expected where nothing was recorded.
+
+    Args:
+        specs: the runs.
+        known: recorded runs with their seconds per epoch.
+    """
+    per_epoch: dict[tuple[object, ...], list[float]] = {}
+    for spec, seconds in known:
+        for level, key in enumerate(_ALIKE):
+            if _epochs(spec):
+                per_epoch.setdefault((level, *key(spec)), []).append(seconds)
+    medians = {key: statistics.median(values) for key, values in per_epoch.items()}
+    found = {spec.id: _expected(spec, medians) for spec in specs} if medians else {}
+    return {run_id: seconds for run_id, seconds in found.items() if seconds is not None}
+
+
+def estimate(run_ids: Iterable[str], profiles: Mapping[str, Profile], seconds: Mapping[str, float]) -> Estimate:
+    """The sum over runs; those that are at work at once in a job share its resources."""
+    gpu = cpu = 0.0
+    unknown = 0
+    for run_id in run_ids:
+        if run_id not in seconds:
+            unknown += 1
+            continue
+        share = (seconds[run_id] + START_SECONDS) / 3600 / profiles[run_id].at_once
+        gpu += share * profiles[run_id].gpus
+        cpu += share * profiles[run_id].cpus
+    return Estimate(gpu, cpu, unknown)
+
+
+def _expected(spec: RunSpec, medians: Mapping[tuple[object, ...], float]) -> float | None:
+    if not _epochs(spec):
+        return 0.0
+    keys = ((level, *key(spec)) for level, key in enumerate(_ALIKE))
+    return next((medians[key] * _epochs(spec) for key in keys if key in medians), None)
+
+
+def _epochs(spec: RunSpec) -> int:
+    return int(dict(spec.recipe).get("epochs", 0))

@@ -1,0 +1,177 @@
+"""What a SLURM job does: the runs of one element of a submission, with the local launcher's workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from cmkd_bench.code_version import code_version
+from cmkd_bench.files import read_json, write_json
+from cmkd_bench.heartbeat import slurm_job
+from cmkd_bench.launch.slurm.ledger import Ledger, Submission
+from cmkd_bench.launch.slurm.states import TIME_OUT
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+
+if TYPE_CHECKING:
+    from cmkd_bench.launch.local import LocalLauncher
+    from cmkd_bench.launch.schedule import Schedule
+
+REQUEUE_SECONDS = 30  # of signal_delay_s: for submitit's part, behind the last checkpoint
+TERMINATION_SECONDS = 20.0  # SLURM kills 30 s after SIGTERM by default
+
+
+class NothingDone(Exception):
+    """Not one run of the job is done, so that jobs that wait for it must not start."""
+
+
+class Job:
+    """What submitit calls. It holds nothing that could be pickled: all is read from the submission's file."""
+
+    def __init__(self) -> None:
+        self._launcher: LocalLauncher | None = None
+        self._patience = 0.0
+        self._process = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(Job())
+
+    def __call__(self, file: str, element: int) -> list[str]:
+        """Execute the runs of one job; those that are done already are left alone.
+
+        Args:
+            file: of the submission.
+            element: which job of it this is.
+
+        Returns:
+            the ids of the runs that are done.
+
+        Raises:
+            NothingDone: if there is none, though some could be run.
+        """
+        from submitit.core.utils import UncompletedJobError
+
+        submission = Submission.from_json(read_json(Path(file)))
+        experiment = Experiment(Path(submission.work.root), submission.work.experiment)
+        if submission.state == "abandoned":
+            print("This submission was given up before the job started; its runs are in another one.")
+            return []
+        os.environ.update(submission.work.environment)
+        sign = Ledger(experiment).started(submission, element)
+        _note_start(sign, submission)
+        schedule = _schedule(experiment, submission, element)
+        try:
+            self._run(schedule, submission)
+        except UncompletedJobError:
+            _note_time_out(schedule, submission)
+            raise
+        write_json(sign, {**read_json(sign), "finished": True})
+        run_ids = [run_id for run_id in submission.elements[element] if run_id in schedule.specs]
+        done = [run_id for run_id in run_ids if run_id in schedule.done]
+        if run_ids and not done:
+            raise NothingDone(f"none of the runs of this job is done: {', '.join(run_ids)}")
+        return done
+
+    def checkpoint(self, file: str, element: int) -> Any:
+        """Submitit's handler of the signal calls this, and puts the job back into the queue after it."""
+        from submitit.helpers import DelayedSubmission
+
+        if self._process and os.getpid() != self._process:  # a worker that inherited the handler a moment ago
+            sys.exit(1)
+        if self._launcher is not None:
+            self._launcher.stop(self._patience)
+        return DelayedSubmission(Job(), file, element)
+
+    def _run(self, schedule: Schedule, submission: Submission) -> None:
+        if schedule.is_over:
+            return
+        from rich.console import Console
+
+        from cmkd_bench.launch.display import GridDisplay
+        from cmkd_bench.launch.local import LocalLauncher, local_devices
+        from cmkd_bench.launch.worker import WorkerSettings
+
+        work, profile = submission.work, submission.profile
+        settings = WorkerSettings(
+            root=Path(work.root),
+            experiment=work.experiment,
+            device=profile.device,
+            checkpoint_seconds=work.checkpoint_seconds,
+            plugins=tuple(Path(plugin) for plugin in work.plugins),
+            shielded=True,
+        )
+        networks = sorted({schedule.specs[run_id].student_network for run_id in schedule.waiting})
+        launcher = LocalLauncher(settings, local_devices(profile.device, profile.at_once), networks)
+        self._patience = max(work.signal_delay_s - REQUEUE_SECONDS, 5)
+        self._launcher, self._process = launcher, os.getpid()
+        with _answering_sigterm(launcher), GridDisplay(Console(file=sys.stdout, width=120)) as display:
+            launcher.run(schedule, display)
+        self._launcher = None
+
+
+def _schedule(experiment: Experiment, submission: Submission, element: int) -> Schedule:
+    """The runs of the job that can be run: a student whose teacher is not there is left out, with a word about it."""
+    from cmkd_bench.launch.schedule import Schedule, blocked_by, first_teachers
+
+    specs = {run_id: experiment.read_spec(run_id) for run_id in submission.elements[element]}
+    teachers = {spec.teacher for spec in specs.values() if spec.teacher} - set(specs)
+    _wait_for(experiment, sorted(teachers), submission.work.teacher_wait_s)
+    trained = {one: experiment.read_spec(one) for one in teachers if experiment.run(one).result.exists()}
+    ready: dict[str, RunSpec] = {}
+    for run_id, spec in specs.items():
+        if spec.teacher is None or spec.teacher in specs or spec.teacher in trained:
+            ready[run_id] = spec
+        else:
+            print(f"{run_id} is not run: {blocked_by(experiment, spec) or f'teacher {spec.teacher} is not there'}")
+    return Schedule(experiment, {spec.id: spec for spec in first_teachers([*trained.values(), *ready.values()])})
+
+
+def _wait_for(experiment: Experiment, teachers: Sequence[str], seconds: float) -> None:
+    """A shared file system may show another node's files only after a while."""
+    end = time.monotonic() + seconds
+    folders = [experiment.run(teacher) for teacher in teachers]
+    while any(not folder.result.exists() and not folder.error.exists() for folder in folders):
+        if time.monotonic() >= end:
+            return
+        time.sleep(min(1.0, seconds))
+
+
+def _note_start(sign: Path, submission: Submission) -> None:
+    code = code_version()
+    if code != submission.work.code:
+        print(f"The code has changed: submitted by {submission.work.code}, run by {code}.")
+    sign.parent.mkdir(parents=True, exist_ok=True)
+    values: Mapping[str, Any] = {"job": slurm_job(), "host": os.uname().nodename, "code": code, "finished": False}
+    write_json(sign, values)
+
+
+def _note_time_out(schedule: Schedule, submission: Submission) -> None:
+    limit, times = submission.profile.timeout_min, submission.work.max_num_timeout + 1
+    for run_id in schedule.running:
+        folder = schedule.experiment.run(run_id)
+        if not folder.result.exists() and not folder.error.exists():
+            text = f"its job reached its limit of {limit} min {times} times; the checkpoint is kept"
+            write_json(folder.error, {"cause": TIME_OUT, "message": text, "traceback": []})
+
+
+@contextmanager
+def _answering_sigterm(launcher: LocalLauncher) -> Iterator[None]:
+    """Preemption, `scontrol requeue` and scancel send SIGTERM first, which submitit passes over."""
+
+    def answer(_number: int, _frame: FrameType | None) -> None:
+        print("SIGTERM: the runs stop after their epochs.", flush=True)
+        launcher.stop(TERMINATION_SECONDS)
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, answer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

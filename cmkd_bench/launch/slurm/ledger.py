@@ -1,0 +1,218 @@
+"""What was submitted: one small file per call of sbatch, written before it and completed after it."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import time
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from cmkd_bench.errors import UserError
+from cmkd_bench.files import read_json, write_json
+from cmkd_bench.launch.slurm.settings import Profile
+from cmkd_bench.store import Experiment
+
+# intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that shows
+# up nevertheless finds that here, and does nothing.
+State = Literal["intended", "submitted", "abandoned"]
+LOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the jobs of one command have in common; paths are absolute.
+
+    Attributes:
+        root: the results folder.
+        experiment: its name.
+        plugins: files that register methods or datasets.
+        environment: variables that the jobs need, e.g. where the data are.
+        checkpoint_seconds: least time between two checkpoints of a run.
+        signal_delay_s: seconds between SLURM's signal and the end of a job.
+        max_num_timeout: how often a job that reached its time limit is queued again.
+        teacher_wait_s: how long a student looks for its teacher's files.
+        code: the version of the code that submitted them.
+    """
+
+    root: str
+    experiment: str
+    plugins: tuple[str, ...]
+    environment: Mapping[str, str]
+    checkpoint_seconds: float
+    signal_delay_s: int
+    max_num_timeout: int
+    teacher_wait_s: float
+    code: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One call of sbatch.
+
+    Attributes:
+        token: the end of the jobs' name, by which they are found again.
+        number: counts the submissions of the experiment.
+        state: how far it came.
+        job: the id of the array, or of the single job; empty while it is not known.
+        profile: the resources.
+        elements: the runs of each job.
+        after: the id of the job that must end well first; empty for none.
+        work: what its jobs need to know.
+    """
+
+    token: str
+    number: int
+    state: State
+    job: str
+    profile: Profile
+    elements: tuple[tuple[str, ...], ...]
+    after: str
+    work: Work
+
+    @property
+    def job_name(self) -> str:
+        """What squeue shows."""
+        return f"cmkd-{self.token}"
+
+    def job_of(self, element: int) -> str:
+        """The id of one of its jobs; an array of one is no array."""
+        return self.job if len(self.elements) == 1 else f"{self.job}_{element}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; `from_json` is the inverse."""
+        return {**asdict(self), "profile": self.profile.to_json()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Submission:
+        """The submission that `to_json` wrote."""
+        work = Work(**{**values["work"], "plugins": tuple(values["work"]["plugins"])})
+        elements = tuple(tuple(one) for one in values["elements"])
+        return cls(**{**values, "profile": Profile.from_json(values["profile"]), "elements": elements, "work": work})
+
+
+class Ledger:
+    """The folder `slurm/` of an experiment: submissions, submitit's files, and what is known of jobs that are over."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.path = experiment.path / "slurm"
+
+    def file(self, submission: Submission) -> Path:
+        """The file of a submission; the only thing that a job is given."""
+        return self.path / "submissions" / f"{submission.number:05d}-{submission.token}.json"
+
+    def files_of_jobs(self, token: str) -> Path:
+        """Where submitit keeps its pickles, and SLURM its logs, of one submission."""
+        return self.path / "jobs" / token
+
+    def log(self, submission: Submission, element: int) -> Path:
+        """What a job wrote, SLURM's own last words included."""
+        return self.files_of_jobs(submission.token) / f"{submission.job_of(element)}_0_log.err"
+
+    def started(self, submission: Submission, element: int) -> Path:
+        """The sign that a job began: where, when, and under which code."""
+        return self.files_of_jobs(submission.token) / f"started-{element}.json"
+
+    @property
+    def ended(self) -> Path:
+        """How jobs ended, by id, as SLURM said while it still knew."""
+        return self.path / "ended.json"
+
+    def submissions(self) -> list[Submission]:
+        """All of them, in their order."""
+        files = sorted((self.path / "submissions").glob("*.json"))
+        return [Submission.from_json(read_json(file)) for file in files]
+
+    def intend(self, profile: Profile, elements: Sequence[Sequence[str]], after: str, work: Work) -> Submission:
+        """Write down that sbatch is about to be called."""
+        names = [file.name for file in (self.path / "submissions").glob("*.json")]
+        number = 1 + max((int(name.partition("-")[0]) for name in names), default=0)
+        runs = tuple(tuple(one) for one in elements)
+        one = Submission(uuid.uuid4().hex[:12], number, "intended", "", profile, runs, after, work)
+        self._write(one)
+        return one
+
+    def complete(self, submission: Submission, job: str) -> Submission:
+        """Write down the id that sbatch gave."""
+        done = replace(submission, state="submitted", job=job)
+        self._write(done)
+        return done
+
+    def abandon(self, submission: Submission) -> None:
+        """Write down that SLURM has no such job, and remove what submitit left."""
+        self._write(replace(submission, state="abandoned"))
+        shutil.rmtree(self.files_of_jobs(submission.token), ignore_errors=True)
+
+    def tidy(self, done: Collection[str], active: Collection[str]) -> None:
+        """Remove submitit's files and the logs of submissions of which nothing is left to be looked up.
+
+        Args:
+            done: ids of runs with a result.
+            active: names of jobs in the queue or at work.
+        """
+        finished = set(done)
+        for one in self.submissions():
+            over = all(run_id in finished for run_ids in one.elements for run_id in run_ids)
+            if over and one.state != "intended" and one.job_name not in active:
+                shutil.rmtree(self.files_of_jobs(one.token), ignore_errors=True)
+
+    @property
+    def settings(self) -> Path:
+        """How the last command submitted, so that `retry` needs no more than the experiment's name."""
+        return self.path / "settings.json"
+
+    def read_ended(self) -> dict[str, str]:
+        """How jobs ended, by id."""
+        known: dict[str, str] = read_json(self.ended) if self.ended.exists() else {}
+        return known
+
+    def note_ended(self, states: Mapping[str, str]) -> None:
+        """Keep how jobs ended, because SLURM forgets it after minutes."""
+        known = self.read_ended()
+        if any(known.get(job) != state for job, state in states.items()):
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(self.ended, {**known, **states})
+
+    @contextmanager
+    def locked(self, patience: float = LOCK_SECONDS) -> Iterator[None]:
+        """One command at a time submits.
+
+        Raises:
+            UserError: if another one does not come to an end.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a") as file:
+            end = time.monotonic() + patience
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise UserError(
+                            f"another command has been submitting experiment '{self.experiment.name}' for longer than "
+                            f"{patience:.0f} s. Wait for it, or end it, and start this one again."
+                        ) from None
+                    time.sleep(0.2)
+            yield
+
+    def _write(self, submission: Submission) -> None:
+        file = self.file(submission)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, submission.to_json())
+
+
+def latest_jobs(submissions: Sequence[Submission]) -> dict[str, tuple[Submission, int]]:
+    """The last submission that each run is in, and its place there; abandoned ones do not count."""
+    return {
+        run_id: (one, element)
+        for one in submissions
+        if one.state == "submitted"
+        for element, run_ids in enumerate(one.elements)
+        for run_id in run_ids
+    }

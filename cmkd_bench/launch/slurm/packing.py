@@ -1,0 +1,51 @@
+"""How many runs share a job: runs of seconds would drown in the queue's overhead, runs of hours want a job each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from cmkd_bench.launch.slurm.settings import Profile
+
+START_SECONDS = 3.0  # of a run before its first epoch, and behind its last one
+
+
+def pack(run_ids: Sequence[str], profile: Profile, seconds: Mapping[str, float], parallelism: int) -> list[list[str]]:
+    """Cut runs into jobs, in their order.
+
+    Where the profile names no number of runs per job, a job is filled up to `pack_minutes` by what the runs are
+    expected to take. Of runs that nothing is known of, as many share a job as keeps all jobs of the array running: the
+    further ones would only wait in the queue.
+
+    Args:
+        run_ids: runs of this profile that may start together.
+        profile: their resources.
+        seconds: what a run is expected to take, by id, where that is known.
+        parallelism: jobs of an array that may run at once.
+
+    Returns:
+        the runs of each job; every run is in one of them.
+    """
+    if profile.runs_per_job:
+        return _chunks(run_ids, profile.runs_per_job)
+    known = [run_id for run_id in run_ids if run_id in seconds]
+    unknown = [run_id for run_id in run_ids if run_id not in seconds]
+    return [*_fill(known, profile, seconds), *_chunks(unknown, math.ceil(len(unknown) / parallelism))]
+
+
+def _fill(run_ids: Sequence[str], profile: Profile, seconds: Mapping[str, float]) -> list[list[str]]:
+    capacity = profile.pack_minutes * 60 * profile.at_once
+    packs: list[list[str]] = []
+    filled = math.inf
+    for run_id in run_ids:
+        takes = seconds[run_id] + START_SECONDS
+        if filled + takes > capacity:
+            packs.append([])
+            filled = 0.0
+        packs[-1].append(run_id)
+        filled += takes
+    return packs
+
+
+def _chunks(run_ids: Sequence[str], size: int) -> list[list[str]]:
+    return [list(run_ids[start : start + size]) for start in range(0, len(run_ids), max(size, 1))]

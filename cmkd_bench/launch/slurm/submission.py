@@ -1,0 +1,188 @@
+"""From missing runs to jobs, so that a kill at any moment loses no run and submits none twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cmkd_bench.code_version import code_version
+from cmkd_bench.data.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, prepared_root
+from cmkd_bench.launch.slurm.cluster import Cluster, Queue
+from cmkd_bench.launch.slurm.durations import expected_seconds, recorded
+from cmkd_bench.launch.slurm.ledger import Ledger, Work
+from cmkd_bench.launch.slurm.sbatch import Refused, complete_pickles, sbatch
+from cmkd_bench.launch.slurm.settings import SlurmSettings
+from cmkd_bench.launch.slurm.states import RunStatus
+from cmkd_bench.launch.slurm.survey import Survey, survey
+from cmkd_bench.launch.slurm.waves import Place, Wave, plan_waves
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+
+# What a job needs of its login shell where the site does not pass the environment on.
+_PASSED_ON = (DATA_ROOT, WEIGHTS, "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")
+
+
+@dataclass
+class Outcome:
+    """What a command submitted.
+
+    Attributes:
+        survey: of the runs, before it.
+        submitted: the ids of the runs that have a job now and had none.
+        jobs: how many jobs that are.
+        calls: of sbatch.
+        again: how many of the runs had failed.
+        held_back: students whose teacher a local command works on.
+        refused: sbatch's words, if it did not take an array; what comes after it is not submitted.
+    """
+
+    survey: Survey
+    submitted: list[str] = field(default_factory=list)
+    jobs: int = 0
+    calls: int = 0
+    held_back: int = 0
+    again: int = 0
+    refused: str = ""
+
+
+def work_of(experiment: Experiment, settings: SlurmSettings, plugins: Iterable[Path]) -> Work:
+    """What the jobs need to know."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    return Work(
+        root=str(experiment.root.resolve()),
+        experiment=experiment.name,
+        plugins=tuple(str(plugin.resolve()) for plugin in plugins),
+        environment={**passed_on, PREPARED_ROOT: str(prepared_root().absolute())},
+        checkpoint_seconds=settings.general.checkpoint_seconds,
+        signal_delay_s=settings.general.signal_delay_s,
+        max_num_timeout=settings.general.max_num_timeout,
+        teacher_wait_s=settings.general.teacher_wait_s,
+        code=code_version(),
+    )
+
+
+def submit_missing(
+    experiment: Experiment,
+    specs: Collection[RunSpec],
+    settings: SlurmSettings,
+    work: Work,
+    cluster: Cluster,
+    *,
+    retry: Callable[[RunStatus], bool] = lambda status: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Outcome:
+    """Submit all runs that no job has and that nothing speaks against.
+
+    Args:
+        experiment: its runs lie in it already.
+        specs: the runs, their teachers among them.
+        settings: of the cluster.
+        work: what the jobs need to know.
+        cluster: its commands.
+        retry: whether a failed run should be run again.
+        progress: told how many of the arrays are submitted.
+
+    Raises:
+        SlurmSilent: if squeue does not answer; then nothing is submitted, for nobody knows what has been.
+        UserError: if another command is submitting.
+    """
+    ledger = Ledger(experiment)
+    with ledger.locked():
+        queue = cluster.queue()
+        reconcile(ledger, queue)
+        seen = survey(experiment, specs, cluster, queue)
+        again = {run_id for run_id, status in seen.statuses.items() if status.kind == "failed" and retry(status)}
+        for run_id in again:
+            experiment.run(run_id).forget_failure()
+        missing, held_back = runs_to_submit(seen, again)
+        waves = _plan(missing, seen, settings, experiment, cluster)
+        failed = sum(seen.statuses[spec.id].kind == "failed" for spec in missing)
+        outcome = Outcome(seen, held_back=held_back, again=failed)
+        _submit(waves, ledger, settings, work, cluster, outcome, progress)
+    return outcome
+
+
+def reconcile(ledger: Ledger, queue: Queue) -> None:
+    """Finish what a killed command began: its jobs are found by their name, or there are none."""
+    for one in ledger.submissions():
+        if one.state != "intended":
+            continue
+        if one.job_name in queue.names:
+            job = queue.names[one.job_name]
+            complete_pickles(ledger, replace(one, job=job))
+            ledger.complete(one, job)
+        else:
+            ledger.abandon(one)
+
+
+def runs_to_submit(seen: Survey, again: Collection[str] = ()) -> tuple[list[RunSpec], int]:
+    """The runs that should get a job: each whose teacher is trained, has a job, or gets one now.
+
+    Args:
+        seen: the survey.
+        again: failed runs that should be run again.
+
+    Returns:
+        the runs, teachers first, and the number of students whose teacher a local command works on.
+    """
+    chosen: dict[str, RunSpec] = {}
+    held_back = 0
+    for run_id, spec in sorted(seen.specs.items(), key=lambda item: item[1].teacher is not None):
+        status = seen.statuses[run_id]
+        if run_id in seen.active or not (status.wants_a_job or status.kind == "blocked" or run_id in again):
+            continue
+        before = seen.statuses.get(spec.teacher) if spec.teacher else None
+        if before is None or before.kind == "done" or spec.teacher in chosen or spec.teacher in seen.active:
+            chosen[run_id] = spec
+        elif before.kind == "running":
+            held_back += 1
+    return list(chosen.values()), held_back
+
+
+def _plan(
+    missing: Collection[RunSpec], seen: Survey, settings: SlurmSettings, experiment: Experiment, cluster: Cluster
+) -> list[Wave]:
+    if not missing:
+        return []
+    profiles = {spec.id: settings.profile(spec) for spec in missing}
+    # A teacher that is done while its job still works on others is nothing to wait for.
+    active = {run_id: job for run_id, job in seen.active.items() if seen.statuses[run_id].kind != "done"}
+    seconds = expected_seconds(missing, recorded(experiment.root))
+    parallelism = settings.general.array_parallelism
+    return plan_waves(missing, profiles, seconds, active, cluster.largest_array(), parallelism)
+
+
+def _submit(
+    waves: Collection[Wave],
+    ledger: Ledger,
+    settings: SlurmSettings,
+    work: Work,
+    cluster: Cluster,
+    outcome: Outcome,
+    progress: Callable[[int, int], None],
+) -> None:
+    jobs: dict[Place, str] = {}
+    for number, wave in enumerate(waves):
+        after = jobs[wave.after] if isinstance(wave.after, Place) else wave.after or ""
+        one = ledger.intend(wave.profile, wave.elements, after, work)
+        outcome.calls += 1
+        try:
+            one = ledger.complete(one, sbatch(ledger, one, settings.general.array_parallelism))
+        except Refused as error:
+            outcome.refused = str(error)
+            # It may have been taken nevertheless: a time-out says nothing.
+            reconcile(ledger, cluster.queue())
+            return
+        jobs |= {Place(number, element): one.job_of(element) for element in range(len(wave.elements))}
+        outcome.submitted += [run_id for run_ids in wave.elements for run_id in run_ids]
+        outcome.jobs += len(wave.elements)
+        progress(number + 1, len(waves))
+
+
+def jobs_to_cancel(ledger: Ledger, queue: Queue) -> list[str]:
+    """The active jobs of an experiment, arrays whole; jobs of submissions that were given up are among them."""
+    names = {one.job_name for one in ledger.submissions()}
+    active = {job.partition("_")[0] for job, state in queue.jobs.items() if state.is_active}
+    return sorted({job for name, job in queue.names.items() if name in names and job in active}, key=int)

@@ -1,0 +1,180 @@
+"""Gathers the evidence on all runs of an experiment: folders, the queue in one call, accounting in at most one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cmkd_bench.code_version import code_version
+from cmkd_bench.files import read_json
+from cmkd_bench.heartbeat import read_beat
+from cmkd_bench.launch.slurm.cluster import Cluster, Queue, SlurmSilent
+from cmkd_bench.launch.slurm.ledger import Ledger, Submission, latest_jobs
+from cmkd_bench.launch.slurm.settings import Profile
+from cmkd_bench.launch.slurm.states import Evidence, JobState, RunStatus, block, derive
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+
+LOG_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of an experiment's runs at one moment.
+
+    Attributes:
+        statuses: by run id.
+        specs: by run id.
+        logs: the log of each run's last job.
+        profiles: the resources of each run's last job.
+        active: the ids of the jobs that have a run now, by run id.
+        queue: what squeue said; None where it was not asked, or did not answer.
+        notes: what the user should know besides: no accounting, changed code, SLURM's silence.
+    """
+
+    statuses: dict[str, RunStatus]
+    specs: dict[str, RunSpec]
+    logs: dict[str, Path]
+    profiles: dict[str, Profile]
+    active: dict[str, str]
+    queue: Queue | None
+    notes: list[str] = field(default_factory=list)
+
+
+def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, queue: Queue | None = None) -> Survey:
+    """Look at every run once; SLURM is asked only where it has, or had, jobs of them.
+
+    Args:
+        experiment: where the runs lie.
+        specs: the runs, their teachers among them.
+        cluster: whom to ask.
+        queue: what squeue said a moment ago, if it was asked.
+    """
+    by_id = {spec.id: spec for spec in specs}
+    ledger = Ledger(experiment)
+    submissions = ledger.submissions()
+    jobs = {run_id: job for run_id, job in latest_jobs(submissions).items() if run_id in by_id}
+    notes = []
+    if queue is None and jobs:
+        try:
+            queue = cluster.queue()
+        except SlurmSilent as error:
+            notes.append(f"{error} What is shown comes from the runs' folders alone.")
+    open_runs = [run_id for run_id in jobs if not experiment.run(run_id).result.exists()]
+    states = _job_states(ledger, cluster, queue, {one.job_of(i) for one, i in (jobs[run_id] for run_id in open_runs)})
+    reader = _Reader(experiment, ledger, states, queue is not None)
+    statuses = {run_id: derive(reader.evidence(run_id, jobs.get(run_id))) for run_id in by_id}
+    if cluster.accounting is False:
+        notes.append("sacct does not answer; how jobs ended is read from squeue and their logs.")
+    current = {run_id: one.job_of(element) for run_id, (one, element) in jobs.items()}
+    return Survey(
+        statuses=block(statuses, {run_id: spec.teacher for run_id, spec in by_id.items()}),
+        specs=by_id,
+        logs={run_id: ledger.log(*job) for run_id, job in jobs.items()},
+        profiles={run_id: one.profile for run_id, (one, _) in jobs.items()},
+        active={run_id: job for run_id, job in current.items() if _is_active(states, job)},
+        queue=queue,
+        notes=[*notes, *_changed_code(submissions, states, reader)],
+    )
+
+
+class _Reader:
+    """Reads the files of runs and jobs, each once."""
+
+    def __init__(self, experiment: Experiment, ledger: Ledger, states: Mapping[str, JobState], answered: bool) -> None:
+        self._experiment, self._ledger, self._states, self._answered = experiment, ledger, states, answered
+        self._logs: dict[Path, str] = {}
+        self._signs: dict[Path, dict[str, object]] = {}
+
+    def evidence(self, run_id: str, job: tuple[Submission, int] | None) -> Evidence:
+        """What is known of one run; a job's log is read only where nothing else says how it ended."""
+        folder = self._experiment.run(run_id)
+        name = job[0].job_of(job[1]) if job else ""
+        if folder.result.exists():
+            return Evidence(done=True, job=name)
+        slurm = self._states.get(name)
+        is_over = job is not None and (slurm is None or not slurm.is_active)
+        sign = self.sign(*job) if job and is_over else {}
+        return Evidence(
+            error=_read_error(folder.error),
+            locked=folder.state() == "running",
+            checkpoint=folder.checkpoint.exists(),
+            beat=read_beat(folder.heartbeat),
+            job=name,
+            slurm=slurm,
+            started=bool(sign),
+            finished=bool(sign.get("finished")),
+            log=self._log(self._ledger.log(*job)) if job and is_over else "",
+            answered=self._answered,
+        )
+
+    def sign(self, submission: Submission, element: int) -> dict[str, object]:
+        """What a job wrote when it began; empty if it did not."""
+        path = self._ledger.started(submission, element)
+        if path not in self._signs:
+            self._signs[path] = read_json(path) if path.exists() else {}
+        return self._signs[path]
+
+    def _log(self, path: Path) -> str:
+        if path not in self._logs:
+            self._logs[path] = _tail(path)
+        return self._logs[path]
+
+
+def _job_states(ledger: Ledger, cluster: Cluster, queue: Queue | None, jobs: set[str]) -> dict[str, JobState]:
+    """The states of jobs: squeue's, else what was noted before, else sacct's; ends are noted."""
+    states = {job: queue.jobs[job] for job in jobs if queue is not None and job in queue.jobs}
+    noted = ledger.read_ended()
+    unknown = {job for job in jobs if job not in states and job not in noted}
+    if queue is not None:
+        noted |= {
+            job: end for job, end in cluster.ended(sorted({_array(job) for job in unknown})).items() if job in jobs
+        }
+    noted = {job: state for job, state in noted.items() if not JobState(state).is_active}
+    ended = {job: one.state for job, one in states.items() if not one.is_active}
+    ledger.note_ended({**{job: state for job, state in noted.items() if job in jobs}, **ended})
+    return {**{job: JobState(state) for job, state in noted.items()}, **states}
+
+
+def _changed_code(submissions: Iterable[Submission], states: Mapping[str, JobState], reader: _Reader) -> list[str]:
+    here = code_version()
+    waiting: set[str] = set()
+    other: set[tuple[str, str]] = set()
+    for one in submissions:
+        for element in range(len(one.elements)) if one.state == "submitted" else ():
+            if _is_active(states, one.job_of(element)) and one.work.code != here:
+                waiting.add(one.work.code)
+            ran = reader.sign(one, element).get("code")
+            if ran is not None and ran != one.work.code:
+                other.add((one.work.code, str(ran)))
+    return [
+        *(f"jobs in the queue were submitted by code {code}; if they start now, they run {here}." for code in waiting),
+        *(f"jobs that were submitted by code {code} ran {ran}." for code, ran in sorted(other)),
+    ]
+
+
+def _is_active(states: Mapping[str, JobState], job: str) -> bool:
+    return job in states and states[job].is_active
+
+
+def _array(job: str) -> str:
+    return job.partition("_")[0]
+
+
+def _read_error(path: Path) -> dict[str, str] | None:
+    try:
+        error: dict[str, str] = read_json(path)
+    except FileNotFoundError:
+        return None
+    return error
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - LOG_BYTES, 0))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,68 @@
+"""The cluster's settings: what a run gets, and what is said of wrong values."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from cmkd_bench.config import compose, parse_overrides
+from cmkd_bench.launch.slurm.settings import Profile, read_settings
+from tests.test_store import SPEC
+
+
+def profile(*overrides: str, **changes: str) -> Profile:
+    configuration, problems = compose(parse_overrides(["launcher=slurm", *overrides]))
+    assert configuration is not None, problems
+    return read_settings(configuration.launcher).profile(dataclasses.replace(SPEC, **changes))
+
+
+def test_a_method_wins_over_a_network_and_that_over_a_dataset() -> None:
+    one = profile(
+        "launcher.mem_gb=1",
+        "launcher.datasets.mfeat.mem_gb=2",
+        "launcher.datasets.mfeat.gpus=3",
+        "launcher.datasets.mfeat.timeout_min=30",
+        "launcher.networks.mlp.gpus=4",
+        "launcher.networks.mlp.timeout_min=40",
+        "launcher.methods.kd.timeout_min=50",
+        "launcher.methods.crd.timeout_min=60",
+    )
+    assert (one.mem_gb, one.gpus, one.timeout_min) == (2.0, 4, 50)
+    assert profile("launcher.networks.linear.gpus=4", teacher_network="linear").gpus == 4
+    assert profile("launcher.methods.kd.gpus=4", method="dkd").gpus == 1
+
+
+def test_further_options_are_added_up() -> None:
+    one = profile("launcher.extra.exclude=n1", "launcher.methods.kd.extra={exclusive: true}", "launcher.setup=[a, b]")
+    assert one.extra == (("exclude", "n1"), ("exclusive", True))
+    assert one.setup == ("a", "b")
+    assert Profile.from_json(one.to_json()) == one
+
+
+def test_how_many_runs_at_once() -> None:
+    assert profile("launcher.jobs=3").at_once == 3
+    assert profile("launcher.jobs=0", "launcher.gpus=2").at_once == 2
+    assert profile("launcher.jobs=0", "launcher.device=cpu", "launcher.cpus=8").at_once == 8
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("launcher.datasets.mfaet.gpus=1", "Did you mean 'mfeat'?"),
+        ("launcher.methods.kd.gpuss=1", "Did you mean 'launcher.methods.kd.gpus'?"),
+        ("launcher.methods.kd=1", "values by name are wanted"),
+        ("launcher.methods=1", "names with their values are wanted"),
+        ("launcher.runs_per_job=0", "a whole number from 1, or auto"),
+        ("launcher.timeout_min=0", "must be at least 1"),
+        ("launcher.partition=3", "a str is wanted"),
+        ("launcher.extra=3", "sbatch options by name are wanted"),
+        ("launcher.setup=module", "a list of shell lines is wanted"),
+        ("launcher.device=gpu", "not one of cpu, cuda"),
+    ],
+)
+def test_a_wrong_value_has_a_clear_message(override: str, said: str) -> None:
+    configuration, problems = compose(parse_overrides(["launcher=slurm", override]))
+    assert configuration is None
+    assert len(problems) == 1
+    assert said in problems[0]

@@ -1,0 +1,44 @@
+"""A network that is slow, fails or leaves a trace where the environment says so; its numbers are those of `mlp`."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cmkd_bench import register_method
+from cmkd_bench.methods.kd import KD
+from cmkd_bench.networks.base import Features, register_network
+from cmkd_bench.networks.mlp import MLP
+
+
+@register_method("delicate")
+class DelicateKD(KD):
+    """KD under another name: a file that registers nothing but a network is no plug-in."""
+
+
+@register_network("delicate")
+class Delicate(MLP):
+    """Two hidden layers of 64 units.
+
+    Environment:
+        DELICATE_SLEEP: seconds that a training step takes longer.
+        DELICATE_INPUTS: an input of so many numbers makes the loss of a training step NaN.
+        DELICATE_TRACE: a file that gets a line each time that a network is trained, from its beginning or a checkpoint.
+    """
+
+    def features(self, inputs: Tensor) -> Features:
+        features = super().features(inputs)
+        if not (self.training and torch.is_grad_enabled()):
+            return features
+        if (trace := os.environ.get("DELICATE_TRACE")) and not hasattr(self, "traced"):
+            self.traced = True
+            with Path(trace).open("a") as file:
+                file.write("trained\n")
+        time.sleep(float(os.environ.get("DELICATE_SLEEP", "0")))
+        if str(inputs[0].numel()) == os.environ.get("DELICATE_INPUTS"):
+            return Features(features.embedding * float("nan"), features.stages)
+        return features

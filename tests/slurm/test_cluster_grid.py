@@ -1,0 +1,66 @@
+"""A whole grid on a real cluster: teacher to student, with the bytes of the local launcher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from slurm_cluster import Cluster
+from slurm_grid import Grid
+
+INCOMPLETE = 4
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory, _plain: Cluster) -> Grid:
+    """The same grid by the local launcher."""
+    grid = Grid(tmp_path_factory.mktemp("alone"), _plain)
+    grid.run_here()
+    assert len(list(grid.runs())) == 6
+    assert b"absent" not in grid.bytes().values()
+    return grid
+
+
+@pytest.mark.slow
+def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path, alone: Grid) -> None:
+    grid = Grid(tmp_path, cluster)
+    assert "cmkd-bench status" in grid.submit()
+    assert cluster.queue(), "the command has ended, and the jobs are still there"
+    assert "0 done" in grid.about("status", code=INCOMPLETE)
+    grid.finish(90)
+    assert "6 runs: 6 done" in grid.about("collect")
+    assert grid.bytes() == alone.bytes()
+    before = {path: path.stat().st_mtime_ns for run in grid.runs() for path in run.iterdir()}
+    grid.submit()
+    assert not cluster.queue(), "nothing is left to be submitted"
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.slow
+def test_runs_that_share_jobs_with_accounting(accounted: Cluster, tmp_path: Path, alone: Grid) -> None:
+    grid = Grid(tmp_path, accounted)
+    assert "submitted 6 runs in 3 jobs" in grid.submit("launcher.runs_per_job=4", "launcher.jobs=2")
+    grid.finish(90)
+    assert "6 runs: 6 done" in grid.about("status")
+    grid.about("collect")
+    assert grid.bytes() == alone.bytes()
+
+
+@pytest.mark.slow
+def test_a_grid_that_was_begun_here_is_finished_there_and_the_other_way_round(
+    cluster: Cluster, tmp_path: Path, alone: Grid
+) -> None:
+    grid = Grid(tmp_path, cluster, environment={"DELICATE_SLEEP": "0.05"})
+    here = grid.start(*grid.arguments("--jobs", "2", "launcher.checkpoint_seconds=0"))
+    cluster.wait_until(grid.checkpoints, 60, "a run has a checkpoint")
+    here.kill()
+    here.wait()
+    grid.submit("launcher.runs_per_job=1")
+    cluster.wait_until(lambda: len(grid.checkpoints()) > 0 and cluster.running(), 60, "a job is at work")
+    grid.about("cancel")
+    grid.finish(60)
+    assert list(grid.runs())
+    assert b"absent" in grid.bytes().values(), "it was over before it could be cancelled"
+    grid.environment = {}
+    grid.run_here()
+    assert grid.bytes() == alone.bytes()
