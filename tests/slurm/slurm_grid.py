@@ -66,7 +66,7 @@ class Grid:
             AssertionError: if it ends with another exit code.
         """
         done = self.start(*arguments)
-        said, _ = done.communicate(timeout=180)
+        said, _ = done.communicate(timeout=300)
         assert done.returncode == code, f"{' '.join(arguments)}: exit code {done.returncode}\n{said}"
         return said
 
@@ -84,7 +84,7 @@ class Grid:
         """`status`, `cancel` and the like."""
         return self.call(command, "grid", "--results", str(self.folder), *more, code=code)
 
-    def finish(self, seconds: float) -> None:
+    def finish(self, seconds: float = 300.0) -> None:
         """Wait until the cluster has nothing to do any more."""
         self.cluster.wait_until_empty(seconds)
 

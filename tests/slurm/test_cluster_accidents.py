@@ -32,7 +32,7 @@ def test_nodes_that_die_and_come_back_cost_nothing_but_time(
 ) -> None:
     grid = one_student(tmp_path, cluster, **SLOW)
     grid.submit()
-    cluster.wait_until(grid.checkpoints, 60, "a run has a checkpoint")
+    cluster.wait_until(grid.checkpoints, 180, "a run has a checkpoint")
     jobs = cluster.running()
     for node in {cluster.job(job)["NodeList"] for job in jobs}:
         cluster.kill_node(node)
@@ -40,7 +40,7 @@ def test_nodes_that_die_and_come_back_cost_nothing_but_time(
     for node in ("n1", "n2"):
         if cluster.node_state(node) == "down":
             cluster.revive_node(node)
-    grid.finish(120)
+    grid.finish()
     assert {cluster.job(job)["Restarts"] for job in jobs} == {"1"}
     grid.about("collect")
     assert grid.bytes() == undisturbed.bytes()
@@ -49,7 +49,7 @@ def test_nodes_that_die_and_come_back_cost_nothing_but_time(
 def test_preempted_jobs_go_on_where_they_were(cluster: Cluster, tmp_path: Path, undisturbed: Grid) -> None:
     grid = one_student(tmp_path, cluster, **SLOW)
     grid.submit()
-    cluster.wait_until(lambda: len(grid.checkpoints()) == 2, 60, "both runs of the first wave have a checkpoint")
+    cluster.wait_until(lambda: len(grid.checkpoints()) == 2, 180, "both runs of the first wave have a checkpoint")
     jobs = cluster.running()
     assert len(jobs) == 2
     for job in jobs:
@@ -57,7 +57,7 @@ def test_preempted_jobs_go_on_where_they_were(cluster: Cluster, tmp_path: Path, 
     cluster.wait_until(lambda: not cluster.running(), 30, "the jobs are out")
     assert len(grid.checkpoints()) == 2, "a run was over before its job was preempted"
     assert "3 queued" in grid.about("status", code=INCOMPLETE)
-    grid.finish(120)
+    grid.finish()
     grid.about("collect")
     assert grid.bytes() == undisturbed.bytes()
 
@@ -65,13 +65,13 @@ def test_preempted_jobs_go_on_where_they_were(cluster: Cluster, tmp_path: Path, 
 def test_jobs_that_were_cancelled_are_submitted_again(cluster: Cluster, tmp_path: Path, undisturbed: Grid) -> None:
     grid = one_student(tmp_path, cluster, **SLOW)
     grid.submit()
-    cluster.wait_until(grid.checkpoints, 60, "a run has a checkpoint")
+    cluster.wait_until(grid.checkpoints, 180, "a run has a checkpoint")
     cluster.cancel_all()
     assert grid.checkpoints(), "the run was over before it was cancelled"
     assert "failed: cancelled; `run` submits them again by itself" in grid.about("status", code=FAILED)
     grid.environment = {}
     grid.submit()
-    grid.finish(90)
+    grid.finish()
     grid.about("collect")
     assert grid.bytes() == undisturbed.bytes()
 
@@ -88,7 +88,7 @@ def test_a_time_limit_that_strikes_ends_no_run(cluster: Cluster, tmp_path: Path,
     cluster.wait_until_empty(60)
     grid.environment = {}
     grid.submit()
-    grid.finish(90)
+    grid.finish()
     grid.about("collect")
     assert grid.bytes() == undisturbed.bytes()
 
@@ -98,7 +98,7 @@ def test_a_teacher_that_fails_blocks_its_students_and_nothing_else(accounted: Cl
     grid = Grid(tmp_path, accounted, "kd", environment=pixels)
     grid.options = ("--pairs", "pixels:fourier,zernike:fourier", "--one-way")
     grid.submit("launcher.runs_per_job=1")
-    grid.finish(120)
+    grid.finish()
     said = grid.about("status", code=FAILED)
     assert set(grid.errors().values()) == {"non-finite loss"}
     (teacher,) = grid.errors()
@@ -109,5 +109,5 @@ def test_a_teacher_that_fails_blocks_its_students_and_nothing_else(accounted: Cl
     assert "3 done" in grid.about("collect", code=FAILED)
     grid.environment = {}
     grid.about("retry")
-    grid.finish(90)
+    grid.finish()
     assert "5 done" in grid.about("collect")

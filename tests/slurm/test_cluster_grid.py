@@ -27,7 +27,7 @@ def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path,
     assert "cmkd-bench status" in grid.submit()
     assert cluster.queue(), "the command has ended, and the jobs are still there"
     assert "0 done" in grid.about("status", code=INCOMPLETE)
-    grid.finish(90)
+    grid.finish()
     assert "6 runs: 6 done" in grid.about("collect")
     assert grid.bytes() == alone.bytes()
     before = {path: path.stat().st_mtime_ns for run in grid.runs() for path in run.iterdir()}
@@ -39,8 +39,8 @@ def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path,
 @pytest.mark.slow
 def test_runs_that_share_jobs_with_accounting(accounted: Cluster, tmp_path: Path, alone: Grid) -> None:
     grid = Grid(tmp_path, accounted)
-    assert "submitted 6 runs in 3 jobs" in grid.submit("launcher.runs_per_job=4", "launcher.jobs=2")
-    grid.finish(90)
+    assert "submitted 6 runs in 2 jobs with 2 calls" in grid.submit("launcher.runs_per_job=4", "launcher.jobs=2")
+    grid.finish()
     assert "6 runs: 6 done" in grid.about("status")
     grid.about("collect")
     assert grid.bytes() == alone.bytes()
@@ -52,13 +52,13 @@ def test_a_grid_that_was_begun_here_is_finished_there_and_the_other_way_round(
 ) -> None:
     grid = Grid(tmp_path, cluster, environment={"DELICATE_SLEEP": "0.05"})
     here = grid.start(*grid.arguments("--jobs", "2", "launcher.checkpoint_seconds=0"))
-    cluster.wait_until(grid.checkpoints, 60, "a run has a checkpoint")
+    cluster.wait_until(grid.checkpoints, 180, "a run has a checkpoint")
     here.kill()
     here.wait()
     grid.submit("launcher.runs_per_job=1")
     cluster.wait_until(lambda: len(grid.checkpoints()) > 0 and cluster.running(), 60, "a job is at work")
     grid.about("cancel")
-    grid.finish(60)
+    grid.finish()
     assert list(grid.runs())
     assert b"absent" in grid.bytes().values(), "it was over before it could be cancelled"
     grid.environment = {}

@@ -34,7 +34,7 @@ def test_more_jobs_than_an_array_may_have(forgetful: Cluster, tmp_path: Path) ->
     said = grid.submit("launcher.runs_per_job=1")
     arrays = {job.partition("_")[0] for job in forgetful.queue()}
     assert len(arrays) > 1, said
-    grid.finish(120)
+    grid.finish()
     assert "10 done" in grid.about("collect")
 
 
@@ -43,7 +43,7 @@ def test_nothing_waits_for_jobs_that_slurm_has_forgotten(forgetful: Cluster, tmp
     grid = Grid(tmp_path, forgetful, "kd", options=("--one-way",), environment={"DELICATE_INPUTS": "240"})
     grid.submit()
     jobs = [job.partition("_")[0] for job in forgetful.queue()]
-    grid.finish(60)
+    grid.finish()
     assert set(grid.errors().values()) == {"non-finite loss"}
     forgetful.wait_until(lambda: not any(forgetful.job(job) for job in jobs), 40, "SLURM has forgotten the jobs")
     assert "1 failed: non-finite loss" in grid.about("status", code=FAILED)
@@ -55,7 +55,7 @@ def test_nothing_waits_for_jobs_that_slurm_has_forgotten(forgetful: Cluster, tmp
 
     grid.environment = {}
     grid.about("retry")
-    grid.finish(90)
+    grid.finish()
     assert "4 done" in grid.about("collect")
 
 
@@ -84,7 +84,7 @@ def test_a_command_that_is_killed_at_each_step_of_submission(cluster: Cluster, t
     def give_and_kill(step: str, when: str) -> None:
         path = f"{deadly_sbatch(tmp_path / step, when)}:{cluster.environment['PATH']}"
         command = grid.start(*arguments, PATH=path)
-        said, _ = command.communicate(timeout=120)
+        said, _ = command.communicate(timeout=300)
         assert command.returncode == -signal.SIGKILL, said
 
     with cluster.held():
@@ -93,6 +93,6 @@ def test_a_command_that_is_killed_at_each_step_of_submission(cluster: Cluster, t
         give_and_kill("the first students are not", "before")
     give_and_kill("the first students are, and jobs have started", "after")
     grid.call(*arguments)
-    grid.finish(120)
+    grid.finish()
     assert "6 done" in grid.about("collect")
     assert trace.read_text().splitlines() == ["trained"] * 6
