@@ -1,0 +1,73 @@
+"""Axes that one outlier does not flatten: what lies beyond is an arrow at the edge, with its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+
+from cmkd_bench.report.plots.material import Result
+from cmkd_bench.report.plots.style import GREY, SMALL, Look
+
+MARGIN = 0.07
+
+
+def view(inner: Iterable[float], outer: Iterable[Sequence[float]] = ()) -> tuple[float, float]:
+    """The range to show: all inner values, and outer ones where that makes it longer by no more than a half.
+
+    Args:
+        inner: what must be seen.
+        outer: what may be replaced by an arrow: the value that decides, and all that is drawn with it.
+    """
+    must, may = list(inner), list(outer)
+    must = must or [value for values in may for value in values] or [0.0]
+    low, high = min(must), max(must)
+    room = ((high - low) or 1.0) / 4
+    near = [value for values in may if low - room <= values[0] <= high + room for value in values]
+    low, high = min([low, *near]), max([high, *near])
+    margin = MARGIN * ((high - low) or 1.0)
+    return low - margin, high + margin
+
+
+def view_of_gains(results: Sequence[Result]) -> tuple[float, float]:
+    """The range of some gains with 0 in it: controls may lie outside, methods may not."""
+    drawn = [
+        (one.role, [one.gain, *one.gains.values(), *(one.interval or ())]) for one in results if one.gain is not None
+    ]
+    methods = [value for role, values in drawn if role != "control" for value in values]
+    controls = [values for role, values in drawn if role == "control"]
+    return view([0.0, *methods] if methods else (), controls)
+
+
+def is_outside(value: float, limits: tuple[float, float]) -> bool:
+    """Whether a value is beyond the edges."""
+    return not limits[0] <= value <= limits[1]
+
+
+def arrow(
+    ax: Axes, place: float, value: float, limits: tuple[float, float], look: Look, axis: Literal["x", "y"], label: str
+) -> None:
+    """Mark a value beyond an edge.
+
+    Args:
+        ax: where.
+        place: on the other axis.
+        value: what lies beyond.
+        limits: of the axis.
+        look: of what it belongs to.
+        axis: the one that the value is on.
+        label: of the artist.
+    """
+    below = value < limits[0]
+    edge = limits[0] if below else limits[1]
+    symbol = {"x": "<>", "y": "v^"}[axis][0 if below else 1]
+    point = (edge, place) if axis == "x" else (place, edge)
+    marks = {**look.mark, "marker": symbol, "linestyle": "", "clip_on": False, "zorder": 4}
+    ax.plot([point[0]], [point[1]], label=label, **marks)
+    sign = 1 if below else -1
+    alignment: dict[str, Any] = {"ha": "left" if below else "right", "va": "center"}
+    shift = (6 * sign, 0)
+    if axis == "y":
+        alignment, shift = {"ha": "left", "va": "bottom" if below else "top"}, (4, 2 * sign)
+    ax.annotate(f"{value:.1f}", point, shift, textcoords="offset points", fontsize=SMALL, color=GREY, **alignment)
