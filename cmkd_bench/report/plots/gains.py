@@ -78,7 +78,7 @@ def _panel(
     ax.set_yticks(places, [shorten(result.method, NAME) for result in results])
     ax.set_ylim(max(places) + 0.6, -0.6)
     ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=6)
 
 
 def _row(ax: Axes, result: Result, y: float, gain: float, look: Look, limits: tuple[float, float]) -> None:

@@ -24,8 +24,11 @@ def view(inner: Iterable[float], outer: Iterable[Sequence[float]] = ()) -> tuple
     must = must or [value for values in may for value in values] or [0.0]
     low, high = min(must), max(must)
     room = ((high - low) or 1.0) / 4
-    near = [value for values in may if low - room <= values[0] <= high + room for value in values]
-    low, high = min([low, *near]), max([high, *near])
+    limits = (low - room, high + room)
+    for values in sorted(may, key=lambda values: abs(values[0] - (low + high) / 2)):
+        if not is_outside(values[0], limits):
+            low, high = min([low, *values]), max([high, *values])
+            limits = (min(limits[0], low), max(limits[1], high))
     margin = MARGIN * ((high - low) or 1.0)
     return low - margin, high + margin
 
@@ -43,6 +46,11 @@ def view_of_gains(results: Sequence[Result]) -> tuple[float, float]:
 def is_outside(value: float, limits: tuple[float, float]) -> bool:
     """Whether a value is beyond the edges."""
     return not limits[0] <= value <= limits[1]
+
+
+def minus(number: str) -> str:
+    """A number with the sign that the axes print."""
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def arrow(
@@ -70,4 +78,6 @@ def arrow(
     shift = (6 * sign, 0)
     if axis == "y":
         alignment, shift = {"ha": "left", "va": "bottom" if below else "top"}, (4, 2 * sign)
-    ax.annotate(f"{value:.1f}", point, shift, textcoords="offset points", fontsize=SMALL, color=GREY, **alignment)
+    ax.annotate(
+        minus(f"{value:.1f}"), point, shift, textcoords="offset points", fontsize=SMALL, color=GREY, **alignment
+    )

@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten
+from cmkd_bench.report.plots.ranges import minus
 from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, styled
 
 CELL = 0.44  # inches; a signed number with one decimal fits in
@@ -126,7 +127,7 @@ def _reach(material: Material, gains: dict[str, dict[tuple[str, str], float]]) -
 
 
 def _text(gain: float) -> str:
-    return "" if math.isnan(gain) else f"{gain:+.1f}"
+    return "" if math.isnan(gain) else minus(f"{gain:+.1f}")
 
 
 def _centre() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cmkd_bench.errors import UnknownName
+from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.files import write_bytes
 from cmkd_bench.report.plots.material import Material, read_material
 from cmkd_bench.report.plots.page import FORMATS, Picture, Refusal, render
@@ -84,6 +84,7 @@ def check(kinds: Sequence[str], formats: Sequence[str]) -> None:
 
     Raises:
         UnknownName: for the first that does not.
+        UserError: if there is no format.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -91,3 +92,5 @@ def check(kinds: Sequence[str], formats: Sequence[str]) -> None:
     for one in formats:
         if one not in FORMATS:
             raise UnknownName("format", one, FORMATS)
+    if not formats:
+        raise UserError(f"no format is given. Available: {', '.join(FORMATS)}.")
