@@ -41,7 +41,7 @@ def as_rich(found: Sequence[Diagnosed], temperature: float) -> RenderableType:
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
     for method in methods:
-        table.add_column(Text(method), justify="right", no_wrap=True)
+        table.add_column(Text(method), justify="right", min_width=7)
     by_method = {name: [one.diagnosis.numbers() for one in found if one.cell.method == name] for name in methods}
     for name, (meaning, decimals) in ROWS.items():
         if name == "rank_correlation_undefined" and not any(n[name] for rows in by_method.values() for n in rows):
@@ -64,8 +64,8 @@ def _note(found: Sequence[Diagnosed], rows: Sequence[dict[str, float]], temperat
     runs = f"mean ± standard deviation over {len(rows)} runs" if len(rows) > 1 else "one run"
     samples = len(found[0].diagnosis.correlations)
     return (
-        f"{runs}, {samples} test samples; teacher: as it was before the student's training. gap: teacher minus student. "
-        "Cohen's kappa: agreement beyond chance. Kendall's tau-b of the logits, by sample. TCKD, NCKD: target and "
+        f"{runs}, {samples} test samples; teacher: as it was before the student's training; gap: teacher minus "
+        "student. Cohen's kappa: agreement beyond chance. Kendall's tau-b of the logits, by sample. TCKD, NCKD: target and "
         f"non-target part of the KD loss at temperature {temperature:g}, KL(teacher || student) = TCKD + (1 - p) NCKD. "
         "CKA of the embeddings that feed the heads; by chance: of samples paired at random."
     )

@@ -71,12 +71,13 @@ def _correlations(ax: Axes, groups: dict[str, list[Diagnosed]]) -> None:
         if len(values):
             sns.violinplot(
                 x=values, y=np.full(len(values), y), orient="h", native_scale=True, cut=0, inner=None, width=0.8,
-                color="#d0d0d0", linecolor=BLACK, linewidth=0.6, ax=ax,
+                color="#d0d0d0", linecolor=BLACK, linewidth=0.6, legend=False, ax=ax,
             )  # fmt: skip
             low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
             ax.plot([low, high], [y, y], color=BLACK, linewidth=2.2, label="quartiles")
             ax.plot([middle], [y], "o", color=BLACK, markerfacecolor="white", markersize=3.5, label="median")
     ax.set_xlim(-1, 1)
+    ax.set_xticks([-1, 0, 1])
     ax.set_xlabel("rank correlation (τ)")
     ax.set_ylabel("")
     ax.grid(axis="x")
