@@ -6,6 +6,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+import torch
+
 SHORTEST_SAMPLE = 0.02
 """Seconds; a quicker function is repeated to last this long, or the clock and cold caches would be what is measured."""
 
@@ -34,4 +36,6 @@ def _seconds(function: Callable[[], object], times: int) -> float:
     start = time.perf_counter()
     for _ in range(times):
         function()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return time.perf_counter() - start

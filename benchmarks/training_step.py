@@ -4,11 +4,12 @@ The floor is the teacher's forward pass (and backward, where the method trains t
 and backward pass under cross-entropy. The last column is the step as the engine runs it where the teacher is frozen and
 its inputs are not augmented: the teacher's outputs are read, not computed.
 
-Run from the root of the repository: python -m benchmarks.training_step
+Run from the root of the repository: python -m benchmarks.training_step [--networks timm/resnet18] [--device cuda]
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,14 @@ from cmkd_bench.networks import Network, build_network, shape_of
 from cmkd_bench.networks.base import InputShape
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
+from cmkd_bench.training.memory import peak_mb, reset_peak
 
 BATCH, CLASSES, SAMPLES, ROUNDS = 64, 28, 2000, 15
-NETWORKS = {"cnn2d": InputShape("image", (3, 32, 32)), "mlp": InputShape("vector", (512,))}
+NETWORKS = {
+    "cnn2d": InputShape("image", (3, 32, 32)),
+    "mlp": InputShape("vector", (512,)),
+    "timm/resnet18": InputShape("image", (3, 224, 224)),
+}
 
 
 @dataclass
@@ -64,15 +70,23 @@ class Bench:
 
 def main() -> None:
     """Print one table per kind of network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--networks", default="cnn2d,mlp", help=", ".join(NETWORKS))
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    for name, inputs in NETWORKS.items():
-        bench = build(name, inputs)
-        table = Table(title=f"{name}, batch {BATCH}, {CLASSES} classes, one thread, median of {ROUNDS} rounds")
-        for heading in ("method", "stage", "floor, ms", "step / floor", "with stored teacher / floor"):
+    torch.set_default_device(given.device)
+    for name in given.networks.split(","):
+        bench = build(name, NETWORKS[name])
+        where = "one thread" if given.device == "cpu" else torch.cuda.get_device_name()
+        table = Table(title=f"{name}, batch {BATCH}, {CLASSES} classes, {where}, median of {ROUNDS} rounds")
+        for heading in ("method", "stage", "floor, ms", "step / floor", "with stored teacher / floor", "peak, MB"):
             table.add_column(heading, justify="left" if heading in ("method", "stage") else "right")
         for method in methods.names():
+            reset_peak(torch.device(given.device))
             for stage, floor, ratio, stored in measure(bench, method):
-                table.add_row(method, stage, f"{floor * 1e3:.2f}", f"{ratio:.2f}", f"{stored:.2f}" if stored else "-")
+                numbers = (f"{floor * 1e3:.2f}", f"{ratio:.2f}", f"{stored:.2f}" if stored else "-")
+                table.add_row(method, stage, *numbers, f"{peak_mb(torch.device(given.device)):.0f}")
         Console().print(table)
 
 

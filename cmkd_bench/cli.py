@@ -102,16 +102,20 @@ def run(
 @app.command()
 def leaderboard(
     experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
+    form: Annotated[str, typer.Option("--format", help="rich, markdown, latex, csv or html.")] = "rich",
+    metric: Annotated[
+        str | None, typer.Option(help="e.g. macro_f1, ece, top5, seconds; each dataset's main one by default.")
+    ] = None,
+    gain: Annotated[
+        bool | None, typer.Option(help="Show gains over the student alone; by default in markdown and html.")
+    ] = None,
+    compare: Annotated[str | None, typer.Option(help="published: the papers' numbers beside ours.")] = None,
     results: Results = Path("results"),
 ) -> None:
-    """Show the table of an experiment, and write it as Markdown and CSV."""
-    from rich.console import Console
+    """Show the table of an experiment with its statistics, and write it as Markdown and CSV."""
+    from cmkd_bench.cli_leaderboard import show_leaderboard
 
-    from cmkd_bench.api import find_experiment
-    from cmkd_bench.report.write import write_tables
-
-    found = find_experiment(experiment, results)
-    _show_leaderboard(Console(), found, write_tables(found))
+    show_leaderboard(experiment, results, form, metric, gain, compare)
 
 
 @app.command("list")
@@ -143,16 +147,17 @@ app.command()(cli_pictures.diagnose)
 
 
 def _show_leaderboard(
-    console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]] | None = None
+    console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]]
 ) -> None:
-    """Print the table of an experiment's cells, or of some of them."""
+    """Print the table of some of an experiment's cells."""
+    from cmkd_bench.cli_leaderboard import FILES
     from cmkd_bench.record import read_record
-    from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.tables import as_rich
+    from cmkd_bench.report.write import make_board
 
-    record = read_record(experiment)
-    console.print(as_rich(leaderboard(record if keys is None else record.only(keys), results)))
-    console.print(f"{experiment.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", style="dim", markup=False)
+    record = read_record(experiment).only(keys)
+    console.print(as_rich(make_board(experiment, record, results)))
+    console.print(f"{experiment.path}/: {FILES}", style="dim", markup=False)
 
 
 def main() -> None:

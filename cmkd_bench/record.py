@@ -93,17 +93,17 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
 def conditions_of(plan: Plan, dataset: str) -> dict[str, Scalar]:
     """What all cells of a dataset have in common."""
     configuration = plan.configurations[dataset]
-    one = next((spec for spec in plan.specs.values() if spec.dataset == dataset), None)
+    specs = [spec for spec in plan.specs.values() if spec.dataset == dataset]
     sections = {"train": settings(configuration.recipe), "augment": settings(configuration.augmentation)}
-    if one is not None:
-        sections |= {"prepare": one.preparation, f"dataset.{dataset}": one.options}
+    if specs:
+        sections |= {"prepare": specs[0].preparation, f"dataset.{dataset}": specs[0].options}
     values = {f"{section}.{name}": value for section, pairs in sections.items() for name, value in pairs}
     model = {f"model.{name}": value for name, value in configuration.model.items() if name != "pretrained"}
     return {
         "protocol": configuration.protocol,
         "folds": datasets.get(dataset).folds,
         "fixture": dataset in plan.fixtures,
-        "pretrained": bool(configuration.model["pretrained"]),
+        "pretrained": " ".join(sorted({one.pretrained for one in specs} - {""})),
         **values,
         **model,
     }

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
 
 import cmkd_bench
 from cmkd_bench.cli import app
 from cmkd_bench.data.media import MediaDataset
 from cmkd_bench.data.opening import DataSpec
-from cmkd_bench.errors import GridError
+from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.registry import datasets
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
@@ -152,3 +155,33 @@ def test_selection_on_the_test_part_is_marked(tmp_path: Path) -> None:
     assert "protocol c2kd; selected on test" in table
     assert "epoch is selected on the test part" in table
     assert "speakers" in table
+
+
+@pytest.mark.usefixtures("_places")
+def test_pretrained_weights_of_a_folder_are_where_training_starts(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    backbone = timm.create_model("test_resnet", num_classes=0)
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    save_file(backbone.state_dict(), weights / "test_resnet.safetensors")
+    untrained = (*QUICK, "train.epochs=0", f"model.pretrained={weights}")
+    results = _run("sketchy", tmp_path, methods="none", overrides=untrained, one_way=True)
+    experiment = Experiment(tmp_path / "results", "small")
+    for run_id in results["run_id"]:
+        assert experiment.read_spec(run_id).pretrained.startswith("sha256:")
+        found = load_file(experiment.run(run_id).weights)
+        assert torch.equal(found["backbone.conv1.0.weight"], backbone.state_dict()["conv1.0.weight"])
+    backbone.state_dict()["conv1.0.weight"].zero_()
+    save_file(backbone.state_dict(), weights / "test_resnet.safetensors")
+    with pytest.raises(GridError, match="pretrained"):
+        _run("sketchy", tmp_path, methods="none", overrides=untrained, one_way=True)
+
+
+@pytest.mark.usefixtures("_places")
+def test_weights_that_cannot_be_had_are_one_message_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError, match=r"model\.pretrained"):
+        _run("sketchy", tmp_path, methods="none", overrides=(*QUICK, "model.pretrained=true"))
+    assert not (tmp_path / "results").exists()

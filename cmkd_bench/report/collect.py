@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from cmkd_bench.files import read_json, write_text
 from cmkd_bench.launch.schedule import blocked_by
 from cmkd_bench.record import Record, read_record
+from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
 
@@ -23,6 +25,7 @@ COLUMNS = (
     "student",
     "teacher",
     "seed",
+    "manifest",
     "metric",
     "value",
     "val_value",
@@ -56,32 +59,38 @@ def collect(experiment: Experiment) -> pd.DataFrame:
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
-        Behind the fixed columns stands one for each further metric, and for each thing that a method observed, e.g.
-        `keep_rate`.
+        Behind the fixed columns stands one for each further metric of the saved predictions, and for each thing that a
+        method observed, e.g. `keep_rate`.
     """
     record = read_record(experiment)
-    rows = [_row(experiment, run_id) for run_id in _runs(experiment, record)]
+    specs = _specs(experiment, record)
+    rows = [_row(experiment, run_id, spec) for run_id, spec in specs.items()]
+    outcomes = Outcomes(experiment).find(row["run_id"] for row in rows if row["status"] == "done")
+    for row in rows:
+        if row["run_id"] in outcomes:
+            metrics = outcomes[row["run_id"]].metrics
+            row |= {name: value for name, value in metrics.items() if name != row["metric"]}
     observed = sorted({name for row in rows for name in row} - set(COLUMNS))
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *observed])
     write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
     return frame
 
 
-def _runs(experiment: Experiment, record: Record) -> list[str]:
-    """The runs of all cells, each teacher before its first student."""
+def _specs(experiment: Experiment, record: Record) -> dict[str, RunSpec]:
+    """The runs of all cells by id, each teacher before its first student."""
+    read = functools.cache(experiment.read_spec)
     ids: dict[str, None] = {}
     for cell in record.cells.values():
         if cell.teacher_id:
             ids[cell.teacher_id] = None
         if cell.run_id:
-            teacher = experiment.read_spec(cell.run_id).teacher
+            teacher = read(cell.run_id).teacher
             ids.update({teacher: None} if teacher else {})
             ids[cell.run_id] = None
-    return list(ids)
+    return {run_id: read(run_id) for run_id in ids}
 
 
-def _row(experiment: Experiment, run_id: str) -> dict[str, Any]:
-    spec = experiment.read_spec(run_id)
+def _row(experiment: Experiment, run_id: str, spec: RunSpec) -> dict[str, Any]:
     folder = experiment.run(run_id)
     row: dict[str, Any] = {
         "run_id": run_id,
@@ -94,6 +103,7 @@ def _row(experiment: Experiment, run_id: str) -> dict[str, Any]:
         "student": spec.student_network,
         "teacher": spec.teacher,
         "seed": spec.seed,
+        "manifest": spec.manifest[:16],
         "hyperparameters": _text(spec),
     }
     if row["status"] == "done":

@@ -1,57 +1,26 @@
-"""The leaderboard as data: mean and standard deviation over seeds, gain over the student alone, and what is missing."""
+"""The leaderboard as data: what stands in each cell, what is best there, and what can be told apart."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
+from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
+from cmkd_bench.report.comparisons import Comparisons, is_distinct
+from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of
+from cmkd_bench.report.metrics import QUANTITIES, Quantity
+from cmkd_bench.report.ranking import Ranking, rank
+from cmkd_bench.statistics.paired import FEWEST_SEEDS
+
+__all__ = ["TEACHER", "Column", "Entry", "Leaderboard", "leaderboard"]
 
 TEACHER = "teacher"
-Runs = dict[str, dict[str, Any]]
-Values = dict[tuple[int, int], float]
-METRICS = {"miou": "mean IoU"}
 ROLES = ("teacher", "baseline", "control", "method")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One number of the table.
-
-    Attributes:
-        values: by seed, in percent, the mean over folds.
-        mean: over seeds; None where nothing is done.
-        deviation: standard deviation over seeds (n-1); None for fewer than two.
-        gain: mean over seeds of the difference to the student alone under the same seed; None where that is missing.
-        problem: why numbers are missing, e.g. `2 failed: non-finite loss`.
-        is_best: whether no other method has a larger mean.
-    """
-
-    values: dict[int, float]
-    mean: float | None
-    deviation: float | None
-    gain: float | None
-    problem: str
-    is_best: bool = False
-
-
-@dataclass(frozen=True)
-class Column:
-    """A direction of a dataset."""
-
-    dataset: str
-    teacher_modality: str
-    student_modality: str
-
-    @property
-    def direction(self) -> str:
-        """As it is printed."""
-        return f"{self.teacher_modality} → {self.student_modality}"
+NO_COMPARISONS = Comparisons({}, 0)
 
 
 @dataclass(frozen=True)
@@ -65,6 +34,10 @@ class Leaderboard:
         seeds: all that were asked for.
         marks: by dataset, what stands behind its name: folds, metric, how it departs from a fair comparison.
         notes: what stands below.
+        baseline: the row that is the student alone.
+        quantity: what the numbers are, where it is the same in all columns.
+        comparisons: of all pairs of rows.
+        ranking: over all columns; None where there is none.
     """
 
     rows: dict[str, str]
@@ -73,119 +46,135 @@ class Leaderboard:
     seeds: tuple[int, ...]
     marks: dict[str, list[str]]
     notes: list[str] = field(default_factory=list)
+    baseline: str = "none"
+    quantity: Quantity = QUANTITIES["accuracy"]
+    comparisons: Comparisons = NO_COMPARISONS
+    ranking: Ranking | None = None
+
+    @property
+    def claims(self) -> bool:
+        """Whether there were seeds enough for significance to be claimed anywhere."""
+        return self.comparisons.gains > 0
 
 
-def leaderboard(record: Record, results: pd.DataFrame) -> Leaderboard:
-    """Put the results of an experiment's cells into a table; the same input gives the same table."""
-    cells = list(record.cells.values())
-    runs: Runs = {str(run["run_id"]): _named(run) for run in results.to_dict("records")}
-    columns = tuple(dict.fromkeys(_column(cell) for cell in cells))
-    methods = dict.fromkeys((cell.method, cell.role) for cell in cells)
+def leaderboard(
+    record: Record, results: pd.DataFrame, comparisons: Comparisons = NO_COMPARISONS, metric: str | None = None
+) -> Leaderboard:
+    """Put the results of an experiment's cells into a table; the same input gives the same table.
+
+    Args:
+        record: the experiment's cells.
+        results: as `collect` returns them.
+        comparisons: of the same metric.
+        metric: a name of QUANTITIES; each dataset's main metric where None is given.
+    """
+    grouped, runs = by_column(record), runs_of(results, metric)
+    cells = [cell for column in grouped.values() for cell in column]
+    methods = dict.fromkeys((cell.method, cell.role) for cell in record.cells.values())
     rows = {TEACHER: TEACHER} | dict(sorted(methods, key=lambda row: ROLES.index(row[1])))
     seeds = tuple(sorted({cell.seed for cell in cells}))
+    quantity = QUANTITIES[metric or "accuracy"]
     entries: dict[tuple[str, Column], Entry] = {}
     notes: dict[str, None] = {}
-    for column in columns:
-        here = [cell for cell in cells if _column(cell) == column]
+    for column, here in grouped.items():
         teachers = list({(c.fold, c.seed): (c, c.teacher_id) for c in here}.values())
-        alone = _values([(c, c.run_id) for c in here if c.method == record.baseline], runs)
+        alone = finished([(c, c.run_id) for c in here if c.method == record.baseline], runs)
         for row in rows:
             chosen = teachers if row == TEACHER else [(c, c.run_id) for c in here if c.method == row]
-            entry = _entry(chosen, runs, {} if row in (TEACHER, record.baseline) else alone, {c.fold for c in here})
-            entries[row, column] = entry
+            gained = {} if row in (TEACHER, record.baseline) else alone
+            comparison = comparisons.pairs.get((column, row, record.baseline))
+            entries[row, column] = make_entry(chosen, runs, gained, {c.fold for c in here}, comparison)
             notes |= dict.fromkeys(_notes(row, column, chosen, runs, len(seeds)))
-        _mark_best(entries, column, [row for row, role in rows.items() if role != TEACHER])
-    for dataset, remarks in record.remarks.items():
-        notes |= dict.fromkeys(f"{dataset}: {remark}" for remark in remarks)
+    columns = _measured(grouped, entries, metric)
+    competitors = [row for row, role in rows.items() if role != TEACHER]
+    for column in columns:
+        _mark_best(entries, column, competitors, quantity.better, comparisons)
+    notes |= dict.fromkeys(f"{name}: {remark}" for name, remarks in record.remarks.items() for remark in remarks)
+    notes |= dict.fromkeys(comparisons.refused)
+    shown = {column.dataset for column in columns}
     metrics = {str(run.get("dataset")): run.get("metric") for run in runs.values() if run["status"] == "done"}
-    marks = {
-        name: _marks({c.fold for c in cells if c.dataset == name}, conditions, metrics.get(name))
-        for name, conditions in record.conditions.items()
-    }
-    return Leaderboard(rows, columns, entries, seeds, marks, list(notes))
+    return Leaderboard(
+        rows=rows,
+        columns=columns,
+        entries=entries,
+        seeds=seeds,
+        marks={
+            name: _marks({c.fold for c in cells if c.dataset == name}, conditions, metric or metrics.get(name), metric)
+            for name, conditions in record.conditions.items()
+            if name in shown
+        },
+        notes=list(notes),
+        baseline=record.baseline,
+        quantity=quantity,
+        comparisons=comparisons,
+        ranking=rank(entries, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
+    )
 
 
-def _marks(folds: set[int], conditions: Mapping[str, Any], metric: str | None) -> list[str]:
+def _measured(
+    columns: Iterable[Column], entries: Mapping[tuple[str, Column], Entry], metric: str | None
+) -> tuple[Column, ...]:
+    """The columns that have the metric; all where none was asked for."""
+    measured = {column for (_, column), entry in entries.items() if entry.mean is not None}
+    return tuple(column for column in columns if metric is None or column in measured)
+
+
+def _marks(folds: set[int], conditions: Mapping[str, Any], metric: str | None, asked: str | None) -> list[str]:
     """What a number of a dataset must not be read without."""
     marks = ["FIXTURE, not the dataset"] if conditions["fixture"] else []
     if conditions["protocol"] != "fair":
         marks.append(f"protocol {conditions['protocol']}")
     if (part := conditions["train.select_on"]) != "validation":
         marks.append("last epoch" if part == "last" else f"selected on {part}")
-    if metric not in (None, "accuracy"):
-        marks.append(METRICS.get(str(metric), str(metric)))
+    if asked is None and metric not in (None, "accuracy"):
+        marks.append(QUANTITIES[metric].title if metric in QUANTITIES else str(metric))
     if (total := conditions["folds"]) > 1:
         one = f"fold {min(folds)} of {total}"
         marks.append(one if len(folds) == 1 else f"mean over {len(folds)} of {total} folds")
     return marks
 
 
-def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:
-    return {str(name): value for name, value in run.items()}
-
-
-def _column(cell: Cell) -> Column:
-    return Column(cell.dataset, cell.teacher_modality, cell.student_modality)
-
-
-def _values(cells: Iterable[tuple[Cell, str]], runs: Runs) -> Values:
-    """The finished runs' values by seed and fold."""
-    done = ((cell, runs[run_id]) for cell, run_id in cells if runs.get(run_id, {}).get("status") == "done")
-    return {(cell.seed, cell.fold): run["value"] for cell, run in done}
-
-
-def _by_seed(values: Values, folds: set[int]) -> dict[int, float]:
-    """The mean over folds; a seed with a missing fold is left out, as its mean would be of other data."""
-    seeds = sorted({seed for seed, _ in values})
-    complete = [seed for seed in seeds if all((seed, fold) in values for fold in folds)]
-    return {seed: statistics.fmean(values[seed, fold] for fold in folds) for seed in complete}
-
-
-def _entry(cells: Sequence[tuple[Cell, str]], runs: Runs, alone: Values, folds: set[int]) -> Entry:
-    values = _values(cells, runs)
-    own = {cell.fold for cell, _ in cells}
-    by_seed = _by_seed(values, own)
-    gains = _by_seed({place: value - alone[place] for place, value in values.items() if place in alone}, own)
-    numbers = list(by_seed.values())
-    problems = [_problem(cells, runs), f"{len(own)} of {len(folds)} folds" if cells and own != folds else ""]
-    return Entry(
-        values=by_seed,
-        mean=statistics.fmean(numbers) if numbers else None,
-        deviation=statistics.stdev(numbers) if len(numbers) > 1 else None,
-        gain=statistics.fmean(gains.values()) if gains else None,
-        problem=", ".join(filter(None, problems)),
-    )
-
-
-def _problem(cells: Sequence[tuple[Cell, str]], runs: Runs) -> str:
-    if not cells:
-        return "not run"
-    states = [_state(cell, run_id, runs) for cell, run_id in cells]
-    counts = {state: states.count(state) for state in dict.fromkeys(states) if state != "done"}
-    return ", ".join(state if count == len(cells) else f"{count} {state}" for state, count in counts.items())
-
-
-def _state(cell: Cell, run_id: str, runs: Runs) -> str:
-    if cell.impossible and run_id == cell.run_id:
-        return "not defined"
-    return str(runs[run_id]["status"]) if run_id in runs else "pending"
-
-
-def _notes(row: str, column: Column, cells: Sequence[tuple[Cell, str]], runs: Runs, seeds: int) -> Iterable[str]:
+def _notes(row: str, column: Column, cells: CellRuns, runs: Runs, seeds: int) -> Iterable[str]:
     where = f"{row}, {column.dataset}, {column.direction}"
     for cell, run_id in cells:
         if cell.impossible and run_id == cell.run_id:
             yield f"{where}: not defined: {cell.impossible}"
         elif isinstance(error := runs.get(run_id, {}).get("error"), str):
-            yield f"{where}, seed {cell.seed}: {runs[run_id]['status']}: {error}"
+            yield f"{where}, seed {cell.seed}: {state_of(cell, run_id, runs)}: {error}"
     asked = len({cell.seed for cell, _ in cells})
     if cells and asked != seeds:
         yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were asked for."
 
 
-def _mark_best(entries: dict[tuple[str, Column], Entry], column: Column, rows: Sequence[str]) -> None:
-    means = {row: entry.mean for row in rows if (entry := entries[row, column]).mean is not None and not entry.problem}
-    best = max((mean for mean in means.values() if mean is not None), default=None)
-    for row, mean in means.items():
-        if mean == best:
-            entries[row, column] = replace(entries[row, column], is_best=True)
+def _mark_best(
+    entries: dict[tuple[str, Column], Entry],
+    column: Column,
+    rows: Sequence[str],
+    better: int,
+    comparisons: Comparisons,
+) -> None:
+    """Mark the best, the second, and all that cannot be told from the best, of the rows that miss nothing."""
+    scores = {
+        row: better * entry.mean
+        for row in rows
+        if (entry := entries[row, column]).mean is not None and not entry.problem
+    }
+    if better == 0 or not scores:
+        return
+    best, *others = sorted(set(scores.values()), reverse=True)
+    winners = [row for row, score in scores.items() if score == best]
+    for row, score in scores.items():
+        entries[row, column] = replace(
+            entries[row, column],
+            is_best=score == best,
+            is_second=bool(others) and score == others[0],
+            is_close=row not in winners and any(_is_close(comparisons, column, row, one) for one in winners),
+        )
+
+
+def _is_close(comparisons: Comparisons, column: Column, row: str, best: str) -> bool:
+    """Whether the two were compared and could not be told apart."""
+    found = comparisons.find(column, row, best)
+    if found is None or found.p is None:
+        return False
+    return not is_distinct(found.p_pair)

@@ -4,135 +4,156 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from itertools import groupby
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cmkd_bench.report.leaderboard import METRICS, Column, Entry, Leaderboard
+from cmkd_bench.report.comparisons import Comparison
+from cmkd_bench.report.entries import Entry
+from cmkd_bench.report.leaderboard import Leaderboard
+from cmkd_bench.report.wording import by_dataset, gain, legend, marks, number, sections, shortfall, title
+
+BOARD_COLUMNS = (
+    "dataset",
+    "teacher_modality",
+    "student_modality",
+    "row",
+    "role",
+    "mean",
+    "std",
+    "gain",
+    "seeds",
+    "problem",
+    "marks",
+    "gain_low",
+    "gain_high",
+    "gain_p",
+    "best",
+    "second",
+    "not_distinguishable_from_best",
+    "average_rank",
+)
+PAIR_COLUMNS = (
+    "dataset",
+    "teacher_modality",
+    "student_modality",
+    "row",
+    "other",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm_gains",
+    "p_holm_column",
+    "variance_of_seeds",
+    "seeds",
+    "folds",
+    "samples",
+    "mcnemar_p",
+)
 
 
-def as_rich(board: Leaderboard) -> RenderableType:
+def as_rich(board: Leaderboard, with_gain: bool = False) -> RenderableType:
     """One table per dataset, methods as rows, directions as columns; the best of a column is bold."""
     parts: list[RenderableType] = []
-    for dataset, columns in _by_dataset(board):
-        table = Table(title=Text(_title(board, dataset)), title_justify="left", title_style="bold")
+    for dataset, columns in by_dataset(board):
+        table = Table(title=Text(title(board, dataset)), title_justify="left", title_style="bold")
         table.add_column("method", no_wrap=True)
         for column in columns:
             table.add_column(Text(column.direction), justify="right")
-        for row, ends_section in _rows(board):
+        for row, ends_section in sections(board):
             entries = [board.entries[row, column] for column in columns]
-            table.add_row(Text(row), *(_rich_entry(entry) for entry in entries), end_section=ends_section)
+            cells = (_rich_entry(board, entry, with_gain) for entry in entries)
+            table.add_row(Text(row), *cells, end_section=ends_section)
         parts += [table, Text()]
-    parts.append(Text(legend(board), style="dim"))
+    parts += [Text(line, style="dim") for line in legend(board, with_gain)]
     parts += [Text(note, style="yellow") for note in board.notes]
     return Group(*parts)
 
 
-def as_markdown(board: Leaderboard) -> str:
+def as_markdown(board: Leaderboard, with_gain: bool = True) -> str:
     """The same tables in GitHub's Markdown."""
     lines = []
-    for dataset, columns in _by_dataset(board):
-        lines += [f"### {_escape(_title(board, dataset))}", ""]
-        lines.append(" | ".join(["| method", *(_escape(column.direction) for column in columns)]) + " |")
+    for dataset, columns in by_dataset(board):
+        lines += [f"### {escape_markdown(title(board, dataset))}", ""]
+        lines.append(" | ".join(["| method", *(escape_markdown(column.direction) for column in columns)]) + " |")
         lines.append("|---|" + "---:|" * len(columns))
-        for row, _ in _rows(board):
-            entries = [_markdown_entry(board.entries[row, column]) for column in columns]
-            lines.append(" | ".join([f"| {_escape(row)}", *entries]) + " |")
+        for row, _ in sections(board):
+            entries = [_markdown_entry(board, board.entries[row, column], with_gain) for column in columns]
+            lines.append(" | ".join([f"| {escape_markdown(row)}", *entries]) + " |")
         lines.append("")
-    lines += [legend(board), ""]
-    lines += [f"- {_escape(note)}" for note in board.notes]
+    for line in legend(board, with_gain):
+        lines += [escape_markdown(line), ""]
+    lines += [f"- {escape_markdown(note)}" for note in board.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def as_csv(board: Leaderboard) -> str:
     """One line per row and direction, with unrounded numbers."""
+    ranks = board.ranking.ranks if board.ranking else {}
+    lines: list[list[object]] = []
+    for column in board.columns:
+        place = [column.dataset, column.teacher_modality, column.student_modality]
+        remarks = "; ".join(board.marks[column.dataset])
+        for row, role in board.rows.items():
+            one = board.entries[row, column]
+            tested = [one.comparison.low, one.comparison.high, one.comparison.p_gain] if one.comparison else [None] * 3
+            flags = [int(one.is_best), int(one.is_second), int(one.is_close)]
+            numbers = [one.mean, one.deviation, one.gain, len(one.values), one.problem, remarks]
+            lines.append([*place, row, role, *numbers, *tested, *flags, ranks.get(row)])
+    return _csv(BOARD_COLUMNS, lines)
+
+
+def comparisons_csv(board: Leaderboard) -> str:
+    """One line per pair of rows and direction: the row's value minus the other's, with its interval."""
+    return _csv(PAIR_COLUMNS, [_pair(one) for one in board.comparisons.pairs.values()])
+
+
+def _pair(one: Comparison) -> list[object]:
+    # Sums over samples may differ in their last bits between machines; nobody reads beyond these digits.
+    numbers = [one.difference, one.low, one.high, one.p, one.p_gain, one.p_pair, one.of_seeds]
+    rounded = [None if value is None else float(f"{value:.10g}") for value in numbers]
+    seeds, folds = (" ".join(map(str, group)) for group in (one.seeds, one.folds))
+    by_seed = " ".join(f"{seed}:{p:.6g}" for seed, p in one.mcnemar.items())
+    place = [one.column.dataset, one.column.teacher_modality, one.column.student_modality, one.row, one.other]
+    return [*place, *rounded, seeds, folds, one.samples, by_seed]
+
+
+def _csv(header: tuple[str, ...], lines: list[list[object]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        [
-            "dataset",
-            "teacher_modality",
-            "student_modality",
-            "row",
-            "role",
-            "mean",
-            "std",
-            "gain",
-            "seeds",
-            "problem",
-            "marks",
-        ]
-    )
-    for column in board.columns:
-        for row, role in board.rows.items():
-            entry = board.entries[row, column]
-            marks = "; ".join(board.marks[column.dataset])
-            place = [column.dataset, column.teacher_modality, column.student_modality, row, role]
-            writer.writerow([*place, entry.mean, entry.deviation, entry.gain, len(entry.values), entry.problem, marks])
+    writer.writerow(header)
+    writer.writerows(lines)
     return file.getvalue()
 
 
-def legend(board: Leaderboard) -> str:
-    """What the numbers are, in one line."""
-    seeds = f"mean ± standard deviation over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
-    named = {mark for marks in board.marks.values() for mark in marks} & set(METRICS.values())
-    quantity = f"accuracy, or {' or '.join(sorted(named))} where it is named," if named else "accuracy"
-    return (
-        f"Test {quantity} in percent, {seeds}; in brackets the gain over the student alone; bold: the best mean (no "
-        "test of significance)."
-    )
-
-
-def _by_dataset(board: Leaderboard) -> Iterator[tuple[str, list[Column]]]:
-    ordered = sorted(board.columns, key=lambda column: list(board.marks).index(column.dataset))
-    for dataset, columns in groupby(ordered, key=lambda column: column.dataset):
-        yield dataset, list(columns)
-
-
-def _rows(board: Leaderboard) -> Iterator[tuple[str, bool]]:
-    """Rows, and whether a section ends below them: teacher and baseline, controls, methods."""
-    names = list(board.rows)
-    groups = ["alone" if role in ("teacher", "baseline") else role for role in board.rows.values()]
-    for i, name in enumerate(names):
-        yield name, i + 1 < len(names) and groups[i] != groups[i + 1]
-
-
-def _title(board: Leaderboard, dataset: str) -> str:
-    marks = "; ".join(board.marks[dataset])
-    return f"{dataset} ({marks})" if marks else dataset
-
-
-def _number(entry: Entry) -> str:
-    assert entry.mean is not None
-    return f"{entry.mean:.2f}" if entry.deviation is None else f"{entry.mean:.2f} ± {entry.deviation:.2f}"
-
-
-def _gain(entry: Entry) -> str:
-    return "" if entry.gain is None else f"({entry.gain:+.2f})"
-
-
-def _rich_entry(entry: Entry) -> Text:
+def _rich_entry(board: Leaderboard, entry: Entry, with_gain: bool) -> Text:
     if entry.mean is None:
         return Text(entry.problem, style="red")
-    text = Text(_number(entry), style="bold" if entry.is_best else "")
-    if entry.gain is not None:
-        text.append(f" {_gain(entry):>8}", style="green" if entry.gain > 0 else "dim")
-    if entry.problem:
-        text.append(f" {entry.problem}", style="red")
+    text = Text()
+    text.append(number(board, entry), style="bold" if entry.is_best else "underline" if entry.is_second else "")
+    if board.claims:
+        text.append(f" {marks(entry):<2}", style="dim")
+    if with_gain and entry.gain is not None:
+        text.append(f" {gain(board, entry):>8}", style="green" if entry.gain * board.quantity.better > 0 else "dim")
+    if missing := shortfall(board, entry):
+        text.append(f" {missing}", style="red")
     return text
 
 
-def _markdown_entry(entry: Entry) -> str:
+def _markdown_entry(board: Leaderboard, entry: Entry, with_gain: bool) -> str:
     if entry.mean is None:
-        return _escape(entry.problem)
-    number = f"**{_number(entry)}**" if entry.is_best else _number(entry)
-    return " ".join(filter(None, [number, _gain(entry), _escape(entry.problem)]))
+        return escape_markdown(entry.problem)
+    text = number(board, entry)
+    # Markdown has no underline of its own, and GitHub renders this tag.
+    styled = f"**{text}**" if entry.is_best else f"<ins>{text}</ins>" if entry.is_second else text
+    parts = [styled, marks(entry), gain(board, entry) if with_gain else "", escape_markdown(shortfall(board, entry))]
+    return " ".join(filter(None, parts))
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is."""
     for character in "\\|*_<>`[]":
         text = text.replace(character, f"\\{character}")
     return text.replace("\n", " ")

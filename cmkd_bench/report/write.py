@@ -4,18 +4,49 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cmkd_bench.errors import UnknownName
 from cmkd_bench.files import write_text
-from cmkd_bench.record import read_record
+from cmkd_bench.record import Record, read_record
 from cmkd_bench.report.collect import collect
-from cmkd_bench.report.leaderboard import leaderboard
-from cmkd_bench.report.tables import as_csv, as_markdown
+from cmkd_bench.report.comparisons import compare
+from cmkd_bench.report.leaderboard import NO_COMPARISONS, Leaderboard, leaderboard
+from cmkd_bench.report.metrics import METRICS, QUANTITIES
+from cmkd_bench.report.outcomes import Outcomes
+from cmkd_bench.report.tables import as_csv, as_markdown, comparisons_csv
 from cmkd_bench.store import Experiment
 
 
 def write_tables(experiment: Experiment) -> pd.DataFrame:
-    """Write results.csv, leaderboard.md and leaderboard.csv, and return the results."""
+    """Write results.csv, leaderboard.md, leaderboard.csv and comparisons.csv, and return the results."""
     results = collect(experiment)
-    board = leaderboard(read_record(experiment), results)
+    board = make_board(experiment, read_record(experiment), results)
     write_text(experiment.path / "leaderboard.md", as_markdown(board))
     write_text(experiment.path / "leaderboard.csv", as_csv(board))
+    write_text(experiment.path / "comparisons.csv", comparisons_csv(board))
     return results
+
+
+def make_board(experiment: Experiment, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
+    """The leaderboard of some of an experiment's cells, with its statistics.
+
+    Args:
+        experiment: whose saved predictions are compared.
+        record: the cells.
+        results: as `collect` returns them.
+        metric: a name of QUANTITIES; each dataset's main metric where None is given.
+
+    Raises:
+        UserError: for a metric that no run has, with those that there are.
+    """
+    present = known_metrics(results)
+    if metric is not None and metric not in present:
+        raise UnknownName("metric of this experiment", metric, present)
+    compared = metric is None or metric in METRICS
+    found = compare(record, results, Outcomes(experiment), metric) if compared else NO_COMPARISONS
+    return leaderboard(record, results, found, metric)
+
+
+def known_metrics(results: pd.DataFrame) -> list[str]:
+    """The metrics that at least one run has."""
+    main = set(results["metric"].dropna())
+    return [name for name in QUANTITIES if name in main or (name in results and results[name].notna().any())]

@@ -122,3 +122,16 @@ def test_label_maps_and_both_modalities_share_one_crop() -> None:
         assert torch.equal(seen.targets, values[seen.index])
         assert seen.box is not None
         assert seen.box.size.shape == (3, 2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_sees_what_a_cpu_sees(tmp_path: Path) -> None:
+    device = torch.device("cuda")
+    np.save(tmp_path / "image.npy", arrays()["image"])
+    read = Mapped.of(np.load(tmp_path / "image.npy", mmap_mode="r"), ROWS, device)
+    train = part({"image": read})
+    seen = list(Batches(train, "image", None, False, 3, 0, device).epoch("train", 1))
+    for there, here in zip(seen, epoch(part({"image": resident()["image"]})), strict=True):
+        assert there.student.device.type == "cuda"
+        torch.testing.assert_close(there.student.cpu(), here.student, atol=1e-3, rtol=1e-4)

@@ -3,80 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
-from scipy import stats
 
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, sheet, shorten, text_width
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GREY, PAGE, SMALL, styled
+from cmkd_bench.report.ranking import FEWEST_COLUMNS, FEWEST_ROWS, Ranking
+from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 
-FEWEST_BLOCKS = 4
-LEVEL = 0.05
 LINE = 0.17  # inches per method
 BESIDE = 0.44  # inches of a name's line, its rank, and the margin
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """Methods by their average rank.
-
-    Attributes:
-        ranks: by method, the best first; 1 is the best.
-        distance: the critical difference of two average ranks.
-        p: of no difference between the methods; None for two of them, where the test is not defined.
-        blocks: over how many directions of datasets.
-        left_out: methods that lack a number in one of these.
-    """
-
-    ranks: dict[str, float]
-    distance: float
-    p: float | None
-    blocks: int
-    left_out: tuple[str, ...] = ()
-
-
 def draw(material: Material) -> Iterator[Picture | Refusal]:
     """One picture of the whole experiment."""
-    name = "critical-differences"
-    scores, left_out = _scores(material)
-    blocks = len(material.columns)
-    if len(scores) < 2:
-        found = f"{len(scores)} of {len(material.roles)} methods" if scores else "no method"
-        yield Refusal(name, f"{found} are done in all directions, and ranks need two. Missing: {', '.join(left_out)}.")
-    elif blocks < FEWEST_BLOCKS:
-        yield Refusal(
-            name,
-            f"ranks over {blocks} directions say little; {FEWEST_BLOCKS} are the fewest, over datasets and pairs. "
-            "Add some with --datasets or --pairs.",
-        )
-    else:
-        with styled():
-            yield picture(rank(scores, left_out), name)
+    ranking, name = material.ranking, "critical-differences"
+    if ranking is None or ranking.distance is None:
+        yield Refusal(name, _reason(material, ranking))
+        return
+    left_out = [method for method in material.roles if method not in ranking.ranks]
+    with styled():
+        yield picture(ranking, ranking.distance, name, len(material.columns), left_out)
 
 
-def rank(scores: dict[str, list[float]], left_out: Sequence[str] = ()) -> Ranking:
-    """Average ranks, Friedman's test and Nemenyi's critical difference (Demsar 2006).
-
-    Args:
-        scores: by method, its mean in each block; more is better.
-        left_out: methods without a number in every block.
-    """
-    values = np.array(list(scores.values()))
-    methods, blocks = values.shape
-    averages = stats.rankdata(-values, axis=0).mean(1)
-    order = np.argsort(averages, kind="stable")
-    studentised = float(stats.studentized_range.ppf(1 - LEVEL, methods, math.inf))
-    names = list(scores)
-    return Ranking(
-        ranks={names[i]: float(averages[i]) for i in order},
-        distance=studentised / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * blocks)),
-        p=float(stats.friedmanchisquare(*values).pvalue) if methods > 2 else None,
-        blocks=blocks,
-        left_out=tuple(left_out),
+def _reason(material: Material, ranking: Ranking | None) -> str:
+    """What is missing for a test of ranks."""
+    ranked = 0 if ranking is None else len(ranking.ranks)
+    columns = len(material.columns) if ranking is None else ranking.columns
+    return (
+        f"ranks can be told apart over at least {FEWEST_COLUMNS} directions, with {FEWEST_ROWS} methods that are complete "
+        f"in all of them and {FEWEST_SEEDS} seeds; here are {columns} directions, {ranked} such methods of "
+        f"{len(material.roles)}, and {material.seeds_text()}."
     )
 
 
@@ -97,21 +56,30 @@ def cliques(ranks: Sequence[float], distance: float) -> list[tuple[int, int]]:
     ]
 
 
-def picture(ranking: Ranking, name: str) -> Picture:
-    """The diagram of a ranking."""
+def picture(ranking: Ranking, distance: float, name: str, columns: int, left_out: Sequence[str] = ()) -> Picture:
+    """The diagram of a ranking.
+
+    Args:
+        ranking: average ranks, in any order.
+        distance: its critical difference.
+        name: stem of the file.
+        columns: how many directions there are; ranks may be over fewer.
+        left_out: methods that have no rank.
+    """
     methods = len(ranking.ranks)
-    title = f"Average rank over {ranking.blocks} directions, with critical differences"
-    groups = cliques(list(ranking.ranks.values()), ranking.distance)
+    ranks = dict(sorted(ranking.ranks.items(), key=lambda one: one[1]))
+    title = f"Average rank over {ranking.columns} directions, with critical differences"
+    groups = cliques(list(ranks.values()), distance)
     height = 0.75 + 0.1 * len(groups) + LINE * math.ceil(methods / 2)
-    width = COLUMN if methods <= 8 and _room(ranking) <= COLUMN * 0.36 else PAGE
-    figure, body = sheet(title, _note(ranking), height, width)
+    width = COLUMN if methods <= 8 and _room(ranks) <= COLUMN * 0.36 else PAGE
+    figure, body = sheet(title, _note(ranking, columns, left_out), height, width)
     ax = body.subplots()
-    room = min(_room(ranking), width * 0.36)
+    room = min(_room(ranks), width * 0.36)
     _scale(ax, methods, width, room, height)
-    _distance(ax, ranking.distance)
+    _distance(ax, distance)
     for number, (first, last) in enumerate(groups):
-        _group(ax, list(ranking.ranks.values())[first : last + 1], 0.1 + 0.1 * number)
-    _names(ax, ranking, 0.1 + 0.1 * len(groups), width, room)
+        _group(ax, list(ranks.values())[first : last + 1], 0.1 + 0.1 * number)
+    _names(ax, ranks, 0.1 + 0.1 * len(groups), width, room)
     return Picture(name, title, figure)
 
 
@@ -128,9 +96,9 @@ def _scale(ax: Axes, methods: int, width: float, room: float, height: float) -> 
         ax.text(place, -0.07, str(place), fontsize=SMALL, ha="center", va="bottom")
 
 
-def _room(ranking: Ranking) -> float:
+def _room(ranks: Iterable[str]) -> float:
     """What the longest name needs beside the scale, in inches."""
-    return max(text_width(method, SMALL) for method in ranking.ranks) + BESIDE
+    return max(text_width(method, SMALL) for method in ranks) + BESIDE
 
 
 def _distance(ax: Axes, distance: float) -> None:
@@ -142,15 +110,15 @@ def _group(ax: Axes, ranks: Sequence[float], y: float) -> None:
     ax.plot([ranks[0] - 0.03, ranks[-1] + 0.03], [y, y], color=BLACK, linewidth=3, solid_capstyle="butt", label="group")
 
 
-def _names(ax: Axes, ranking: Ranking, top: float, width: float, room: float) -> None:
+def _names(ax: Axes, ranks: dict[str, float], top: float, width: float, room: float) -> None:
     """The better half on the left from the top down, the other on the right from the bottom up."""
     low, high = ax.get_xlim()
     unit = (high - low) / width
-    half = math.ceil(len(ranking.ranks) / 2)
-    for place, (method, value) in enumerate(ranking.ranks.items()):
+    half = math.ceil(len(ranks) / 2)
+    for place, (method, value) in enumerate(ranks.items()):
         left = place < half
-        y = top + LINE * (place if left else len(ranking.ranks) - 1 - place) + 0.08
-        end = 1 - 0.08 * unit if left else len(ranking.ranks) + 0.08 * unit
+        y = top + LINE * (place if left else len(ranks) - 1 - place) + 0.08
+        end = 1 - 0.08 * unit if left else len(ranks) + 0.08 * unit
         ax.plot([value, value, end], [0, y, y], color=GREY, linewidth=0.7, label=method)
         label = shorten(method, room - BESIDE)
         text = f"{label} {value:.2f}" if left else f"{value:.2f} {label}"
@@ -164,23 +132,13 @@ def _names(ax: Axes, ranking: Ranking, top: float, width: float, room: float) ->
         )
 
 
-def _note(ranking: Ranking) -> str:
-    test = f"Friedman's test: p = {ranking.p:.2g}; " if ranking.p is not None else ""
-    missing = f" Left out, as numbers are missing: {', '.join(ranking.left_out)}." if ranking.left_out else ""
+def _note(ranking: Ranking, columns: int, left_out: Sequence[str]) -> str:
+    assert ranking.p is not None, "where there is a critical difference there is a test"
+    differ = "" if ranking.p < LEVEL else ", so that no difference between the methods is shown"
+    missing = f" Without incomplete methods: {', '.join(left_out)}." if left_out else ""
+    fewer = f" Without {columns - ranking.columns} incomplete directions." if columns != ranking.columns else ""
     return (
-        f"Rank 1 is the best. {test}methods that a bar joins differ by less than the critical difference (Nemenyi, "
-        f"level {LEVEL}). Directions of one dataset are not independent of each other.{missing}"
+        f"Rank 1 is the best. Friedman's test: p = {ranking.p:.2g}{differ}. Methods that a bar joins differ by less than "
+        f"the critical difference (Nemenyi, level {LEVEL}). Directions of one dataset share samples, so this is a "
+        f"description.{fewer}{missing}"
     )
-
-
-def _scores(material: Material) -> tuple[dict[str, list[float]], list[str]]:
-    """Means in all directions, and the methods that lack one; controls that use no pairs stand beside the methods."""
-    scores, left_out = {}, []
-    for method in material.roles:
-        results = [material.result(method, column) for column in material.columns]
-        means = [result.mean for result in results if result.mean is not None and not result.problem]
-        if len(means) == len(material.columns):
-            scores[method] = means
-        else:
-            left_out.append(method)
-    return scores, left_out

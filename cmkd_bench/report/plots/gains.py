@@ -12,6 +12,7 @@ from cmkd_bench.report.plots.material import Material, Result
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten, width_of
 from cmkd_bench.report.plots.ranges import arrow, is_outside, view_of_gains
 from cmkd_bench.report.plots.style import BLACK, GREY, NORMAL, SMALL, Look, styled
+from cmkd_bench.statistics.paired import FEWEST_SEEDS
 
 ROW, GAP = 0.2, 0.8  # inches per method; rows between methods and controls
 BELOW = 0.33  # rows between a mean and its seeds
@@ -94,7 +95,11 @@ def _row(ax: Axes, result: Result, y: float, gain: float, look: Look, limits: tu
 
 def _note(material: Material, rows: Sequence[Sequence[Result]]) -> str:
     has_interval = any(result.interval is not None for results in rows for result in results)
-    interval = "bar: 95 % interval (Student's t over seeds)" if has_interval else "no interval with fewer than 3 seeds"
+    interval = (
+        "bar: 95 % interval for new seeds and test samples, not corrected for the number of methods"
+        if has_interval
+        else f"no interval with fewer than {FEWEST_SEEDS} seeds"
+    )
     return (
         f"Right of 0 is better. Marker: mean of paired differences, n = {material.seeds_text()}; dots below: single "
         f"seeds; {interval}. Grey, open: controls; an arrow points to one off the scale."

@@ -88,5 +88,5 @@ def _note(material: Material) -> str:
     return (
         "One point per direction. Right of the dotted line the teacher is better than the student alone; above the "
         f"line the method helps; an arrow points to a control off the scale. Means over {material.seeds_text()}; bars: "
-        "95 % intervals (Student's t over seeds) of the gain."
+        "95 % intervals of the gain for new seeds and test samples."
     )

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
-from scipy import stats
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.files import read_json
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record, read_record
-from cmkd_bench.report.collect import COLUMNS, collect
-from cmkd_bench.report.leaderboard import METRICS, TEACHER, Column, Entry, leaderboard
+from cmkd_bench.report.collect import collect
+from cmkd_bench.report.leaderboard import TEACHER, Column, Entry, Leaderboard, leaderboard
+from cmkd_bench.report.metrics import QUANTITIES
 from cmkd_bench.report.plots.style import Look, looks_of
+from cmkd_bench.report.write import make_board
 from cmkd_bench.store import Experiment
 
 History = list[dict[str, Any]]
-FEWEST_SEEDS = 3
 ORDER = (TEACHER, "baseline", "method", "control")
 
 
@@ -39,7 +37,7 @@ class Result:
         deviation: standard deviation over seeds; None for fewer than two.
         gains: by seed, the difference to the student alone, in percentage points.
         gain: their mean; None where it is missing.
-        interval: of the gain, with 95 % confidence; None for fewer than three seeds.
+        interval: of the gain, with 95 % confidence, over seeds and test samples; None for fewer than three seeds.
         problem: why numbers are missing; empty where none are.
     """
 
@@ -70,22 +68,28 @@ class Material:
         record: its cells.
         results: one row per run, as in results.csv.
         history: by run id, what was recorded of each epoch.
+        board: its leaderboard with intervals and ranks; None for one without.
     """
 
     def __init__(
-        self, name: str, record: Record, results: pd.DataFrame, history: Callable[[str], History] = lambda run_id: []
+        self,
+        name: str,
+        record: Record,
+        results: pd.DataFrame,
+        history: Callable[[str], History] = lambda run_id: [],
+        board: Leaderboard | None = None,
     ) -> None:
         self.name = name
         self.record = record
         self.baseline = record.baseline
         self.history = history
         self._runs = {str(row["run_id"]): _named(row) for row in results.to_dict("records")}
-        self._board = leaderboard(record, results)
+        self._board = board or leaderboard(record, results)
         order = sorted(self._board.rows.items(), key=lambda row: ORDER.index(row[1]))
         self.roles = {name: role for name, role in order if name != TEACHER}
         self.columns = self._board.columns
         self.seeds = self._board.seeds
-        self.observed = [str(name) for name in results.columns if name not in COLUMNS]
+        self.ranking = self._board.ranking
 
     @cached_property
     def looks(self) -> dict[str, Look]:
@@ -115,7 +119,7 @@ class Material:
         """What the values are, in words."""
         metrics = (run.get("metric") for run in self._runs.values() if run.get("dataset") == dataset)
         name = next((metric for metric in metrics if isinstance(metric, str)), "accuracy")
-        return METRICS.get(name, name)
+        return QUANTITIES[name].title if name in QUANTITIES else name
 
     def result(self, method: str, column: Column) -> Result:
         """One method in one direction."""
@@ -132,7 +136,7 @@ class Material:
             deviation=entry.deviation,
             gains=gains,
             gain=entry.gain,
-            interval=_interval(list(gains.values())),
+            interval=_interval(entry),
             problem=entry.problem,
         )
 
@@ -180,17 +184,14 @@ def read_material(experiment: Experiment) -> Material:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {error}. Delete its folder and run the grid again.") from error
 
-    return Material(experiment.name, read_record(experiment), collect(experiment), history)
+    record, results = read_record(experiment), collect(experiment)
+    return Material(experiment.name, record, results, history, make_board(experiment, record, results))
 
 
 def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in run.items()}
 
 
-def _interval(gains: list[float]) -> tuple[float, float] | None:
-    """Student's t over seeds."""
-    if len(gains) < FEWEST_SEEDS:
-        return None
-    centre = statistics.fmean(gains)
-    reach = float(stats.t.ppf(0.975, len(gains) - 1)) * statistics.stdev(gains) / math.sqrt(len(gains))
-    return centre - reach, centre + reach
+def _interval(entry: Entry) -> tuple[float, float] | None:
+    found = entry.comparison
+    return None if found is None or found.low is None or found.high is None else (found.low, found.high)

@@ -1,0 +1,61 @@
+"""The cells of an experiment by the columns of its table, and the runs behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cmkd_bench.plan import Cell
+from cmkd_bench.record import Record
+
+Runs = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A direction of a dataset."""
+
+    dataset: str
+    teacher_modality: str
+    student_modality: str
+
+    @property
+    def direction(self) -> str:
+        """As it is printed."""
+        return f"{self.teacher_modality} → {self.student_modality}"
+
+
+def by_column(record: Record) -> dict[Column, list[Cell]]:
+    """The cells of each column, in the order of the plan."""
+    columns: dict[Column, list[Cell]] = {}
+    for cell in record.cells.values():
+        column = Column(cell.dataset, cell.teacher_modality, cell.student_modality)
+        columns.setdefault(column, []).append(cell)
+    return columns
+
+
+def runs_of(results: pd.DataFrame, metric: str | None = None) -> Runs:
+    """The rows of results.csv by run id.
+
+    Args:
+        results: as `collect` returns them.
+        metric: what stands as a run's `value`; each dataset's main metric where None is given.
+    """
+    runs = {str(run["run_id"]): _named(run) for run in results.to_dict("records")}
+    if metric is not None:
+        for run in runs.values():
+            run["value"] = run.get("value" if run.get("metric") == metric else metric)
+            run["metric"] = metric
+    return runs
+
+
+def is_done(run: Mapping[str, Any] | None) -> bool:
+    """Whether a run has ended and has a value."""
+    return run is not None and run["status"] == "done" and run["value"] is not None and run["value"] == run["value"]
+
+
+def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in run.items()}

@@ -1,0 +1,256 @@
+"""Every pair of rows in every column, compared on the same seeds, the same folds and the same test samples."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from cmkd_bench.plan import Cell
+from cmkd_bench.record import Record
+from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
+from cmkd_bench.report.metrics import METRICS, Array
+from cmkd_bench.report.outcomes import Outcome, Outcomes
+from cmkd_bench.statistics import holm, mcnemar, paired_differences, resampled, resampling_counts
+from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
+from cmkd_bench.statistics.proportions import only_one_right
+from cmkd_bench.statistics.resampling import RESAMPLES
+
+Unit = tuple[int, int]  # seed and fold
+Units = dict[Unit, Cell]
+Shared = tuple[tuple[int, ...], tuple[int, ...]]  # the folds and the seeds that two rows have in common
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row of a column against another.
+
+    Attributes:
+        column: the direction.
+        row: whose value is counted positive.
+        other: whose is counted negative.
+        difference: of the means over the common seeds.
+        seeds: common to both.
+        folds: common to both.
+        samples: in the test parts of these folds together.
+        runs: of the row and of the other, in the order of seeds and folds; the same hypothesis has the same runs.
+        low: end of the 95 % interval; None for fewer than 3 seeds, as all below.
+        high: the other end.
+        p: of no difference.
+        of_seeds: share of the variance that comes from the seeds.
+        p_gain: corrected for all differences to the baseline in the table; None for other pairs.
+        p_pair: corrected for all pairs of the column, because which of them is the best is known only afterwards.
+        mcnemar: by seed the exact p-value on the test samples; only where the metric is accuracy.
+    """
+
+    column: Column
+    row: str
+    other: str
+    difference: float
+    seeds: tuple[int, ...]
+    folds: tuple[int, ...]
+    samples: int
+    runs: tuple[tuple[str, ...], tuple[str, ...]]
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    of_seeds: float | None = None
+    p_gain: float | None = None
+    p_pair: float | None = None
+    mcnemar: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """All comparisons of a table.
+
+    Attributes:
+        pairs: by column, row and other row, in both orders of the plan's rows once.
+        gains: how many different gains were tested.
+        refused: pairs that have no test samples in common, with the reason.
+    """
+
+    pairs: Mapping[tuple[Column, str, str], Comparison]
+    gains: int
+    refused: tuple[str, ...] = ()
+
+    def find(self, column: Column, row: str, other: str) -> Comparison | None:
+        """The comparison of two rows, in whichever order it was made."""
+        return self.pairs.get((column, row, other)) or self.pairs.get((column, other, row))
+
+
+def compare(record: Record, results: pd.DataFrame, outcomes: Outcomes, metric: str | None = None) -> Comparisons:
+    """Compare all pairs of rows but the teacher; the same input gives the same numbers.
+
+    Args:
+        record: the experiment's cells.
+        results: as `collect` returns them.
+        outcomes: of its runs.
+        metric: a name of METRICS; each dataset's main metric where None is given.
+    """
+    runs = runs_of(results, metric)
+    done = outcomes.find(run_id for run_id, run in runs.items() if is_done(run))
+    found: list[Comparison] = []
+    refused: list[str] = []
+    for column, cells in by_column(record).items():
+        one = _Column(column, cells, runs, done, outcomes, record.baseline)
+        found += one.compare()
+        refused += one.refused
+    return _corrected(found, record.baseline, refused)
+
+
+class _Column:
+    """The comparisons of one column."""
+
+    def __init__(
+        self,
+        column: Column,
+        cells: Sequence[Cell],
+        runs: Runs,
+        done: Mapping[str, Outcome],
+        outcomes: Outcomes,
+        baseline: str,
+    ) -> None:
+        self.column, self.runs, self.done, self.outcomes = column, runs, done, outcomes
+        self.units: dict[str, Units] = {cell.method: {} for cell in cells}
+        self.folds: dict[str, set[int]] = {cell.method: set() for cell in cells}
+        for cell in cells:
+            self.folds[cell.method].add(cell.fold)
+            if cell.run_id in done:
+                self.units[cell.method][cell.seed, cell.fold] = cell
+        # The baseline comes last, so that its comparisons are gains and not losses.
+        self.rows = sorted(self.units, key=lambda row: row == baseline)
+        self.refused: list[str] = []
+
+    def compare(self) -> Iterator[Comparison]:
+        """All pairs that share seeds, those that share the same ones together."""
+        groups: dict[Shared, list[tuple[str, str]]] = {}
+        for row, other in itertools.combinations(self.rows, 2):
+            shared = self._shared(row, other)
+            if shared[1] and self._may_be_paired(row, other, shared):
+                groups.setdefault(shared, []).append((row, other))
+        draws = self._draws() if any(len(seeds) >= FEWEST_SEEDS for _, seeds in groups) else {}
+        for shared, pairs in groups.items():
+            yield from self._group(shared, pairs, draws)
+
+    def _shared(self, row: str, other: str) -> Shared:
+        """The folds that both were asked for, and the seeds with all of these folds done in both."""
+        folds = tuple(sorted(self.folds[row] & self.folds[other]))
+        first, second = self.units[row], self.units[other]
+        seeds = sorted({seed for seed, _ in first} & {seed for seed, _ in second})
+        complete = (s for s in seeds if all((s, f) in first and (s, f) in second for f in folds))
+        return folds, tuple(complete) if folds else ()
+
+    def _may_be_paired(self, row: str, other: str, shared: Shared) -> bool:
+        """Whether the runs have the same test samples; the same teacher means the same split of the same data."""
+        for unit in itertools.product(shared[1], shared[0]):
+            first, second = self.units[row][unit], self.units[other][unit]
+            manifests = {self.runs[cell.run_id].get("manifest") for cell in (first, second) if self._has_teacher(cell)}
+            same_samples = self.done[first.run_id].samples == self.done[second.run_id].samples
+            if first.teacher_id != second.teacher_id or not same_samples or len(manifests) > 1:
+                where = f"{self.column.dataset}, {self.column.direction}, seed {unit[0]}"
+                self.refused.append(
+                    f"{row} and {other} are not compared: {where}: they ran on different data. Run both again."
+                )
+                return False
+        return True
+
+    def _has_teacher(self, cell: Cell) -> bool:
+        return isinstance(self.runs[cell.run_id].get("teacher"), str)
+
+    def _draws(self) -> dict[str, Array]:
+        """By run the metric under each draw of test samples; all runs of a fold see the same draws."""
+        draws: dict[str, Array] = {}
+        by_samples: dict[tuple[int, str], dict[str, None]] = {}
+        for units in self.units.values():
+            for (_, fold), cell in units.items():
+                by_samples.setdefault((fold, self.done[cell.run_id].samples), {})[cell.run_id] = None
+        for (fold, _), run_ids in by_samples.items():
+            contributions = [self.outcomes.contributions(run_id, self.metric) for run_id in run_ids]
+            counts = _counts(len(contributions[0]), fold)
+            draws.update(zip(run_ids, resampled(contributions, METRICS[self.metric].value, counts).T, strict=True))
+        return draws
+
+    @property
+    def metric(self) -> str:
+        """The name of what is compared."""
+        return str(next(self.runs[cell.run_id]["metric"] for units in self.units.values() for cell in units.values()))
+
+    def _group(
+        self, shared: Shared, pairs: Sequence[tuple[str, str]], draws: Mapping[str, Array]
+    ) -> Iterator[Comparison]:
+        """Pairs of the same folds and seeds, at once."""
+        folds, seeds = shared
+        rows = list(dict.fromkeys(itertools.chain.from_iterable(pairs)))
+        ids = {row: [[self.units[row][seed, fold].run_id for fold in folds] for seed in seeds] for row in rows}
+        values = np.array([[[self.runs[i]["value"] for i in one] for one in ids[row]] for row in rows]).mean(2).T
+        same_right = self._mcnemar(ids, rows, len(seeds)) if self.metric == "accuracy" else None
+        found = None
+        if len(seeds) >= FEWEST_SEEDS:
+            by_row = [[np.mean([draws[i] for i in one], 0) for one in ids[row]] for row in rows]
+            found = paired_differences(values, np.array(by_row).transpose(2, 1, 0))
+        samples = sum(len(self.done[i].contributions) for i in ids[rows[0]][0])
+        place = {row: i for i, row in enumerate(rows)}
+        for row, other in pairs:
+            a, b = place[row], place[other]
+            comparison = Comparison(
+                column=self.column,
+                row=row,
+                other=other,
+                difference=float(values[:, a].mean() - values[:, b].mean()),
+                seeds=seeds,
+                folds=folds,
+                samples=samples,
+                runs=(tuple(itertools.chain(*ids[row])), tuple(itertools.chain(*ids[other]))),
+                mcnemar={} if same_right is None else dict(zip(seeds, same_right[:, a, b].tolist(), strict=True)),
+            )
+            if found is not None:
+                numbers = {name: float(getattr(found, name)[a, b]) for name in ("low", "high", "p", "of_seeds")}
+                comparison = replace(comparison, **numbers)  # type: ignore[arg-type]
+            yield comparison
+
+    def _mcnemar(self, ids: Mapping[str, list[list[str]]], rows: Sequence[str], seeds: int) -> Array:
+        """(seeds, k, k): the samples of all folds together, as they are different samples."""
+        counts = np.array([self._only_one_right([ids[row][s] for row in rows]) for s in range(seeds)])
+        return mcnemar(counts, counts.transpose(0, 2, 1))
+
+    def _only_one_right(self, ids: Sequence[Sequence[str]]) -> Array:
+        correct = [np.concatenate([self.outcomes.contributions(i, "accuracy")[:, 0] for i in one]) for one in ids]
+        return only_one_right(np.array(correct).T)
+
+
+@lru_cache(maxsize=8)
+def _counts(samples: int, fold: int) -> Array:
+    """The draws of a test part; that of another fold is another part."""
+    return resampling_counts(samples, RESAMPLES, [samples, fold])
+
+
+def _corrected(found: Iterable[Comparison], baseline: str, refused: Iterable[str]) -> Comparisons:
+    """With Holm's correction over the gains of the table, and over the pairs of each column."""
+    tested = [one for one in found if one.p is not None]
+    gains = _holm(one for one in tested if one.other == baseline)
+    pairs = {column: _holm(same) for column, same in itertools.groupby(tested, key=lambda one: one.column)}
+    corrected = {
+        (one.column, one.row, one.other): replace(
+            one,
+            p_pair=pairs[one.column].get(one.runs) if one.column in pairs else None,
+            p_gain=gains.get(one.runs) if one.other == baseline else None,
+        )
+        for one in found
+    }
+    return Comparisons(corrected, len(gains), tuple(refused))
+
+
+def _holm(tested: Iterable[Comparison]) -> dict[object, float]:
+    """Corrected p-values by runs: a hypothesis that stands in several columns, because its runs do, counts once."""
+    p = {one.runs: one.p for one in tested if one.runs[0] != one.runs[1]}
+    return dict(zip(p, holm(np.array(list(p.values()), dtype=np.float64)).tolist(), strict=True))
+
+
+def is_distinct(p: float | None) -> bool:
+    """Whether a corrected p-value says that there is a difference."""
+    return p is not None and p < LEVEL

@@ -1,0 +1,173 @@
+"""What a run's test predictions come to: accuracy, macro F1, top-5, calibration, and for segmentation mean IoU.
+
+Every metric here is a function of a sum over the test samples, which is what lets any of them be resampled: a bootstrap
+draw is a matrix product of how often each sample was drawn with what each sample contributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Predictions = Mapping[str, Array]  # logits (M, C) and labels (M,), or confusion (M, C, C); rows are labels
+BINS = 15
+TOP = 5
+TOP_FROM = 20  # top-5 of 20 classes or fewer says little
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric, in percent.
+
+    Attributes:
+        contributions: of each sample, (M, K), from the predictions.
+        value: from the sums over samples (..., K) and the number of samples M, of shape (...).
+    """
+
+    contributions: Callable[[Predictions], Array]
+    value: Callable[[Array, int], Array]
+
+    def __call__(self, predictions: Predictions) -> float:
+        """The metric of a run's predictions."""
+        parts = self.contributions(predictions)
+        return float(self.value(parts.sum(0), len(parts)))
+
+
+def metrics_of(predictions: Predictions) -> dict[str, Metric]:
+    """The metrics that are defined for a run's predictions; the first is the one that tables show."""
+    if "confusion" in predictions:
+        return {name: METRICS[name] for name in ("miou", "pixel_accuracy")}
+    names = ["accuracy", "macro_f1", "ece"]
+    if predictions["logits"].shape[1] > TOP_FROM:
+        names.append("top5")
+    return {name: METRICS[name] for name in names}
+
+
+def _correct(predictions: Predictions) -> Array:
+    """(M, 1): whether the largest logit is the label's; of equal ones the first counts."""
+    found: Array = predictions["logits"].argmax(1) == predictions["labels"]
+    return found[:, None]
+
+
+def _in_top(predictions: Predictions) -> Array:
+    """(M, 1): whether the label is among the five largest logits; of equal ones the first count."""
+    logits, labels = predictions["logits"], predictions["labels"]
+    own = np.take_along_axis(logits, labels[:, None], 1)
+    earlier = np.arange(logits.shape[1]) < labels[:, None]
+    found: Array = ((logits > own) | ((logits == own) & earlier)).sum(1) < TOP
+    return found[:, None]
+
+
+def _share(sums: Array, samples: int) -> Array:
+    return 100.0 * sums[..., 0] / samples
+
+
+def _labels_and_found(predictions: Predictions) -> Array:
+    """(M, 2C): by class whether the sample is a hit, and how often (0 to 2) it has the class as label or prediction."""
+    identity = np.eye(predictions["logits"].shape[1], dtype=np.int32)
+    labels, found = identity[predictions["labels"]], identity[predictions["logits"].argmax(1)]
+    return np.concatenate([labels * found, labels + found], 1)
+
+
+def _macro_f1(sums: Array, samples: int) -> Array:
+    """The mean over classes of 2 hits / (labels + predictions), without classes that neither occur nor are found."""
+    hits, occurrences = np.split(sums, 2, axis=-1)
+    return _mean_ratio(2.0 * hits, occurrences)
+
+
+def _gaps(predictions: Predictions) -> Array:
+    """(M, BINS): correctness minus confidence, in the bin of the confidence."""
+    logits = predictions["logits"].astype(np.float64)
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    confidence = 1.0 / odds.sum(1)  # the largest probability
+    bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    gaps: Array = np.zeros((len(logits), BINS))
+    gaps[np.arange(len(logits)), bins] = _correct(predictions)[:, 0] - confidence
+    return gaps
+
+
+def _calibration_error(sums: Array, samples: int) -> Array:
+    """Guo et al. 2017 (On Calibration of Modern Neural Networks), equation 3.
+
+    The confidence is the largest probability; 15 bins of equal width, each open below and closed above; the absolute
+    difference of accuracy and mean confidence of a bin, weighted by its share of the samples.
+    """
+    error: Array = 100.0 * np.abs(sums).sum(-1) / samples
+    return error
+
+
+def _hits_and_union(predictions: Predictions) -> Array:
+    """(M, 2C): by class the pixels that are right, and those that have the class as label or prediction."""
+    matrices = predictions["confusion"]
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    return np.concatenate([hits, matrices.sum(1) + matrices.sum(2) - hits], 1)
+
+
+def _mean_iou(sums: Array, samples: int) -> Array:
+    """The mean over classes of intersection over union, without classes that neither occur nor are found."""
+    hits, union = np.split(sums, 2, axis=-1)
+    return _mean_ratio(hits, union)
+
+
+def _hits_and_pixels(predictions: Predictions) -> Array:
+    """(M, 2): pixels that are right, and labelled pixels."""
+    matrices = predictions["confusion"]
+    return np.stack([np.trace(matrices, axis1=1, axis2=2), matrices.sum((1, 2))], 1)
+
+
+def _pixel_accuracy(sums: Array, samples: int) -> Array:
+    return 100.0 * sums[..., 0] / np.maximum(sums[..., 1], 1)
+
+
+def _mean_ratio(parts: Array, wholes: Array) -> Array:
+    """In percent, over the last axis, of the places where the whole is not 0."""
+    present = wholes > 0
+    ratios = np.divide(parts, wholes, out=np.zeros(wholes.shape), where=present)
+    mean: Array = 100.0 * ratios.sum(-1) / np.maximum(present.sum(-1), 1)
+    return mean
+
+
+METRICS = {
+    "accuracy": Metric(_correct, _share),
+    "macro_f1": Metric(_labels_and_found, _macro_f1),
+    "ece": Metric(_gaps, _calibration_error),
+    "top5": Metric(_in_top, _share),
+    "miou": Metric(_hits_and_union, _mean_iou),
+    "pixel_accuracy": Metric(_hits_and_pixels, _pixel_accuracy),
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a leaderboard can show.
+
+    Attributes:
+        title: as it is printed.
+        better: 1 if more is better, -1 if less is, 0 for costs, of which none is the best.
+        decimals: as it is printed.
+        unit: `percent` or what else.
+    """
+
+    title: str
+    better: int = 1
+    decimals: int = 2
+    unit: str = "percent"
+
+
+QUANTITIES = {
+    "accuracy": Quantity("accuracy"),
+    "miou": Quantity("mean IoU"),
+    "macro_f1": Quantity("macro F1"),
+    "top5": Quantity("top-5 accuracy"),
+    "ece": Quantity("expected calibration error (15 bins)", better=-1),
+    "pixel_accuracy": Quantity("pixel accuracy"),
+    "seconds": Quantity("training time", better=0, decimals=1, unit="seconds"),
+    "peak_mb": Quantity("peak memory", better=0, decimals=0, unit="MB"),
+    "extra_parameters": Quantity("trainable parameters beside the student's", better=0, decimals=0, unit="parameters"),
+    "epochs": Quantity("epochs trained", better=0, decimals=1, unit="epochs"),
+}

@@ -1,0 +1,63 @@
+"""Rows ranked over all columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmkd_bench.report.cells import Column
+from cmkd_bench.report.entries import Entry
+from cmkd_bench.statistics import average_ranks, friedman, nemenyi_distance
+
+FEWEST_COLUMNS = 3
+FEWEST_ROWS = 3
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Average ranks, and what may be read from them.
+
+    Attributes:
+        ranks: by row, 1 is the best; rows that are not complete have none.
+        columns: over how many columns.
+        p: of Friedman's test; None where nothing may be claimed.
+        distance: Nemenyi's critical difference of two ranks; likewise.
+    """
+
+    ranks: Mapping[str, float]
+    columns: int
+    p: float | None = None
+    distance: float | None = None
+
+
+def rank(
+    entries: Mapping[tuple[str, Column], Entry],
+    rows: Sequence[str],
+    columns: Sequence[Column],
+    better: int,
+    claim: bool,
+) -> Ranking | None:
+    """Rank rows by their means in each column; None with fewer than two rows or columns to be ranked.
+
+    A column in which less than half of the rows are complete is left out, and then a row that is not complete in what
+    remains: a mean rank over other columns would be another quantity.
+
+    Args:
+        entries: by row and column.
+        rows: those that compete.
+        columns: all.
+        better: 1 if more is better, -1 if less is, 0 for no ranking.
+        claim: whether a test may be made.
+    """
+    complete = {key for key, entry in entries.items() if entry.mean is not None and not entry.problem}
+    used = [column for column in columns if 2 * sum((row, column) in complete for row in rows) >= len(rows)]
+    ranked = [row for row in rows if all((row, column) in complete for column in used)]
+    if better == 0 or len(used) < 2 or len(ranked) < 2:
+        return None
+    scores = better * np.array([[entries[row, column].mean for row in ranked] for column in used], dtype=np.float64)
+    ranks = dict(zip(ranked, average_ranks(scores).tolist(), strict=True))
+    if not claim or len(used) < FEWEST_COLUMNS or len(ranked) < FEWEST_ROWS:
+        return Ranking(ranks, len(used))
+    return Ranking(ranks, len(used), friedman(scores), nemenyi_distance(len(ranked), len(used)))
