@@ -66,6 +66,6 @@ def _note(found: Sequence[Diagnosed], rows: Sequence[dict[str, float]], temperat
     return (
         f"{runs}, {samples} test samples; teacher: as it was before the student's training; gap: teacher minus "
         "student. Cohen's kappa: agreement beyond chance. Kendall's tau-b of the logits, by sample. TCKD, NCKD: target "
-        f"and non-target part of the KD loss at temperature {temperature:g}, KL(teacher || student) = TCKD + (1 - p) NCKD. "
-        "CKA of the embeddings that feed the heads; by chance: of samples paired at random."
+        f"and non-target part of the KD loss at temperature {temperature:g}, KL(teacher || student) = TCKD + "
+        "(1 - p) NCKD. CKA of the embeddings that feed the heads; by chance: of samples paired at random."
     )

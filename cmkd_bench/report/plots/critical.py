@@ -11,6 +11,7 @@ from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, sheet, shorten, text_width
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GREY, PAGE, SMALL, styled
 from cmkd_bench.report.ranking import FEWEST_COLUMNS, FEWEST_ROWS, Ranking
+from cmkd_bench.report.wording import p_value
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 
 LINE = 0.17  # inches per method
@@ -33,8 +34,8 @@ def _reason(material: Material, ranking: Ranking | None) -> str:
     ranked = 0 if ranking is None else len(ranking.ranks)
     columns = len(material.columns) if ranking is None else ranking.columns
     return (
-        f"ranks can be told apart over at least {FEWEST_COLUMNS} directions, with {FEWEST_ROWS} methods that are complete "
-        f"in all of them and {FEWEST_SEEDS} seeds; here are {columns} directions, {ranked} such methods of "
+        f"ranks can be told apart over at least {FEWEST_COLUMNS} directions, with {FEWEST_ROWS} methods that are "
+        f"complete in all of them and {FEWEST_SEEDS} seeds; here are {columns} directions, {ranked} such methods of "
         f"{len(material.roles)}, and {material.seeds_text()}."
     )
 
@@ -74,7 +75,7 @@ def picture(ranking: Ranking, distance: float, name: str, columns: int, left_out
     width = COLUMN if methods <= 8 and _room(ranks) <= COLUMN * 0.36 else PAGE
     figure, body = sheet(title, _note(ranking, columns, left_out), height, width)
     ax = body.subplots()
-    room = min(_room(ranks), width * 0.36)
+    room = min(_room(ranks), width * (0.36 if width == COLUMN else 0.28))
     _scale(ax, methods, width, room, height)
     _distance(ax, distance)
     for number, (first, last) in enumerate(groups):
@@ -138,7 +139,7 @@ def _note(ranking: Ranking, columns: int, left_out: Sequence[str]) -> str:
     missing = f" Without incomplete methods: {', '.join(left_out)}." if left_out else ""
     fewer = f" Without {columns - ranking.columns} incomplete directions." if columns != ranking.columns else ""
     return (
-        f"Rank 1 is the best. Friedman's test: p = {ranking.p:.2g}{differ}. Methods that a bar joins differ by less than "
-        f"the critical difference (Nemenyi, level {LEVEL}). Directions of one dataset share samples, so this is a "
+        f"Rank 1 is the best. Friedman's test: {p_value(ranking.p)}{differ}. Methods that a bar joins differ by less "
+        f"than the critical difference (Nemenyi, level {LEVEL}). Directions of one dataset share samples, so this is a "
         f"description.{fewer}{missing}"
     )

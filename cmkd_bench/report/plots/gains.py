@@ -11,13 +11,13 @@ from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material, Result
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten, width_of
 from cmkd_bench.report.plots.ranges import arrow, is_outside, view_of_gains
-from cmkd_bench.report.plots.style import BLACK, GREY, NORMAL, SMALL, Look, styled
+from cmkd_bench.report.plots.style import BLACK, GREY, NORMAL, SMALL, TALLEST, Look, styled
 from cmkd_bench.statistics.paired import FEWEST_SEEDS
 
 ROW, GAP = 0.2, 0.8  # inches per method; rows between methods and controls
 BELOW = 0.33  # rows between a mean and its seeds
 NAME = 1.25  # inches that a name may take
-MOST = 12  # panels on one sheet
+ACROSS = 3  # panels side by side
 
 
 def draw(material: Material) -> Iterator[Picture | Refusal]:
@@ -27,7 +27,7 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
         drawn = [column for column in columns if any(row.gain is not None for row in material.compared(column))]
         if not drawn:
             yield Refusal(name, f"no method and '{material.baseline}' are both done for one seed of '{dataset}'.")
-        sheets = [drawn[start : start + MOST] for start in range(0, len(drawn), MOST)]
+        sheets = _split(drawn, _height(_places(material.compared(columns[0]))))
         for number, part in enumerate(sheets, 1):
             many = len(sheets) > 1
             with styled():
@@ -38,10 +38,9 @@ def _sheet(material: Material, dataset: str, columns: Sequence[Column], name: st
     rows = [material.compared(column) for column in columns]
     places = _places(rows[0])
     width = width_of(len(columns))
-    down, across = grid(len(columns), 3)
+    down, across = grid(len(columns), ACROSS)
     title = material.title(f"Gain over the student alone ('{material.baseline}')", dataset)
-    height = down * (ROW * (max(places) + 1.2) + 0.3) + 0.35
-    figure, body = sheet(title, _note(material, rows), height, width)
+    figure, body = sheet(title, _note(material, rows), down * _height(places) + 0.35, width)
     axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     limits = view_of_gains([result for results in rows for result in results])
     for ax, column, results in zip(axes.flat, columns, rows):
@@ -58,6 +57,17 @@ def _places(results: Sequence[Result]) -> list[float]:
     return [i + (GAP if result.role == "control" and i else 0.0) for i, result in enumerate(results)]
 
 
+def _height(places: Sequence[float]) -> float:
+    """Of a panel, in inches."""
+    return ROW * (max(places) + 1.2) + 0.3
+
+
+def _split(columns: Sequence[Column], height: float) -> list[Sequence[Column]]:
+    """The directions of each sheet."""
+    most = ACROSS * max(1, int(TALLEST / height))
+    return [columns[start : start + most] for start in range(0, len(columns), most)]
+
+
 def _panel(
     ax: Axes,
     results: Sequence[Result],
@@ -70,9 +80,7 @@ def _panel(
     for result, y in zip(results, places, strict=True):
         if result.gain is None:
             text = result.problem or "student alone is missing"
-            ax.text(
-                0.5, y, text, transform=ax.get_yaxis_transform(), fontsize=SMALL, color=GREY, ha="center", va="center"
-            )
+            ax.text(0.02, y, text, transform=ax.get_yaxis_transform(), **_small(), ha="left")
         else:
             _row(ax, result, y, result.gain, material.looks[result.method], limits)
     ax.set_xlim(limits)
@@ -90,7 +98,7 @@ def _row(ax: Axes, result: Result, y: float, gain: float, look: Look, limits: tu
     ax.plot(seeds, [y + BELOW] * len(seeds), ".", color=look.colour, markersize=2.5, label="_seeds")
     ax.errorbar([gain], [y], xerr=result.reach, elinewidth=1.3, label=result.method, **look.mark)
     if result.problem:
-        ax.annotate(f"n = {len(seeds)}", (gain, y), (0, 3), textcoords="offset points", **_small(), va="bottom")
+        ax.text(1, y, f"n = {len(seeds)}", transform=ax.get_yaxis_transform(), **_small(), ha="right")
 
 
 def _note(material: Material, rows: Sequence[Sequence[Result]]) -> str:
@@ -107,4 +115,6 @@ def _note(material: Material, rows: Sequence[Sequence[Result]]) -> str:
 
 
 def _small() -> dict[str, Any]:
-    return {"fontsize": SMALL, "color": GREY, "ha": "center"}
+    """Legible on top of the grid and of the line at 0."""
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+    return {"fontsize": SMALL, "color": GREY, "va": "center", "bbox": box}

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 
 from cmkd_bench.report.plots.material import Material, Result
 from cmkd_bench.report.plots.page import Picture, Refusal, grid, hide_rest, sheet, shorten
-from cmkd_bench.report.plots.ranges import arrow, is_outside, view_of_gains
-from cmkd_bench.report.plots.style import BLACK, NORMAL, PAGE, SMALL, Look, look, styled
+from cmkd_bench.report.plots.ranges import arrow, is_outside, minus, view_of_gains
+from cmkd_bench.report.plots.style import BLACK, GREY, NORMAL, PAGE, SMALL, Look, look, styled
 
 MOST_ACROSS, MOST = 4, 20
 FEWEST_DIRECTIONS = 2
@@ -64,8 +64,12 @@ def _panel(
     ax.set_ylim(limits)
     ax.axhline(0, color=BLACK, linewidth=0.8)
     ax.axvline(0, color=BLACK, linewidth=0.8, linestyle=(0, (1, 2)))
-    if not values:
-        ax.text(0.5, 0.5, "nothing to compare", transform=ax.transAxes, fontsize=SMALL, ha="center", va="center")
+    far = [result.gain for _, result in values if result.gain is not None and is_outside(result.gain, limits)]
+    if not values or far:
+        text = (
+            f"off the scale: {minus(f'{min(far):.1f}')} to {minus(f'{max(far):.1f}')}" if far else "nothing to compare"
+        )
+        ax.text(0.5, 0.3, text, transform=ax.transAxes, fontsize=SMALL, color=GREY, ha="center", va="center")
     for gap, result in values:
         if result.gain is not None:
             _point(ax, gap, result, result.gain, looks[result.column.dataset], limits)
@@ -73,9 +77,10 @@ def _panel(
 
 def _point(ax: Axes, gap: float, result: Result, gain: float, look: Look, limits: tuple[float, float]) -> None:
     if is_outside(gain, limits):
-        arrow(ax, gap, gain, limits, look, "y", result.column.dataset)
+        arrow(ax, gap, gain, limits, look, "y", result.column.dataset, with_number=False)
         return
-    ax.errorbar([gap], [gain], yerr=result.reach, elinewidth=0.8, label=result.column.dataset, **look.mark)
+    label = result.column.dataset
+    ax.errorbar([gap], [gain], yerr=result.reach, elinewidth=0.7, markersize=3.8, label=label, **look.mark)
 
 
 def _legend(body: SubFigure, looks: dict[str, Look]) -> None:

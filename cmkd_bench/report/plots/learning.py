@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -13,7 +14,7 @@ from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten
 from cmkd_bench.report.plots.ranges import arrow, is_outside, view
-from cmkd_bench.report.plots.style import BLACK, GREY, NORMAL, PAGE, SMALL, Look, styled
+from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, Look, styled
 
 MOST_ACROSS, MOST = 4, 20
 
@@ -61,7 +62,7 @@ def _sheet(
         _panel(ax, material, method, column, curves[method], alone)
         ax.set_ylim(limits)
         _arrow(ax, curves[method], limits, material.looks[method])
-        ax.set_title(shorten(method, PAGE / across - 0.6, NORMAL), loc="left")
+        ax.set_title(shorten(method, PAGE / across - 0.3, NORMAL), loc="left")
     hide_rest(axes, len(methods))
     body.supxlabel("epoch", fontsize=NORMAL)
     body.supylabel(f"{_part(material, column)} {metric} (%)", fontsize=NORMAL)
@@ -87,9 +88,8 @@ def _panel(
 
 
 def _curve(ax: Axes, values: pd.DataFrame, look: Look, method: str) -> None:
-    colour = look.colour if look.filled or look.colour == BLACK else GREY
     sns.lineplot(
-        data=values, x="epoch", y="value", errorbar=("pi", 100), ax=ax, color=colour, label=method, legend=False,
+        data=values, x="epoch", y="value", errorbar=("pi", 100), ax=ax, color=look.colour, label=method, legend=False,
         err_kws={"alpha": 0.25, "linewidth": 0},
     )  # fmt: skip
 
@@ -117,8 +117,9 @@ def _unmeasured(ax: Axes, material: Material, method: str, column: Column, first
     before = list(dict.fromkeys(stages[: first - 1]))
     if before and before != [stages[first - 1]]:
         ax.axvspan(0.5, first - 0.5, color="#eeeeee", linewidth=0)
-        text = f"stage\n{before[0]}" if len(before) == 1 else "earlier\nstages"
-        ax.text(first / 2, 0.06, text, transform=ax.get_xaxis_transform(), fontsize=SMALL, color=GREY, ha="center")
+        text = shorten(f"stage {', '.join(before)}", 0.9)
+        place: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center"}
+        ax.text(first / 2, 0.5, text, transform=ax.get_xaxis_transform(), fontsize=SMALL, color=GREY, **place)
 
 
 def _part(material: Material, column: Column) -> str:

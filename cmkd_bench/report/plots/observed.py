@@ -17,6 +17,7 @@ from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide
 from cmkd_bench.report.plots.style import NORMAL, PAGE, Look, look, styled
 
 MOST = 6  # directions on one sheet, as many as there are colours
+MARKS = 8  # on a line, about
 
 
 def draw(material: Material) -> Iterator[Picture | Refusal]:
@@ -74,9 +75,10 @@ def _panel(ax: Axes, values: pd.DataFrame, looks: dict[str, Look]) -> None:
     for direction, one in looks.items():
         part = values[values["direction"] == direction]
         if len(part):
+            every = max(1, int(part["epoch"].max()) // MARKS)
             sns.lineplot(
                 data=part, x="epoch", y="value", errorbar=("pi", 100), ax=ax, color=one.colour, linestyle=one.line,
-                marker=one.marker, markersize=4, markeredgewidth=0, label=direction, legend=False,
+                marker=one.marker, markersize=4, markevery=every, markeredgewidth=0, label=direction, legend=False,
                 err_kws={"alpha": 0.15, "linewidth": 0},
             )  # fmt: skip
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -54,7 +54,14 @@ def minus(number: str) -> str:
 
 
 def arrow(
-    ax: Axes, place: float, value: float, limits: tuple[float, float], look: Look, axis: Literal["x", "y"], label: str
+    ax: Axes,
+    place: float,
+    value: float,
+    limits: tuple[float, float],
+    look: Look,
+    axis: Literal["x", "y"],
+    label: str,
+    with_number: bool = True,
 ) -> None:
     """Mark a value beyond an edge.
 
@@ -66,18 +73,19 @@ def arrow(
         look: of what it belongs to.
         axis: the one that the value is on.
         label: of the artist.
+        with_number: whether the value stands beside the arrow.
     """
     below = value < limits[0]
     edge = limits[0] if below else limits[1]
-    symbol = {"x": "<>", "y": "v^"}[axis][0 if below else 1]
     point = (edge, place) if axis == "x" else (place, edge)
+    symbol = {"x": "<>", "y": "v^"}[axis][0 if below else 1]
     marks = {**look.mark, "marker": symbol, "linestyle": "", "clip_on": False, "zorder": 4}
     ax.plot([point[0]], [point[1]], label=label, **marks)
-    sign = 1 if below else -1
-    alignment: dict[str, Any] = {"ha": "left" if below else "right", "va": "center"}
-    shift = (6 * sign, 0)
-    if axis == "y":
-        alignment, shift = {"ha": "left", "va": "bottom" if below else "top"}, (4, 2 * sign)
-    ax.annotate(
-        minus(f"{value:.1f}"), point, shift, textcoords="offset points", fontsize=SMALL, color=GREY, **alignment
-    )
+    if with_number:
+        inwards = 1 if below else -1
+        shift = (6 * inwards, 0) if axis == "x" else (4, 2 * inwards)
+        sides: dict[str, Any] = {"ha": "left" if below else "right", "va": "center"}
+        if axis == "y":
+            sides = {"ha": "left", "va": "bottom" if below else "top"}
+        text = minus(f"{value:.1f}")
+        ax.annotate(text, point, shift, textcoords="offset points", fontsize=SMALL, color=GREY, **sides)

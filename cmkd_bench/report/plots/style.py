@@ -12,6 +12,9 @@ import matplotlib as mpl
 COLUMN, PAGE = 3.4, 7.0
 """The width of one column of a paper and of two, in inches."""
 
+TALLEST = 8.5
+"""How high the panels of a sheet may be together, in inches; the rest goes on further sheets."""
+
 SMALL, NORMAL, LARGE = 7.0, 8.0, 9.0
 """Font sizes in points; nothing is smaller than the first."""
 

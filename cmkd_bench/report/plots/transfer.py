@@ -14,14 +14,13 @@ from matplotlib.patches import Rectangle
 
 from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material
-from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten
+from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten, text_width
 from cmkd_bench.report.plots.ranges import minus
-from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, styled
+from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, TALLEST, styled
 
 CELL = 0.44  # inches; a signed number with one decimal fits in
 NAME = 0.75  # inches that a modality's name may take
 COLOURS = "PuOr"  # its ends differ for every kind of colour vision, and the sign is printed
-MOST_ROWS = 4
 
 
 def draw(material: Material) -> Iterator[Picture | Refusal]:
@@ -29,10 +28,10 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
     for dataset, columns in material.datasets.items():
         name = file_stem("transfer", dataset)
         pairs = {frozenset((column.teacher_modality, column.student_modality)) for column in columns}
-        gains = {method: _gains(material, method, columns) for method in material.methods}
+        gains = {method: found for method in material.methods if (found := _gains(material, method, columns))}
         if len(pairs) < 2:
             yield Refusal(name, f"'{dataset}' has one pair of modalities here, and a matrix needs two.")
-        elif not any(gains.values()):
+        elif not gains:
             yield Refusal(name, f"no method and '{material.baseline}' are both done for one seed of '{dataset}'.")
         else:
             with styled():
@@ -51,7 +50,7 @@ def _sheets(
     modalities = list(dict.fromkeys(side for c in columns for side in (c.teacher_modality, c.student_modality)))
     across = max(1, int((PAGE - NAME - 0.2) / (CELL * len(modalities) + 0.15)))
     methods = list(gains)
-    most = across * MOST_ROWS
+    most = across * max(1, int((TALLEST - NAME) / (CELL * len(modalities) + 0.3)))
     for start in range(0, len(methods), most):
         part = methods[start : start + most]
         stem = name if len(methods) <= most else f"{name}-{start // most + 1}"
@@ -117,6 +116,9 @@ def _panel(
                     Rectangle((other, place), 1, 1, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0)
                 )
     ax.tick_params(length=0)
+    ax.tick_params(axis="y", rotation=0)
+    wide = any(text_width(name, SMALL) > CELL - 0.05 for name in names)
+    ax.tick_params(axis="x", rotation=90 if wide else 0)
 
 
 def _reach(material: Material, gains: dict[str, dict[tuple[str, str], float]]) -> float:
@@ -127,7 +129,9 @@ def _reach(material: Material, gains: dict[str, dict[tuple[str, str], float]]) -
 
 
 def _text(gain: float) -> str:
-    return "" if math.isnan(gain) else minus(f"{gain:+.1f}")
+    if math.isnan(gain):
+        return ""
+    return minus(f"{gain:+.1f}") if abs(gain) >= 0.05 else "0.0"
 
 
 def _centre() -> dict[str, Any]:
@@ -141,7 +145,11 @@ def _label(body: SubFigure) -> None:
 
 def _note(material: Material, dataset: str) -> str:
     metric = material.metric(dataset)
+    columns = material.datasets[dataset]
+    missing = [method for method in material.methods if not _gains(material, method, columns)]
+    left_out = f" Nothing is done of: {', '.join(missing)}." if missing else ""
     return (
-        f"Mean gain in test {metric} in percentage points, n = {material.seeds_text()}. On the diagonal in grey: the "
-        f"modality alone, {metric} in percent. Hatched: not run, not defined, or not done."
+        f"Mean gain in test {metric} in percentage points, n = {material.seeds_text()}; purple helps, brown harms. On "
+        f"the diagonal in grey: the modality alone, {metric} in percent. Hatched: not run, not defined, or not "
+        f"done.{left_out}"
     )
