@@ -24,10 +24,10 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
     """One sheet per dataset, a panel per direction."""
     for dataset, columns in material.datasets.items():
         name = file_stem("gains", dataset)
-        drawn = [column for column in columns if any(row.gain is not None for row in material.compared(column))]
-        if not drawn:
+        if all(row.gain is None for column in columns for row in material.compared(column)):
             yield Refusal(name, f"no method and '{material.baseline}' are both done for one seed of '{dataset}'.")
-        sheets = _split(drawn, _height(_places(material.compared(columns[0]))))
+            continue
+        sheets = _split(columns, _height(_places(material.compared(columns[0]))))
         for number, part in enumerate(sheets, 1):
             many = len(sheets) > 1
             with styled():

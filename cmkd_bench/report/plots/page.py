@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
+from matplotlib.transforms import Bbox
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GREY, LARGE, PAGE, SMALL, styled
@@ -19,6 +21,7 @@ from cmkd_bench.report.plots.style import BLACK, COLUMN, GREY, LARGE, PAGE, SMAL
 FORMATS = ("png", "svg", "pdf")
 _LINE = 1.35  # of the font's size
 _MARGIN = 0.06  # inches
+_DIGITS = 6  # of a place, as a share of the figure
 # A date or the name of a program would change the bytes without a change of the picture.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -118,8 +121,26 @@ def render(figure: Figure, file_format: str) -> bytes:
         raise UnknownName("format", file_format, FORMATS)
     file = io.BytesIO()
     with styled():
+        _freeze(figure)
         figure.savefig(file, format=file_format, metadata=_METADATA[file_format])
     return file.getvalue()
+
+
+def _freeze(figure: Figure) -> None:
+    """Lay the figure out once for all formats.
+
+    The solver of the layout goes through its constraints in the order of their addresses, so that places differ from
+    call to call by the last bit of a float; clip paths are named after all bits.
+    """
+    if figure.get_layout_engine() is None:
+        return
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        box = part.bbox_relative
+        box.p0, box.p1 = np.round(box.get_points(), _DIGITS)
+        for ax in part.axes:
+            ax.set_position(Bbox(np.round(ax.get_position(original=True).get_points(), _DIGITS)))
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:

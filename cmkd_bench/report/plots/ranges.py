@@ -14,7 +14,7 @@ MARGIN = 0.07
 
 
 def view(inner: Iterable[float], outer: Iterable[Sequence[float]] = ()) -> tuple[float, float]:
-    """The range to show: all inner values, and outer ones where that makes it longer by no more than a half.
+    """The range to show: all inner values, and outer ones no farther from them than half their length.
 
     Args:
         inner: what must be seen.
@@ -23,7 +23,7 @@ def view(inner: Iterable[float], outer: Iterable[Sequence[float]] = ()) -> tuple
     must, may = list(inner), list(outer)
     must = must or [value for values in may for value in values] or [0.0]
     low, high = min(must), max(must)
-    room = ((high - low) or 1.0) / 4
+    room = ((high - low) or 1.0) / 2
     limits = (low - room, high + room)
     for values in sorted(may, key=lambda values: abs(values[0] - (low + high) / 2)):
         if not is_outside(values[0], limits):
