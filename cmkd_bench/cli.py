@@ -152,11 +152,12 @@ def _show_leaderboard(
     """Print the table of some of an experiment's cells."""
     from cmkd_bench.cli_leaderboard import FILES
     from cmkd_bench.record import read_record
+    from cmkd_bench.report.outcomes import Outcomes
     from cmkd_bench.report.tables import as_rich
     from cmkd_bench.report.write import make_board
 
     record = read_record(experiment).only(keys)
-    console.print(as_rich(make_board(experiment, record, results)))
+    console.print(as_rich(make_board(Outcomes(experiment), record, results)))
     console.print(f"{experiment.path}/: {FILES}", style="dim", markup=False)
 
 

@@ -22,8 +22,9 @@ def show_leaderboard(
     from cmkd_bench.api import find_experiment
     from cmkd_bench.record import read_record
     from cmkd_bench.report.formats import FORMATS, render
+    from cmkd_bench.report.outcomes import Outcomes
     from cmkd_bench.report.published import compare_published
-    from cmkd_bench.report.write import make_board, write_tables
+    from cmkd_bench.report.write import make_board, write_board
 
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
@@ -32,8 +33,9 @@ def show_leaderboard(
     if compare and metric not in (None, "accuracy", "miou"):
         raise UserError(f"--compare published --metric {metric}: only accuracy and miou are published.")
     found = find_experiment(experiment, results)
-    frame = write_tables(found)
-    board = make_board(found, read_record(found), frame, metric)
+    frame, board = write_board(found)
+    if metric is not None:
+        board = make_board(Outcomes(found), read_record(found), frame, metric)
     published = compare_published(board, frame) if compare else None
     rendered = render(board, form, found.name, gain, published)
     if isinstance(rendered, str):

@@ -51,3 +51,13 @@ def test_the_three_folders_of_the_top_level_are_the_packages() -> None:
         assert link.is_symlink()
         assert link.resolve() == ROOT / name
         assert os.path.relpath(link.resolve(), link.parent) == f"../{name}" == str(link.readlink())
+
+
+def test_the_published_numbers_are_packaged_by_a_link() -> None:
+    link = ROOT / "cmkd_bench" / "report" / "published.csv"
+    assert link.is_symlink()
+    assert link.resolve() == ROOT / "results" / "published.csv"
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["cmkd_bench.report"]
+    packaged = {path for pattern in patterns for path in link.parent.glob(pattern)}
+    assert packaged == {path for path in link.parent.rglob("*") if path.suffix in (".csv", ".html")}

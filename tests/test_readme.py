@@ -54,7 +54,16 @@ def test_relative_links_lead_somewhere(document: str) -> None:
 
 def test_every_command_of_the_readme_is_a_command_with_these_options() -> None:
     commands = re.findall(r"^    (?:[A-Z_]+=\S+ )?cmkd-bench ([a-z]+)(.*?)(?:  +#.*)?$", README, re.MULTILINE)
-    assert {name for name, _ in commands} == {"run", "leaderboard", "list", "show", "prepare", "fixture"}
+    assert {name for name, _ in commands} == {
+        "run",
+        "leaderboard",
+        "list",
+        "show",
+        "prepare",
+        "fixture",
+        "plot",
+        "diagnose",
+    }
     for name, rest in commands:
         shown = subprocess.run(
             [sys.executable, "-m", "cmkd_bench", name, "--help"], capture_output=True, text=True, check=True

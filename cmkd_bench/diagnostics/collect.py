@@ -94,7 +94,7 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     """The cells whose student and teacher are both done.
 
     Raises:
-        UserError: if there is none, or a method, pair or seed is not in the experiment.
+        UserError: if there is none, or none of a pair that was asked for, with the command that trains them.
     """
     record = read_record(experiment)
     here = [cell for cell in record.cells.values() if cell.dataset == question.dataset]
@@ -103,7 +103,7 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     for method in methods:
         if method not in {cell.method for cell in here}:
             raise UnknownName(f"method in '{experiment.name}'", method, {cell.method for cell in here})
-    wanted = [pair for pair in question.pairs or pairs if pair in pairs]
+    wanted = list(question.pairs or pairs)
     cells = [
         cell
         for cell in sorted(here, key=lambda cell: methods.index(cell.method) if cell.method in methods else 0)
@@ -112,8 +112,10 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
         and (question.seeds is None or cell.seed in question.seeds)
         and _is_done(experiment, cell)
     ]
-    if not cells:
-        raise UserError(_nothing(experiment, record, question))
+    found = {(cell.teacher_modality, cell.student_modality, cell.method) for cell in cells}
+    missing = [(*pair, method) for pair in wanted for method in methods if (*pair, method) not in found]
+    if not cells or (missing and question.pairs):
+        raise UserError(_nothing(experiment, record, question, missing))
     return cells
 
 
@@ -135,12 +137,14 @@ def _is_done(experiment: Experiment, cell: Cell) -> bool:
     return all(run and experiment.run(run).result.exists() for run in (cell.run_id, cell.teacher_id))
 
 
-def _nothing(experiment: Experiment, record: Record, question: Question) -> str:
-    where = ", ".join(" → ".join(pair) for pair in question.pairs or ())
+def _nothing(
+    experiment: Experiment, record: Record, question: Question, missing: Sequence[tuple[str, str, str]]
+) -> str:
+    where = "; ".join(f"{teacher} → {student}, {method}" for teacher, student, method in missing)
     seeds = f", seeds {', '.join(map(str, question.seeds))}" if question.seeds is not None else ""
-    methods = [method for method in question.methods or () if method != record.baseline]
-    command = train(question.dataset, question.pairs, methods)
+    pairs = list(dict.fromkeys((teacher, student) for teacher, student, _ in missing))
+    methods = list(dict.fromkeys(method for *_, method in missing if method != record.baseline))
     return (
         f"experiment '{experiment.name}' has no finished teacher and student of '{question.dataset}'"
-        f"{': ' if where else ''}{where}{seeds}. Train them with: {command}"
+        f"{': ' if where else ''}{where}{seeds}. Train them with: {train(question.dataset, pairs, methods)}"
     )

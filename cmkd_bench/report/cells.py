@@ -11,6 +11,7 @@ import pandas as pd
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 
+COLUMNS = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
 Runs = dict[str, dict[str, Any]]
 
 
@@ -38,13 +39,14 @@ def by_column(record: Record) -> dict[Column, list[Cell]]:
 
 
 def runs_of(results: pd.DataFrame, metric: str | None = None) -> Runs:
-    """The rows of results.csv by run id.
+    """What tables need of the rows of results.csv, by run id.
 
     Args:
         results: as `collect` returns them.
         metric: what stands as a run's `value`; each dataset's main metric where None is given.
     """
-    runs = {str(run["run_id"]): _named(run) for run in results.to_dict("records")}
+    needed = [name for name in (*COLUMNS, metric) if name in results]
+    runs = {str(run["run_id"]): _named(run) for run in results[needed].to_dict("records")}
     if metric is not None:
         for run in runs.values():
             run["value"] = run.get("value" if run.get("metric") == metric else metric)

@@ -54,8 +54,12 @@ COPIED = (
 )
 
 
-def collect(experiment: Experiment) -> pd.DataFrame:
+def collect(experiment: Experiment, outcomes: Outcomes | None = None) -> pd.DataFrame:
     """Read all runs of an experiment's plan and write results.csv.
+
+    Args:
+        experiment: whose runs are read.
+        outcomes: of its predictions, where the caller has them.
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
@@ -65,10 +69,11 @@ def collect(experiment: Experiment) -> pd.DataFrame:
     record = read_record(experiment)
     specs = _specs(experiment, record)
     rows = [_row(experiment, run_id, spec) for run_id, spec in specs.items()]
-    outcomes = Outcomes(experiment).find(row["run_id"] for row in rows if row["status"] == "done")
+    done = [row["run_id"] for row in rows if row["status"] == "done"]
+    found = (outcomes or Outcomes(experiment)).find(done)
     for row in rows:
-        if row["run_id"] in outcomes:
-            metrics = outcomes[row["run_id"]].metrics
+        if row["run_id"] in found:
+            metrics = found[row["run_id"]].metrics
             row |= {name: value for name, value in metrics.items() if name != row["metric"]}
     observed = sorted({name for row in rows for name in row} - set(COLUMNS))
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *observed])

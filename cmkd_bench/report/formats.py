@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from itertools import groupby
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -49,14 +50,15 @@ def render(
 
 
 def _rich(published: Published) -> RenderableType:
+    """One table per dataset and direction, which so need no columns of their own."""
     parts: list[RenderableType] = []
-    if published.rows:
-        table = Table(title=Text("published numbers"), title_justify="left", title_style="bold")
-        for i, name in enumerate(published.header):
+    for place, rows in groupby(published.rows, key=lambda row: row[:2]):
+        table = Table(title=Text(f"published: {', '.join(place)}"), title_justify="left", title_style="bold")
+        for i, name in enumerate(published.header[2:], start=2):
             table.add_column(name, justify="left" if i < NUMBERS else "right")
-        for row in published.rows:
-            table.add_row(*map(Text, row))
-        parts = [table, Text()]
+        for row in rows:
+            table.add_row(*map(Text, row[2:]))
+        parts += [table, Text()]
     return Group(*parts, *(Text(line, style="dim") for line in published.lines))
 
 

@@ -33,6 +33,9 @@ _HEAD = r"""\documentclass{article}
 \usepackage{textcomp}
 \usepackage{booktabs}
 \usepackage{graphicx}
+\usepackage{longtable}
+\setcounter{LTchunksize}{1000} % columns of all pages alike at the first run
+\sloppy
 \begin{document}
 % ---- the table; it needs booktabs, graphicx and textcomp"""
 _FOOT = r"""% ---- end of the table
@@ -59,28 +62,36 @@ def as_latex(board: Leaderboard, with_gain: bool = False, further: str = "") -> 
         lines.append(" & ".join([escape_latex(row), *cells]) + r" \\")
         lines += [r"\midrule"] if ends_section else []
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines_below = [*legend(board, with_gain, list_ranks=False), *board.notes]
-    return "\n".join([_HEAD, *_float(lines, lines_below), *filter(None, [further]), _FOOT])
+    caption = legend(board, with_gain, list_ranks=False)
+    return "\n".join([_HEAD, *_float(lines, caption), *_list(board.notes), *filter(None, [further]), _FOOT])
 
 
 def latex_table(header: Sequence[str], rows: Sequence[Sequence[str]], lines_below: Sequence[str]) -> str:
-    """A plain table of text."""
-    lines = [rf"\begin{{tabular}}{{@{{}}{'l' * len(header)}@{{}}}}", r"\toprule"]
-    lines += [" & ".join(map(escape_latex, header)) + r" \\", r"\midrule"]
+    """A table of text that may be longer than a page, and what stands below."""
+    if not rows:
+        return "\n".join(_list(lines_below))
+    titles = " & ".join(map(escape_latex, header)) + r" \\"
+    lines = [r"{\footnotesize", rf"\begin{{longtable}}{{@{{}}{'l' * len(header)}@{{}}}}"]
+    lines += [r"\toprule", titles, r"\midrule", r"\endhead"]
     lines += [" & ".join(map(escape_latex, row)) + r" \\" for row in rows]
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(_float(lines if rows else [], lines_below))
+    return "\n".join([*lines, r"\bottomrule", r"\end{longtable}", "}", *_list(lines_below)])
 
 
-def _float(tabular: Sequence[str], lines_below: Sequence[str]) -> Iterator[str]:
+def _float(tabular: Sequence[str], caption: Sequence[str]) -> Iterator[str]:
     """A table with its caption; one that is too wide is shrunk to the text, others keep the size of their letters."""
-    yield "\\begin{table}[p]\n\\centering"
-    if tabular:
-        yield r"\sbox0{%"
-        yield "\n".join(tabular) + "}%"
-        yield r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi"
-    yield rf"\caption{{{' '.join(map(escape_latex, lines_below))}}}"
+    yield "\\begin{table}[htbp]\n\\centering\n\\sbox0{%"
+    yield "\n".join(tabular) + "}%"
+    yield r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi"
+    yield rf"\caption{{{' '.join(map(escape_latex, caption))}}}"
     yield r"\end{table}"
+
+
+def _list(lines: Sequence[str]) -> Iterator[str]:
+    """Notes as text of their own: TeX sets a caption in one box, which thousands of words do not fit into."""
+    if lines:
+        yield r"\begin{itemize}"
+        yield from (rf"\item {{}}{escape_latex(line)}" for line in lines)
+        yield r"\end{itemize}"
 
 
 def _header(board: Leaderboard, with_rank: bool) -> Iterator[str]:
@@ -107,10 +118,11 @@ def _entry(board: Leaderboard, entry: Entry, with_gain: bool) -> str:
     elif entry.is_second:
         text = rf"\underline{{{text}}}"
     missing = shortfall(board, entry)
-    behind = [gain(board, entry) if with_gain else "", f"[{missing}]" if missing else ""]
+    gained = escape_latex(gain(board, entry)).replace("({-}", r"(\ensuremath{-}") if with_gain else ""
+    behind = [gained, escape_latex(f"[{missing}]") if missing else ""]
     if not any(behind):
         return rf"{text}\rlap{{\textsuperscript{{{escape_latex(marks(entry))}}}}}"  # so that numbers stay aligned
-    return " ".join([text + escape_latex(marks(entry)), *(escape_latex(one) for one in behind if one)])
+    return " ".join([text + escape_latex(marks(entry)), *filter(None, behind)])
 
 
 def escape_latex(text: str) -> str:

@@ -114,8 +114,8 @@ def leaderboard(
 def _measured(
     columns: Iterable[Column], entries: Mapping[tuple[str, Column], Entry], metric: str | None
 ) -> tuple[Column, ...]:
-    """The columns that have the metric; all where none was asked for."""
-    measured = {column for (_, column), entry in entries.items() if entry.mean is not None}
+    """The columns whose students have the metric; all where none was asked for."""
+    measured = {column for (row, column), entry in entries.items() if row != TEACHER and entry.mean is not None}
     return tuple(column for column in columns if metric is None or column in measured)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 from cmkd_bench.report.leaderboard import TEACHER, Column, Entry, Leaderboard
-from cmkd_bench.report.wording import number, title
 
 FILE = Path(__file__).with_name("published.csv")
 HEADER = (
@@ -25,12 +24,13 @@ HEADER = (
     "difference",
     "gain there",
     "gain here",
-    "why not the same",
+    "note",
 )
 ADVICE = (
     "Compare gains, not levels: the student alone moves by tens of points between papers that claim one protocol. A "
     "gain there is over the student alone of the same paper, dataset and network; empty where it has none."
 )
+FAIR = "parts without leaks, epochs selected on validation"
 Row = Mapping[str, str]
 
 
@@ -39,7 +39,7 @@ class Published:
     """A table of published numbers beside ours.
 
     Attributes:
-        rows: as wide as `header`, the last a number in brackets that leads to a line.
+        rows: as wide as `header`, the last column a number in brackets that leads to a line.
         lines: what stands below: citations and differences in protocol, and what else must be known.
         header: of the columns.
     """
@@ -77,7 +77,8 @@ def compare_published(board: Leaderboard, results: pd.DataFrame) -> Published:
     if not rows:
         return Published((), ("No published number is known of these methods on these datasets and directions.",))
     datasets = dict.fromkeys(column.dataset for column in board.columns)
-    ours = "Ours: " + "; ".join(title(board, name) for name in datasets if any(row[0] == name for row in rows)) + "."
+    marks = (f"{name}: {', '.join(board.marks[name]) or FAIR}" for name in datasets if any(r[0] == name for r in rows))
+    ours = f"Ours, {'; '.join(marks)}."
     return Published(tuple(rows), (ADVICE, ours, *(f"[{mark}] {text}" for text, mark in footnotes.items())))
 
 
@@ -108,12 +109,19 @@ def _row(board: Leaderboard, column: Column, name: str, entry: Entry, row: Row, 
         name,
         f"{row['paper']} {row['year']}",
         row["value"] + (f" ± {row['std']}" if row["std"] else ""),
-        entry.problem if entry.mean is None else number(board, entry),
+        _ours(entry),
         "" if entry.mean is None else f"{entry.mean - value:+.1f}",
         "" if there is None else f"{there:+.1f}",
         "" if entry.gain is None else f"{entry.gain:+.1f}",
         f"[{mark}]",
     )
+
+
+def _ours(entry: Entry) -> str:
+    """With the one decimal that most papers have."""
+    if entry.mean is None:
+        return entry.problem
+    return f"{entry.mean:.1f}" + ("" if entry.deviation is None else f" ± {entry.deviation:.1f}")
 
 
 def _gain(row: Row, baseline: str) -> float | None:

@@ -18,19 +18,25 @@ from cmkd_bench.store import Experiment
 
 def write_tables(experiment: Experiment) -> pd.DataFrame:
     """Write results.csv, leaderboard.md, leaderboard.csv and comparisons.csv, and return the results."""
-    results = collect(experiment)
-    board = make_board(experiment, read_record(experiment), results)
+    return write_board(experiment)[0]
+
+
+def write_board(experiment: Experiment) -> tuple[pd.DataFrame, Leaderboard]:
+    """The same, and return the leaderboard too."""
+    outcomes = Outcomes(experiment)
+    results = collect(experiment, outcomes)
+    board = make_board(outcomes, read_record(experiment), results)
     write_text(experiment.path / "leaderboard.md", as_markdown(board))
     write_text(experiment.path / "leaderboard.csv", as_csv(board))
     write_text(experiment.path / "comparisons.csv", comparisons_csv(board))
-    return results
+    return results, board
 
 
-def make_board(experiment: Experiment, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
+def make_board(outcomes: Outcomes, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
     """The leaderboard of some of an experiment's cells, with its statistics.
 
     Args:
-        experiment: whose saved predictions are compared.
+        outcomes: of the experiment's saved predictions.
         record: the cells.
         results: as `collect` returns them.
         metric: a name of QUANTITIES; each dataset's main metric where None is given.
@@ -42,7 +48,7 @@ def make_board(experiment: Experiment, record: Record, results: pd.DataFrame, me
     if metric is not None and metric not in present:
         raise UnknownName("metric of this experiment", metric, present)
     compared = metric is None or metric in METRICS
-    found = compare(record, results, Outcomes(experiment), metric) if compared else NO_COMPARISONS
+    found = compare(record, results, outcomes, metric) if compared else NO_COMPARISONS
     return leaderboard(record, results, found, metric)
 
 

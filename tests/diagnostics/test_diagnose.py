@@ -85,6 +85,8 @@ def test_without_runs_it_says_what_trains_them(trained: Experiment, tmp_path: Pa
         command("watch", results=tmp_path / "results")
     with pytest.raises(UserError, match=r"cmkd-bench run --datasets mfeat --pairs pixels:zernike"):
         command("mfeat", pairs="pixels:zernike", results=tmp_path / "results")
+    with pytest.raises(UserError, match=r"'mfeat': fourier → pixels, none\. Train them"):
+        command("mfeat", pairs="pixels:fourier,fourier:pixels", results=tmp_path / "results")
     with pytest.raises(UserError, match="seeds 7"):
         list(diagnose_runs(trained, question(seeds=[7]), SavedRuns(trained)))
     assert latest_with("mfeat", tmp_path / "results").name == "quick"

@@ -86,6 +86,13 @@ def test_mean_iou_by_hand() -> None:
     assert METRICS["miou"]({"confusion": confusion}) == pytest.approx(100 * (3 / 6 + 4 / 7) / 2)
 
 
+@pytest.mark.parametrize("name", ["macro_f1", "ece"])
+def test_the_fast_sums_are_those_of_the_contributions(name: str) -> None:
+    metric = METRICS[name]
+    assert metric.sums is not None
+    assert metric.sums(PREDICTIONS) == pytest.approx(metric.contributions(PREDICTIONS).sum(0))
+
+
 def test_top5_is_defined_above_20_classes_and_the_main_metric_comes_first() -> None:
     assert list(metrics_of(PREDICTIONS)) == ["accuracy", "macro_f1", "ece", "top5"]
     assert list(metrics_of({**PREDICTIONS, "logits": LOGITS[:, :20]})) == ["accuracy", "macro_f1", "ece"]

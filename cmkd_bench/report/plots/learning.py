@@ -88,9 +88,10 @@ def _panel(
 
 
 def _curve(ax: Axes, values: pd.DataFrame, look: Look, method: str) -> None:
+    marker = "o" if values["epoch"].nunique() == 1 else None
     sns.lineplot(
-        data=values, x="epoch", y="value", errorbar=("pi", 100), ax=ax, color=look.colour, label=method, legend=False,
-        err_kws={"alpha": 0.25, "linewidth": 0},
+        data=values, x="epoch", y="value", errorbar=("pi", 100), ax=ax, color=look.colour, marker=marker, label=method,
+        legend=False, err_kws={"alpha": 0.25, "linewidth": 0},
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from cmkd_bench.record import Record, read_record
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.leaderboard import TEACHER, Column, Entry, Leaderboard, leaderboard
 from cmkd_bench.report.metrics import QUANTITIES
+from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.plots.style import Look, looks_of
 from cmkd_bench.report.write import make_board
 from cmkd_bench.store import Experiment
@@ -184,8 +185,9 @@ def read_material(experiment: Experiment) -> Material:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {error}. Delete its folder and run the grid again.") from error
 
-    record, results = read_record(experiment), collect(experiment)
-    return Material(experiment.name, record, results, history, make_board(experiment, record, results))
+    outcomes, record = Outcomes(experiment), read_record(experiment)
+    results = collect(experiment, outcomes)
+    return Material(experiment.name, record, results, history, make_board(outcomes, record, results))
 
 
 def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:
