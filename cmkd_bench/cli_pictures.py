@@ -133,14 +133,18 @@ def _show(
     from cmkd_bench.diagnostics.collect import as_csv
     from cmkd_bench.diagnostics.table import as_rich
     from cmkd_bench.files import write_text
+    from cmkd_bench.record import read_record
+    from cmkd_bench.report.collect import collect
+    from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.plots.diagnosis import picture
     from cmkd_bench.report.plots.write import save
 
     folder = experiment.path / "plots"
+    marks = leaderboard(read_record(experiment), collect(experiment)).marks[found[0].cell.dataset]
     for direction in dict.fromkeys((one.cell.teacher_modality, one.cell.student_modality) for one in found):
         part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
-        drawn = picture(part, temperature)
+        drawn = picture(part, temperature, marks)
         files = save(drawn, folder, formats)
         write_text(folder / f"{drawn.name}.csv", as_csv(part))
-        console.print(as_rich(part, temperature))
+        console.print(as_rich(part, temperature, marks))
         console.print(f"{folder}/: {', '.join([*(file.name for file in files), f'{drawn.name}.csv'])}\n", markup=False)

@@ -33,11 +33,12 @@ ROWS = {
 }
 
 
-def as_rich(found: Sequence[Diagnosed], temperature: float) -> RenderableType:
-    """A table of one direction: quantities as rows, methods as columns."""
+def as_rich(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str] = ()) -> RenderableType:
+    """A table of one direction: quantities as rows, methods as columns; `marks` stand behind its title."""
     first = found[0].cell
     methods = list(dict.fromkeys(one.cell.method for one in found))
     title = f"{first.dataset}: {first.teacher_modality} → {first.student_modality}"
+    title += f" ({'; '.join(marks)})" if marks else ""
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
     for method in methods:

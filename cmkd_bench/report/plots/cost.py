@@ -40,9 +40,10 @@ def _sheet(material: Material, column: Column, results: Sequence[Result], name: 
     if (metric := material.metric(column.dataset)) != "accuracy":
         title = material.title(f"{metric} against cost", column.dataset, column)
     missing = [method for method in material.roles if method not in {result.method for result in results}]
-    figure, body = sheet(title, _note(material, missing), max(2.2, 0.16 * len(results) + 0.6))
-    axes = body.subplots(1, len(QUANTITIES), sharey=True)
     limits = _limits(results)
+    has_arrow = any(is_outside(result.mean, limits) for result in results if result.mean is not None)
+    figure, body = sheet(title, _note(material, missing, has_arrow), max(2.2, 0.16 * len(results) + 0.6))
+    axes = body.subplots(1, len(QUANTITIES), sharey=True)
     for ax, (quantity, label) in zip(axes, QUANTITIES.items()):
         costs = {result.method: _cost(material, result, quantity) for result in results}
         for result in results:
@@ -106,10 +107,11 @@ def _legend(body: SubFigure, results: Sequence[Result], looks: dict[str, Look]) 
     body.legend(handles, labels, loc="outside right upper", fontsize=NORMAL - 1)
 
 
-def _note(material: Material, missing: Sequence[str]) -> str:
+def _note(material: Material, missing: Sequence[str], has_arrow: bool) -> str:
+    far = "; an arrow points to a control off the scale" if has_arrow else ""
     left_out = f" Nothing is done of: {', '.join(missing)}." if missing else ""
     return (
-        f"Upper left is better. Markers: means over {material.seeds_text()}; bars: ± 1 standard deviation; an arrow "
-        "points to a control off the scale. Time is as measured: it compares methods only where the machine and its "
-        f"load were the same. Extra parameters are gone at inference.{left_out}"
+        f"Upper left is better. Markers: means over {material.seeds_text()}; bars: ± 1 standard deviation{far}. Time "
+        "is as measured: it compares methods only where the machine and its load were the same. Extra parameters are "
+        f"gone at inference.{left_out}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from matplotlib.axes import Axes
 
@@ -26,7 +26,8 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
         return
     left_out = [method for method in material.roles if method not in ranking.ranks]
     with styled():
-        yield picture(ranking, ranking.distance, name, len(material.columns), left_out)
+        drawn = picture(ranking, ranking.distance, name, len(material.columns), left_out, material.title_of_all)
+    yield drawn
 
 
 def _reason(material: Material, ranking: Ranking | None) -> str:
@@ -57,7 +58,14 @@ def cliques(ranks: Sequence[float], distance: float) -> list[tuple[int, int]]:
     ]
 
 
-def picture(ranking: Ranking, distance: float, name: str, columns: int, left_out: Sequence[str] = ()) -> Picture:
+def picture(
+    ranking: Ranking,
+    distance: float,
+    name: str,
+    columns: int,
+    left_out: Sequence[str] = (),
+    mark: Callable[[str], str] = str,
+) -> Picture:
     """The diagram of a ranking.
 
     Args:
@@ -66,10 +74,11 @@ def picture(ranking: Ranking, distance: float, name: str, columns: int, left_out
         name: stem of the file.
         columns: how many directions there are; ranks may be over fewer.
         left_out: methods that have no rank.
+        mark: adds to a title what no number must be read without.
     """
     methods = len(ranking.ranks)
     ranks = dict(sorted(ranking.ranks.items(), key=lambda one: one[1]))
-    title = f"Average rank over {ranking.columns} directions, with critical differences"
+    title = mark(f"Average rank over {ranking.columns} directions, with critical differences")
     groups = cliques(list(ranks.values()), distance)
     height = 0.75 + 0.1 * len(groups) + LINE * math.ceil(methods / 2)
     width = COLUMN if methods <= 8 and _room(ranks) <= COLUMN * 0.36 else PAGE

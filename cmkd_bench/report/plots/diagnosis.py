@@ -27,12 +27,13 @@ PARTS = {"tckd": ("target (TCKD)", COLOURS[5]), "nckd_weighted": ("others ((1 - 
 SIMILAR = {"agreement": ("agreement", "o", True), "kappa": ("Cohen's κ", "D", False), "cka": ("linear CKA", "s", True)}
 
 
-def picture(found: Sequence[Diagnosed], temperature: float) -> Picture:
-    """One sheet for a direction, a row per method."""
+def picture(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str] = ()) -> Picture:
+    """One sheet for a direction, a row per method; `marks` is what its numbers must not be read without."""
     first = found[0].cell
     methods = list(dict.fromkeys(one.cell.method for one in found))
     groups = {method: [one for one in found if one.cell.method == method] for method in methods}
     title = f"How teacher and student relate: {first.dataset}, {first.teacher_modality} → {first.student_modality}"
+    title += f" ({'; '.join(marks)})" if marks else ""
     with styled():
         figure, body = sheet(title, _note(found, temperature), 1.25 + ROW * len(methods))
         axes: Any = body.subplots(1, 4, sharey=True, width_ratios=[1.25, 1, 1, 1])

@@ -40,9 +40,9 @@ def _sheet(material: Material, dataset: str, columns: Sequence[Column], name: st
     width = width_of(len(columns))
     down, across = grid(len(columns), ACROSS)
     title = material.title(f"Gain over the student alone ('{material.baseline}')", dataset)
-    figure, body = sheet(title, _note(material, rows), down * _height(places) + 0.35, width)
-    axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     limits = view_of_gains([result for results in rows for result in results])
+    figure, body = sheet(title, _note(material, rows, limits), down * _height(places) + 0.35, width)
+    axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for ax, column, results in zip(axes.flat, columns, rows):
         _panel(ax, results, places, material, limits)
         ax.set_title(shorten(column.direction, (width - NAME) / across - 0.1, NORMAL), loc="left")
@@ -101,8 +101,10 @@ def _row(ax: Axes, result: Result, y: float, gain: float, look: Look, limits: tu
         ax.text(1, y, f"n = {len(seeds)}", transform=ax.get_yaxis_transform(), **_small(), ha="right")
 
 
-def _note(material: Material, rows: Sequence[Sequence[Result]]) -> str:
+def _note(material: Material, rows: Sequence[Sequence[Result]], limits: tuple[float, float]) -> str:
     has_interval = any(result.interval is not None for results in rows for result in results)
+    gains = [result.gain for results in rows for result in results if result.gain is not None]
+    far = "; an arrow points to one off the scale" if any(is_outside(gain, limits) for gain in gains) else ""
     interval = (
         "bar: 95 % interval for new seeds and test samples, not corrected for the number of methods"
         if has_interval
@@ -110,7 +112,7 @@ def _note(material: Material, rows: Sequence[Sequence[Result]]) -> str:
     )
     return (
         f"Right of 0 is better. Marker: mean of paired differences, n = {material.seeds_text()}; dots below: single "
-        f"seeds; {interval}. Grey, open: controls; an arrow points to one off the scale."
+        f"seeds; {interval}. Grey, open: controls{far}."
     )
 
 

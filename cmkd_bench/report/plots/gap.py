@@ -40,13 +40,15 @@ def _results(material: Material, method: str) -> Iterator[tuple[Result, float]]:
 
 
 def _sheet(material: Material, points: dict[str, list[tuple[float, Result]]], name: str) -> Picture:
-    title = "Gap between the modalities against the gain of each method"
+    title = material.title_of_all("Gap between the modalities against the gain of each method")
     down, across = grid(len(points), MOST_ACROSS)
     looks = {dataset: look(i) for i, dataset in enumerate(material.datasets)}
     legend_rows = -(-len(looks) // 4)
-    figure, body = sheet(title, _note(material), 0.4 + 1.4 * down + 0.17 * legend_rows, PAGE)
-    axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     limits = view_of_gains([result for values in points.values() for _, result in values])
+    gains = [result.gain for values in points.values() for _, result in values if result.gain is not None]
+    has_arrow = any(is_outside(gain, limits) for gain in gains)
+    figure, body = sheet(title, _note(material, has_arrow), 0.4 + 1.4 * down + 0.17 * legend_rows, PAGE)
+    axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for ax, (method, values) in zip(axes.flat, points.items()):
         _panel(ax, values, looks, limits)
         ax.set_title(shorten(method, PAGE / across - 0.6, NORMAL), loc="left")
@@ -89,9 +91,10 @@ def _legend(body: SubFigure, looks: dict[str, Look]) -> None:
     body.legend(handles, labels, loc="outside upper left", ncols=4, fontsize=NORMAL - 1)
 
 
-def _note(material: Material) -> str:
+def _note(material: Material, has_arrow: bool) -> str:
+    far = "; an arrow points to a control off the scale" if has_arrow else ""
     return (
         "One point per direction. Right of the dotted line the teacher is better than the student alone; above the "
-        f"line the method helps; an arrow points to a control off the scale. Means over {material.seeds_text()}; bars: "
-        "95 % intervals of the gain for new seeds and test samples."
+        f"line the method helps{far}. Means over {material.seeds_text()}; bars: 95 % intervals of the gain for new "
+        "seeds and test samples."
     )

@@ -116,6 +116,12 @@ class Material:
         marks = "; ".join(self._board.marks.get(dataset, []))
         return f"{text}: {where}" + (f" ({marks})" if marks else "")
 
+    def title_of_all(self, text: str) -> str:
+        """A title over all datasets, with what none of their numbers must be read without."""
+        first, *others = ([*self._board.marks.get(dataset, [])] for dataset in self.datasets)
+        shared = [mark for mark in first if all(mark in marks for marks in others)]
+        return text + (f" ({'; '.join(shared)})" if shared else "")
+
     def metric(self, dataset: str) -> str:
         """What the values are, in words."""
         metrics = (run.get("metric") for run in self._runs.values() if run.get("dataset") == dataset)

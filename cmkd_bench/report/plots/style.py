@@ -18,7 +18,7 @@ TALLEST = 8.5
 SMALL, NORMAL, LARGE = 7.0, 8.0, 9.0
 """Font sizes in points; nothing is smaller than the first."""
 
-BLACK, GREY, PALE = "#000000", "#666666", "#d9d9d9"
+BLACK, GREY = "#000000", "#666666"
 # Okabe and Ito (2008) without black and the yellow that vanishes on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
@@ -286,3 +287,21 @@ def test_every_kind_gives_the_same_bytes_twice(make_material: Make) -> None:
     first = all_bytes()
     assert set(first) == {"gains-toy", "cost-toy-audio-video", "learning-toy-audio-video", "observed-kd-toy"}
     assert first == all_bytes()
+
+
+def test_a_title_over_all_datasets_names_what_they_have_in_common(make_material: Make) -> None:
+    material = make_material({name: ROLES[name] for name in ("none", "kd", "shuffled")}, several())
+    assert only(material, "critical").title == "Average rank over 4 directions, with critical differences"
+    material.record.conditions["toy"] = {**material.record.conditions["toy"], "fixture": True, "protocol": "c2kd"}
+    marked = Material("made", material.record, pd.DataFrame(columns=["run_id", "status", "dataset", "metric"]))
+    assert marked.title_of_all("Ranks") == "Ranks (FIXTURE, not the dataset; protocol c2kd)"
+
+
+def test_arrows_are_explained_where_there_are_some(one: Material, four: Material) -> None:
+    def note(material: Material, kind: str) -> str:
+        return " ".join(text.get_text().replace("\n", " ") for text in texts(only(material, kind).figure))
+
+    for kind in ("gains", "cost"):
+        assert "an arrow points to" in note(one, kind)
+    assert "an arrow points to" not in note(four, "gains")
+    assert "an arrow points to" not in note(four, "gap")
