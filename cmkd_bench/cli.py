@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmkd_bench import cli_data, cli_doctor, cli_grid
+from cmkd_bench import cli_data, cli_doctor, cli_grid, cli_options, cli_pictures
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def run(
         methods_asked=methods,
         datasets_asked=datasets,
         pairs=pairs,
-        seeds=_seeds(seeds),
-        folds=_folds(folds),
+        seeds=cli_options.seeds(seeds),
+        folds=cli_options.folds(folds),
         overrides=overrides or (),
         experiment=experiment,
         results=results,
@@ -152,6 +152,8 @@ app.command()(cli_data.fixture)
 app.command()(cli_doctor.doctor)
 for command in (cli_grid.status, cli_grid.watch, cli_grid.cancel, cli_grid.retry, cli_grid.collect):
     app.command()(command)
+app.command()(cli_pictures.plot)
+app.command()(cli_pictures.diagnose)
 
 
 def _show_leaderboard(
@@ -178,24 +180,3 @@ def main() -> None:
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-
-
-def _numbers(option: str, text: str) -> list[int]:
-    try:
-        numbers = [int(number) for number in text.split(",") if number.strip()]
-    except ValueError:
-        numbers = []
-    if not numbers:
-        raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.")
-    return numbers
-
-
-def _seeds(text: str | None) -> int | list[int] | None:
-    if text is None:
-        return None
-    numbers = _numbers("--seeds", text)
-    return numbers if "," in text else numbers[0]
-
-
-def _folds(text: str | None) -> str | list[int] | None:
-    return text if text in (None, "all") else _numbers("--folds", text)

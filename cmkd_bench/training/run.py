@@ -92,7 +92,7 @@ class _Run:
     def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device) -> None:
         self.experiment, self.spec, self.device = experiment, spec, device
         self.folder = experiment.run(spec.id)
-        self.data = _load_data(data_of(spec), spec.manifest)
+        self.data = load_data(data_of(spec), spec.manifest)
         self.recipe = build(Recipe, dict(spec.recipe))
         self.augmentation = build(Augmentation, dict(spec.augmentation))
         self.student = self._network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
@@ -220,7 +220,7 @@ class _Run:
 
     def _part(self, name: str) -> Part:
         spec = self.spec
-        return _load_part(data_of(spec), spec.manifest, spec.augmentation, name, str(self.device))
+        return load_part(data_of(spec), spec.manifest, spec.augmentation, name, str(self.device))
 
 
 def data_of(spec: RunSpec) -> DataSpec:
@@ -241,7 +241,7 @@ def data_of(spec: RunSpec) -> DataSpec:
 
 
 @functools.lru_cache(maxsize=8)
-def _load_data(source: DataSpec, manifest: str) -> PreparedData:
+def load_data(source: DataSpec, manifest: str) -> PreparedData:
     """The prepared data, kept for the worker's next runs.
 
     Raises:
@@ -258,9 +258,9 @@ def _load_data(source: DataSpec, manifest: str) -> PreparedData:
 
 
 @functools.lru_cache(maxsize=24)
-def _load_part(source: DataSpec, manifest: str, augmentation: Settings, name: str, device: str) -> Part:
+def load_part(source: DataSpec, manifest: str, augmentation: Settings, name: str, device: str) -> Part:
     """One part on the device, kept for the worker's next runs."""
-    data, place = _load_data(source, manifest), torch.device(device)
+    data, place = load_data(source, manifest), torch.device(device)
     cls, views = datasets.get(source.dataset), build(Augmentation, dict(augmentation))
     looks = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
     return part_of(data, name, looks, place)

@@ -1,0 +1,49 @@
+"""Options that are read the same way by several commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cmkd_bench.errors import UserError
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Whole numbers separated by commas.
+
+    Raises:
+        UserError: naming the option, if there is none or anything else.
+    """
+    try:
+        found = [int(number) for number in text.split(",") if number.strip()]
+    except ValueError:
+        found = []
+    if not found:
+        raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.")
+    return found
+
+
+def seeds(text: str | None) -> int | list[int] | None:
+    """How many, or which: an int for `5`, a list for `0,3,7`.
+
+    Raises:
+        UserError: for anything else.
+    """
+    if text is None:
+        return None
+    found = numbers("--seeds", text)
+    return found if "," in text else found[0]
+
+
+def folds(text: str | None) -> str | list[int] | None:
+    """Which, or `all`.
+
+    Raises:
+        UserError: for anything else.
+    """
+    return text if text in (None, "all") else numbers("--folds", text)
+
+
+def names(given: Sequence[str] | str | None) -> list[str]:
+    """The names of an option that may be repeated and may hold several, separated by commas."""
+    texts = [given] if isinstance(given, str) else given or ()
+    return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))

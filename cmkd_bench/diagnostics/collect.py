@@ -1,0 +1,150 @@
+"""Which runs of an experiment make up a pair, and the diagnostics of all of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
+from cmkd_bench.diagnostics.saved import SavedRuns
+from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.plan import Cell
+from cmkd_bench.record import Record, read_record
+from cmkd_bench.request import Direction
+from cmkd_bench.store import Experiment, experiment_names
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """The diagnostics of one student.
+
+    Attributes:
+        cell: which student: method, direction, fold and seed.
+        diagnosis: how it relates to the teacher as it was before the student's training.
+    """
+
+    cell: Cell
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be diagnosed.
+
+    Attributes:
+        dataset: name.
+        pairs: (teacher's, student's) modality; None for all that the experiment has.
+        methods: which students; None for the student alone.
+        seeds: None for all.
+        temperature: of the parts of the KD loss.
+    """
+
+    dataset: str
+    pairs: Sequence[Direction] | None = None
+    methods: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
+    temperature: float = 1.0
+
+
+def latest_with(dataset: str, results: Path) -> Experiment:
+    """The experiment that was changed last of those that hold the dataset.
+
+    Raises:
+        UserError: if none does.
+    """
+    names = sorted(experiment_names(results), key=lambda name: -(results / name / "plan.json").stat().st_mtime)
+    for name in names:
+        experiment = Experiment(results, name)
+        if dataset in read_record(experiment).conditions:
+            return experiment
+    raise UserError(
+        f"no experiment in {results}/ holds '{dataset}'. Train teachers and students with: {train(dataset)}"
+    )
+
+
+def train(dataset: str, pairs: Sequence[Direction] | None = None, methods: Sequence[str] = ()) -> str:
+    """The command that trains what is missing."""
+    options = [f"--pairs {','.join(':'.join(pair) for pair in pairs)}"] if pairs else []
+    options += [f"--methods {','.join(methods)}"] if methods else []
+    return " ".join(["cmkd-bench run --datasets", dataset, *options])
+
+
+def diagnose_runs(experiment: Experiment, question: Question, runs: SavedRuns) -> Iterator[Diagnosed]:
+    """The diagnostics of all finished runs that are asked for, method by method.
+
+    Raises:
+        UserError: if none is finished, with the command that trains them, or if saved outputs cannot be used.
+    """
+    cells = find_cells(experiment, question)
+    for cell in cells:
+        labels = runs.labels(cell.run_id)
+        if not labels.equal(runs.labels(cell.teacher_id)):
+            raise UserError(
+                f"the test parts of teacher {cell.teacher_id} and student {cell.run_id} differ, so that samples cannot "
+                "be paired. Run the grid again."
+            )
+        sides = runs.side(cell.teacher_id), runs.side(cell.run_id)
+        yield Diagnosed(cell, diagnose(*sides, labels, question.temperature))
+
+
+def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
+    """The cells whose student and teacher are both done.
+
+    Raises:
+        UserError: if there is none, or none of a pair that was asked for, with the command that trains them.
+    """
+    record = read_record(experiment)
+    here = [cell for cell in record.cells.values() if cell.dataset == question.dataset]
+    pairs = {(cell.teacher_modality, cell.student_modality) for cell in here}
+    methods = list(question.methods or (record.baseline,))
+    for method in methods:
+        if method not in {cell.method for cell in here}:
+            raise UnknownName(f"method in '{experiment.name}'", method, {cell.method for cell in here})
+    wanted = list(question.pairs or pairs)
+    cells = [
+        cell
+        for cell in sorted(here, key=lambda cell: methods.index(cell.method) if cell.method in methods else 0)
+        if (cell.teacher_modality, cell.student_modality) in wanted
+        and cell.method in methods
+        and (question.seeds is None or cell.seed in question.seeds)
+        and _is_done(experiment, cell)
+    ]
+    found = {(cell.teacher_modality, cell.student_modality, cell.method) for cell in cells}
+    missing = [(*pair, method) for pair in wanted for method in methods if (*pair, method) not in found]
+    if not cells or (missing and question.pairs):
+        raise UserError(_nothing(experiment, record, question, missing))
+    return cells
+
+
+def as_csv(found: Sequence[Diagnosed]) -> str:
+    """One line per student, with unrounded numbers."""
+    file = io.StringIO()
+    place = ["dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run"]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*place, *found[0].diagnosis.numbers()])
+    for one in found:
+        cell = one.cell
+        modalities = [cell.dataset, cell.teacher_modality, cell.student_modality]
+        runs = [cell.teacher_id, cell.run_id]
+        writer.writerow([*modalities, cell.method, cell.fold, cell.seed, *runs, *one.diagnosis.numbers().values()])
+    return file.getvalue()
+
+
+def _is_done(experiment: Experiment, cell: Cell) -> bool:
+    return all(run and experiment.run(run).result.exists() for run in (cell.run_id, cell.teacher_id))
+
+
+def _nothing(
+    experiment: Experiment, record: Record, question: Question, missing: Sequence[tuple[str, str, str]]
+) -> str:
+    where = "; ".join(f"{teacher} → {student}, {method}" for teacher, student, method in missing)
+    seeds = f", seeds {', '.join(map(str, question.seeds))}" if question.seeds is not None else ""
+    pairs = list(dict.fromkeys((teacher, student) for teacher, student, _ in missing))
+    methods = list(dict.fromkeys(method for *_, method in missing if method != record.baseline))
+    return (
+        f"experiment '{experiment.name}' has no finished teacher and student of '{question.dataset}'"
+        f"{': ' if where else ''}{where}{seeds}. Train them with: {train(question.dataset, pairs, methods)}"
+    )

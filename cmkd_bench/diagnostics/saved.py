@@ -1,0 +1,100 @@
+"""The outputs of a run that is done: its saved test predictions, and its saved student run over the test part again."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.diagnostics.pair import Side
+from cmkd_bench.errors import UserError
+from cmkd_bench.networks import Network, build_network
+from cmkd_bench.parameters import build
+from cmkd_bench.registry import datasets
+from cmkd_bench.spec import RunSpec
+from cmkd_bench.store import Experiment
+from cmkd_bench.training.evaluation import outputs_of
+from cmkd_bench.training.run import data_of, load_data, load_part
+from cmkd_bench.training.tensors import input_shape
+
+# Another device, or another build of torch, rounds differently; another network or other data differ by much more.
+CLOSE = 1e-2
+
+
+class SavedRuns:
+    """The finished runs of an experiment; each network runs at most once.
+
+    Args:
+        experiment: whose runs.
+        device: where networks run.
+    """
+
+    def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
+        self._experiment, self._device = experiment, device
+        self.side = functools.cache(self._side)
+        self.labels = functools.cache(self._labels)
+
+    def _side(self, run_id: str) -> Side:
+        """A run's saved logits, and the embeddings of its student.
+
+        Raises:
+            UserError: if files are missing or damaged, the data have changed, or the predictions are of segmentation.
+        """
+        logits = self._predictions(run_id)["logits"]
+        spec = self._experiment.read_spec(run_id)
+        try:
+            data = load_data(data_of(spec), spec.manifest)
+        except RuntimeError as error:
+            raise UserError(f"run {run_id} cannot be diagnosed: {error}. Run the grid again.") from error
+        part = load_part(data_of(spec), spec.manifest, spec.augmentation, "test", self._device)
+        shape = input_shape(
+            data,
+            datasets.get(spec.dataset).modality(spec.student_modality),
+            build(Augmentation, dict(spec.augmentation)),
+        )
+        network = build_network(spec.student_network, shape, len(data.classes), spec.pretrained)
+        self._load(network, spec)
+        again = outputs_of(network.to(self._device), part, spec.student_modality)
+        _check(run_id, logits, again.logits.cpu())
+        return Side(logits, again.embedding.cpu())
+
+    def _labels(self, run_id: str) -> Tensor:
+        """(M,) int64, in the order of the test part."""
+        return self._predictions(run_id)["labels"]
+
+    def _predictions(self, run_id: str) -> dict[str, Tensor]:
+        path = self._experiment.run(run_id).predictions
+        try:
+            found: dict[str, Tensor] = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise _unreadable(path.parent.name, error) from error
+        if "logits" not in found:
+            raise UserError(
+                f"run {run_id} is of segmentation: its predictions are kept as one confusion matrix per image, and "
+                "diagnostics need the logits of single samples. They are made for classification alone."
+            )
+        return found
+
+    def _load(self, network: Network, spec: RunSpec) -> None:
+        try:
+            network.load_state_dict(load_file(self._experiment.run(spec.id).weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise _unreadable(spec.id, error) from error
+
+
+def _check(run_id: str, saved: Tensor, again: Tensor) -> None:
+    """That the saved student says what its saved predictions say."""
+    scale = saved.abs().max().item()
+    if saved.shape != again.shape or not torch.allclose(saved, again, rtol=CLOSE, atol=CLOSE * scale):
+        raise UserError(
+            f"run {run_id}: the saved student does not give the saved predictions, so its embeddings would be of "
+            "another network. Run it again with this version: delete its folder and give the command of the grid."
+        )
+
+
+def _unreadable(run_id: str, error: Exception) -> UserError:
+    return UserError(f"run {run_id} cannot be read: {error}. Delete its folder and give the command of the grid again.")

@@ -1,0 +1,138 @@
+"""How the accuracy that selects the epoch rises while a method trains, with the spread of the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from cmkd_bench.report.leaderboard import Column
+from cmkd_bench.report.plots.material import Material
+from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten
+from cmkd_bench.report.plots.ranges import arrow, is_outside, view
+from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, Look, styled
+
+MOST_ACROSS, MOST = 4, 20
+
+
+def draw(material: Material) -> Iterator[Picture | Refusal]:
+    """One sheet per direction, a panel per method with the student alone behind it."""
+    for dataset, columns in material.datasets.items():
+        for column in columns:
+            name = file_stem("learning", dataset, column.teacher_modality, column.student_modality)
+            curves = {method: curve(material, method, column) for method in material.roles}
+            drawn = {method: values for method, values in curves.items() if len(values)}
+            if not drawn:
+                yield Refusal(name, f"no finished run of '{dataset}', {column.direction} measured an epoch.")
+                continue
+            rows = material.methods or [material.baseline]
+            parts = [rows[start : start + MOST] for start in range(0, len(rows), MOST)]
+            for number, part in enumerate(parts, 1):
+                with styled():
+                    yield _sheet(material, column, part, curves, f"{name}-{number}" if len(parts) > 1 else name)
+
+
+def curve(material: Material, method: str, column: Column) -> pd.DataFrame:
+    """The selecting accuracy in percent by `epoch` and `seed`, the mean over folds; empty where nothing is."""
+    records = [
+        {"seed": cell.seed, "epoch": record["epoch"], "value": record["selection"]}
+        for cell, run in material.runs(method, column)
+        for record in material.history(str(run["run_id"]))
+        if record.get("selection") is not None
+    ]
+    frame = pd.DataFrame(records, columns=["seed", "epoch", "value"])
+    return frame.groupby(["seed", "epoch"])["value"].mean().reset_index()
+
+
+def _sheet(
+    material: Material, column: Column, methods: Sequence[str], curves: dict[str, pd.DataFrame], name: str
+) -> Picture:
+    metric = material.metric(column.dataset)
+    down, across = grid(len(methods), MOST_ACROSS)
+    title = material.title("Learning curves", column.dataset, column)
+    figure, body = sheet(title, _note(material), 0.35 + 1.3 * down, PAGE)
+    axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    alone = curves[material.baseline]
+    limits = _limits(material, {method: curves[method] for method in (material.baseline, *methods)})
+    for ax, method in zip(axes.flat, methods):
+        _panel(ax, material, method, column, curves[method], alone)
+        ax.set_ylim(limits)
+        _arrow(ax, curves[method], limits, material.looks[method])
+        ax.set_title(shorten(method, PAGE / across - 0.3, NORMAL), loc="left")
+    hide_rest(axes, len(methods))
+    body.supxlabel("epoch", fontsize=NORMAL)
+    body.supylabel(f"{_part(material, column)} {metric} (%)", fontsize=NORMAL)
+    return Picture(name, title, figure)
+
+
+def _panel(
+    ax: Axes, material: Material, method: str, column: Column, values: pd.DataFrame, alone: pd.DataFrame
+) -> None:
+    ax.grid()
+    if len(alone) and method != material.baseline:
+        mean = alone.groupby("epoch")["value"].mean()
+        ax.plot(mean.index, mean.to_numpy(), color=GREY, linestyle=(0, (2, 1)), linewidth=0.9, label=material.baseline)
+    if len(values):
+        _curve(ax, values, material.looks[method], method)
+        _unmeasured(ax, material, method, column, int(values["epoch"].min()))
+    else:
+        problem = material.result(method, column).problem or "no epoch was measured"
+        ax.text(0.5, 0.5, problem, transform=ax.transAxes, fontsize=SMALL, color=GREY, ha="center", va="center")
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    ax.set_xlabel("")
+    ax.set_ylabel("")
+
+
+def _curve(ax: Axes, values: pd.DataFrame, look: Look, method: str) -> None:
+    marker = "o" if values["epoch"].nunique() == 1 else None
+    sns.lineplot(
+        data=values, x="epoch", y="value", errorbar=("pi", 100), ax=ax, color=look.colour, marker=marker, label=method,
+        legend=False, err_kws={"alpha": 0.25, "linewidth": 0},
+    )  # fmt: skip
+
+
+def _limits(material: Material, curves: dict[str, pd.DataFrame]) -> tuple[float, float]:
+    """The range of all seeds' curves; a control may lie outside."""
+    inner = [curve["value"] for method, curve in curves.items() if material.roles[method] != "control"]
+    outer = [curve["value"] for method, curve in curves.items() if material.roles[method] == "control"]
+    return view(pd.concat(inner), [[one.iloc[-1], *one] for one in outer if len(one)])
+
+
+def _arrow(ax: Axes, values: pd.DataFrame, limits: tuple[float, float], look: Look) -> None:
+    """Say where a curve ends that is off the scale there."""
+    if len(values):
+        last = values["epoch"].max()
+        end = float(values.loc[values["epoch"] == last, "value"].mean())
+        if is_outside(end, limits):
+            arrow(ax, last, end, limits, look, "y", "_outside")
+
+
+def _unmeasured(ax: Axes, material: Material, method: str, column: Column, first: int) -> None:
+    """Shade the stages in which the student is not selected."""
+    _, run = material.runs(method, column)[0]
+    stages = [str(one["stage"]) for one in material.history(str(run["run_id"]))]
+    before = list(dict.fromkeys(stages[: first - 1]))
+    if before and before != [stages[first - 1]]:
+        ax.axvspan(0.5, first - 0.5, color="#eeeeee", linewidth=0)
+        text = shorten(f"stage {', '.join(before)}", 0.9)
+        place: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center"}
+        ax.text(first / 2, 0.5, text, transform=ax.get_xaxis_transform(), fontsize=SMALL, color=GREY, **place)
+
+
+def _part(material: Material, column: Column) -> str:
+    for method in material.roles:
+        for _, run in material.runs(method, column):
+            return str(run.get("selected_on", "validation"))
+    return "validation"
+
+
+def _note(material: Material) -> str:
+    return (
+        f"Line: mean over {material.seeds_text()}; band: from the lowest to the highest seed. Dashed grey: the student "
+        f"alone ('{material.baseline}'). Grey area: a stage in which no epoch is measured. An arrow points to the end "
+        "of a control's curve off the scale."
+    )

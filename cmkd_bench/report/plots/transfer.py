@@ -1,0 +1,155 @@
+"""Which modality teaches which: a matrix of gains per method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from matplotlib.patches import Rectangle
+
+from cmkd_bench.report.leaderboard import Column
+from cmkd_bench.report.plots.material import Material
+from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten, text_width
+from cmkd_bench.report.plots.ranges import minus
+from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, TALLEST, styled
+
+CELL = 0.44  # inches; a signed number with one decimal fits in
+NAME = 0.75  # inches that a modality's name may take
+COLOURS = "PuOr"  # its ends differ for every kind of colour vision, and the sign is printed
+
+
+def draw(material: Material) -> Iterator[Picture | Refusal]:
+    """One sheet per dataset with more than one pair, a matrix per method."""
+    for dataset, columns in material.datasets.items():
+        name = file_stem("transfer", dataset)
+        pairs = {frozenset((column.teacher_modality, column.student_modality)) for column in columns}
+        gains = {method: found for method in material.methods if (found := _gains(material, method, columns))}
+        if len(pairs) < 2:
+            yield Refusal(name, f"'{dataset}' has one pair of modalities here, and a matrix needs two.")
+        elif not gains:
+            yield Refusal(name, f"no method and '{material.baseline}' are both done for one seed of '{dataset}'.")
+        else:
+            with styled():
+                yield from _sheets(material, dataset, gains, name)
+
+
+def _gains(material: Material, method: str, columns: Sequence[Column]) -> dict[tuple[str, str], float]:
+    found = {column: material.result(method, column).gain for column in columns}
+    return {(one.teacher_modality, one.student_modality): gain for one, gain in found.items() if gain is not None}
+
+
+def _sheets(
+    material: Material, dataset: str, gains: dict[str, dict[tuple[str, str], float]], name: str
+) -> Iterator[Picture]:
+    columns = material.datasets[dataset]
+    modalities = list(dict.fromkeys(side for c in columns for side in (c.teacher_modality, c.student_modality)))
+    across = max(1, int((PAGE - NAME - 0.2) / (CELL * len(modalities) + 0.15)))
+    methods = list(gains)
+    most = across * max(1, int((TALLEST - NAME) / (CELL * len(modalities) + 0.3)))
+    for start in range(0, len(methods), most):
+        part = methods[start : start + most]
+        stem = name if len(methods) <= most else f"{name}-{start // most + 1}"
+        yield _sheet(material, dataset, modalities, {method: gains[method] for method in part}, stem, across)
+
+
+def _sheet(
+    material: Material,
+    dataset: str,
+    modalities: Sequence[str],
+    gains: dict[str, dict[tuple[str, str], float]],
+    name: str,
+    most: int,
+) -> Picture:
+    down, across = grid(len(gains), most)
+    title = material.title(f"Gain over the student alone ('{material.baseline}') by teacher and student", dataset)
+    width = max(3.4, min(PAGE, NAME + 0.35 + across * (CELL * len(modalities) + 0.15)))
+    height = down * (CELL * len(modalities) + 0.3) + NAME + 0.25
+    figure, body = sheet(title, _note(material, dataset), height, width)
+    axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    reach = _reach(material, gains)
+    alone = {c.student_modality: mean for c in material.datasets[dataset] if (mean := material.alone(c).mean)}
+    for ax, (method, values) in zip(axes.flat, gains.items()):
+        _panel(ax, modalities, values, reach, alone)
+        ax.set_title(shorten(method, CELL * len(modalities) + 0.1, NORMAL), loc="left")
+    hide_rest(axes, len(gains))
+    _label(body)
+    return Picture(name, title, figure)
+
+
+def _panel(
+    ax: Axes,
+    modalities: Sequence[str],
+    gains: dict[tuple[str, str], float],
+    reach: float,
+    alone: dict[str, float],
+) -> None:
+    matrix = np.array([[gains.get((teacher, student), math.nan) for student in modalities] for teacher in modalities])
+    labels = np.array([[_text(value) for value in row] for row in matrix])
+    names = [shorten(modality, NAME) for modality in modalities]
+    sns.heatmap(
+        matrix,
+        ax=ax,
+        annot=labels,
+        fmt="",
+        annot_kws={"fontsize": SMALL},
+        cmap=COLOURS,
+        vmin=-reach,
+        vmax=reach,
+        cbar=False,
+        square=True,
+        linewidths=0.5,
+        linecolor="white",
+        xticklabels=names,
+        yticklabels=names,
+    )
+    for place, modality in enumerate(modalities):
+        for other, student in enumerate(modalities):
+            if place == other and modality in alone:
+                ax.text(place + 0.5, place + 0.5, f"{alone[modality]:.1f}", fontsize=SMALL, color=GREY, **_centre())
+            elif place != other and (modality, student) not in gains:
+                ax.add_patch(
+                    Rectangle((other, place), 1, 1, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0)
+                )
+    ax.tick_params(length=0)
+    ax.tick_params(axis="y", rotation=0)
+    wide = any(text_width(name, SMALL) > CELL - 0.05 for name in names)
+    ax.tick_params(axis="x", rotation=90 if wide else 0)
+
+
+def _reach(material: Material, gains: dict[str, dict[tuple[str, str], float]]) -> float:
+    """The gain of the darkest colour: the largest of a method, because a control may lie far off."""
+    found = [(material.roles[method], abs(gain)) for method, values in gains.items() for gain in values.values()]
+    of_methods = [size for role, size in found if role == "method"] or [size for _, size in found]
+    return max(of_methods, default=0.0) or 1.0
+
+
+def _text(gain: float) -> str:
+    if math.isnan(gain):
+        return ""
+    return minus(f"{gain:+.1f}") if abs(gain) >= 0.05 else "0.0"
+
+
+def _centre() -> dict[str, Any]:
+    return {"ha": "center", "va": "center"}
+
+
+def _label(body: SubFigure) -> None:
+    body.supxlabel("student's modality", fontsize=NORMAL)
+    body.supylabel("teacher's modality", fontsize=NORMAL)
+
+
+def _note(material: Material, dataset: str) -> str:
+    metric = material.metric(dataset)
+    columns = material.datasets[dataset]
+    missing = [method for method in material.methods if not _gains(material, method, columns)]
+    left_out = f" Nothing is done of: {', '.join(missing)}." if missing else ""
+    return (
+        f"Mean gain in test {metric} in percentage points, n = {material.seeds_text()}; purple helps, brown harms. On "
+        f"the diagonal in grey: the modality alone, {metric} in percent. Hatched: not run, not defined, or not "
+        f"done.{left_out}"
+    )

@@ -1,0 +1,88 @@
+"""Experiments made by hand, for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from cmkd_bench.plan import Cell
+from cmkd_bench.record import Record
+from cmkd_bench.report.cells import Column
+from cmkd_bench.report.comparisons import Comparison, Comparisons
+from cmkd_bench.report.leaderboard import leaderboard
+from cmkd_bench.report.plots.material import Material
+
+CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
+Values = Mapping[tuple[str, Column], Sequence[float | None]]
+MakeMaterial = Callable[..., Material]
+
+
+@pytest.fixture
+def make_material() -> MakeMaterial:
+    return material
+
+
+def material(
+    roles: Mapping[str, str],
+    values: Values,
+    intervals: Mapping[tuple[str, Column], tuple[float, float]] | None = None,
+    teachers: Mapping[Column, float] | None = None,
+    costs: Mapping[str, tuple[float, int]] | None = None,
+    histories: Mapping[str, list[dict[str, Any]]] | None = None,
+    gains: int = 1,
+) -> Material:
+    """An experiment with the given test values by seed (None is a run that failed, no value a method not defined).
+
+    Args:
+        roles: by method, the student alone first.
+        values: by method and direction.
+        intervals: of gains.
+        teachers: the teacher's value, the same for all seeds; 80 where none is given.
+        costs: by method, seconds and extra parameters; 1 and 0 where none are given.
+        histories: by run id, `METHOD-STUDENT'S MODALITY-SEED`.
+        gains: how many gains count as tested.
+    """
+    cells, runs = [], {}
+    columns = list(dict.fromkeys(column for _, column in values))
+    for (method, column), by_seed in values.items():
+        seeds = range(max(len(one) for one in values.values()))
+        for seed in seeds:
+            place = (method, roles[method], column.dataset, 0, column.teacher_modality, column.student_modality, seed)
+            teacher = f"teacher-{column.dataset}-{column.teacher_modality}-{column.student_modality}-{seed}"
+            runs[teacher] = _run(teacher, column, (teachers or {}).get(column, 80.0), (1.0, 0))
+            if not by_seed:
+                cells.append(Cell(*place, "", teacher, "it cannot be"))
+                continue
+            run_id = f"{method}-{column.student_modality}-{seed}"
+            run_id = f"{run_id}-{column.teacher_modality}-{column.dataset}" if len(columns) > 1 else run_id
+            cells.append(Cell(*place, run_id, teacher))
+            value = by_seed[seed] if seed < len(by_seed) else None
+            runs[run_id] = _run(run_id, column, value, (costs or {}).get(method, (1.0, 0)))
+    names = {column.dataset: CONDITIONS for column in columns}
+    record = Record(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
+    results = pd.DataFrame(list(runs.values()))
+    compared = {
+        (column, method, record.baseline): Comparison(
+            column, method, record.baseline, (low + high) / 2, (0, 1, 2), (0,), 100, ((), ()), low=low, high=high, p=0.5
+        )
+        for (method, column), (low, high) in (intervals or {}).items()
+    }
+    board = leaderboard(record, results, Comparisons(compared, gains))
+    return Material("made", record, results, lambda run_id: (histories or {}).get(run_id, []), board)
+
+
+def _run(run_id: str, column: Column, value: float | None, cost: tuple[float, int]) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "status": "done" if value is not None else "failed",
+        "dataset": column.dataset,
+        "metric": "accuracy",
+        "selected_on": "validation",
+        "value": value,
+        "seconds": cost[0],
+        "extra_parameters": cost[1],
+        "error": None,
+    }

@@ -1,0 +1,307 @@
+"""Every picture is drawn with the numbers that it is given: the artists say what stands where."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from cmkd_bench.errors import UserError
+from cmkd_bench.report.cells import Column
+from cmkd_bench.report.plots.critical import cliques, picture
+from cmkd_bench.report.plots.material import Material
+from cmkd_bench.report.plots.page import Picture, Refusal, render
+from cmkd_bench.report.plots.ranges import minus
+from cmkd_bench.report.plots.write import KINDS, check, draw
+from cmkd_bench.report.ranking import Ranking
+
+ROLES = {"none": "baseline", "kd": "method", "lost": "method", "never": "method", "shuffled": "control"}
+AB, BA = Column("toy", "audio", "video"), Column("toy", "video", "audio")
+AC, CA = Column("toy", "audio", "text"), Column("toy", "text", "audio")
+Make = Callable[..., Material]
+VALUES = {
+    ("none", AB): [50.0, 52.0, 54.0],
+    ("kd", AB): [53.0, 54.0, 58.0],  # gains 3, 2, 4
+    ("lost", AB): [49.0, None, 53.0],  # -1, -1
+    ("never", AB): [],
+    ("shuffled", AB): [20.0, 21.0, 22.0],  # -30, -31, -32
+}
+INTERVALS = {("kd", AB): (1.5, 4.75), ("shuffled", AB): (-34.0, -28.0)}
+
+
+def epoch(number: int, value: float | None, stage: str = "train", **observed: float) -> dict[str, Any]:
+    return {"epoch": number, "stage": stage, "observed": observed} | ({} if value is None else {"selection": value})
+
+
+HISTORIES = {
+    **{f"none-video-{seed}": [epoch(1, 40.0), epoch(2, 46.0)] for seed in range(3)},
+    "kd-video-0": [epoch(1, None, "hint", keep_rate=0.2), epoch(2, 44.0, keep_rate=0.5)],
+    "kd-video-1": [epoch(1, None, "hint", keep_rate=0.4), epoch(2, 47.0, keep_rate=0.6)],
+    "kd-video-2": [epoch(1, None, "hint", keep_rate=0.9), epoch(2, 56.0, keep_rate=1.0)],
+}
+COSTS = {"none": (2.0, 0), "kd": (4.0, 5000)}
+
+
+def several() -> dict[tuple[str, Column], list[float]]:
+    """Four directions, three methods, three seeds."""
+    methods = {"none": 0.0, "kd": 2.0, "shuffled": -1.0}
+    columns = {AB: 50.0, BA: 60.0, AC: 70.0, CA: 65.0}
+    return {
+        (method, column): [base + shift + seed for seed in range(3)]
+        for (method, shift), (column, base) in itertools.product(methods.items(), columns.items())
+    }
+
+
+@pytest.fixture
+def one(make_material: Make) -> Material:
+    return make_material(ROLES, VALUES, INTERVALS, costs=COSTS, histories=HISTORIES)
+
+
+@pytest.fixture
+def four(make_material: Make) -> Material:
+    roles = {name: ROLES[name] for name in ("none", "kd", "shuffled")}
+    return make_material(roles, several(), teachers={AB: 80.0, BA: 55.0, AC: 90.0, CA: 66.0})
+
+
+def only(material: Material, kind: str) -> Picture:
+    """The one picture of a kind."""
+    (found,) = draw(material, [kind])
+    assert isinstance(found, Picture)
+    return found
+
+
+def refusal(material: Material, kind: str) -> str:
+    (found,) = draw(material, [kind])
+    assert isinstance(found, Refusal)
+    return found.reason
+
+
+def panels(figure: Figure) -> list[Axes]:
+    return [ax for part in figure.subfigs for ax in part.axes if ax.get_visible()]
+
+
+def texts(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+
+
+def bars(ax: Axes) -> dict[str, ErrorbarContainer]:
+    return {str(one.get_label()): one for one in ax.containers if isinstance(one, ErrorbarContainer)}
+
+
+def point(container: ErrorbarContainer) -> tuple[float, float]:
+    line = container.lines[0]
+    assert line is not None
+    return float(line.get_xdata()[0]), float(line.get_ydata()[0])  # type: ignore[index]
+
+
+def segment(container: ErrorbarContainer) -> np.ndarray:
+    """Both ends of the only bar: (2, 2)."""
+    return np.array(container.lines[2][0].get_segments()[0])
+
+
+def test_gains_stand_where_they_are(one: Material) -> None:
+    (ax,) = panels(only(one, "gains").figure)
+    drawn = bars(ax)
+    assert set(drawn) == {"kd", "lost"}
+    assert point(drawn["kd"]) == (3.0, 0.0)
+    assert segment(drawn["kd"])[:, 0] == pytest.approx([1.5, 4.75])
+    assert point(drawn["lost"]) == (-1.0, 1.0)
+    assert not drawn["lost"].lines[2], "two seeds have no interval"
+    seeds = [list(line.get_xdata()) for line in ax.lines if line.get_label() == "_seeds"]  # type: ignore[arg-type]
+    assert seeds == [[3.0, 2.0, 4.0], [-1.0, -1.0]]
+
+
+def test_gains_show_what_is_missing_and_what_is_off_the_scale(one: Material) -> None:
+    (ax,) = panels(only(one, "gains").figure)
+    written = {text.get_text(): text.get_position() for text in ax.texts}
+    assert written["not defined"][1] == 2.0
+    assert written["n = 2"][1] == 1.0
+    assert minus("-31.0") in written
+    (far,) = [line for line in ax.lines if line.get_label() == "shuffled"]
+    low, high = ax.get_xlim()
+    assert float(far.get_xdata()[0]) == low  # type: ignore[index]
+    assert far.get_marker() == "<"
+    assert -10 < low < -1 < 4.75 < high, "a control far off does not flatten the methods"
+    assert float(far.get_ydata()[0]) > 3.0, "controls stand apart"  # type: ignore[index]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["kd", "lost", "never", "shuffled"]
+
+
+def test_gains_of_fewer_than_three_seeds_claim_nothing(make_material: Make) -> None:
+    material = make_material({"none": "baseline", "kd": "method"}, {("none", AB): [50.0], ("kd", AB): [51.0]})
+    figure = only(material, "gains").figure
+    assert any("no interval with fewer than 3 seeds" in text.get_text().replace("\n", " ") for text in texts(figure))
+    assert any("n = 1 seed;" in text.get_text().replace("\n", " ") for text in texts(figure))
+
+
+def test_a_transfer_matrix_has_gains_off_and_the_modality_alone_on_the_diagonal(four: Material) -> None:
+    kd, shuffled = panels(only(four, "transfer").figure)
+    written = {text.get_position(): text.get_text() for text in kd.texts}
+    # audio, video, text; columns are students, rows teachers; cells are one wide, numbers in their middle
+    assert written[1.5, 0.5] == "+2.0"
+    assert written[0.5, 1.5] == "+2.0"
+    assert written[0.5, 0.5] == "66.0"
+    assert written[1.5, 1.5] == "51.0"
+    assert written[2.5, 2.5] == "71.0"
+    hatched = {patch.get_xy() for patch in kd.patches if isinstance(patch, Rectangle) and patch.get_hatch()}
+    assert hatched == {(2, 1), (1, 2)}, "video and text were never paired"
+    assert minus("-1.0") in {text.get_text() for text in shuffled.texts}
+    assert [kd.get_title(loc="left"), shuffled.get_title(loc="left")] == ["kd", "shuffled"]
+
+
+def test_a_critical_difference_diagram_has_each_rank_and_joins_what_cannot_be_told_apart() -> None:
+    ranking = Ranking({"d": 4.0, "a": 1.0, "b": 1.5, "c": 3.5}, 10, p=0.001, distance=1.2)
+    (ax,) = panels(picture(ranking, 1.2, "ranks", 12, ["lost"]).figure)
+    ranks = {line.get_label(): float(line.get_xdata()[0]) for line in ax.lines if line.get_label() in "abcd"}  # type: ignore[index,operator]
+    assert ranks == {"a": 1.0, "b": 1.5, "c": 3.5, "d": 4.0}
+    groups = [list(line.get_xdata()) for line in ax.lines if line.get_label() == "group"]  # type: ignore[arg-type]
+    assert groups == [pytest.approx([0.97, 1.53]), pytest.approx([3.47, 4.03])]
+    (distance,) = [line for line in ax.lines if line.get_label() == "distance"]
+    assert list(distance.get_xdata()) == pytest.approx([1.0, 2.2])  # type: ignore[arg-type]
+    note = " ".join(text.get_text().replace("\n", " ") for text in texts(ax.figure.figure))  # type: ignore[union-attr]
+    assert "Without 2 incomplete directions. Without incomplete methods: lost." in note
+
+
+def test_groups_are_the_largest_runs_within_the_distance() -> None:
+    assert cliques([1.0, 2.0, 3.0, 4.5], 1.0) == [(0, 1), (1, 2)]
+    assert cliques([1.0, 2.0, 3.0], 2.0) == [(0, 2)]
+    assert cliques([1.0, 2.5, 4.0], 1.0) == []
+
+
+def test_ranks_are_drawn_only_where_they_can_be_told_apart(one: Material, four: Material) -> None:
+    assert "at least 3 directions" in refusal(one, "critical")
+    assert "here are 1 directions, 0 such methods of 5, and 3 seeds" in refusal(one, "critical")
+    assert only(four, "critical").name == "critical-differences"
+
+
+def test_accuracy_stands_against_both_costs(one: Material) -> None:
+    seconds, extra = panels(only(one, "cost").figure)
+    assert point(bars(seconds)["none"]) == (2.0, 52.0)
+    assert point(bars(extra)["none"]) == (0.0, 52.0)
+    assert point(bars(seconds)["kd"]) == (4.0, 55.0)
+    assert point(bars(extra)["kd"]) == (5000.0, 55.0)
+    # deviations of 53, 54, 58 from 55: 4, 1 and 9 squared, over n - 1 = 2
+    assert segment(bars(extra)["kd"])[:, 1] == pytest.approx([55 - 7**0.5, 55 + 7**0.5])
+    assert extra.get_xlim()[0] < 0, "there is a place for nothing extra"
+
+
+def test_a_learning_curve_is_the_mean_with_the_range_of_the_seeds(one: Material) -> None:
+    kd = panels(only(one, "learning").figure)[0]
+    lines = {line.get_label(): line for line in kd.lines}
+    assert list(lines["none"].get_ydata()) == [40.0, 46.0]  # type: ignore[arg-type]
+    assert list(lines["kd"].get_xdata()) == [2]  # type: ignore[arg-type]
+    assert list(lines["kd"].get_ydata()) == pytest.approx([49.0])  # type: ignore[arg-type]
+    band = kd.collections[0].get_paths()[0].vertices
+    assert (min(band[:, 1]), max(band[:, 1])) == (44.0, 56.0)  # type: ignore[index,call-overload]
+    assert "stage hint" in {text.get_text() for text in kd.texts}
+
+
+def test_a_panel_without_a_curve_says_why(one: Material) -> None:
+    titles = {ax.get_title(loc="left"): ax for ax in panels(only(one, "learning").figure)}
+    assert "not defined" in {text.get_text() for text in titles["never"].texts}
+
+
+def test_what_a_method_observed_is_drawn_by_its_name(one: Material) -> None:
+    drawn = only(one, "observed")
+    assert drawn.name == "observed-kd-toy"
+    (ax,) = panels(drawn.figure)
+    assert ax.get_ylabel() == "keep rate"
+    (line,) = [line for line in ax.lines if line.get_label() == AB.direction]
+    assert list(line.get_xdata()) == [1, 2]  # type: ignore[arg-type]
+    assert list(line.get_ydata()) == pytest.approx([0.5, 0.7])  # type: ignore[arg-type]
+
+
+def test_the_gap_between_modalities_stands_against_the_gain(four: Material) -> None:
+    kd, shuffled = panels(only(four, "gap").figure)
+    # the student alone reaches 51, 61, 71 and 66 on average
+    expected = {(80 - 51, 2.0), (55 - 61, 2.0), (90 - 71, 2.0), (66 - 66, 2.0)}
+    assert {point(container) for container in kd.containers} == expected  # type: ignore[arg-type]
+    assert {point(container)[1] for container in shuffled.containers} == {-1.0}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("gains", "no method and 'none' are both done for one seed of 'toy'."),
+        ("transfer", "'toy' has one pair of modalities here, and a matrix needs two."),
+        ("learning", "measured an epoch"),
+        ("observed", "no method of this experiment reports a quantity"),
+        ("gap", "two are the fewest"),
+        ("cost", "is done"),
+    ],
+)
+def test_what_cannot_be_drawn_says_why(make_material: Make, kind: str, reason: str) -> None:
+    material = make_material(
+        {"none": "baseline", "kd": "method"}, {("none", AB): [None, None], ("kd", AB): [None, None]}
+    )
+    assert reason in refusal(material, kind)
+
+
+def test_an_unknown_kind_or_format_names_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"unknown kind of picture 'gain'\. Did you mean 'gains'"):
+        check(["gain"], ["png"])
+    with pytest.raises(UserError, match=r"unknown format 'pgn'\. Did you mean 'png'"):
+        check(["gains"], ["pgn"])
+    with pytest.raises(UserError, match="no format is given"):
+        check(["gains"], [])
+
+
+def test_all_that_is_drawn_fits_a_page_and_can_be_read(one: Material, four: Material) -> None:
+    drawn = [found for material in (one, four) for found in draw(material) if isinstance(found, Picture)]
+    assert {found.name.split("-")[0] for found in drawn} == {"critical" if k == "critical" else k for k in KINDS}
+    for found in drawn:
+        width, height = found.figure.get_size_inches()
+        assert 3.4 <= width <= 7.0
+        assert height < 11.0
+        assert {text.get_fontsize() for text in texts(found.figure) if text.get_fontsize() < 7.0} == set(), found.name
+        assert found.title.split()[0] in found.figure.subfigs[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize("file_format", ["png", "svg", "pdf"])
+def test_the_same_results_give_the_same_bytes_whatever_the_users_settings(
+    make_material: Make, file_format: str
+) -> None:
+    first = only(make_material(ROLES, VALUES, INTERVALS), "gains")
+    with mpl.rc_context({"lines.linewidth": 9.0, "svg.hashsalt": None, "font.size": 20.0}):
+        again = only(make_material(ROLES, VALUES, INTERVALS), "gains")
+        content = render(again.figure, file_format)
+    assert render(first.figure, file_format) == content
+    assert render(first.figure, file_format) == content, "a second call changes nothing"
+    assert len(content) > 5000
+
+
+def test_every_kind_gives_the_same_bytes_twice(make_material: Make) -> None:
+    def all_bytes() -> dict[str, bytes]:
+        made = make_material(ROLES, VALUES, INTERVALS, costs=COSTS, histories=HISTORIES)
+        return {one.name: render(one.figure, "svg") for one in draw(made) if isinstance(one, Picture)}
+
+    first = all_bytes()
+    assert set(first) == {"gains-toy", "cost-toy-audio-video", "learning-toy-audio-video", "observed-kd-toy"}
+    assert first == all_bytes()
+
+
+def test_a_title_over_all_datasets_names_what_they_have_in_common(make_material: Make) -> None:
+    material = make_material({name: ROLES[name] for name in ("none", "kd", "shuffled")}, several())
+    assert only(material, "critical").title == "Average rank over 4 directions, with critical differences"
+    material.record.conditions["toy"] = {**material.record.conditions["toy"], "fixture": True, "protocol": "c2kd"}
+    marked = Material("made", material.record, pd.DataFrame(columns=["run_id", "status", "dataset", "metric"]))
+    assert marked.title_of_all("Ranks") == "Ranks (FIXTURE, not the dataset; protocol c2kd)"
+
+
+def test_arrows_are_explained_where_there_are_some(one: Material, four: Material) -> None:
+    def note(material: Material, kind: str) -> str:
+        return " ".join(text.get_text().replace("\n", " ") for text in texts(only(material, kind).figure))
+
+    for kind in ("gains", "cost"):
+        assert "an arrow points to" in note(one, kind)
+    assert "an arrow points to" not in note(four, "gains")
+    assert "an arrow points to" not in note(four, "gap")
