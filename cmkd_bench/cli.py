@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmkd_bench import cli_data
+from cmkd_bench import cli_data, cli_evidence
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def show(
 
 app.command()(cli_data.prepare)
 app.command()(cli_data.fixture)
+app.command()(cli_evidence.reproduce)
 
 
 def _show_leaderboard(

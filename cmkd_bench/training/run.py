@@ -57,14 +57,14 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
         folder.discard_leftovers()
         reset_peak(device)
         try:
-            _Run(experiment, experiment.read_spec(run_id), device).execute(watch)
+            Run(experiment, experiment.read_spec(run_id), device).execute(watch)
         except Stopped:
             raise
         except Exception as error:
-            write_json(folder.error, _describe(error))
+            write_json(folder.error, describe_failure(error))
 
 
-class _Run:
+class Run:
     """The parts of one run, built from its spec."""
 
     def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device) -> None:
@@ -79,25 +79,29 @@ class _Run:
 
     def execute(self, watch: Watch) -> None:
         """Train, select, and read the test part once."""
-        method = self.method
-        training = Training(
+        training = self.training()
+        checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
+        training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
+        self.finish(training.progress)
+
+    def training(self) -> Training:
+        """The training that the run asks for, not begun."""
+        return Training(
             recipe=self.recipe,
             seed=self.spec.seed,
-            method=method,
+            method=self.method,
             student=self.student,
             teacher=self._teacher(),
-            trained_teacher=self.teacher_network if method.updates_teacher else None,
+            trained_teacher=self.teacher_network if self.method.updates_teacher else None,
             train=self._part("train"),
             selection=None if self.recipe.select_on == "last" else self._part(self.recipe.select_on),
             modality=self.spec.student_modality,
             classes=len(self.data.classes),
             device=self.device,
         )
-        checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
-        training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
-        self._finish(training.progress)
 
-    def _finish(self, progress: Progress) -> None:
+    def finish(self, progress: Progress) -> None:
+        """Read the test part and write the result of the student as it is now."""
         test = self._part("test")
         score = self._score(self.student, test, self.spec.student_modality)
         _save_tensors(self.folder, self.student, score.predictions)
@@ -256,7 +260,8 @@ def _observed(progress: Progress) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in by_name.items()}
 
 
-def _describe(error: Exception) -> State:
+def describe_failure(error: Exception) -> State:
+    """A failure as it is recorded: cause, message, traceback."""
     causes = {NonFiniteLoss: "non-finite loss", TeacherMissing: "teacher missing", MemoryError: "out of memory"}
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):
