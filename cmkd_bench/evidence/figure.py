@@ -91,8 +91,9 @@ def _published(
         offset = 0.0 if picture.x is not None else _offset(list(picture.curves).index(row), len(picture.curves))
         places = picture.x if picture.x is not None else range(len(values))
         known = [(place + offset, value) for place, value in zip(places, values, strict=True) if value is not None]
-        horizontal, vertical = zip(*known, strict=True)
-        axes.scatter(horizontal, vertical, marker=marker, facecolors="none", edgecolors=[colours[row]], label=label)
+        if not known:
+            continue
+        axes.scatter(*zip(*known, strict=True), marker=marker, facecolors="none", edgecolors=[colours[row]], label=label)
         label = None
 
 
