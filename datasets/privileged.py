@@ -10,10 +10,10 @@ with each fold, which is a repetition of the paper's 100.
 - sample_features: J another one for each sample. The paper calls y linear in x*, which holds where x* keeps the
   places of its coordinates: x* = x with 0 outside J.
 
-The released code (github.com/lopezpaz/distillation_privileged_information, code/synthetic.py) has something else for the
-fourth: one J for each call, so another one in test than in training; the first three coefficients of a, whatever J; and
-y = 1[<a_123, x*> > median]. A line that is commented out in it takes the three largest features of each sample in
-falling order instead. Both are here, as `code_features` and `largest_features`.
+The released code (github.com/lopezpaz/distillation_privileged_information, code/synthetic.py) has another fourth: one
+J for each call, so another one in test than in training; the first three coefficients of a, whatever J; and
+y = 1[<a_123, x*> > median]. A line that is commented out in it takes the three largest features of each sample in falling
+order instead. Both are here, as `code_features` and `largest_features`.
 
 Departures: 200 further samples are a validation part. The paper's test part has 10,000 samples, that of its code and of
 this file 1000.
@@ -114,7 +114,8 @@ class Privileged(Dataset[Options]):
             file="none, drawn when loaded",
             origin="written anew from section 5 of the paper",
             licence="ours",
-            citation="Lopez-Paz, Bottou, Schoelkopf, Vapnik: Unifying distillation and privileged information. ICLR 2016",
+            citation="Lopez-Paz, Bottou, Schoelkopf, Vapnik: Unifying distillation and privileged information. "
+            "ICLR 2016",
         ),
     )
     task = "on which side of a random hyperplane a point lies"

@@ -37,10 +37,10 @@ class MFHParameters:
 
 @register_method("mfh")
 class MFH(Method[MFHParameters]):
-    """Algorithm 1 finds the channels of the teacher that the student's modality knows of, then the others are silenced.
+    """Algorithm 1 finds the teacher's channels that the student's modality knows of, then silences the others.
 
-    Joint: H(y, p_T) + H(y, p_S) + MSE(z_T, z_S), z_T and z_S linear in both embeddings. The salience of a channel of the
-    teacher is the mean MSE(z_T, z_S) after permuting it over the samples: where agreement needs the channel, it
+    Joint: H(y, p_T) + H(y, p_S) + MSE(z_T, z_S), z_T and z_S linear in both embeddings. The salience of a channel of
+    the teacher is the mean MSE(z_T, z_S) after permuting it over the samples: where agreement needs the channel, it
     grows. The `keep` most salient channels stay, the others become their mean. Training:
     L = w_y H(y, p_S) + w t^2 KL(p_general^t || p_S^t) / C.
     """
@@ -54,9 +54,9 @@ class MFH(Method[MFHParameters]):
     departures = (
         "The teacher's backbone stays as it was trained and channels are those of its embedding; of a linear "
         "classifier, as in the paper's synthetic experiments, they are the inputs and nothing departs.",
-        "The student's backbone goes on from the joint training with a fresh head, where the paper starts a fresh student.",
-        "Salience is the mean over all permutations in closed form, within batches, where the paper draws 10 or 100; it "
-        "is averaged over the last joint epoch, where the released RAVDESS code keeps the last batch alone.",
+        "The student's backbone goes on from the joint training with a fresh head, where the paper starts a fresh one.",
+        "Salience is the mean over all permutations in closed form, within batches, where the paper draws 10 or 100, "
+        "averaged over the last joint epoch, where the released RAVDESS code keeps the last batch alone.",
         "Channels are kept by the rank of their salience; the released VGGSound code compares channel numbers instead.",
     )
     presets = {"table2": {"joint_share": 1 / 3, "general_share": 1 / 3}}

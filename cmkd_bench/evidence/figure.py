@@ -93,7 +93,9 @@ def _published(
         known = [(place + offset, value) for place, value in zip(places, values, strict=True) if value is not None]
         if not known:
             continue
-        axes.scatter(*zip(*known, strict=True), marker=marker, facecolors="none", edgecolors=[colours[row]], label=label)
+        axes.scatter(
+            *zip(*known, strict=True), marker=marker, facecolors="none", edgecolors=[colours[row]], label=label
+        )
         label = None
 
 

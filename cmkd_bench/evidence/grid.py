@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,6 +109,7 @@ def train_together(planned: Iterable[tuple[Grid, Plan]]) -> None:
     """Train runs that differ in their data and seed alone as one; what cannot be is left to the launcher."""
     import torch
 
+    from cmkd_bench.training.loop import NonFiniteLoss
     from cmkd_bench.training.together import execute_together
 
     torch.set_num_threads(1)
@@ -121,4 +123,5 @@ def train_together(planned: Iterable[tuple[Grid, Plan]]) -> None:
     for alike in first_teachers(groups):
         experiments, run_ids = zip(*groups[alike], strict=True)
         if len(run_ids) > 1:
-            execute_together(experiments, run_ids, torch.device("cpu"))
+            with contextlib.suppress(NonFiniteLoss):
+                execute_together(experiments, run_ids, torch.device("cpu"))

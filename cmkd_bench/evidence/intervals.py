@@ -43,8 +43,9 @@ def slope_interval(x: ArrayLike, curves: ArrayLike) -> Interval:
         x: (points,).
         curves: (points, n).
     """
-    centred = np.asarray(x, dtype=np.float64) - np.mean(x)
-    return mean_interval(centred @ np.asarray(curves) / (centred @ centred))
+    places = np.asarray(x, dtype=np.float64)
+    centred = places - places.mean()
+    return mean_interval(centred @ np.asarray(curves, dtype=np.float64) / (centred @ centred))
 
 
 def crossing_interval(x: ArrayLike, curves: ArrayLike, seed: int = 0) -> Interval | None:

@@ -65,9 +65,13 @@ def as_markdown(found: Reproduction) -> str:
     lines += [" | ".join(["|", *cells]) + " |" for cells, _ in _rows(found)]
     lines += ["", *(f"- {line}" for line in _sentences(found)), ""]
     lines.append("The rule, fixed in the preset: a claim holds where the interval of the paired difference lies on its")
-    lines.append("side. *reproduced*: all claims hold and all numbers are within the tolerance; *trend only*: all claims")
+    lines.append(
+        "side. *reproduced*: all claims hold and all numbers are within the tolerance; *trend only*: all claims"
+    )
     lines.append("hold; otherwise *not reproduced*.")
-    lines += [f"- {one.source.name}: tolerance {one.source.tolerance:g} points; {one.source.why}" for one in found.levels]
+    lines += [
+        f"- {one.source.name}: tolerance {one.source.tolerance:g} points; {one.source.why}" for one in found.levels
+    ]
     if preset.departures:
         lines += ["", "Not as published:", *(f"- {text}" for text in preset.departures)]
     lines += ["", f"    cmkd-bench reproduce {preset.name} --seeds {found.draws}"]
@@ -84,7 +88,7 @@ def as_csv(found: Reproduction) -> str:
         for row, curve in found.curves.items():
             mean = mean_interval(curve[place])
             deviation = curve[place].std(ddof=1) if found.draws > 1 else ""
-            published = [source.values.get(row, {}) and source.values[row][place] for source in sources]
+            published = [source.values[row][place] if row in source.values else None for source in sources]
             numbers = [mean.value, mean.low, mean.high, deviation, found.draws]
             writer.writerow([point.label, point.x, row, *numbers, *published])
     return file.getvalue()
@@ -115,8 +119,8 @@ def _rows(found: Reproduction) -> Iterator[tuple[list[str], bool]]:
     names = list(found.curves)
     for place, point in enumerate(found.preset.points):
         for row in names:
-            published = [(one.source.values.get(row) or {}) for one in found.levels]
-            numbers = [values[place] if values else None for values in published]
+            values = [one.source.values.get(row) for one in found.levels]
+            numbers = [None if one is None else one[place] for one in values]
             cells = [point.label if row == names[0] else "", row, show(mean_interval(found.curves[row][place]))]
             yield [*cells, *("" if number is None else f"{number:g}" for number in numbers)], row == names[-1]
 

@@ -61,7 +61,7 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
         except Stopped:
             raise
         except Exception as error:
-            write_json(folder.error, describe_failure(error))
+            write_json(folder.error, _describe(error))
 
 
 class Run:
@@ -260,8 +260,7 @@ def _observed(progress: Progress) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in by_name.items()}
 
 
-def describe_failure(error: Exception) -> State:
-    """A failure as it is recorded: cause, message, traceback."""
+def _describe(error: Exception) -> State:
     causes = {NonFiniteLoss: "non-finite loss", TeacherMissing: "teacher missing", MemoryError: "out of memory"}
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):

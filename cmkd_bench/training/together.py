@@ -15,13 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from cmkd_bench.files import write_json
 from cmkd_bench.method import Batch, Losses
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.store import Busy, Experiment
 from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
-from cmkd_bench.training.run import Run, describe_failure
+from cmkd_bench.training.run import Run
 
 
 def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], device: torch.device) -> str | None:
@@ -33,8 +32,10 @@ def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], 
         device: where to.
 
     Returns:
-        why they cannot be run together, or None where they were. Where they cannot, nothing was written. A failure is
-        written to the folders of all of them.
+        why they cannot be run together, or None where they were. Where they cannot, nothing was written.
+
+    Raises:
+        NonFiniteLoss: if a loss of one of them is not finite; nothing was written, and run alone it will say so itself.
     """
     folders = [experiment.run(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
     with contextlib.ExitStack() as stack:
@@ -43,29 +44,25 @@ def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], 
                 stack.enter_context(folder.locked())
         except Busy as error:
             return f"another command works on {error}"
-        try:
-            places = zip(experiments, run_ids, strict=True)
-            runs = [Run(experiment, experiment.read_spec(run_id), device) for experiment, run_id in places]
-            trainings = [run.training() for run in runs]
-            if reason := next(filter(None, map(_problem, trainings)), None):
-                return reason
-            for alike in _by_shape(trainings):
-                _train(alike)
-            for run, training in zip(runs, trainings, strict=True):
-                run.finish(training.progress)
-        except Exception as error:
-            for folder in folders:
-                if not folder.result.exists():
-                    write_json(folder.error, describe_failure(error))
+        places = zip(experiments, run_ids, strict=True)
+        runs = [Run(experiment, experiment.read_spec(run_id), device) for experiment, run_id in places]
+        trainings = [run.training() for run in runs]
+        if reason := next(filter(None, map(_problem, trainings)), None):
+            return reason
+        for alike in _by_shape(trainings):
+            _train(alike)
+        for run, training in zip(runs, trainings, strict=True):
+            run.finish(training.progress)
     return None
 
 
 def _by_shape(trainings: Sequence[Training]) -> list[list[Training]]:
-    """Trainings whose inputs have one shape can be stacked."""
+    """Trainings whose inputs, and whose teachers' embeddings, have one shape can be stacked."""
     groups: dict[tuple[int, ...], list[Training]] = {}
     for training in trainings:
         one = training.train.look(training.modality, torch.zeros(1, dtype=torch.int64))
-        groups.setdefault((len(training.train), *one.shape), []).append(training)
+        shape = (len(training.train), training.method.pair.teacher.embedding, *one.shape)
+        groups.setdefault(shape, []).append(training)
     return list(groups.values())
 
 
@@ -132,7 +129,6 @@ class _Lanes(nn.Module):
         outputs = [one.teacher.outputs(self._rows, None) for one in trainings if one.teacher is not None]
         if not outputs:
             return None
-        # a method that has got this far reads no embedding of another width than its own lane's
         return torch.stack([one.logits for one in outputs]), torch.stack([one.embedding for one in outputs])
 
 
