@@ -10,8 +10,8 @@ with each fold, which is a repetition of the paper's 100.
 - sample_features: J another one for each sample. The paper calls y linear in x*, which holds where x* keeps the
   places of its coordinates: x* = x with 0 outside J.
 
-The released code (github.com/lopezpaz/distillation_privileged_information, code/synthetic.py) has another fourth: one
-J for each call, so another one in test than in training; the first three coefficients of a, whatever J; and
+The released code (github.com/lopezpaz/distillation_privileged_information, code/synthetic.py) has another fourth:
+one J for each call, so another one in test than in training; the first three coefficients of a, whatever J; and
 y = 1[<a_123, x*> > median]. A line that is commented out in it takes the three largest features of each sample in falling
 order instead. Both are here, as `code_features` and `largest_features`.
 
