@@ -139,6 +139,7 @@ def show(
 app.command()(cli_data.prepare)
 app.command()(cli_data.fixture)
 app.command()(cli_evidence.reproduce)
+app.command()(cli_evidence.sweep)
 
 
 def _show_leaderboard(

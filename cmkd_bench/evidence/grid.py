@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
 
 from cmkd_bench.api import Grid, execute, make_grid
+from cmkd_bench.errors import GridError
 from cmkd_bench.launch.schedule import first_teachers
 from cmkd_bench.plan import Plan, make_plan
 from cmkd_bench.record import merge
@@ -19,6 +21,7 @@ from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
 
 Draw = tuple[int, int]
+K = TypeVar("K", bound=Hashable)
 
 
 class Unfinished(Exception):
@@ -103,6 +106,27 @@ class Setting:
                 f"cmkd-bench leaderboard {grid.experiment.name} --results {self.folder}"
             )
         return values
+
+
+def check_all(setting: Setting, wanted: Mapping[K, tuple[str, Sequence[str], Sequence[str]]]) -> dict[K, Grid]:
+    """All grids of an axis, checked before the first is run.
+
+    Args:
+        setting: what they have in common.
+        wanted: the arguments of `Setting.grid`.
+
+    Raises:
+        GridError: with the problems of all of them, each said once.
+    """
+    grids, problems = {}, []
+    for key, arguments in wanted.items():
+        try:
+            grids[key] = setting.grid(*arguments)
+        except GridError as error:
+            problems += error.problems
+    if problems:
+        raise GridError(list(dict.fromkeys(problems)))
+    return grids
 
 
 def train_together(planned: Iterable[tuple[Grid, Plan]]) -> None:

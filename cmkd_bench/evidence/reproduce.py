@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from cmkd_bench.api import RESULTS, Grid
-from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.api import RESULTS
+from cmkd_bench.errors import UserError
 from cmkd_bench.evidence.figure import Picture, draw
-from cmkd_bench.evidence.grid import Setting, train_together
+from cmkd_bench.evidence.grid import Setting, check_all, train_together
 from cmkd_bench.evidence.intervals import crossing_interval
 from cmkd_bench.evidence.preset import Point, Preset, load_preset
 from cmkd_bench.evidence.table import Reproduction, as_csv, as_markdown, stem
@@ -81,7 +81,8 @@ def compare(preset: Preset, curves: dict[str, np.ndarray]) -> Reproduction:
 
 def _run(preset: Preset, setting: Setting, together: bool, console: Console) -> dict[str, np.ndarray]:
     """By row: (points, draws)."""
-    planned = {place: (grid, setting.plan(grid)) for place, grid in dict(_grids(preset, setting)).items()}
+    grids = check_all(setting, _wanted(preset))
+    planned = {place: (grid, setting.plan(grid)) for place, grid in grids.items()}
     if together:
         train_together(planned.values())
     measured = {place: setting.values(grid, plan, console) for place, (grid, plan) in planned.items()}
@@ -91,18 +92,17 @@ def _run(preset: Preset, setting: Setting, together: bool, console: Console) -> 
     }
 
 
-def _grids(preset: Preset, setting: Setting) -> Iterator[tuple[tuple[str, str], Grid]]:
-    """Every point's grids, all checked before the first is run."""
-    problems: dict[str, None] = {}
-    for point in preset.points:
-        for name, block in preset.blocks.items():
-            overrides = [*preset.overrides, *block.overrides, *point.overrides, *point.grids.get(name, ())]
-            try:
-                yield (point.label, name), setting.grid(_experiment(preset, point, name), block.methods, overrides)
-            except GridError as error:
-                problems |= dict.fromkeys(error.problems)
-    if problems:
-        raise GridError(list(problems))
+def _wanted(preset: Preset) -> dict[tuple[str, str], tuple[str, Sequence[str], Sequence[str]]]:
+    """Every point's grids: experiment, methods, overrides."""
+    return {
+        (point.label, name): (
+            _experiment(preset, point, name),
+            block.methods,
+            [*preset.overrides, *block.overrides, *point.overrides, *point.grids.get(name, ())],
+        )
+        for point in preset.points
+        for name, block in preset.blocks.items()
+    }
 
 
 def _experiment(preset: Preset, point: Point, block: str) -> str:

@@ -28,7 +28,7 @@ def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], 
 
     Args:
         experiments: where each of them lies.
-        run_ids: of runs without a result; their teachers have one.
+        run_ids: of runs without a result.
         device: where to.
 
     Returns:
@@ -44,8 +44,11 @@ def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], 
                 stack.enter_context(folder.locked())
         except Busy as error:
             return f"another command works on {error}"
-        places = zip(experiments, run_ids, strict=True)
-        runs = [Run(experiment, experiment.read_spec(run_id), device) for experiment, run_id in places]
+        specs = [experiment.read_spec(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
+        places = list(zip(experiments, specs, strict=True))
+        if not all(experiment.run(spec.teacher).result.exists() for experiment, spec in places if spec.teacher):
+            return "a teacher has no result"
+        runs = [Run(experiment, spec, device) for experiment, spec in places]
         trainings = [run.training() for run in runs]
         if reason := next(filter(None, map(_problem, trainings)), None):
             return reason
