@@ -114,7 +114,7 @@ def _picture(found: Reproduction) -> Picture:
     preset = found.preset
     numbers = [point.x for point in preset.points if point.x is not None]
     return Picture(
-        title=f"{preset.title} ({found.draws} draws)",
+        title=f"{preset.name}, {found.draws} draws",
         axis=preset.axis,
         quantity="test accuracy (%)",
         places=[point.label for point in preset.points],

@@ -61,8 +61,8 @@ def as_markdown(found: Reproduction) -> str:
     lines = [f"# {preset.title}", "", f"{preset.paper}", "", f"**{_title(found)}**", ""]
     lines += [f"- **{line}**" for line in _verdicts(found)]
     lines += ["", f"![{preset.title}]({stem(found.draws)}.svg)", ""]
-    lines += [" | ".join(["|", *heading]) + " |", "|---|---|" + "---:|" * (len(heading) - 2)]
-    lines += [" | ".join(["|", *cells]) + " |" for cells, _ in _rows(found)]
+    lines += [f"| {' | '.join(heading)} |", "|---|---|" + "---:|" * (len(heading) - 2)]
+    lines += [f"| {' | '.join(cells)} |" for cells, _ in _rows(found)]
     lines += ["", *(f"- {line}" for line in _sentences(found)), ""]
     lines.append("The rule, fixed in the preset: a claim holds where the interval of the paired difference lies on its")
     lines.append(
@@ -139,8 +139,12 @@ def _sentences(found: Reproduction) -> list[str]:
 
 
 def _verdicts(found: Reproduction) -> list[str]:
+    undecided = sum(one.outcome == "undecided" for one in found.claims)
+    refuted = any(one.outcome == "fails" for one in found.claims)
+    more = f"; {undecided} of {len(found.claims)} claims undecided, none refuted: more draws may decide"
     return [
         f"against {one.source.name}: {one.verdict} ({one.within} of {one.count} numbers within "
-        f"{one.source.tolerance:g} points; farthest {one.worst:+.2f}, {one.where})"
+        f"{one.source.tolerance:g} points, farthest {one.worst:+.2f}, {one.where}"
+        f"{more if undecided and not refuted else ''})"
         for one in found.levels
     ]

@@ -52,6 +52,6 @@ def test_a_sweep_writes_table_and_picture(tmp_path: Path) -> None:
 
 
 def test_an_unknown_knob_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(GridError, match="Did you mean 'dataset.gapped.shared'"):
+    with pytest.raises(GridError, match=r"Did you mean 'dataset\.gapped\.shared'"):
         sweep("gapped", "shard=0:1:0.5", methods=["kd"], results=tmp_path, quiet=True)
     assert not list(tmp_path.iterdir())
