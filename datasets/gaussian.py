@@ -9,7 +9,8 @@ official code (gauss/main.py), number for number: draw s takes the hyperplane an
 - alpha: the label depends on 50 features; x2 sees the first 10, x1 the first s + 10; alpha = s / (s + 10) is the
   part that only x1 sees. The greater it is, the better the teacher and the less its student gains.
 
-The test stream of draw s is thus the training stream of draw s + 1: the ten draws are not quite independent.
+The paper has draws 0 to 9; there are 100 here, so that its curves get intervals. The test stream of draw s is the
+training stream of draw s + 1: the draws are not quite independent.
 
 Departure: the paper selects nothing and has no validation part. Here 200 further samples from
 `RandomState(1_000_000 + s)` are one, so that selection never reads the test part. Inputs are not normalised, as there.
@@ -66,7 +67,7 @@ class Gaussian(Dataset[Options]):
     )
     classes = ("0", "1")
     default_pairs = (("x1", "x2"),)
-    folds = 10
+    folds = 100
     standardise = False
     sources = (
         Source(

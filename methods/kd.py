@@ -19,6 +19,18 @@ class KDParameters:
         0.9, "weight of distillation; cross-entropy has 1 - alpha", source="RepDistiller and mdistiller", minimum=0
     )
     temperature: float = parameter(4.0, "divides the logits", source="RepDistiller and mdistiller", minimum=0.01)
+    labels: str = parameter(
+        "complement",
+        "weight of cross-entropy: the complement of alpha, or all of it",
+        source="the paper's weighted average",
+        choices=("complement", "all"),
+    )
+    classes: str = parameter(
+        "sum",
+        "the divergence's terms over the classes: their sum is the divergence, their mean that over C",
+        source="the definition; mean is the default of torch's KLDivLoss",
+        choices=("sum", "mean"),
+    )
 
 
 @register_method("kd")
@@ -26,6 +38,8 @@ class KD(Method[KDParameters]):
     """L = (1 - a) H(y, p_S) + a t^2 KL(p_T^t || p_S^t), p^t the softmax of logits / t; mean over the batch.
 
     The paper asks for a weighted average with a lower weight on the labels, and for the factor t^2; it fixes no values.
+    `preset=mfh` is the loss of the Modality Focusing Hypothesis' synthetic experiments (Xue et al., ICLR 2023, released
+    code): H(y, p_S) + KL / C at t = 1.
     """
 
     paper = Paper(
@@ -34,11 +48,14 @@ class KD(Method[KDParameters]):
         venue="NIPS 2014 Deep Learning Workshop",
         url="https://arxiv.org/abs/1503.02531",
     )
+    presets = {"mfh": {"alpha": 1.0, "temperature": 1.0, "labels": "all", "classes": "mean"}}
     without_distillation = {"alpha": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        alpha, temperature = self.hyperparameters.alpha, self.hyperparameters.temperature
+        given = self.hyperparameters
+        labels = 1.0 if given.labels == "all" else 1 - given.alpha
+        weight = given.alpha / (self.pair.classes if given.classes == "mean" else 1)
         return {
-            "cross_entropy": (1 - alpha) * F.cross_entropy(student.logits, batch.labels),
-            "distillation": alpha * kd_loss(student.logits, teacher.logits, temperature),
+            "cross_entropy": labels * F.cross_entropy(student.logits, batch.labels),
+            "distillation": weight * kd_loss(student.logits, teacher.logits, given.temperature),
         }

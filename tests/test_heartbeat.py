@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from one_spec import SPEC
 
 from cmkd_bench.files import write_json
 from cmkd_bench.heartbeat import STALE_SECONDS, Heartbeat, is_alive_elsewhere, read_beat, slurm_job
 from cmkd_bench.store import Busy, Experiment
 from cmkd_bench.training.run import execute
-from tests.test_store import SPEC
 
 
 class _NoWatch:

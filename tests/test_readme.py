@@ -54,7 +54,20 @@ def test_relative_links_lead_somewhere(document: str) -> None:
 
 def test_every_command_of_the_readme_is_a_command_with_these_options() -> None:
     commands = re.findall(r"^    (?:[A-Z_]+=\S+ )?cmkd-bench ([a-z]+)(.*?)(?:  +#.*)?$", README, re.MULTILINE)
-    described = {"run", "leaderboard", "list", "show", "prepare", "fixture", "doctor", "status", "plot", "diagnose"}
+    described = {
+        "run",
+        "leaderboard",
+        "list",
+        "show",
+        "prepare",
+        "fixture",
+        "doctor",
+        "status",
+        "plot",
+        "diagnose",
+        "reproduce",
+        "sweep",
+    }
     assert {name for name, _ in commands} == described
     for name, rest in commands:
         shown = subprocess.run(

@@ -7,31 +7,11 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from one_spec import SPEC
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.files import read_json, write_json
-from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Busy, Experiment, RunFolder
-
-SPEC = RunSpec(
-    method="kd",
-    hyperparameters=(),
-    dataset="mfeat",
-    options=(),
-    manifest="hash",
-    fold=0,
-    student_modality="fourier",
-    student_network="mlp",
-    teacher_modality="pixels",
-    teacher_network="mlp",
-    teacher="abc",
-    pretrained="",
-    teacher_pretrained="",
-    preparation=(),
-    augmentation=(("flip", False),),
-    recipe=(("epochs", 1),),
-    seed=0,
-)
 
 
 def test_the_state_is_what_the_files_say(tmp_path: Path) -> None:

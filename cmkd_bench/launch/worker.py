@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 Outcome = Literal["finished", "busy", "stopped"]
+TELL_SECONDS = 0.1  # an epoch of a linear network takes less time than telling of it
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,13 @@ class _Watch:
 
     def __init__(self, run_id: str, settings: WorkerSettings, connection: Connection, stop: Event) -> None:
         self._run_id, self._settings, self._connection, self._stop = run_id, settings, connection, stop
-        self._saved = time.monotonic()
+        self._saved = self._told = time.monotonic()
         self._abandoned = False
 
     def epoch(self, done: int, total: int) -> None:
+        if time.monotonic() - self._told < TELL_SECONDS:
+            return
+        self._told = time.monotonic()
         try:
             self._connection.send(Message(self._run_id, done, total))
         except OSError:  # the launcher is gone, or wants no more

@@ -195,9 +195,11 @@ class Training:
             record["selection"] = evaluate(self.student, self.selection, self.modality, self.classes).value
         self.progress.epoch = epoch
         self.progress.history.append({"epoch": len(self.progress.history) + 1, **record})
+        done = len(self.progress.history)
         # Among equals the later epoch: it was trained longer. Without a part that selects, the last one.
-        if float(record.get("selection", -1.0)) >= self.progress.best_value:
-            self._keep_best(len(self.progress.history))
+        is_best = float(record.get("selection", -1.0)) >= self.progress.best_value
+        if is_best and (self.selection is not None or done == sum(self.epochs)):
+            self._keep_best(done)
 
     def _is_due(self, epoch: int, epochs: int) -> bool:
         """Whether an epoch of the last stage may be selected; its last one always may."""

@@ -67,7 +67,7 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
         reset_peak(device)
         with Heartbeat(folder.heartbeat) as heartbeat:
             try:
-                _Run(experiment, experiment.read_spec(run_id), device).execute(_Beating(watch, heartbeat))
+                Run(experiment, experiment.read_spec(run_id), device).execute(_Beating(watch, heartbeat))
             except Stopped:
                 raise
             except Exception as error:
@@ -86,7 +86,7 @@ class _Beating:
         self._watch.epoch(done, total)
 
 
-class _Run:
+class Run:
     """The parts of one run, built from its spec."""
 
     def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device) -> None:
@@ -101,25 +101,29 @@ class _Run:
 
     def execute(self, watch: Watch) -> None:
         """Train, select, and read the test part once."""
-        method = self.method
-        training = Training(
+        training = self.training()
+        checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
+        training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
+        self.finish(training.progress)
+
+    def training(self) -> Training:
+        """The training that the run asks for, not begun."""
+        return Training(
             recipe=self.recipe,
             seed=self.spec.seed,
-            method=method,
+            method=self.method,
             student=self.student,
             teacher=self._teacher(),
-            trained_teacher=self.teacher_network if method.updates_teacher else None,
+            trained_teacher=self.teacher_network if self.method.updates_teacher else None,
             train=self._part("train"),
             selection=None if self.recipe.select_on == "last" else self._part(self.recipe.select_on),
             modality=self.spec.student_modality,
             classes=len(self.data.classes),
             device=self.device,
         )
-        checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
-        training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
-        self._finish(training.progress)
 
-    def _finish(self, progress: Progress) -> None:
+    def finish(self, progress: Progress) -> None:
+        """Read the test part and write the result of the student as it is now."""
         test = self._part("test")
         score = self._score(self.student, test, self.spec.student_modality)
         _save_tensors(self.folder, self.student, score.predictions)

@@ -16,7 +16,7 @@ from cmkd_bench.data.prepare import prepare
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.registry import datasets
 
-FOLDS = {"gaussian": 10, "mfeat": 1, "openmoji": 1, "watch": 5}
+FOLDS = {"gaussian": 100, "mfeat": 1, "openmoji": 1, "watch": 5}
 CASES = [pytest.param(name, fold, id=f"{name}-{fold}") for name, folds in FOLDS.items() for fold in range(folds)]
 
 

@@ -45,6 +45,17 @@ def test_kd_takes_its_weight_and_temperature(toys):
     assert losses == pytest.approx({"cross_entropy": 0.75 * math.log(2), "distillation": 0.25 * 4 * divergence})
 
 
+def test_the_loss_of_the_modality_focusing_hypothesis_is_torchs_with_its_default_reduction(toys):
+    student, teacher = toys.outputs(), toys.outputs(seed=1)
+    method = toys.method("kd", toys.pair(), **KD.presets["mfh"])
+    losses = method(student, teacher, toys.batch())
+    with pytest.warns(UserWarning, match="reduction: 'mean'"):
+        expected = torch.nn.KLDivLoss()(student.logits.log_softmax(1), teacher.logits.softmax(1))
+    assert losses["distillation"].item() == pytest.approx(expected.item(), rel=1e-6)
+    labels = torch.nn.CrossEntropyLoss()(student.logits, toys.batch().labels)
+    assert losses["cross_entropy"].item() == pytest.approx(labels.item(), rel=1e-6)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 def test_label_smoothing_mixes_the_label_with_all_classes(toys, smoothing):
     uniform = -sum(map(math.log, P)) / 3

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from planned_grid import FakeSlurm
 from submitit.core.utils import DelayedSubmission, UncompletedJobError
 
 import cmkd_bench.launch.slurm.job as job_module
@@ -26,7 +27,6 @@ from cmkd_bench.plan import make_plan
 from cmkd_bench.record import merge
 from cmkd_bench.report.write import write_tables
 from cmkd_bench.spec import RunSpec
-from tests.launch.slurm.conftest import FakeSlurm
 
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
 SETTINGS = ("launcher.gpus=0", "launcher.checkpoint_seconds=0", "launcher.teacher_wait_s=0", "launcher.jobs=2")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from one_spec import SPEC
 
 from cmkd_bench.config import compose, parse_overrides
 from cmkd_bench.launch.slurm.settings import Profile, read_settings
-from tests.test_store import SPEC
 
 
 def profile(*overrides: str, **changes: str) -> Profile:

@@ -9,12 +9,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from planned_grid import FakeSlurm, Planned, planned
 
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.launch.slurm.campaign import cancel, stored_campaign
 from cmkd_bench.launch.slurm.cluster import Cluster, SlurmSilent
 from cmkd_bench.launch.slurm.preflight import check_cluster
-from tests.launch.slurm.conftest import FakeSlurm, Planned, planned
 
 RUNS = 8
 

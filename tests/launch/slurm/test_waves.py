@@ -8,13 +8,13 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from one_spec import SPEC
 
 from cmkd_bench.launch.slurm.durations import estimate, expected_seconds
 from cmkd_bench.launch.slurm.packing import pack
 from cmkd_bench.launch.slurm.settings import Profile
 from cmkd_bench.launch.slurm.waves import Place, Wave, plan_waves
 from cmkd_bench.spec import RunSpec
-from tests.test_store import SPEC
 
 SMALL, LARGE = Profile(gpus=0, device="cpu"), Profile(gpus=4, timeout_min=600)
 

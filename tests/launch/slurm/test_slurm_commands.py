@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from planned_grid import FakeSlurm, Planned
 
 from cmkd_bench.files import write_json
-from tests.launch.slurm.conftest import FakeSlurm, Planned
 
 ERROR = {"cause": "bad data", "message": "x", "traceback": []}
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

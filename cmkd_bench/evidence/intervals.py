@@ -1,0 +1,82 @@
+"""Intervals over independent draws: of a mean, of a slope, and of where a curve changes its sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+LEVEL = 0.95
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its 95 % interval; the bounds are NaN where there is too little to estimate them."""
+
+    value: float
+    low: float
+    high: float
+
+
+def mean_interval(values: ArrayLike) -> Interval:
+    """The mean of independent draws with Student's interval; of paired differences it is that of the paired t test.
+
+    Args:
+        values: (n,).
+    """
+    draws = np.asarray(values, dtype=np.float64)
+    mean = float(draws.mean())
+    if len(draws) < 2:
+        return Interval(mean, np.nan, np.nan)
+    from scipy.stats import t
+
+    half = float(t.ppf((1 + LEVEL) / 2, len(draws) - 1) * draws.std(ddof=1) / np.sqrt(len(draws)))
+    return Interval(mean, mean - half, mean + half)
+
+
+def slope_interval(x: ArrayLike, curves: ArrayLike) -> Interval:
+    """The least-squares slope of each draw's curve, as `mean_interval` over the draws.
+
+    Args:
+        x: (points,).
+        curves: (points, n).
+    """
+    places = np.asarray(x, dtype=np.float64)
+    centred = places - places.mean()
+    return mean_interval(centred @ np.asarray(curves, dtype=np.float64) / (centred @ centred))
+
+
+def crossing_interval(x: ArrayLike, curves: ArrayLike, seed: int = 0) -> Interval | None:
+    """Where the mean curve first changes its sign, with a percentile interval from resampled draws.
+
+    Args:
+        x: (points,), rising.
+        curves: (points, n).
+        seed: of the resampling.
+
+    Returns:
+        None where the mean curve never changes its sign. A bound is NaN if more than a fortieth of the resampled
+        curves never do either: then their end is not known.
+    """
+    places, values = np.asarray(x, dtype=np.float64), np.asarray(curves, dtype=np.float64)
+    found = _crossing(places, values.mean(1))
+    if np.isnan(found):
+        return None
+    rows = np.random.default_rng(seed).integers(values.shape[1], size=(RESAMPLES, values.shape[1]))
+    resampled = np.array([_crossing(places, values[:, row].mean(1)) for row in rows])
+    if np.isnan(resampled).mean() > (1 - LEVEL) / 2:
+        return Interval(found, np.nan, np.nan)
+    low, high = np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(found, float(low), float(high))
+
+
+def _crossing(x: np.ndarray, curve: np.ndarray) -> float:
+    """The first change of sign, by linear interpolation; NaN where there is none."""
+    changes = np.flatnonzero(np.sign(curve[:-1]) * np.sign(curve[1:]) < 0)
+    if not len(changes):
+        return float("nan")
+    left = changes[0]
+    share = curve[left] / (curve[left] - curve[left + 1])
+    return float(x[left] + share * (x[left + 1] - x[left]))

@@ -1,0 +1,164 @@
+"""Many full-batch trainings that differ in seed and data alone, as one stacked computation.
+
+A step of a linear network takes longer to call than to compute, so a hundred draws take about as long as one. The
+losses are the method's own, under `torch.vmap`, and optimizers work element by element, so each run gets the numbers
+that it gets alone, up to the rounding of a stacked matrix product.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from cmkd_bench.method import Batch, Losses
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.store import Busy, Experiment
+from cmkd_bench.training.loop import NonFiniteLoss, Training
+from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.run import Run
+
+
+def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], device: torch.device) -> str | None:
+    """Run runs that differ in seed and data alone, and write their results as if each had been run alone.
+
+    Args:
+        experiments: where each of them lies.
+        run_ids: of runs without a result.
+        device: where to.
+
+    Returns:
+        why they cannot be run together, or None where they were. Where they cannot, nothing was written.
+
+    Raises:
+        NonFiniteLoss: if a loss of one of them is not finite; nothing was written, and run alone it will say so itself.
+    """
+    folders = [experiment.run(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
+    with contextlib.ExitStack() as stack:
+        try:
+            for folder in folders:
+                stack.enter_context(folder.locked())
+        except Busy as error:
+            return f"another command works on {error}"
+        specs = [experiment.read_spec(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
+        places = list(zip(experiments, specs, strict=True))
+        if not all(experiment.run(spec.teacher).result.exists() for experiment, spec in places if spec.teacher):
+            return "a teacher has no result"
+        runs = [Run(experiment, spec, device) for experiment, spec in places]
+        trainings = [run.training() for run in runs]
+        if reason := next(filter(None, map(_problem, trainings)), None):
+            return reason
+        for alike in _by_shape(trainings):
+            _train(alike)
+        for run, training in zip(runs, trainings, strict=True):
+            run.finish(training.progress)
+    return None
+
+
+def _by_shape(trainings: Sequence[Training]) -> list[list[Training]]:
+    """Trainings whose inputs, and whose teachers' embeddings, have one shape can be stacked."""
+    groups: dict[tuple[int, ...], list[Training]] = {}
+    for training in trainings:
+        one = training.train.look(training.modality, torch.zeros(1, dtype=torch.int64))
+        shape = (len(training.train), training.method.pair.teacher.embedding, *one.shape)
+        groups.setdefault(shape, []).append(training)
+    return list(groups.values())
+
+
+def _problem(training: Training) -> str | None:
+    """What keeps a training from being one lane among others."""
+    recipe, method, name = training.recipe, training.method, training.method.registry_name
+    teacher = training.teacher
+    problems = {
+        "the epoch is selected": training.selection is not None,
+        "an epoch has several batches": recipe.batch_size < len(training.train),
+        "inputs are augmented": training.train.views[training.modality].is_random,
+        "pairs are shuffled": method.pairing == "shuffled",
+        "gradients are clipped": recipe.gradient_clip > 0,
+        "it is not float32": recipe.precision != "float32",
+        "labels are maps": training.train.targets is not None,
+        f"{name} has stages or modules of its own": len(training.stages) > 1 or any(True for _ in method.parameters()),
+        f"{name} reads feature maps": bool(method.student_stages() or method.teacher_stages()),
+        "the teacher is not run once": teacher is not None and teacher.modality is not None,
+        "the network keeps statistics or is random": any(True for _ in training.student.buffers())
+        or any(isinstance(module, nn.Dropout) for module in training.student.modules()),
+    }
+    return next((text for text, holds in problems.items() if holds), None)
+
+
+class _Lanes(nn.Module):
+    """The students of all trainings with their parameters stacked, and all that they see."""
+
+    def __init__(self, trainings: Sequence[Training]) -> None:
+        super().__init__()
+        first = trainings[0]
+        self._student, self._method, self._epochs = first.student, first.method, first.recipe.epochs
+        stacked, _ = stack_module_state([training.student for training in trainings])
+        self._names = list(stacked)
+        self.stacked = nn.ParameterList(stacked.values())
+        self._rows = torch.arange(len(first.train), device=first.device)
+        self._inputs = torch.stack([one.train.look(one.modality, self._rows) for one in trainings])
+        self._labels = torch.stack([one.train.labels for one in trainings])
+        self._teacher = self._stored(trainings)
+
+    def losses(self, epoch: int) -> Losses:
+        """The method's terms, (lanes,) each."""
+
+        def of_one(
+            parameters: Mapping[str, Tensor], inputs: Tensor, labels: Tensor, stored: tuple[Tensor, Tensor] | None
+        ) -> Losses:
+            student: Outputs = functional_call(self._student, dict(parameters), (inputs,))
+            teacher = student.detach() if stored is None else Outputs(*stored)
+            losses: Losses = self._method(student, teacher, Batch(self._rows, epoch, self._epochs, labels))
+            return losses
+
+        parameters = dict(zip(self._names, self.stacked, strict=True))
+        places = (0, 0, 0, None if self._teacher is None else 0)
+        losses: Losses = vmap(of_one, places)(parameters, self._inputs, self._labels, self._teacher)
+        return losses
+
+    @torch.no_grad()
+    def write_back(self, trainings: Sequence[Training]) -> None:
+        """Give each student its own parameters."""
+        for lane, training in enumerate(trainings):
+            own = {name: values[lane] for name, values in zip(self._names, self.stacked, strict=True)}
+            training.student.load_state_dict(own)
+
+    def _stored(self, trainings: Sequence[Training]) -> tuple[Tensor, Tensor] | None:
+        outputs = [one.teacher.outputs(self._rows, None) for one in trainings if one.teacher is not None]
+        if not outputs:
+            return None
+        return torch.stack([one.logits for one in outputs]), torch.stack([one.embedding for one in outputs])
+
+
+def _train(trainings: Sequence[Training]) -> None:
+    started = time.perf_counter()
+    recipe, stage = trainings[0].recipe, trainings[0].stages[0].name
+    lanes = _Lanes(trainings)
+    optimizer = build_optimizer(recipe, [lanes])
+    history = []
+    for epoch in range(1, recipe.epochs + 1):
+        set_learning_rate(optimizer, learning_rate(recipe, epoch - 1, recipe.epochs))
+        losses = lanes.losses(epoch)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        history.append(torch.stack(list(losses.values())).detach())
+    lanes.write_back(trainings)
+    seconds = time.perf_counter() - started
+    # (epochs, terms, lanes)
+    curves = torch.stack(history) if history else torch.zeros(0, 0, len(trainings))
+    if not curves.isfinite().all():
+        raise NonFiniteLoss(f"a loss of one of {len(trainings)} runs that were trained together is not finite")
+    names = list(losses) if history else []
+    for lane, training in enumerate(trainings):
+        training.progress.history = [
+            {"epoch": number, "stage": stage, "losses": dict(zip(names, terms, strict=True)), "observed": {}}
+            for number, terms in enumerate(curves[:, :, lane].tolist(), start=1)
+        ]
+        training.progress.best_epoch = recipe.epochs
+        training.progress.seconds = seconds / len(trainings)
