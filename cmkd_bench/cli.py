@@ -30,7 +30,7 @@ app = typer.Typer(
 
 Results = Annotated[Path, typer.Option(help="Folder of the experiments.")]
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="File that registers a method or dataset; repeatable.")
+    list[Path] | None, typer.Option("--plugin", help="File that registers a method, dataset or network; repeatable.")
 ]
 
 

@@ -140,7 +140,7 @@ register_dataset = datasets.register
 
 
 def load_plugin(file: Path) -> ModuleType:
-    """Import a file that registers methods or datasets.
+    """Import a file that registers methods, datasets or networks.
 
     Raises:
         UserError: if it does not exist, cannot be imported, or registers nothing.
@@ -154,7 +154,7 @@ def load_plugin(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"--plugin {file}: not a Python file.")
-    before = (len(methods.names()), len(datasets.names()))
+    before = _registered()
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -164,9 +164,17 @@ def load_plugin(file: Path) -> ModuleType:
     except Exception as error:
         sys.modules.pop(name, None)
         raise UserError(f"--plugin {file}: {type(error).__name__}: {error}") from error
-    if before == (len(methods.names()), len(datasets.names())):
-        raise UserError(f"--plugin {file}: registers nothing. Use @register_method or @register_dataset in it.")
+    if before == _registered():
+        raise UserError(
+            f"--plugin {file}: registers nothing. Use @register_method, @register_dataset or @register_network in it."
+        )
     return module
+
+
+def _registered() -> tuple[int, ...]:
+    """How much is registered; importing the networks for it would mean importing torch."""
+    networks = sys.modules.get("cmkd_bench.networks.base")
+    return len(methods.names()), len(datasets.names()), len(networks.loaded_networks()) if networks else 0
 
 
 def _same_definition(one: type, other: type) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.networks import base, network_names
 from cmkd_bench.registry import Registry, datasets, load_plugin, methods
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +71,18 @@ def test_a_plugin_that_is_of_no_use_says_why(tmp_path: Path, text: str, said: st
     file.write_text(text)
     with pytest.raises(UserError, match=said):
         load_plugin(file)
+
+
+def test_a_plugin_may_bring_a_network_alone(tmp_path: Path) -> None:
+    file = tmp_path / "only_a_network.py"
+    file.write_text(
+        "from cmkd_bench.networks import register_network\n\n"
+        '@register_network("theirs_alone")\n'
+        "def build(shape, classes): ...\n"
+    )
+    load_plugin(file)
+    assert "theirs_alone" in network_names()
+    base._builders.pop("theirs_alone")  # for the tests that follow
 
 
 def test_a_plugin_that_does_not_exist(tmp_path: Path) -> None:

@@ -131,6 +131,11 @@ def register_family(name: str, dense: bool = False) -> Callable[[FamilyBuilder],
     return decorate
 
 
+def loaded_networks() -> list[str]:
+    """The networks and families whose modules have been imported so far."""
+    return [*_builders, *_families]
+
+
 def _add(name: str, dense: bool) -> None:
     """Replace what was registered under the name before."""
     _dense.discard(name)

@@ -15,12 +15,18 @@ def main() -> int:
     name, arguments = Path(sys.argv[0]).name, sys.argv[1:]
     state = json.loads(FILE.read_text())
     state["calls"].append([name, *arguments])
-    FILE.write_text(json.dumps(state))
+    _write(state)
     if name in state["silent"]:
         print(f"{name}: error: Unable to contact slurm controller", file=sys.stderr)
         return 1
     time.sleep(state["hang"].get(name, 0))
     return COMMANDS[name](state, arguments)
+
+
+def _write(state: dict) -> None:
+    """By rename: the test reads it meanwhile."""
+    FILE.with_suffix(".tmp").write_text(json.dumps(state))
+    FILE.with_suffix(".tmp").replace(FILE)
 
 
 def sbatch(state: dict, arguments: list[str]) -> int:
@@ -41,7 +47,7 @@ def sbatch(state: dict, arguments: list[str]) -> int:
     for one in [f"{job}_{index}" for index in range(count)] or [job]:
         waits = "Dependency" if "dependency" in options else "Priority"
         state["jobs"][one] = {"state": "PENDING", "reason": waits, "options": options, "order": len(state["jobs"])}
-    FILE.write_text(json.dumps(state))
+    _write(state)
     if state["kill_after"] == number:
         os.kill(os.getppid(), signal.SIGKILL)
     print(f"Submitted batch job {job}")
@@ -71,14 +77,14 @@ def scancel(state: dict, arguments: list[str]) -> int:
     for job, one in state["jobs"].items():
         if {job, job.partition("_")[0]} & set(arguments) and one["state"] in ("PENDING", "RUNNING"):
             one.update(state="CANCELLED", reason="")
-    FILE.write_text(json.dumps(state))
+    _write(state)
     return 0
 
 
 def scontrol(state: dict, arguments: list[str]) -> int:
     if arguments[0] == "requeue":
         state["jobs"][arguments[1]].update(state="PENDING", reason="BeginTime")
-        FILE.write_text(json.dumps(state))
+        _write(state)
         return 0
     print(f"Configuration data as of now\nMaxArraySize            = {state['max_array'] + 1}\nMaxJobCount = 10000")
     return 0
