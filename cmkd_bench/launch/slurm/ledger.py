@@ -61,7 +61,7 @@ class Submission:
         job: the id of the array, or of the single job; empty while it is not known.
         profile: the resources.
         elements: the runs of each job.
-        after: the id of the job that must end well first; empty for none.
+        after: which jobs must end well first, as sbatch wants it said; empty for none.
         work: what its jobs need to know.
     """
 

@@ -10,18 +10,27 @@ from cmkd_bench.launch.slurm.settings import Profile
 START_SECONDS = 3.0  # of a run before its first epoch, and behind its last one
 
 
-def pack(run_ids: Sequence[str], profile: Profile, seconds: Mapping[str, float], parallelism: int) -> list[list[str]]:
+def unknown_per_job(runs: int, parallelism: int) -> int:
+    """How many runs of unknown duration share a job: as few as keep all jobs of an array running.
+
+    Args:
+        runs: of unknown duration, that may start together.
+        parallelism: jobs of an array that may run at once; further ones would only wait in the queue.
+    """
+    return math.ceil(runs / parallelism)
+
+
+def pack(run_ids: Sequence[str], profile: Profile, seconds: Mapping[str, float], unknown: int) -> list[list[str]]:
     """Cut runs into jobs, in their order.
 
     Where the profile names no number of runs per job, a job is filled up to `pack_minutes` by what the runs are
-    expected to take. Of runs that nothing is known of, as many share a job as keeps all jobs of the array running: the
-    further ones would only wait in the queue.
+    expected to take.
 
     Args:
         run_ids: runs of this profile that may start together.
         profile: their resources.
         seconds: what a run is expected to take, by id, where that is known.
-        parallelism: jobs of an array that may run at once.
+        unknown: how many of the others share a job.
 
     Returns:
         the runs of each job; every run is in one of them.
@@ -29,8 +38,8 @@ def pack(run_ids: Sequence[str], profile: Profile, seconds: Mapping[str, float],
     if profile.runs_per_job:
         return _chunks(run_ids, profile.runs_per_job)
     known = [run_id for run_id in run_ids if run_id in seconds]
-    unknown = [run_id for run_id in run_ids if run_id not in seconds]
-    return [*_fill(known, profile, seconds), *_chunks(unknown, math.ceil(len(unknown) / parallelism))]
+    others = [run_id for run_id in run_ids if run_id not in seconds]
+    return [*_fill(known, profile, seconds), *_chunks(others, unknown)]
 
 
 def _fill(run_ids: Sequence[str], profile: Profile, seconds: Mapping[str, float]) -> list[list[str]]:

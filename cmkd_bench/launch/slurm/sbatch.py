@@ -77,7 +77,7 @@ def _parameters(submission: Submission, array_parallelism: int) -> dict[str, Any
         "constraint": profile.constraint,
         "gpus_per_node": profile.gpus,
         "mem": f"{round(profile.mem_gb * 1024)}M" if profile.mem_gb else "",
-        "dependency": f"afterok:{submission.after}" if submission.after else "",
+        "dependency": submission.after,
     }
     return {
         "job_name": submission.job_name,

@@ -171,10 +171,10 @@ def counts(statuses: Iterable[RunStatus]) -> dict[Kind, int]:
 
 
 def _may_be_alive(beat: Beat, evidence: Evidence) -> bool:
-    """A heartbeat outlives its process by up to STALE_SECONDS; where SLURM knows the job's end, that is believed."""
+    """A heartbeat outlives its process by up to STALE_SECONDS; SLURM knows at once that a job ended, or waits again."""
     if not beat.job or beat.job != evidence.job:
         return True
-    return not evidence.answered or (evidence.slurm is not None and evidence.slurm.is_active)
+    return not evidence.answered or (evidence.slurm is not None and evidence.slurm.state in _AT_WORK)
 
 
 def _failed_by_itself(evidence: Evidence, error: Mapping[str, Any]) -> RunStatus:

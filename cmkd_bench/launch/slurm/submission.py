@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from cmkd_bench.code_version import code_version
 from cmkd_bench.data.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, prepared_root
 from cmkd_bench.launch.slurm.cluster import Cluster, Queue
 from cmkd_bench.launch.slurm.durations import expected_seconds, recorded
-from cmkd_bench.launch.slurm.ledger import Ledger, Work
+from cmkd_bench.launch.slurm.ledger import Ledger, Submission, Work
 from cmkd_bench.launch.slurm.sbatch import Refused, complete_pickles, sbatch
 from cmkd_bench.launch.slurm.settings import SlurmSettings
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.survey import Survey, survey
-from cmkd_bench.launch.slurm.waves import Place, Wave, plan_waves
+from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_waves
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
 
@@ -163,10 +163,9 @@ def _submit(
     outcome: Outcome,
     progress: Callable[[int, int], None],
 ) -> None:
-    jobs: dict[Place, str] = {}
-    for number, wave in enumerate(waves):
-        after = jobs[wave.after] if isinstance(wave.after, Place) else wave.after or ""
-        one = ledger.intend(wave.profile, wave.elements, after, work)
+    submitted: list[Submission] = []
+    for wave in waves:
+        one = ledger.intend(wave.profile, wave.elements, _dependency(wave.after, submitted), work)
         outcome.calls += 1
         try:
             one = ledger.complete(one, sbatch(ledger, one, settings.general.array_parallelism))
@@ -175,10 +174,22 @@ def _submit(
             # It may have been taken nevertheless: a time-out says nothing.
             reconcile(ledger, cluster.queue())
             return
-        jobs |= {Place(number, element): one.job_of(element) for element in range(len(wave.elements))}
+        submitted.append(one)
         outcome.submitted += [run_id for run_ids in wave.elements for run_id in run_ids]
         outcome.jobs += len(wave.elements)
-        progress(number + 1, len(waves))
+        progress(len(submitted), len(waves))
+
+
+def _dependency(after: After, submitted: Sequence[Submission]) -> str:
+    """As sbatch wants it; empty for none."""
+    match after:
+        case SameElement(wave):
+            return f"aftercorr:{submitted[wave].job}"
+        case Place(wave, element):
+            return f"afterok:{submitted[wave].job_of(element)}"
+        case str(job):
+            return f"afterok:{job}"
+    return ""
 
 
 def jobs_to_cancel(ledger: Ledger, queue: Queue) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from cmkd_bench.launch.slurm.packing import pack
+from cmkd_bench.launch.slurm.packing import pack, unknown_per_job
 from cmkd_bench.launch.slurm.settings import Profile
 from cmkd_bench.spec import RunSpec
+
+Job = tuple[str, ...]  # the ids of its runs
+A = TypeVar("A", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -19,19 +24,29 @@ class Place:
 
 
 @dataclass(frozen=True)
+class SameElement:
+    """For each job of a wave the job of the same index in an earlier wave."""
+
+    wave: int
+
+
+After = Place | SameElement | str | None
+
+
+@dataclass(frozen=True)
 class Wave:
-    """One call of sbatch: an array of jobs with the same resources, behind the same job.
+    """One call of sbatch: an array of jobs with the same resources.
 
     Attributes:
         profile: of all its jobs.
         elements: the runs of each job.
-        after: what must end well before any of its jobs may start: a job that is planned, the id of one that SLURM
-            has, or None.
+        after: what must end well before its jobs may start: for all of them one job that is planned, or the id of one
+            that SLURM has; for each the job of its own index; or None.
     """
 
     profile: Profile
-    elements: tuple[tuple[str, ...], ...]
-    after: Place | str | None = None
+    elements: tuple[Job, ...]
+    after: After = None
 
 
 def plan_waves(
@@ -44,6 +59,9 @@ def plan_waves(
 ) -> list[Wave]:
     """Put every missing run into exactly one job.
 
+    Where there are more teachers than jobs behind each, the first jobs behind all of them are one array, the second
+    ones another; otherwise all jobs behind a teacher are one. So N runs take some sqrt(N) calls of sbatch at most.
+
     Args:
         missing: the runs that are to be submitted; each one's teacher is among them, active, or not waited for.
         profiles: by run id.
@@ -54,35 +72,84 @@ def plan_waves(
         parallelism: jobs of an array that may run at once.
 
     Returns:
-        teachers before students; `Place.wave` is an index of this list.
+        teachers before students; `wave` of a `Place` or a `SameElement` is an index of this list.
     """
     specs = {spec.id: spec for spec in missing}
-    groups: dict[tuple[Profile, Place | str | None], list[str]] = {}
-    for run_id, spec in specs.items():
-        if spec.teacher not in specs:
-            groups.setdefault((profiles[run_id], active.get(spec.teacher or "")), []).append(run_id)
-    first = _waves(groups, seconds, limit, parallelism)
+    students = Counter(spec.teacher for spec in specs.values())
+    # The teachers of most students first: then the jobs behind them are arrays without holes.
+    ready = sorted(
+        (run_id for run_id, spec in specs.items() if spec.teacher not in specs), key=lambda one: -students[one]
+    )
+    first = [
+        Wave(profile, tuple(part), after)
+        for (profile, after), jobs in _packed(
+            ready, profiles, {one: active.get(specs[one].teacher or "") for one in ready}, seconds, parallelism
+        ).items()
+        for part in _parts(jobs, limit)
+    ]
     places = {
         run_id: Place(number, element)
         for number, wave in enumerate(first)
-        for element, run_ids in enumerate(wave.elements)
-        for run_id in run_ids
+        for element, job in enumerate(wave.elements)
+        for run_id in job
     }
-    behind: dict[tuple[Profile, Place | str | None], list[str]] = {}
-    for run_id, spec in specs.items():
-        if spec.teacher in specs:
-            behind.setdefault((profiles[run_id], places[spec.teacher]), []).append(run_id)
-    return [*first, *_waves(behind, seconds, limit, parallelism)]
+    behind = [run_id for run_id, spec in specs.items() if spec.teacher in specs]
+    return [*first, *_behind(behind, specs, places, profiles, seconds, limit, parallelism)]
 
 
-def _waves(
-    groups: Mapping[tuple[Profile, Place | str | None], Sequence[str]],
+def _behind(
+    run_ids: Sequence[str],
+    specs: Mapping[str, RunSpec],
+    places: Mapping[str, Place],
+    profiles: Mapping[str, Profile],
     seconds: Mapping[str, float],
     limit: int,
     parallelism: int,
 ) -> list[Wave]:
+    """The waves of students whose teachers are planned."""
+    after = {run_id: places[specs[run_id].teacher or ""] for run_id in run_ids}
+    packed = _packed(run_ids, profiles, after, seconds, parallelism)
+    by_wave: dict[tuple[Profile, int], dict[int, list[Job]]] = {}
+    for (profile, place), jobs in packed.items():
+        by_wave.setdefault((profile, place.wave), {})[place.element] = jobs
     waves = []
-    for (profile, after), run_ids in groups.items():
-        jobs = [tuple(one) for one in pack(run_ids, profile, seconds, parallelism)]
-        waves += [Wave(profile, tuple(jobs[start : start + limit]), after) for start in range(0, len(jobs), limit)]
+    for (profile, wave), left in by_wave.items():
+        fewer = max(map(len, left.values())) < len(left)
+        # A layer: one job behind each of the first elements. Of one element, SLURM would make no array.
+        while fewer and (count := _leading(left)) > 1:
+            waves.append(Wave(profile, tuple(left[element].pop(0) for element in range(count)), SameElement(wave)))
+        for element, jobs in left.items():
+            waves += [Wave(profile, tuple(part), Place(wave, element)) for part in _parts(jobs, limit)]
     return waves
+
+
+def _leading(left: Mapping[int, Sequence[Job]]) -> int:
+    """How many elements, from the first on, have a job left."""
+    count = 0
+    while left.get(count):
+        count += 1
+    return count
+
+
+def _packed(
+    run_ids: Sequence[str],
+    profiles: Mapping[str, Profile],
+    after: Mapping[str, A],
+    seconds: Mapping[str, float],
+    parallelism: int,
+) -> dict[tuple[Profile, A], list[Job]]:
+    """The jobs of each profile behind each job."""
+    groups: dict[tuple[Profile, A], list[str]] = {}
+    for run_id in run_ids:
+        groups.setdefault((profiles[run_id], after[run_id]), []).append(run_id)
+    unknown = Counter(profiles[run_id] for run_id in run_ids if run_id not in seconds)
+    return {
+        (profile, one): [
+            tuple(job) for job in pack(group, profile, seconds, unknown_per_job(unknown[profile], parallelism))
+        ]
+        for (profile, one), group in groups.items()
+    }
+
+
+def _parts(jobs: Sequence[Job], limit: int) -> list[Sequence[Job]]:
+    return [jobs[start : start + limit] for start in range(0, len(jobs), limit)]

@@ -89,7 +89,9 @@ class FakeSlurm:
         for job, one in jobs.items():
             if one["state"] != "PENDING":
                 continue
-            before = one["options"].get("dependency", "").removeprefix("afterok:")
+            kind, _, before = one["options"].get("dependency", "").partition(":")
+            if kind == "aftercorr":
+                before += f"_{job.partition('_')[2]}"
             if before and jobs[before]["state"] == "COMPLETED":
                 return job
             if not before:

@@ -38,6 +38,7 @@ def job(state: str, reason: str = "", node: str = "") -> JobState:
         # In the queue, for the first time and again.
         (Evidence(job="7_0", slurm=job("PENDING", "Priority")), "queued", ""),
         (Evidence(job="7_0", slurm=job("PENDING", "BeginTime"), beat=STALE, checkpoint=True), "queued", ""),
+        (Evidence(job="7_0", slurm=job("PENDING", "BeginTime"), beat=FRESH, checkpoint=True), "queued", ""),
         (Evidence(job="7_0", slurm=job("RUNNING"), beat=STALE), "queued", ""),
         (Evidence(job="7_0", slurm=job("PENDING", "DependencyNeverSatisfied")), "waiting", ""),
         # How jobs end, by SLURM's word.

@@ -105,8 +105,10 @@ def test_arrays_are_cut_to_the_largest_that_the_cluster_takes(slurm: FakeSlurm, 
     grid = planned(tmp_path / "results", teachers=4, students=2)
     outcome = grid.submit()
     assert not outcome.refused
-    # 4 teachers in arrays of 3 and 1, and an array of students behind each.
-    assert outcome.calls == 2 + 4
+    # 4 teachers in arrays of 3 and 1; behind the 3, two arrays, each with one student of each; behind the 1, its two.
+    assert outcome.calls == 2 + 2 + 1
+    behind = [one["options"]["dependency"] for job, one in slurm.jobs().items() if job.startswith("102_")]
+    assert behind == ["aftercorr:100"] * 3
     assert len(given_to_jobs(grid, slurm)) == 4 + 8
 
 
@@ -216,10 +218,12 @@ def test_retry_needs_no_more_than_the_experiment(grid: Planned, slurm: FakeSlurm
 def test_a_thousand_runs_need_few_calls_and_little_time(
     slurm: FakeSlurm, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    few, many = (planned(tmp_path / name, teachers=10, students=n) for name, n in (("few", 2), ("many", 99)))
-    assert len(many.specs) == 1000
+    grids = {
+        f"{teachers} x {students}": planned(tmp_path / f"{teachers}x{students}", teachers, students)
+        for teachers, students in ((10, 2), (10, 99), (100, 9))
+    }
     made = {}
-    for name, grid in (("few", few), ("many", many)):
+    for name, grid in grids.items():
         before = len(slurm.calls())
         started = time.process_time()
         grid.submit()
@@ -230,5 +234,6 @@ def test_a_thousand_runs_need_few_calls_and_little_time(
         times = f"submit {middle - started:.2f} s, status {time.process_time() - middle:.2f} s of CPU"
         with capsys.disabled():
             print(f"\n  {len(grid.specs)} runs: {made[name]} calls, {times}")
-    # squeue, scontrol, an array of teachers and one of students behind each teacher; then squeue.
-    assert made["few"] == made["many"] == (2 + 1 + 10, 1)
+    # squeue, scontrol, an array of teachers, and arrays of students: as many as a teacher has students, or as there are
+    # teachers, whichever is less; then squeue.
+    assert made == {"10 x 2": (2 + 1 + 2, 1), "10 x 99": (2 + 1 + 10, 1), "100 x 9": (2 + 1 + 9, 1)}
