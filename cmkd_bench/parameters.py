@@ -6,6 +6,7 @@ import dataclasses
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from cmkd_bench.errors import nearest_match
@@ -55,7 +56,7 @@ def parameter(
 
 def describe(parameters: type) -> list[Parameter]:
     """The parameters of a dataclass, in the order of their declaration."""
-    types = typing.get_type_hints(parameters)
+    types = _types(parameters)
     return [
         Parameter(
             name=field.name,
@@ -78,7 +79,7 @@ def problems_of(parameters: type, given: Mapping[str, Any], prefix: str) -> list
         prefix: how the user addresses the dataclass, e.g. `method.c2kd`.
     """
     fields = {field.name: field for field in dataclasses.fields(parameters)}
-    types = typing.get_type_hints(parameters)
+    types = _types(parameters)
     problems = []
     for name, value in given.items():
         if name not in fields:
@@ -98,7 +99,7 @@ def build(parameters: type[P], given: Mapping[str, Any]) -> P:
         TypeError: for a name or type that `problems_of` reports.
         ValueError: for a value out of range.
     """
-    types = typing.get_type_hints(parameters)
+    types = _types(cast(type, parameters))
     values = {name: convert(value, types[name]) for name, value in given.items()}
     for field in dataclasses.fields(parameters):  # type: ignore[arg-type]
         if field.name in values:
@@ -118,6 +119,12 @@ def convert(value: Any, wanted: type) -> Any:
     if type(value) is wanted:
         return value
     raise TypeError(f"a {wanted.__name__} is wanted, not the {type(value).__name__} {value!r}")
+
+
+@cache
+def _types(parameters: type) -> dict[str, Any]:
+    """The declared types by name."""
+    return typing.get_type_hints(parameters)
 
 
 def _value_type(declared: Any) -> type:

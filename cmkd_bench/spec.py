@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Scalar = str | int | float | bool
@@ -60,7 +61,7 @@ class RunSpec:
     seed: int
     version: int = RESULTS_VERSION
 
-    @property
+    @cached_property
     def id(self) -> str:
         """12 hexadecimal digits; equal specs have equal ids on every machine."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -68,7 +69,7 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; `from_json` is the inverse."""
-        values = dataclasses.asdict(self)
+        values = _values(self)
         return {**values, **{name: dict(values[name]) for name in _SETTINGS}}
 
     @classmethod
@@ -79,5 +80,10 @@ class RunSpec:
 
 def settings(values: Any) -> Settings:
     """A mapping of names to scalars, or a dataclass instance, as sorted pairs."""
-    mapping = values if isinstance(values, Mapping) else dataclasses.asdict(values)
+    mapping = values if isinstance(values, Mapping) else _values(values)
     return tuple(sorted(mapping.items()))
+
+
+def _values(one: Any) -> dict[str, Any]:
+    """The fields of a dataclass instance; `dataclasses.asdict` copies deeply, which costs seconds for large grids."""
+    return {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}

@@ -62,7 +62,7 @@ def _table(seen: Survey) -> Table:
         spec = seen.specs[run_id]
         rows.setdefault((spec.dataset, spec.method), []).append(status)
     shown = [kind for kind in _COLUMNS if any(status.kind == kind for status in seen.statuses.values())]
-    table = Table(pad_edge=False)
+    table = Table()
     for name in ("dataset", "method"):
         table.add_column(name, no_wrap=True)
     for kind in shown:
