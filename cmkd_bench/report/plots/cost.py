@@ -51,6 +51,8 @@ def _sheet(material: Material, column: Column, results: Sequence[Result], name: 
         _scale(ax, quantity, list(costs.values()))
         ax.set_xlabel(label)
         ax.grid()
+    # Labels as wide however many ticks there are: the layout measures them while the panels are smaller.
+    axes[0].yaxis.set_major_formatter("{x:.1f}")
     axes[0].set_ylabel(f"test {material.metric(column.dataset)} (%)")
     _legend(body, results, material.looks)
     return Picture(name, title, figure)
