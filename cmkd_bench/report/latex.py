@@ -18,8 +18,8 @@ _ESCAPES = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"{\char34}",
-    "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
+    "'": r"{'}",  # two of them would become a double quote
     "-": r"{-}",  # two of them would become a dash
     "±": r"\ensuremath{\pm}",
     "→": r"\ensuremath{\rightarrow}",
@@ -121,7 +121,8 @@ def _entry(board: Leaderboard, entry: Entry, with_gain: bool) -> str:
     gained = escape_latex(gain(board, entry)).replace("({-}", r"(\ensuremath{-}") if with_gain else ""
     behind = [gained, escape_latex(f"[{missing}]") if missing else ""]
     if not any(behind):
-        return rf"{text}\rlap{{\textsuperscript{{{escape_latex(marks(entry))}}}}}"  # so that numbers stay aligned
+        raised = escape_latex(marks(entry))
+        return rf"{text}\rlap{{\textsuperscript{{{raised}}}}}" if raised else text  # so that numbers stay aligned
     return " ".join([text + escape_latex(marks(entry)), *filter(None, behind)])
 
 
