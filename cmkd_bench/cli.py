@@ -58,8 +58,8 @@ def run(
         int | None,
         typer.Option(
             metavar="N",
-            help="Tune: N draws of each method's hyper-parameters, the defaults first, on the first seed; then all seeds "
-            "with the values that are best on validation.",
+            help="Tune: N draws of each method's hyper-parameters, the defaults first, on the first seed; then all "
+            "seeds with the values that are best on validation.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
@@ -173,15 +173,16 @@ def _show_leaderboard(
     console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]]
 ) -> None:
     """Print the table of some of an experiment's cells."""
-    from cmkd_bench.cli_leaderboard import FILES
+    from cmkd_bench.cli_leaderboard import files_of
     from cmkd_bench.record import read_record
     from cmkd_bench.report.outcomes import Outcomes
     from cmkd_bench.report.tables import as_rich
     from cmkd_bench.report.write import make_board
 
     record = read_record(experiment).only(keys)
-    console.print(as_rich(make_board(Outcomes(experiment), record, results)))
-    console.print(f"{experiment.path}/: {FILES}", style="dim", markup=False)
+    board = make_board(Outcomes(experiment), record, results)
+    console.print(as_rich(board))
+    console.print(f"{experiment.path}/: {files_of(board)}", style="dim", markup=False)
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
-    import click
     import typer
 
 
@@ -66,7 +65,7 @@ def command(context: typer.Context) -> str:
     return shlex.join(["cmkd-bench", str(context.info_name), *given])
 
 
-def _words(parameter: click.Parameter, value: Any) -> Iterator[str]:
+def _words(parameter: Any, value: Any) -> Iterator[str]:
     """One parameter as it is written on the command line."""
     values = value if isinstance(value, list | tuple) else [value]
     if parameter.param_type_name == "argument":

@@ -173,7 +173,7 @@ class Material:
         found: dict[tuple[str, Column], list[Cell]] = {}
         for cell in self.record.cells.values():
             column = Column(cell.dataset, cell.teacher_modality, cell.student_modality)
-            found.setdefault((cell.method, column), []).append(cell)
+            found.setdefault((cell.row, column), []).append(cell)
         return found
 
     def _entry(self, row: str, column: Column) -> Entry:
