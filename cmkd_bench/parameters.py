@@ -63,7 +63,7 @@ def parameter(
         try:
             _check_range(field, value)
         except ValueError as error:
-            raise ValueError(f"search={search}: {value} is {error}") from None
+            raise ValueError(f"search space {search}: {value}: {error}") from None
     return field
 
 

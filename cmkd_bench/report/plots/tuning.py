@@ -98,9 +98,9 @@ def _panel(ax: Axes, material: Material, column: Column, curves: dict[str, Curve
 
 
 def _limits(material: Material, curves: dict[str, Curve], alone: float | None) -> tuple[float, float]:
-    """The range of all methods' curves and the student alone; controls may lie outside."""
+    """The range of all methods' curves and the student alone; controls may begin, or lie, outside."""
     inner = [value for name, one in curves.items() if material.roles[name] != "control" for value in one.values()]
-    outer = [list(one.values())[::-1] for name, one in curves.items() if material.roles[name] == "control"]
+    outer = [[value] for name, one in curves.items() if material.roles[name] == "control" for value in one.values()]
     return view([*inner, *([] if alone is None else [alone])], outer)
 
 
@@ -123,6 +123,6 @@ def _note(material: Material, dataset: str) -> str:
     return (
         f"Test {material.metric(dataset)} of the draw that validation selects among so many draws: its expectation "
         "over all orders of the draws in which the defaults come first. One seed "
-        f"({', '.join(map(str, sorted(seeds)))}), so differences hold for this seed alone. An arrow points to the end "
-        "of a control's curve off the scale."
+        f"({', '.join(map(str, sorted(seeds)))}), so differences hold for this seed alone. A control's curve may "
+        "begin off the scale; an arrow points to an end there."
     )
