@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cmkd_bench.trials import selections
+
 if TYPE_CHECKING:
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.survey import Survey
@@ -47,7 +49,7 @@ def draws_have_ended(trials: Sequence[Trials]) -> str:
     """What goes on where all draws are over."""
     if not trials:
         return ""
-    ended = f"tuning: {_selections(len(trials))} can be made, as the draws have ended. Give the same command again; it "
+    ended = f"tuning: {selections(len(trials))} can be made, as the draws have ended. Give the same command again; it "
     return ended + "runs all seeds with the selected values:" + _commands(trials)
 
 
@@ -55,12 +57,8 @@ def draws_are_awaited(trials: Sequence[Trials]) -> str:
     """What will go on when all draws are over."""
     if not trials:
         return ""
-    waiting = f"tuning: {_selections(len(trials))} must wait for draws. When these have ended, give the same command "
+    waiting = f"tuning: {selections(len(trials))} must wait for draws. When these have ended, give the same command "
     return waiting + "again; it runs all seeds with the selected values:" + _commands(trials)
-
-
-def _selections(count: int) -> str:
-    return "1 selection" if count == 1 else f"{count} selections"
 
 
 def _commands(trials: Sequence[Trials]) -> str:

@@ -75,3 +75,8 @@ def select(trials: Trials, validation: Mapping[str, float]) -> Draw | None:
     """
     scored = [draw for draw in trials.draws if draw.run_id in validation]
     return max(scored, key=lambda draw: (validation[draw.run_id], -draw.number), default=None)
+
+
+def selections(count: int) -> str:
+    """How many groups of draws there are, in words."""
+    return "1 selection" if count == 1 else f"{count} selections"

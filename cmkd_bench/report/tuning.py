@@ -9,6 +9,7 @@ import pandas as pd
 
 from cmkd_bench.record import Record
 from cmkd_bench.report.trials import Outcome, outcomes_of
+from cmkd_bench.trials import selections
 
 HEADER = ("method", "dataset", "direction", "selected values", "draw", "validation", "draws", "seconds")
 TITLE = "Tuning"
@@ -103,13 +104,13 @@ def _missing(outcomes: Sequence[Outcome], several: Collection[str]) -> Iterator[
     if waiting:
         drawn = [one for outcome in waiting for one in outcome.drawn]
         over = sum(one.is_over for one in drawn)
-        yield f"{len(waiting)} selections wait for draws, of which {over} of {len(drawn)} are over."
+        yield f"{selections(len(waiting))} must wait for draws, of which {over} of {len(drawn)} are over."
     for outcome in outcomes:
         if outcome.lost == len(outcome.drawn):
             where = f"{outcome.trials.method}, {outcome.trials.dataset}, {_direction(outcome, several)}"
             yield f"{where}: none of the {outcome.lost} draws was completed, so there is nothing to select."
     if ready := sum(outcome not in waiting and outcome.lost < len(outcome.drawn) for outcome in outcomes):
-        yield f"{ready} selections can be made: the same command again runs all seeds with the selected values."
+        yield f"{selections(ready)} can be made: the same command again runs all seeds with the selected values."
 
 
 def _cost(outcomes: Sequence[Outcome]) -> str:
