@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -252,6 +253,11 @@ def test_from_draws_to_tuned_rows(quick_run: Callable[..., pd.DataFrame], tmp_pa
     assert list(lines.number) == [0, 1, 2]
     assert list(lines[lines.selected == 1].run_id) == [chosen]
     assert "kd (tuned)" in (experiment.path / "leaderboard.md").read_text().replace("\\", "")
+    shutil.rmtree(experiment.run(record.trials[KD].draws[2].run_id).path)  # as if it had been killed before
+    shutil.rmtree(experiment.run(tuned(record)[1]).path)
+    resumed = quick_run(trials=3, seeds=2)
+    timed = ["seconds", "peak_mb"]
+    pd.testing.assert_frame_equal(resumed.drop(columns=timed), results.drop(columns=timed))
     more = quick_run(trials=4, seeds=2)
     assert set(results.run_id) <= set(more.run_id), "the first draws stay"
     assert len(read_record(experiment).trials[KD].draws) == 4

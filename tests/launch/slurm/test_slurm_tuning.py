@@ -37,8 +37,8 @@ def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm
     write_json(grid.experiment.plan, {**plan, "trials": [dataclasses.asdict(trials)]})
     finish(grid.experiment, first, 1.0)
     assert left_to_tune(grid.experiment, grid.look()) == (
-        "tuning: 1 selection must wait for draws. When these have ended, give the same command again; it runs all seeds "
-        f"with the selected values:\n  {COMMAND}"
+        "tuning: 1 selection must wait for draws. When these have ended, give the same command again; it runs all "
+        f"seeds with the selected values:\n  {COMMAND}"
     )
     write_json(grid.experiment.run(second).error, {"cause": "bad data", "message": "x", "traceback": []})
     assert left_to_tune(grid.experiment, grid.look()) == (
