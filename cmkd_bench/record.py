@@ -104,11 +104,11 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
         }
         record.conditions.update(conditions)
         record.remarks.update(plan.remarks)
+        for spec in plan.specs.values():
+            experiment.add(spec)
         _drop_stale(experiment, record, plan)
         record.cells.update({cell.key: cell for cell in plan.cells})
         record.trials.update(plan.trials)
-        for spec in plan.specs.values():
-            experiment.add(spec)
         write_json(
             experiment.plan,
             {
@@ -136,7 +136,8 @@ def _drop_stale(experiment: Experiment, record: Record, plan: Plan) -> None:
     selected = {c.group: plan.specs[c.run_id].hyperparameters for c in plan.cells if c.tuned and c.run_id}
     doubtful = [c for c in record.cells.values() if c.tuned and c.run_id and c.group in {*plan.trials, *changed}]
     for cell in doubtful:
-        if experiment.read_spec(cell.run_id).hyperparameters != selected.get(cell.group):
+        wanted = selected.get(cell.group)
+        if wanted is None or experiment.read_spec(cell.run_id).hyperparameters != wanted:
             del record.cells[cell.key]
     for group in changed:
         record.trials.pop(group, None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
@@ -59,6 +60,11 @@ def test_the_picture_has_the_lines_of_the_methods_and_of_the_student_alone() -> 
     assert list(lines["kd"].get_ydata()) == pytest.approx([51.0, 55.5, 60.0])
     assert list(lines["none"].get_ydata()) == [47.5, 47.5]
     assert panel.get_title(loc="left") == "audio → video"
+    width, height = picture.figure.get_size_inches()
+    assert 3.4 <= width <= 7.0
+    assert height < 11.0
+    sizes = [text.get_fontsize() for text in picture.figure.findobj(Text) if text.get_text()]  # type: ignore[attr-defined]
+    assert min(sizes) >= 7.0
     (again,) = draw(material(SCORES))
     assert isinstance(again, Picture)
     assert render(picture.figure, "svg") == render(again.figure, "svg")
