@@ -13,7 +13,7 @@ from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.request import Direction, Request, check, resolve_preset
 from cmkd_bench.spec import RunSpec, settings
-from cmkd_bench.trials import Group, Trials
+from cmkd_bench.trials import TUNED, Group, Trials
 from cmkd_bench.tuning import add_draws
 
 SELECTED = {
@@ -54,7 +54,7 @@ class Cell:
     @property
     def row(self) -> str:
         """The row of a table that it stands in."""
-        return f"{self.method} (tuned)" if self.tuned else self.method
+        return f"{self.method}{TUNED}" if self.tuned else self.method
 
 
 @dataclass

@@ -10,6 +10,9 @@ from cmkd_bench.search import Value
 
 Group = tuple[str, str, int, str, str]
 
+TUNED = " (tuned)"
+"""What a method's row is called by that has the selected values, behind its name."""
+
 
 @dataclass(frozen=True)
 class Draw:

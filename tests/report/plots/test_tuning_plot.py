@@ -14,6 +14,7 @@ from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, render
+from cmkd_bench.report.plots.style import looks_of
 from cmkd_bench.report.plots.tuning import curves_of, draw
 from cmkd_bench.trials import Draw, Trials
 
@@ -80,3 +81,12 @@ def test_without_draws_or_with_draws_that_run_it_says_so() -> None:
 def test_a_direction_of_another_dataset_is_not_mixed_in() -> None:
     one = material(SCORES)
     assert curves_of(one, replace(COLUMN, student_modality="text")) == {}
+
+
+def test_a_tuned_row_looks_like_its_method_with_the_other_marker_and_takes_nobody_s_colour() -> None:
+    roles = {"none": "baseline", "kd": "method", "kd (tuned)": "method", "dkd": "method", "shuffled": "control"}
+    looks = looks_of({**roles, "shuffled (tuned)": "control"})
+    plain = looks_of({name: role for name, role in roles.items() if "tuned" not in name})
+    assert {name: looks[name] for name in plain} == plain
+    for name in ("kd", "shuffled"):
+        assert looks[f"{name} (tuned)"] == replace(looks[name], filled=not looks[name].filled)
