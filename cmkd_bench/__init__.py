@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
     from cmkd_bench.registry import Registry, register_dataset, register_method
+    from cmkd_bench.search import Among, LogUniform, Uniform
 
 _HOMES = {
     "load_results": "api",
@@ -40,11 +41,16 @@ _HOMES = {
     "Registry": "registry",
     "register_dataset": "registry",
     "register_method": "registry",
+    "Among": "search",
+    "LogUniform": "search",
+    "Uniform": "search",
 }
 
 __all__ = [
+    "Among",
     "Batch",
     "Dataset",
+    "LogUniform",
     "Losses",
     "Method",
     "Modality",
@@ -56,6 +62,7 @@ __all__ = [
     "Registry",
     "Source",
     "Stage",
+    "Uniform",
     "UserError",
     "load_results",
     "parameter",

@@ -58,6 +58,8 @@ def make_grid(
     device: str | None = None,
     always: bool = True,
     one_way: bool = False,
+    trials: int | None = None,
+    command: str = "",
 ) -> Grid:
     """Fill a request up with the configuration's defaults.
 
@@ -82,6 +84,8 @@ def make_grid(
         overrides=parsed,
         baseline=grid["baseline"],
         one_way=one_way,
+        trials=trials,
+        command=command,
     )
     check(request)
     configuration, _ = compose(parsed)
@@ -102,6 +106,8 @@ def make_grid(
 def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> tuple[Schedule, pd.DataFrame]:
     """Run what is not done of a plan, and write results.csv and the leaderboard, also after an interruption.
 
+    A plan with draws has two stages: when the draws are over, all seeds are run with the values that are selected.
+
     Returns:
         what became of the plan's runs, and the results of the whole experiment.
 
@@ -112,21 +118,18 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     """
     if grid.launcher["kind"] != "local":
         raise UserError("launcher=slurm: a grid on a cluster is started by the command `cmkd-bench run`.")
-    from cmkd_bench.launch.schedule import Schedule, first_teachers
-    from cmkd_bench.record import merge
-    from cmkd_bench.report.write import write_tables
+    from cmkd_bench.launch.schedule import is_over
+    from cmkd_bench.tuning import add_tuned
 
-    for warning in merge(grid.experiment, plan, grid.request.baseline):
-        console.print(warning, style="yellow", markup=False)
-    if retry_failed:
-        for run_id in plan.specs:
-            grid.experiment.run(run_id).forget_failure()
-    schedule = Schedule(grid.experiment, {spec.id: spec for spec in first_teachers(plan.specs.values())})
-    try:
-        _launch(grid, plan, schedule, console)
-    finally:
-        results = write_tables(grid.experiment)
-    return schedule, results
+    def has_ended(run_id: str) -> bool:
+        return is_over(grid.experiment, plan.specs[run_id], again=retry_failed)
+
+    if add_tuned(plan, grid.experiment, has_ended):
+        _execute(grid, plan, console, retry_failed, "stage 1 of 2, defaults and draws")
+        retry_failed = False
+        add_tuned(plan, grid.experiment, has_ended)
+    stage = "stage 2 of 2, all seeds with the selected values" if plan.trials else ""
+    return _execute(grid, plan, console, retry_failed, stage)
 
 
 def run(
@@ -144,6 +147,7 @@ def run(
     device: str | None = None,
     always: bool = True,
     one_way: bool = False,
+    trials: int | None = None,
     retry_failed: bool = False,
     quiet: bool = False,
 ) -> pd.DataFrame:
@@ -163,6 +167,8 @@ def run(
         device: `cpu` or `cuda`.
         always: whether the rows that every table should have (student alone, controls) are added.
         one_way: only the directions as they are written in `pairs`.
+        trials: tune every method by so many draws on the first seed, selected on validation; its draws are rows of the
+            result, too, with `tuned` = `draw`.
         retry_failed: run failed runs again.
         quiet: show no progress.
 
@@ -186,6 +192,7 @@ def run(
         device=device,
         always=always,
         one_way=one_way,
+        trials=trials,
     )
     console = Console(quiet=quiet)
     prepare_missing(grid.request, console)
@@ -220,7 +227,25 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
     return Experiment(results, name)
 
 
-def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console) -> None:
+def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, stage: str) -> tuple[Schedule, pd.DataFrame]:
+    from cmkd_bench.launch.schedule import Schedule, first_teachers
+    from cmkd_bench.record import merge
+    from cmkd_bench.report.write import write_tables
+
+    for warning in merge(grid.experiment, plan, grid.request.baseline):
+        console.print(warning, style="yellow", markup=False)
+    if retry_failed:
+        for run_id in plan.specs:
+            grid.experiment.run(run_id).forget_failure()
+    schedule = Schedule(grid.experiment, {spec.id: spec for spec in first_teachers(plan.specs.values())})
+    try:
+        _launch(grid, plan, schedule, console, stage)
+    finally:
+        results = write_tables(grid.experiment)
+    return schedule, results
+
+
+def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, stage: str) -> None:
     if schedule.is_over:
         return
     from cmkd_bench.launch.display import GridDisplay
@@ -236,7 +261,7 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console) -> Non
         plugins=grid.plugins,
     )
     launcher = LocalLauncher(settings, local_devices(grid.device, grid.jobs), sorted(networks))
-    with GridDisplay(console) as display:
+    with GridDisplay(console, stage) as display:
         launcher.run(schedule, display)
 
 

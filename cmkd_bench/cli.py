@@ -36,6 +36,7 @@ Plugins = Annotated[
 
 @app.command()
 def run(
+    context: typer.Context,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
@@ -53,6 +54,14 @@ def run(
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     controls: Annotated[bool, typer.Option(help="Add the rows that every table should have.")] = True,
     one_way: Annotated[bool, typer.Option("--one-way", help="Only the directions as written in --pairs.")] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Tune: N draws of each method's hyper-parameters, the defaults first, on the first seed; then all "
+            "seeds with the values that are best on validation.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="On a cluster: stay until all is over.")] = False,
@@ -80,6 +89,8 @@ def run(
         device=device,
         always=controls,
         one_way=one_way,
+        trials=trials,
+        command=cli_options.command(context),
     )
     if not dry_run:
         prepare_missing(grid.request, console)
@@ -162,15 +173,16 @@ def _show_leaderboard(
     console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]]
 ) -> None:
     """Print the table of some of an experiment's cells."""
-    from cmkd_bench.cli_leaderboard import FILES
+    from cmkd_bench.cli_leaderboard import files_of
     from cmkd_bench.record import read_record
     from cmkd_bench.report.outcomes import Outcomes
     from cmkd_bench.report.tables import as_rich
     from cmkd_bench.report.write import make_board
 
     record = read_record(experiment).only(keys)
-    console.print(as_rich(make_board(Outcomes(experiment), record, results)))
-    console.print(f"{experiment.path}/: {FILES}", style="dim", markup=False)
+    board = make_board(Outcomes(experiment), record, results)
+    console.print(as_rich(board))
+    console.print(f"{experiment.path}/: {files_of(board)}", style="dim", markup=False)
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     Returns:
         the exit code: 0 when all is submitted, or done; 4 when sbatch refused something.
     """
+    from cmkd_bench.cli_tuning import add_tuned_on_cluster, draws_are_awaited
     from cmkd_bench.launch.slurm.campaign import campaign_of
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
@@ -45,11 +46,22 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
 
     campaign = campaign_of(grid.experiment, grid.launcher, grid.request.overrides.plain, grid.plugins)
     cluster = Cluster()
+    waiting = add_tuned_on_cluster(grid.experiment, plan, cluster, retry_failed)
     for remark in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
         _say(console, remark, "yellow")
-    for warning in merge(grid.experiment, plan, grid.request.baseline):
-        _say(console, warning, "yellow")
-    return _submit(console, campaign, list(plan.specs.values()), cluster, grid.experiment.root, retry_failed, wait)
+    while True:
+        for warning in merge(grid.experiment, plan, grid.request.baseline):
+            _say(console, warning, "yellow")
+        specs = list(plan.specs.values())
+        code = _submit(console, campaign, specs, cluster, grid.experiment.root, retry_failed, wait)
+        left = add_tuned_on_cluster(grid.experiment, plan, cluster) if waiting and wait else waiting
+        if left == waiting:
+            break
+        waiting, retry_failed = left, False
+    tuned = {cell.group for cell in plan.cells if cell.tuned}
+    if waiting:
+        _say(console, draws_are_awaited([one for group, one in plan.trials.items() if group not in tuned]))
+    return code
 
 
 def estimated_cost(grid: Grid, plan: Plan) -> str:
@@ -63,6 +75,7 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
     """Show the state of an experiment's runs, wherever they run; exit code 0: all done, 3: failures, 4: incomplete."""
+    from cmkd_bench.cli_tuning import left_to_tune
     from cmkd_bench.launch.slurm.campaign import exit_code
     from cmkd_bench.report.status_table import as_rich, next_command
 
@@ -70,8 +83,10 @@ def status(experiment: Name = None, results: Results = Path("results")) -> None:
     place = _place(results)
     console = Console()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
+    if left := left_to_tune(found, seen):
+        _say(console, left)
     _say(console, f"next: {next_command(found, seen, place)}", "dim")
-    raise typer.Exit(exit_code(seen))
+    raise typer.Exit(EXIT_INCOMPLETE if left else exit_code(seen))
 
 
 def watch(
@@ -127,6 +142,7 @@ def retry(
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
     """Write results.csv and the leaderboard from what is there; exit code 0: all done, 3: failures, 4: incomplete."""
+    from cmkd_bench.cli_tuning import left_to_tune
     from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
     from cmkd_bench.record import read_record
     from cmkd_bench.report.leaderboard import leaderboard
@@ -142,8 +158,10 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
     _say(console, summary(found, seen))
     for note in seen.notes:
         _say(console, f"note: {note}", "yellow")
+    if left := left_to_tune(found, seen):
+        _say(console, left)
     _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
-    raise typer.Exit(exit_code(seen))
+    raise typer.Exit(EXIT_INCOMPLETE if left else exit_code(seen))
 
 
 def _submit(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from cmkd_bench.errors import UnknownName, UserError
+
+if TYPE_CHECKING:
+    from cmkd_bench.report.leaderboard import Leaderboard
 
 FILES = "results.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
 
@@ -43,4 +47,9 @@ def show_leaderboard(
         return
     console = Console()
     console.print(rendered)
-    console.print(f"{found.path}/: {FILES}", style="dim", markup=False)
+    console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
+
+
+def files_of(board: Leaderboard) -> str:
+    """The files that were written with a leaderboard."""
+    return FILES if board.tuning is None else f"{FILES}, trials.csv, tuning.csv"

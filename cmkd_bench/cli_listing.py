@@ -146,7 +146,11 @@ def _print_parameters(console: Console, prefix: str, parameters: type) -> None:
     table = Table(title=f"set by {prefix}.NAME=VALUE", title_justify="left")
     for column in ("name", "default", "meaning", "source of the default"):
         table.add_column(column)
+    searched = any(one.search is not None for one in described)
+    if searched:
+        table.add_column("--trials draws from")
     for one in described:
         choices = f" ({', '.join(map(str, one.choices))})" if one.choices else ""
-        table.add_row(Text(one.name), Text(f"{one.default}"), Text(one.meaning + choices), Text(one.source))
+        cells = [one.name, f"{one.default}", one.meaning + choices, one.source]
+        table.add_row(*map(Text, [*cells, f"{one.search or ''}"] if searched else cells))
     console.print(table)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cmkd_bench.errors import UserError
+
+if TYPE_CHECKING:
+    import typer
 
 
 def numbers(option: str, text: str) -> list[int]:
@@ -47,3 +52,26 @@ def names(given: Sequence[str] | str | None) -> list[str]:
     """The names of an option that may be repeated and may hold several, separated by commas."""
     texts = [given] if isinstance(given, str) else given or ()
     return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
+
+
+def command(context: typer.Context) -> str:
+    """The command that was given, as it can be given again."""
+    given = (
+        word
+        for parameter in context.command.params
+        if (value := context.params.get(str(parameter.name))) not in (None, parameter.default)
+        for word in _words(parameter, value)
+    )
+    return shlex.join(["cmkd-bench", str(context.info_name), *given])
+
+
+def _words(parameter: Any, value: Any) -> Iterator[str]:
+    """One parameter as it is written on the command line."""
+    values = value if isinstance(value, list | tuple) else [value]
+    if parameter.param_type_name == "argument":
+        yield from map(str, values)
+    elif isinstance(value, bool):
+        yield (parameter.opts if value else parameter.secondary_opts)[0]
+    else:
+        for one in values:
+            yield from (parameter.opts[0], str(one))

@@ -25,12 +25,14 @@ def plot(
     experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="gains, transfer, critical, cost, learning, observed, gap; repeatable, all by default."),
+        typer.Option(
+            help="gains, transfer, critical, cost, learning, observed, gap, tuning; repeatable, all by default."
+        ),
     ] = None,
     formats: Formats = "png,svg",
     results: Results = Path("results"),
 ) -> None:
-    """Draw an experiment: gains, transfer, ranks, cost, learning curves, and what methods observed."""
+    """Draw an experiment: gains, transfer, ranks, cost, learning curves, what methods observed, what tuning gave."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.report.plots.write import KINDS, check, write_pictures
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, cast
 
 from cmkd_bench.errors import nearest_match
+from cmkd_bench.search import Space, Value, own_generator
 
 P = TypeVar("P")
 
@@ -29,6 +31,7 @@ class Parameter:
     meaning: str
     source: str
     choices: tuple[Any, ...]
+    search: Space | None = None
 
 
 def parameter(
@@ -39,6 +42,7 @@ def parameter(
     choices: tuple[Any, ...] = (),
     minimum: float | None = None,
     maximum: float | None = None,
+    search: Space | None = None,
 ) -> Any:
     """Declare a parameter of a frozen dataclass.
 
@@ -49,9 +53,19 @@ def parameter(
         choices: the allowed values, where they are few.
         minimum: the smallest allowed number, itself included.
         maximum: the largest allowed number, itself included.
+        search: what `run --trials` draws it from; without one it keeps its default.
+
+    Raises:
+        ValueError: for a search space that reaches beyond what is allowed.
     """
     metadata = {"meaning": meaning, "source": source, "choices": choices, "minimum": minimum, "maximum": maximum}
-    return dataclasses.field(default=default, metadata=metadata)
+    field: dataclasses.Field[Any] = dataclasses.field(default=default, metadata={**metadata, "search": search})
+    for value in search.ends if search else ():
+        try:
+            _check_range(field, value)
+        except ValueError as error:
+            raise ValueError(f"search space {search}: {value}: {error}") from None
+    return field
 
 
 def describe(parameters: type) -> list[Parameter]:
@@ -65,9 +79,25 @@ def describe(parameters: type) -> list[Parameter]:
             meaning=field.metadata.get("meaning", ""),
             source=field.metadata.get("source", ""),
             choices=field.metadata.get("choices", ()),
+            search=field.metadata.get("search"),
         )
         for field in dataclasses.fields(parameters)
     ]
+
+
+def draw(parameters: type, method: str, number: int, fixed: Collection[str] = ()) -> dict[str, Value]:
+    """The values of the hyper-parameters that have a search space, in one draw; draw 0 has their defaults.
+
+    Args:
+        parameters: the dataclass.
+        method: whose hyper-parameters they are; its name enters the generators.
+        number: of the draw, from 0.
+        fixed: names that are not drawn, because the user has set them.
+    """
+    free = [one for one in describe(parameters) if one.search is not None and one.name not in fixed]
+    if number == 0:
+        return {one.name: one.default for one in free}
+    return {one.name: _drawn(one, own_generator(method, one.name, number)) for one in free}
 
 
 def problems_of(parameters: type, given: Mapping[str, Any], prefix: str) -> list[str]:
@@ -125,6 +155,12 @@ def convert(value: Any, wanted: type) -> Any:
 def _types(parameters: type) -> dict[str, Any]:
     """The declared types by name."""
     return typing.get_type_hints(parameters)
+
+
+def _drawn(one: Parameter, generator: random.Random) -> Value:
+    assert one.search is not None
+    value = one.search.draw(generator)
+    return round(value) if one.type == "int" and isinstance(value, float) else value
 
 
 def _value_type(declared: Any) -> type:

@@ -13,6 +13,8 @@ from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.request import Direction, Request, check, resolve_preset
 from cmkd_bench.spec import RunSpec, settings
+from cmkd_bench.trials import TUNED, Group, Trials
+from cmkd_bench.tuning import add_draws
 
 SELECTED = {
     "test": "epoch is selected on the test part, so the numbers are too good",
@@ -22,7 +24,10 @@ SELECTED = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a table, for one seed. Several cells may share a run: the student alone has no teacher."""
+    """One number of a table, for one seed. Several cells may share a run: the student alone has no teacher.
+
+    A tuned cell has the hyper-parameters that were selected among draws, and stands in a row of its own.
+    """
 
     method: str
     role: str
@@ -34,11 +39,22 @@ class Cell:
     run_id: str
     teacher_id: str
     impossible: str = ""
+    tuned: bool = False
 
     @property
-    def key(self) -> tuple[str, str, int, str, str, int]:
+    def key(self) -> tuple[str, str, int, str, str, int, bool]:
         """What identifies the cell in a table."""
-        return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality, self.seed)
+        return (*self.group, self.seed, self.tuned)
+
+    @property
+    def group(self) -> Group:
+        """What the cells of all seeds have in common, tuned or not."""
+        return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality)
+
+    @property
+    def row(self) -> str:
+        """The row of a table that it stands in."""
+        return f"{self.method}{TUNED}" if self.tuned else self.method
 
 
 @dataclass
@@ -51,6 +67,7 @@ class Plan:
         configurations: by dataset.
         remarks: by dataset, what a reader of its tables must know of its split and protocol.
         fixtures: the datasets whose files are a miniature.
+        trials: the draws for tuning, by what the selected values are for.
     """
 
     cells: list[Cell] = field(default_factory=list)
@@ -58,6 +75,7 @@ class Plan:
     configurations: dict[str, Configuration] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
     fixtures: set[str] = field(default_factory=set)
+    trials: dict[Group, Trials] = field(default_factory=dict)
 
     def add(self, spec: RunSpec) -> str:
         """Add a run, once."""
@@ -83,6 +101,8 @@ def make_plan(request: Request) -> Plan:
             plan.fixtures |= {name} if source.data.fixture else set()
             _plan_fold(plan, request, source, directions[name])
     _mark_impossible(plan)
+    if request.trials is not None:
+        add_draws(plan, request)
     return plan
 
 

@@ -15,6 +15,7 @@ from cmkd_bench.plan import Cell, Plan
 from cmkd_bench.registry import datasets
 from cmkd_bench.spec import Scalar, settings
 from cmkd_bench.store import Experiment
+from cmkd_bench.trials import Group, Trials
 
 
 @dataclass
@@ -26,40 +27,59 @@ class Record:
         conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
         cells: by key.
         remarks: by dataset, what a reader of its tables must know.
+        trials: the draws for tuning, by what the selected values are for.
     """
 
     baseline: str
     conditions: dict[str, dict[str, Scalar]] = field(default_factory=dict)
     cells: dict[tuple[Any, ...], Cell] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
+    trials: dict[Group, Trials] = field(default_factory=dict)
 
     def only(self, keys: Iterable[tuple[Any, ...]]) -> Record:
-        """The same with some of the cells."""
+        """The same with some of the cells, and the draws that tuned ones among them were selected from."""
         chosen = {key: self.cells[key] for key in keys if key in self.cells}
         wanted = {cell.dataset for cell in chosen.values()}
         conditions = {dataset: values for dataset, values in self.conditions.items() if dataset in wanted}
         remarks = {dataset: texts for dataset, texts in self.remarks.items() if dataset in wanted}
-        return Record(self.baseline, conditions, chosen, remarks)
+        groups = {cell.group for cell in chosen.values() if cell.tuned}
+        trials = {group: one for group, one in self.trials.items() if group in groups}
+        return Record(self.baseline, conditions, chosen, remarks, trials)
 
 
 def read_record(experiment: Experiment) -> Record:
     """The plan of an experiment, as the commands so far have made it."""
     stored = read_json(experiment.plan)
     cells = [Cell(**cell) for cell in stored["cells"]]
-    return Record(stored["baseline"], stored["conditions"], {cell.key: cell for cell in cells}, stored["remarks"])
+    trials = [Trials.from_json(one) for one in stored.get("trials", ())]
+    return Record(
+        baseline=stored["baseline"],
+        conditions=stored["conditions"],
+        cells={cell.key: cell for cell in cells},
+        remarks=stored["remarks"],
+        trials={one.group: one for one in trials},
+    )
 
 
 def run_ids(experiment: Experiment, record: Record) -> list[str]:
-    """The runs of all cells, each teacher before its first student."""
+    """The runs of all cells and draws, each teacher before its first student."""
     ids: dict[str, None] = {}
     for cell in record.cells.values():
         if cell.teacher_id:
             ids[cell.teacher_id] = None
         if cell.run_id:
-            teacher = experiment.read_spec(cell.run_id).teacher
-            ids.update({teacher: None} if teacher else {})
-            ids[cell.run_id] = None
+            _add_with_teacher(experiment, ids, cell.run_id)
+    for trials in record.trials.values():
+        for run_id in trials.run_ids:
+            _add_with_teacher(experiment, ids, run_id)
     return list(ids)
+
+
+def _add_with_teacher(experiment: Experiment, ids: dict[str, None], run_id: str) -> None:
+    if run_id not in ids:
+        teacher = experiment.read_spec(run_id).teacher
+        ids.update({teacher: None} if teacher else {})
+        ids[run_id] = None
 
 
 def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
@@ -78,15 +98,17 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
         if problems := [*problems, *_mixed(experiment, {**record.conditions, **conditions})]:
             raise GridError(problems)
         replaced = {
-            cell.method
+            cell.row
             for cell in plan.cells
             if cell.key in record.cells and record.cells[cell.key].run_id not in ("", cell.run_id)
         }
         record.conditions.update(conditions)
         record.remarks.update(plan.remarks)
-        record.cells.update({cell.key: cell for cell in plan.cells})
         for spec in plan.specs.values():
             experiment.add(spec)
+        _drop_stale(experiment, record, plan)
+        record.cells.update({cell.key: cell for cell in plan.cells})
+        record.trials.update(plan.trials)
         write_json(
             experiment.plan,
             {
@@ -94,13 +116,31 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
                 "conditions": record.conditions,
                 "remarks": record.remarks,
                 "cells": [dataclasses.asdict(cell) for cell in record.cells.values()],
+                "trials": [dataclasses.asdict(one) for one in record.trials.values()],
             },
         )
     return [
-        f"{method}: the settings differ from those of an earlier command; its earlier runs stay in runs/ but leave the "
+        f"{row}: the settings differ from those of an earlier command; its earlier runs stay in runs/ but leave the "
         "tables. Use --experiment NAME to keep both."
-        for method in sorted(replaced)
+        for row in sorted(replaced)
     ]
+
+
+def _drop_stale(experiment: Experiment, record: Record, plan: Plan) -> None:
+    """Take out tuned cells whose values are no longer the selected ones, and draws around other defaults."""
+    changed = {
+        cell.group
+        for cell in plan.cells
+        if not cell.tuned and cell.key in record.cells and record.cells[cell.key].run_id != cell.run_id
+    }
+    selected = {c.group: plan.specs[c.run_id].hyperparameters for c in plan.cells if c.tuned and c.run_id}
+    doubtful = [c for c in record.cells.values() if c.tuned and c.run_id and c.group in {*plan.trials, *changed}]
+    for cell in doubtful:
+        wanted = selected.get(cell.group)
+        if wanted is None or experiment.read_spec(cell.run_id).hyperparameters != wanted:
+            del record.cells[cell.key]
+    for group in changed:
+        record.trials.pop(group, None)
 
 
 def conditions_of(plan: Plan, dataset: str) -> dict[str, Scalar]:

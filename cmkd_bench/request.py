@@ -31,6 +31,8 @@ class Request:
         overrides: the sorted `KEY=VALUE` arguments.
         baseline: the method that is the student alone, and trains the teachers.
         one_way: only the directions as they were written.
+        trials: how many draws each method gets to be tuned; None for no tuning.
+        command: that asks for the same again; empty if a Python program asks.
     """
 
     methods: tuple[str, ...]
@@ -41,6 +43,8 @@ class Request:
     overrides: Overrides
     baseline: str
     one_way: bool = False
+    trials: int | None = None
+    command: str = ""
 
 
 def check(request: Request) -> dict[str, list[Direction]]:
@@ -57,6 +61,8 @@ def check(request: Request) -> dict[str, list[Direction]]:
     directions, unmatched = _directions(request)
     problems += unmatched
     problems += _problems_of_values(request)
+    if request.trials is not None and not problems:
+        problems += _problems_of_trials(request)
     if problems:
         raise GridError(problems)
     return directions
@@ -104,6 +110,27 @@ def _problems_of_values(request: Request) -> list[str]:
     known = [name for name in request.datasets if name in datasets.names()]
     found = [problem for name in [None, *known] for problem in compose(request.overrides, name)[1]]
     return list(dict.fromkeys(found))
+
+
+def _problems_of_trials(request: Request) -> Iterator[str]:
+    from cmkd_bench.tuning import is_searched
+
+    trials = request.trials
+    if trials is not None and trials < 2:
+        yield f"--trials {trials}: a number from 2 is wanted, because draw 0 is the defaults."
+    if not any(is_searched(request, name) for name in request.methods if name != request.baseline):
+        yield (
+            f"--trials {trials}: nothing to draw: none of {', '.join(request.methods)} has a hyper-parameter with a "
+            "search space that is not set. See: cmkd-bench show NAME"
+        )
+    for name in request.datasets:
+        configuration, _ = compose(request.overrides, name)
+        part = configuration.recipe.select_on if configuration is not None else "validation"
+        if part != "validation":
+            yield (
+                f"--trials {trials}: draws are selected on the validation part alone, but {name} has "
+                f"train.select_on={part}. Leave --trials out, or add train.select_on=validation."
+            )
 
 
 def _problems_of_folds(request: Request) -> Iterator[str]:

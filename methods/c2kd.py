@@ -13,15 +13,28 @@ from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
+from cmkd_bench.search import LogUniform, Uniform
 
 
 @dataclass(frozen=True)
 class C2KDParameters:
-    teacher_weight: float = parameter(1.0, "lambda_1: teacher and its proxy", source="released code", minimum=0)
-    student_weight: float = parameter(1.0, "lambda_2: student and its proxy", source="released code", minimum=0)
-    cross_weight: float = parameter(1.0, "lambda_3: proxy and proxy", source="released code", minimum=0)
+    # The released code has 1 for all three weights: a decade to either side.
+    teacher_weight: float = parameter(
+        1.0, "lambda_1: teacher and its proxy", source="released code", minimum=0, search=LogUniform(0.1, 10)
+    )
+    student_weight: float = parameter(
+        1.0, "lambda_2: student and its proxy", source="released code", minimum=0, search=LogUniform(0.1, 10)
+    )
+    cross_weight: float = parameter(
+        1.0, "lambda_3: proxy and proxy", source="released code", minimum=0, search=LogUniform(0.1, 10)
+    )
     krc_threshold: float = parameter(
-        0.0, "omega: a sample is kept if its rank correlation is larger", source="released code", minimum=-1, maximum=1
+        0.0,
+        "omega: a sample is kept if its rank correlation is larger",
+        source="released code",
+        minimum=-1,
+        maximum=1,
+        search=Uniform(-0.3, 0.3),  # beyond, almost all samples are kept, or almost none
     )
     nontarget: Literal["renormalized", "zeroed"] = parameter(
         "renormalized", "how the target class is left out", source="paper", choices=("renormalized", "zeroed")

@@ -12,6 +12,7 @@ from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Stage
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
+from cmkd_bench.search import LogUniform, Uniform
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,23 @@ class CMCDParameters:
     evaluation: str = parameter(
         "le", "linear evaluation on the frozen student, or fine-tuning", source="paper", choices=("le", "ft")
     )
-    temperature: float = parameter(0.1, "divides similarities; of the student for cmd", source="ours", minimum=0.001)
+    temperature: float = parameter(
+        0.1,
+        "divides similarities; of the student for cmd",
+        source="ours",
+        minimum=0.001,
+        search=LogUniform(0.03, 1),  # around what contrastive methods use
+    )
     teacher_temperature: float = parameter(
         0.1, "divides the teacher's similarities (cmd)", source="ours", minimum=0.001
     )
     distillation_share: float = parameter(
-        0.7, "share of the epochs for distillation; the rest sees labels", source="ours", minimum=0, maximum=1
+        0.7,
+        "share of the epochs for distillation; the rest sees labels",
+        source="ours",
+        minimum=0,
+        maximum=1,
+        search=Uniform(0.3, 0.9),  # no paper says it, so it is searched
     )
 
 

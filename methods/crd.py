@@ -21,16 +21,26 @@ from cmkd_bench.method import Batch, Losses, Method, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
+from cmkd_bench.search import LogUniform
 
 
 @dataclass(frozen=True)
 class CRDParameters:
-    weight: float = parameter(0.8, "of the contrastive loss", source="RepDistiller", minimum=0)
+    # The dimension, the number of negatives and the banks' momentum are what the memory is, and are not searched.
+    weight: float = parameter(
+        0.8, "of the contrastive loss", source="RepDistiller", minimum=0, search=LogUniform(0.05, 5)
+    )
     dimension: int = parameter(128, "of the space in which student and teacher meet", source="RepDistiller", minimum=1)
     negatives: int = parameter(
         16384, "K per sample; all samples of other classes where there are fewer", source="RepDistiller", minimum=1
     )
-    temperature: float = parameter(0.07, "divides the scores", source="RepDistiller", minimum=0.001)
+    temperature: float = parameter(
+        0.07,
+        "divides the scores",
+        source="RepDistiller",
+        minimum=0.001,
+        search=LogUniform(0.03, 0.5),  # around the default, as the best depends on the width of the space
+    )
     momentum: float = parameter(
         0.5, "share of the old row in a bank's update", source="RepDistiller", minimum=0, maximum=1
     )

@@ -14,6 +14,7 @@ from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, 
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
+from cmkd_bench.search import LogUniform, Uniform
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,31 @@ class FitNetParameters:
         choices=("pooled", "spatial"),
     )
     hint_share: float = parameter(
-        0.3, "share of the epochs for the hint (two_stage)", source="ours", minimum=0, maximum=0.9
+        0.3,
+        "share of the epochs for the hint (two_stage)",
+        source="ours",
+        minimum=0,
+        maximum=0.9,
+        search=Uniform(0.1, 0.6),  # no paper says it, so it is searched
     )
-    weight_start: float = parameter(4.0, "of distillation, in the first epoch (two_stage)", source="paper", minimum=0)
-    weight_end: float = parameter(1.0, "of distillation, in the last epoch (two_stage)", source="paper", minimum=0)
-    temperature: float = parameter(3.0, "divides the logits (two_stage)", source="paper", minimum=0.01)
+    weight_start: float = parameter(
+        4.0,
+        "of distillation, in the first epoch (two_stage)",
+        source="paper",
+        minimum=0,
+        search=LogUniform(0.4, 40),  # the paper's value and a decade to either side, as below
+    )
+    weight_end: float = parameter(
+        1.0,
+        "of distillation, in the last epoch (two_stage)",
+        source="paper",
+        minimum=0,
+        search=LogUniform(0.1, 10),
+    )
+    temperature: float = parameter(
+        3.0, "divides the logits (two_stage)", source="paper", minimum=0.01, search=LogUniform(1, 10)
+    )
+    # Of form=joint alone: searched, it would fill draws of the other form with values that change nothing.
     hint_weight: float = parameter(
         200.0,
         "of half the mean squared error (joint)",

@@ -11,14 +11,25 @@ from cmkd_bench.method import Batch, Losses, Method, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
+from cmkd_bench.search import LogUniform, Uniform
 
 
 @dataclass(frozen=True)
 class KDParameters:
     alpha: float = parameter(
-        0.9, "weight of distillation; cross-entropy has 1 - alpha", source="RepDistiller and mdistiller", minimum=0
+        0.9,
+        "weight of distillation; cross-entropy has 1 - alpha",
+        source="RepDistiller and mdistiller",
+        minimum=0,
+        search=Uniform(0.1, 0.95),  # from labels above all to what the zoos give the teacher
     )
-    temperature: float = parameter(4.0, "divides the logits", source="RepDistiller and mdistiller", minimum=0.01)
+    temperature: float = parameter(
+        4.0,
+        "divides the logits",
+        source="RepDistiller and mdistiller",
+        minimum=0.01,
+        search=LogUniform(1, 10),  # the paper tries 1, 2, 5 and 10 on speech
+    )
     labels: str = parameter(
         "complement",
         "weight of cross-entropy: the complement of alpha, or all of it",

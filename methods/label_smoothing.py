@@ -10,12 +10,18 @@ from cmkd_bench.method import Batch, Losses, Method, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
+from cmkd_bench.search import Uniform
 
 
 @dataclass(frozen=True)
 class LabelSmoothingParameters:
     smoothing: float = parameter(
-        0.1, "probability spread evenly over all classes", source="Szegedy et al., section 7", minimum=0, maximum=1
+        0.1,
+        "probability spread evenly over all classes",
+        source="Szegedy et al., section 7",
+        minimum=0,
+        maximum=1,
+        search=Uniform(0.01, 0.4),  # a control that is not tuned would flatter the methods that are
     )
 
 

@@ -13,18 +13,37 @@ from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Stage
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
+from cmkd_bench.search import LogUniform, Uniform
 
 
 @dataclass(frozen=True)
 class MFHParameters:
     keep: float = parameter(
-        0.25, "share of the teacher's channels that are kept", source="released code (RAVDESS)", minimum=0, maximum=1
+        0.25,
+        "share of the teacher's channels that are kept",
+        source="released code (RAVDESS)",
+        minimum=0,
+        maximum=1,
+        search=Uniform(0.1, 0.9),
     )
     label_weight: float = parameter(1.0, "of cross-entropy", source="released code (synthetic); 0 elsewhere", minimum=0)
-    distillation_weight: float = parameter(1.0, "of distillation", source="released code", minimum=0)
-    temperature: float = parameter(1.0, "divides the logits", source="released code", minimum=0.01)
+    distillation_weight: float = parameter(
+        1.0,
+        "of distillation",
+        source="released code",
+        minimum=0,
+        search=LogUniform(0.1, 100),  # wide, because the divergence is divided by the number of classes
+    )
+    temperature: float = parameter(
+        1.0, "divides the logits", source="released code", minimum=0.01, search=LogUniform(1, 10)
+    )
     joint_share: float = parameter(
-        0.3, "share of the epochs in which salience is learnt", source="ours", minimum=0, maximum=1
+        0.3,
+        "share of the epochs in which salience is learnt",
+        source="ours",
+        minimum=0,
+        maximum=1,
+        search=Uniform(0.1, 0.6),  # no paper says it, so it is searched
     )
     general_share: float = parameter(
         0.0,

@@ -34,6 +34,8 @@ def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (["protocol=fare"], "Did you mean 'fair'?"),
         (["train.epochs"], "'train.epochs' is not of the form KEY=VALUE"),
         (["train.epochs=1,2"], "several values at once are not swept"),
+        (["--trials", "1"], "--trials 1: a number from 2 is wanted"),
+        (["--trials", "5", "train.select_on=last"], "validation part alone, but mfeat has train.select_on=last"),
         (["--seeds", "0"], "--seeds 0: a number of seeds from 1"),
         (["--seeds", "x"], "--seeds x: whole numbers"),
         (["--folds", ","], "--folds ,: whole numbers"),

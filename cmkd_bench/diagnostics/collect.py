@@ -91,13 +91,13 @@ def diagnose_runs(experiment: Experiment, question: Question, runs: SavedRuns) -
 
 
 def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
-    """The cells whose student and teacher are both done.
+    """The cells with the command's own hyper-parameters whose student and teacher are both done.
 
     Raises:
         UserError: if there is none, or none of a pair that was asked for, with the command that trains them.
     """
     record = read_record(experiment)
-    here = [cell for cell in record.cells.values() if cell.dataset == question.dataset]
+    here = [cell for cell in record.cells.values() if cell.dataset == question.dataset and not cell.tuned]
     pairs = {(cell.teacher_modality, cell.student_modality) for cell in here}
     methods = list(question.methods or (record.baseline,))
     for method in methods:

@@ -23,10 +23,12 @@ class GridDisplay:
 
     Args:
         console: where to; a terminal is redrawn, anything else gets a line every ten seconds.
+        stage: of the grid, where it has several.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, stage: str = "") -> None:
         self._console = console
+        self._stage = f"{stage}: " if stage else ""
         self._progress = Progress(
             TextColumn("runs"),
             BarColumn(),
@@ -59,10 +61,11 @@ class GridDisplay:
         total = len(schedule.specs)
         over = total - len(schedule.waiting) - len(schedule.running)
         self._progress.update(self._task, total=total, completed=over)
-        self._text = Text(_counts(schedule))
+        counts = f"{self._stage}{_counts(schedule)}"
+        self._text = Text(counts)
         if self._console.is_terminal:
             lines = [Text(f"  {_running(schedule.specs[m.run_id], m)}", style="dim", no_wrap=True) for m in running]
-            self._live.update(Group(self._progress, Text(f"  {_counts(schedule)}"), *lines))
+            self._live.update(Group(self._progress, Text(f"  {counts}"), *lines))
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_SECONDS
             self._console.print(self._text, soft_wrap=True)

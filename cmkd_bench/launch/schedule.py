@@ -104,6 +104,14 @@ def blocked_by(experiment: Experiment, spec: RunSpec) -> str | None:
     return f"teacher {spec.teacher} failed: {error['cause']}: {error['message']}"
 
 
+def is_over(experiment: Experiment, spec: RunSpec, again: bool = False) -> bool:
+    """Whether a run has ended: done, or failed or blocked unless these are to be run again."""
+    folder = experiment.run(spec.id)
+    if folder.result.exists() or again:
+        return folder.result.exists()
+    return folder.error.exists() or blocked_by(experiment, spec) is not None
+
+
 def first_teachers(specs: Iterable[RunSpec]) -> list[RunSpec]:
     """Runs without a teacher first; otherwise in the given order."""
     return sorted(specs, key=lambda spec: spec.teacher is not None)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cmkd_bench.files import read_json, write_text
 from cmkd_bench.launch.schedule import blocked_by
-from cmkd_bench.record import read_record, run_ids
+from cmkd_bench.record import Record, read_record, run_ids
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
@@ -25,6 +25,7 @@ COLUMNS = (
     "student",
     "teacher",
     "seed",
+    "tuned",
     "manifest",
     "metric",
     "value",
@@ -68,12 +69,17 @@ def collect(
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
+        `tuned` is yes where a run has the values that were selected among draws, no where it has those of the command,
+        both where these are the same, and draw where its values were drawn and not selected.
         Behind the fixed columns stands one for each further metric of the saved predictions, and for each thing that a
         method observed, e.g. `keep_rate`.
     """
     record = read_record(experiment)
     specs = {run_id: experiment.read_spec(run_id) for run_id in run_ids(experiment, record)}
     rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id)) for run_id, spec in specs.items()]
+    tuned = _tuned(record)
+    for row in rows:
+        row["tuned"] = tuned.get(row["run_id"], "no")
     done = [row["run_id"] for row in rows if row["status"] == "done"]
     found = (outcomes or Outcomes(experiment)).find(done)
     for row in rows:
@@ -84,6 +90,14 @@ def collect(
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *observed])
     write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
     return frame
+
+
+def _tuned(record: Record) -> dict[str, str]:
+    """What the runs of draws and of tuned cells are."""
+    untuned = {run_id for cell in record.cells.values() if not cell.tuned for run_id in (cell.run_id, cell.teacher_id)}
+    draws = {run_id: "draw" for trials in record.trials.values() for run_id in trials.run_ids if run_id not in untuned}
+    tuned = {cell.run_id for cell in record.cells.values() if cell.tuned and cell.run_id}
+    return draws | {run_id: "both" if run_id in untuned else "yes" for run_id in tuned}
 
 
 def _row(experiment: Experiment, run_id: str, spec: RunSpec, seen: tuple[str, str] | None) -> dict[str, Any]:

@@ -116,12 +116,12 @@ class _Column:
         baseline: str,
     ) -> None:
         self.column, self.runs, self.done, self.outcomes = column, runs, done, outcomes
-        self.units: dict[str, Units] = {cell.method: {} for cell in cells}
-        self.folds: dict[str, set[int]] = {cell.method: set() for cell in cells}
+        self.units: dict[str, Units] = {cell.row: {} for cell in cells}
+        self.folds: dict[str, set[int]] = {cell.row: set() for cell in cells}
         for cell in cells:
-            self.folds[cell.method].add(cell.fold)
+            self.folds[cell.row].add(cell.fold)
             if cell.run_id in done:
-                self.units[cell.method][cell.seed, cell.fold] = cell
+                self.units[cell.row][cell.seed, cell.fold] = cell
         # The baseline comes last, so that its comparisons are gains and not losses.
         self.rows = sorted(self.units, key=lambda row: row == baseline)
         self.refused: list[str] = []

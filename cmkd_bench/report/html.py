@@ -45,6 +45,7 @@ def as_html(board: Leaderboard, name: str, with_gain: bool = True, published: Pu
         has_ranks=bool(ranks),
         legend=legend(board, with_gain, list_ranks=False),
         notes=board.notes,
+        tuning=board.tuning,
         published=published,
     )
 

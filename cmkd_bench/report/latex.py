@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cmkd_bench.report.entries import Entry
 from cmkd_bench.report.leaderboard import Leaderboard
+from cmkd_bench.report.tuning import TITLE
 from cmkd_bench.report.wording import by_dataset, gain, legend, marks, number, sections, shortfall, title
 
 _ESCAPES = {
@@ -63,7 +64,9 @@ def as_latex(board: Leaderboard, with_gain: bool = False, further: str = "") -> 
         lines += [r"\midrule"] if ends_section else []
     lines += [r"\bottomrule", r"\end{tabular}"]
     caption = legend(board, with_gain, list_ranks=False)
-    return "\n".join([_HEAD, *_float(lines, caption), *_list(board.notes), *filter(None, [further]), _FOOT])
+    return "\n".join(
+        [_HEAD, *_float(lines, caption), *_list(board.notes), *_tuning(board), *filter(None, [further]), _FOOT]
+    )
 
 
 def latex_table(header: Sequence[str], rows: Sequence[Sequence[str]], lines_below: Sequence[str]) -> str:
@@ -75,6 +78,12 @@ def latex_table(header: Sequence[str], rows: Sequence[Sequence[str]], lines_belo
     lines += [r"\toprule", titles, r"\midrule", r"\endhead"]
     lines += [" & ".join(map(escape_latex, row)) + r" \\" for row in rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{longtable}", "}", *_list(lines_below)])
+
+
+def _tuning(board: Leaderboard) -> Iterator[str]:
+    if board.tuning is not None:
+        yield rf"\section*{{{TITLE}}}"
+        yield latex_table(board.tuning.header, board.tuning.rows, board.tuning.lines)
 
 
 def _float(tabular: Sequence[str], caption: Sequence[str]) -> Iterator[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
 from cmkd_bench.report.comparisons import Comparisons, is_distinct
 from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of
 from cmkd_bench.report.metrics import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
+from cmkd_bench.report.tuning import Tuning, tuning_of
 from cmkd_bench.statistics.paired import FEWEST_SEEDS
 
 __all__ = ["TEACHER", "Column", "Entry", "Leaderboard", "leaderboard"]
@@ -38,6 +40,7 @@ class Leaderboard:
         quantity: what the numbers are, where it is the same in all columns.
         comparisons: of all pairs of rows.
         ranking: over all columns; None where there is none.
+        tuning: the selected values and their cost; None where nothing was drawn.
     """
 
     rows: dict[str, str]
@@ -50,6 +53,7 @@ class Leaderboard:
     quantity: Quantity = QUANTITIES["accuracy"]
     comparisons: Comparisons = NO_COMPARISONS
     ranking: Ranking | None = None
+    tuning: Tuning | None = None
 
     @property
     def claims(self) -> bool:
@@ -70,17 +74,16 @@ def leaderboard(
     """
     grouped, runs = by_column(record), runs_of(results, metric)
     cells = [cell for column in grouped.values() for cell in column]
-    methods = dict.fromkeys((cell.method, cell.role) for cell in record.cells.values())
-    rows = {TEACHER: TEACHER} | dict(sorted(methods, key=lambda row: ROLES.index(row[1])))
+    rows = {TEACHER: TEACHER} | _rows(record.cells.values())
     seeds = tuple(sorted({cell.seed for cell in cells}))
     quantity = QUANTITIES[metric or "accuracy"]
     entries: dict[tuple[str, Column], Entry] = {}
     notes: dict[str, None] = {}
     for column, here in grouped.items():
         teachers = list({(c.fold, c.seed): (c, c.teacher_id) for c in here}.values())
-        alone = finished([(c, c.run_id) for c in here if c.method == record.baseline], runs)
+        alone = finished([(c, c.run_id) for c in here if c.row == record.baseline], runs)
         for row in rows:
-            chosen = teachers if row == TEACHER else [(c, c.run_id) for c in here if c.method == row]
+            chosen = teachers if row == TEACHER else [(c, c.run_id) for c in here if c.row == row]
             gained = {} if row in (TEACHER, record.baseline) else alone
             comparison = comparisons.pairs.get((column, row, record.baseline))
             entries[row, column] = make_entry(chosen, runs, gained, {c.fold for c in here}, comparison)
@@ -108,7 +111,15 @@ def leaderboard(
         quantity=quantity,
         comparisons=comparisons,
         ranking=rank(entries, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
+        tuning=tuning_of(record, results),
     )
+
+
+def _rows(cells: Collection[Cell]) -> dict[str, str]:
+    """Roles by row: baseline, controls, methods, each in the order of the plan, a method's tuned row below it."""
+    order = {method: place for place, method in enumerate(dict.fromkeys(cell.method for cell in cells))}
+    rows = dict.fromkeys((ROLES.index(cell.role), order[cell.method], cell.tuned, cell.row) for cell in cells)
+    return {name: ROLES[role] for role, _, _, name in sorted(rows)}
 
 
 def _measured(

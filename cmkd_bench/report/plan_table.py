@@ -23,6 +23,7 @@ def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:
         f"{cell.method}, {cell.dataset}: {cell.impossible}" for cell in plan.cells if cell.impossible
     )
     parts += [Text(reason, style="yellow") for reason in reasons]
+    parts += [Text(_tuning(plan))] if plan.trials else []
     return Group(*parts, Text(_sums(plan, done)))
 
 
@@ -48,6 +49,16 @@ def _entry(cells: Sequence[Cell], done: set[str]) -> Text:
     if finished == len(cells):
         return Text(f"{finished} done", style="green")
     return Text(f"{len(cells) - finished} to do" + (f", {finished} done" if finished else ""))
+
+
+def _tuning(plan: Plan) -> str:
+    draws = max(len(trials.draws) for trials in plan.trials.values())
+    groups = {group for group, trials in plan.trials.items() if trials.draws}
+    later = sum(cell.group in groups for cell in plan.cells)
+    return (
+        f"Tuning: {draws} draws for each of {len(groups)} selections, draw 0 the defaults; when they are over, up to "
+        f"{later} further runs with the selected values, all seeds."
+    )
 
 
 def _sums(plan: Plan, done: set[str]) -> str:

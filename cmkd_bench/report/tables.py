@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,6 +13,7 @@ from rich.text import Text
 from cmkd_bench.report.comparisons import Comparison
 from cmkd_bench.report.entries import Entry
 from cmkd_bench.report.leaderboard import Leaderboard
+from cmkd_bench.report.tuning import TEXTS, TITLE, Tuning
 from cmkd_bench.report.wording import by_dataset, gain, legend, marks, number, sections, shortfall, title
 
 BOARD_COLUMNS = (
@@ -69,6 +71,8 @@ def as_rich(board: Leaderboard, with_gain: bool = False) -> RenderableType:
         parts += [table, Text()]
     parts += [Text(line, style="dim") for line in legend(board, with_gain)]
     parts += [Text(note, style="yellow") for note in board.notes]
+    if board.tuning is not None:
+        parts += [Text(), *_rich_tuning(board.tuning)]
     return Group(*parts)
 
 
@@ -86,6 +90,8 @@ def as_markdown(board: Leaderboard, with_gain: bool = True) -> str:
     for line in legend(board, with_gain):
         lines += [escape_markdown(line), ""]
     lines += [f"- {escape_markdown(note)}" for note in board.notes]
+    if board.tuning is not None:
+        lines += ["", *_markdown_tuning(board.tuning)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -103,6 +109,11 @@ def as_csv(board: Leaderboard) -> str:
             numbers = [one.mean, one.deviation, one.gain, len(one.values), one.problem, remarks]
             lines.append([*place, row, role, *numbers, *tested, *flags, ranks.get(row)])
     return _csv(BOARD_COLUMNS, lines)
+
+
+def tuning_csv(tuning: Tuning) -> str:
+    """The table of selected values."""
+    return _csv(tuning.header, [list(row) for row in tuning.rows])
 
 
 def comparisons_csv(board: Leaderboard) -> str:
@@ -126,6 +137,28 @@ def _csv(header: tuple[str, ...], lines: list[list[object]]) -> str:
     writer.writerow(header)
     writer.writerows(lines)
     return file.getvalue()
+
+
+def _rich_tuning(tuning: Tuning) -> Iterator[RenderableType]:
+    table = Table(title=Text(TITLE), title_justify="left", title_style="bold")
+    for i, name in enumerate(tuning.header):
+        table.add_column(name, justify="left" if i < TEXTS else "right")
+    for row in tuning.rows:
+        table.add_row(*map(Text, row))
+    if tuning.rows:
+        yield from (table, Text())
+    yield from (Text(line, style="dim") for line in tuning.lines)
+
+
+def _markdown_tuning(tuning: Tuning) -> Iterator[str]:
+    yield from (f"### {TITLE}", "")
+    if tuning.rows:
+        for row in (tuning.header, *tuning.rows):
+            yield f"| {' | '.join(map(escape_markdown, row))} |"
+            if row is tuning.header:
+                yield "|" + "---|" * TEXTS + "---:|" * (len(row) - TEXTS)
+        yield ""
+    yield from (f"- {escape_markdown(line)}" for line in tuning.lines)
 
 
 def _rich_entry(board: Leaderboard, entry: Entry, with_gain: bool) -> Text:

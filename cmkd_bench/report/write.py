@@ -14,12 +14,15 @@ from cmkd_bench.report.comparisons import compare
 from cmkd_bench.report.leaderboard import NO_COMPARISONS, Leaderboard, leaderboard
 from cmkd_bench.report.metrics import METRICS, QUANTITIES
 from cmkd_bench.report.outcomes import Outcomes
-from cmkd_bench.report.tables import as_csv, as_markdown, comparisons_csv
+from cmkd_bench.report.tables import as_csv, as_markdown, comparisons_csv, tuning_csv
+from cmkd_bench.report.trials import outcomes_of, trials_csv
 from cmkd_bench.store import Experiment
 
 
 def write_tables(experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
     """Write results.csv, leaderboard.md, leaderboard.csv and comparisons.csv, and return the results.
+
+    Where draws were made, trials.csv has one line for each, and tuning.csv what was selected.
 
     Args:
         experiment: whose.
@@ -34,10 +37,14 @@ def write_board(
     """The same, and return the leaderboard too."""
     outcomes = Outcomes(experiment)
     results = collect(experiment, outcomes, seen)
-    board = make_board(outcomes, read_record(experiment), results)
+    record = read_record(experiment)
+    board = make_board(outcomes, record, results)
     write_text(experiment.path / "leaderboard.md", as_markdown(board))
     write_text(experiment.path / "leaderboard.csv", as_csv(board))
     write_text(experiment.path / "comparisons.csv", comparisons_csv(board))
+    if board.tuning is not None:
+        write_text(experiment.path / "tuning.csv", tuning_csv(board.tuning))
+        write_text(experiment.path / "trials.csv", trials_csv(outcomes_of(record, results)))
     return results, board
 
 

@@ -18,6 +18,7 @@ from cmkd_bench.report.leaderboard import TEACHER, Column, Entry, Leaderboard, l
 from cmkd_bench.report.metrics import QUANTITIES
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.plots.style import Look, looks_of
+from cmkd_bench.report.trials import outcomes_of
 from cmkd_bench.report.write import make_board
 from cmkd_bench.store import Experiment
 
@@ -91,6 +92,7 @@ class Material:
         self.columns = self._board.columns
         self.seeds = self._board.seeds
         self.ranking = self._board.ranking
+        self.trials = outcomes_of(record, results)
 
     @cached_property
     def looks(self) -> dict[str, Look]:
@@ -173,7 +175,7 @@ class Material:
         found: dict[tuple[str, Column], list[Cell]] = {}
         for cell in self.record.cells.values():
             column = Column(cell.dataset, cell.teacher_modality, cell.student_modality)
-            found.setdefault((cell.method, column), []).append(cell)
+            found.setdefault((cell.row, column), []).append(cell)
         return found
 
     def _entry(self, row: str, column: Column) -> Entry:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import matplotlib as mpl
+
+from cmkd_bench.trials import TUNED
 
 COLUMN, PAGE = 3.4, 7.0
 """The width of one column of a paper and of two, in inches."""
@@ -87,14 +89,18 @@ def look(i: int) -> Look:
 
 
 def looks_of(roles: Mapping[str, str]) -> dict[str, Look]:
-    """One look for each method, the same in all pictures of an experiment.
+    """One look for each method, the same in all pictures of an experiment; the tuned row's marker is open where the
+    defaults' is filled, and the other way round.
 
     Args:
         roles: by method: `baseline` is black, `control` grey with open markers.
     """
-    found, methods, controls = {}, 0, 0
+    found: dict[str, Look] = {}
+    methods, controls = 0, 0
     for name, role in roles.items():
-        if role == "baseline":
+        if name.endswith(TUNED) and (same := found.get(name.removesuffix(TUNED))) is not None:
+            found[name] = replace(same, filled=not same.filled)
+        elif role == "baseline":
             found[name] = Look(BLACK, "o", True, (0, (2, 1)))
         elif role == "control":
             found[name] = Look(GREY, MARKERS[controls % len(MARKERS)], False, LINES[(controls + 1) % len(LINES)])

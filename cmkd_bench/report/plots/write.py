@@ -21,6 +21,7 @@ KINDS = {
     "learning": "learning curves",
     "observed": "what methods observed while they trained",
     "gap": "gap between the modalities against the gain",
+    "tuning": "test accuracy against the number of draws",
 }
 """By name, which is also that of the module, what is drawn."""
 

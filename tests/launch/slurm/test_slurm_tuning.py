@@ -1,0 +1,87 @@
+"""`run --trials` on a cluster of fakes: draws first, and when they have ended the same command for the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from planned_grid import FakeSlurm, Planned
+
+from cmkd_bench.cli_tuning import left_to_tune
+from cmkd_bench.files import read_json, write_json
+from cmkd_bench.record import read_record
+from cmkd_bench.store import Experiment
+from cmkd_bench.trials import Draw, Trials
+
+COMMAND = "cmkd-bench run --methods kd0 --trials 2"
+
+
+def finish(experiment: Experiment, run_id: str, validation: float) -> None:
+    names = ("metric", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs", "extra_parameters")
+    scores = {"value": 1.0, "val_value": validation, "other_metrics": {}, "observed": {}}
+    write_json(experiment.run(run_id).cost, {"seconds": 1.0, "peak_mb": 1.0, "code": "0"})
+    write_json(experiment.run(run_id).result, {**dict.fromkeys(names), **scores})
+
+
+def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm: FakeSlurm) -> None:
+    first, second = (spec.id for spec in grid.specs if spec.teacher == grid.teachers[0] and spec.hyperparameters[0][1])
+    draws = (Draw(0, {"x": 0}, first), Draw(1, {"x": 1}, second))
+    trials = Trials("kd1", "mfeat", 0, "pixels", "fourier", 0, draws, COMMAND)
+    assert left_to_tune(grid.experiment, grid.look()) == "", "nothing is tuned"
+    plan = read_json(grid.experiment.plan)
+    write_json(grid.experiment.plan, {**plan, "trials": [dataclasses.asdict(trials)]})
+    finish(grid.experiment, first, 1.0)
+    assert left_to_tune(grid.experiment, grid.look()) == (
+        "tuning: 1 selection must wait for draws. When these have ended, give the same command again; it runs all "
+        f"seeds with the selected values:\n  {COMMAND}"
+    )
+    write_json(grid.experiment.run(second).error, {"cause": "bad data", "message": "x", "traceback": []})
+    assert left_to_tune(grid.experiment, grid.look()) == (
+        "tuning: 1 selection can be made, as the draws have ended. Give the same command again; it runs all seeds with "
+        f"the selected values:\n  {COMMAND}"
+    )
+    cells = [cell | {"tuned": True} if cell["method"] == "kd1" else cell for cell in plan["cells"]]
+    write_json(grid.experiment.plan, {**plan, "cells": cells, "trials": [dataclasses.asdict(trials)]})
+    assert left_to_tune(grid.experiment, grid.look()) == ""
+
+
+@pytest.mark.slow
+def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, tmp_path: Path) -> None:
+    def cmkd(command: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "cmkd_bench", *shlex.split(command)[1:]]
+        environment = {**os.environ, "COLUMNS": "160"}
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240, env=environment)
+
+    given = "--datasets mfeat --pairs pixels:fourier --one-way --seeds 2 --methods kd --no-controls --trials 3"
+    done = cmkd(f"cmkd-bench run {given} --launcher slurm --device cpu launcher.gpus=0 --experiment grid")
+    # two seeds of teacher, student alone and kd, and two draws besides the defaults
+    assert "submitted 8 runs" in done.stdout, done.stderr
+    assert "tuning: 1 selection must wait for draws." in done.stdout
+    again = done.stdout.splitlines()[-1].strip()
+    experiment = Experiment(tmp_path / "results", "grid")
+    (trials,) = read_record(experiment).trials.values()
+    assert again == trials.command
+    for number, path in enumerate(sorted((experiment.path / "runs").iterdir())):
+        finish(experiment, path.name, float(number))
+    collected = cmkd("cmkd-bench collect grid")
+    assert collected.returncode == 4, collected.stderr
+    assert "tuning: 1 selection can be made, as the draws have ended." in collected.stdout
+    assert again in collected.stdout
+    second = cmkd(again)
+    best = max(trials.draws, key=lambda draw: experiment.read_result(draw.run_id)["val_value"])
+    new = 0 if best.number == 0 else 1
+    assert f"submitted {new} runs" in second.stdout, second.stderr
+    assert "tuning:" not in second.stdout
+    tuned = {cell.seed: cell.run_id for cell in read_record(experiment).cells.values() if cell.tuned}
+    assert tuned[0] == best.run_id
+    assert experiment.read_spec(tuned[1]).hyperparameters == experiment.read_spec(best.run_id).hyperparameters
+    finish(experiment, tuned[1], 1.0)
+    last = cmkd("cmkd-bench collect grid")
+    assert last.returncode == 0, last.stderr
+    assert "kd (tuned)" in last.stdout
+    assert "tuning:" not in last.stdout

@@ -1,0 +1,263 @@
+"""Tuning as a plan: draws, what is selected among them, and which cells then stand in the experiment."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from cmkd_bench.api import Grid, make_grid
+from cmkd_bench.errors import GridError
+from cmkd_bench.files import read_json, write_json
+from cmkd_bench.plan import Plan, make_plan
+from cmkd_bench.record import Record, merge, read_record, run_ids
+from cmkd_bench.store import Experiment
+from cmkd_bench.trials import Draw, Trials, select
+from cmkd_bench.tuning import add_tuned, open_trials
+
+KD = ("kd", "mfeat", 0, "pixels", "fourier")
+FREE = Trials("m", "d", 0, "a", "b", 0, tuple(Draw(number, {"x": number}, f"run{number}") for number in range(4)))
+
+
+def make(folder: Path, **changes: Any) -> tuple[Grid, Plan]:
+    arguments: dict[str, Any] = {
+        "methods_asked": "kd",
+        "datasets_asked": "mfeat",
+        "pairs": "pixels:fourier",
+        "seeds": [4, 7],
+        "trials": 3,
+        "always": False,
+        "one_way": True,
+        "results": folder,
+        "experiment": "t",
+    }
+    grid = make_grid(**{**arguments, **changes})
+    return grid, make_plan(grid.request)
+
+
+def finish(experiment: Experiment, plan: Plan, scores: Mapping[int, float | None]) -> None:
+    """Let the draws end with these validation scores, and test scores in the opposite order; None is a failure."""
+    for draw in plan.trials[KD].draws:
+        score, folder = scores[draw.number], experiment.run(draw.run_id)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if score is None:
+            write_json(folder.error, {"cause": "non-finite loss", "message": "nan", "traceback": []})
+        else:
+            write_json(folder.result, {"val_value": score, "value": 100.0 - score})
+
+
+def is_over(experiment: Experiment) -> Callable[[str], bool]:
+    return lambda run_id: experiment.run(run_id).result.exists() or experiment.run(run_id).error.exists()
+
+
+def tuned(record: Record | Plan) -> dict[int, str]:
+    """By seed the runs of tuned cells."""
+    cells = record.cells.values() if isinstance(record, Record) else record.cells
+    return {cell.seed: cell.run_id for cell in cells if cell.tuned}
+
+
+@pytest.mark.parametrize(
+    ("scores", "number"),
+    [
+        ({"run0": 50.0, "run1": 60.0, "run2": 55.0}, 1),
+        ({"run3": 60.0, "run1": 60.0, "run2": 60.0}, 1),  # equal: the first of them
+        ({"run3": 10.0}, 3),  # the others failed
+        ({"run0": 0.0, "run1": 0.0}, 0),
+    ],
+)
+def test_the_best_on_validation_is_selected(scores: dict[str, float], number: int) -> None:
+    chosen = select(FREE, scores)
+    assert chosen is not None
+    assert chosen.number == number
+
+
+def test_nothing_is_selected_where_all_draws_failed() -> None:
+    assert select(FREE, {}) is None
+
+
+def test_draws_are_ordinary_runs_on_the_first_seed_and_draw_0_is_the_default_s_own(tmp_path: Path) -> None:
+    _, plan = make(tmp_path)
+    (trials,) = plan.trials.values()
+    assert (trials.group, trials.seed, [draw.number for draw in trials.draws]) == (KD, 4, [0, 1, 2])
+    (default,) = [cell.run_id for cell in plan.cells if (cell.method, cell.seed) == ("kd", 4)]
+    assert trials.draws[0].run_id == default
+    for draw in trials.draws:
+        given = {**dict(plan.specs[default].hyperparameters), **draw.values}
+        assert plan.specs[draw.run_id] == replace(plan.specs[default], hyperparameters=tuple(sorted(given.items())))
+    assert len({draw.run_id for draw in trials.draws}) == 3
+
+
+def test_more_trials_leave_the_first_ones_as_they_are(tmp_path: Path) -> None:
+    few, more = make(tmp_path)[1].trials[KD], make(tmp_path, trials=6)[1].trials[KD]
+    assert more.draws[:3] == few.draws
+    assert len(more.draws) == 6
+
+
+def test_what_the_user_sets_is_part_of_every_draw_and_a_preset_too(tmp_path: Path) -> None:
+    _, plan = make(tmp_path, overrides=["method.kd.alpha=0.25"])
+    for draw in plan.trials[KD].draws:
+        assert list(draw.values) == ["temperature"]
+        assert dict(plan.specs[draw.run_id].hyperparameters)["alpha"] == 0.25
+    with pytest.raises(GridError, match="--trials 3: nothing to draw: none of none, kd has a hyper-parameter"):
+        make(tmp_path, overrides=["method.kd.preset=mfh"])
+
+
+def test_validation_selects_and_not_the_test_score_and_all_seeds_get_the_values(tmp_path: Path) -> None:
+    grid, plan = make(tmp_path)
+    finish(grid.experiment, plan, {0: 50.0, 1: 60.0, 2: 40.0})  # the test scores are 50, 40, 60
+    assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
+    best = plan.trials[KD].draws[1]
+    assert tuned(plan)[4] == best.run_id, "the selected draw is the first seed's run"
+    for seed, run_id in tuned(plan).items():
+        default = next(plan.specs[cell.run_id] for cell in plan.cells if (cell.row, cell.seed) == ("kd", seed))
+        values = plan.specs[best.run_id].hyperparameters
+        assert plan.specs[run_id] == replace(default, hyperparameters=values)
+    assert sorted(tuned(plan)) == [4, 7]
+    assert {cell.row for cell in plan.cells} == {"none", "kd", "kd (tuned)"}
+    add_tuned(plan, grid.experiment, is_over(grid.experiment))
+    assert len(tuned(plan)) == len([cell for cell in plan.cells if cell.tuned]) == 2, "a second look adds nothing"
+
+
+def test_a_selection_waits_for_all_draws_and_failed_ones_cannot_be_chosen(tmp_path: Path) -> None:
+    grid, plan = make(tmp_path)
+    assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 1
+    assert not tuned(plan)
+    finish(grid.experiment, plan, {0: None, 1: None, 2: 1.0})
+    assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
+    assert tuned(plan)[4] == plan.trials[KD].draws[2].run_id
+
+
+def test_where_all_draws_failed_there_is_no_tuned_cell(tmp_path: Path) -> None:
+    grid, plan = make(tmp_path)
+    finish(grid.experiment, plan, dict.fromkeys(range(3)))
+    assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
+    assert not tuned(plan)
+
+
+def test_the_plan_on_disk_has_the_draws_and_an_old_one_reads_as_it_did(tmp_path: Path) -> None:
+    grid, plan = make(tmp_path)
+    merge(grid.experiment, plan, "none")
+    stored = read_json(grid.experiment.plan)
+    assert [draw["number"] for draw in stored["trials"][0]["draws"]] == [0, 1, 2]
+    record = read_record(grid.experiment)
+    assert record.trials == plan.trials
+    assert {draw.run_id for draw in plan.trials[KD].draws} < set(run_ids(grid.experiment, record))
+    del stored["trials"]
+    for cell in stored["cells"]:
+        del cell["tuned"]
+    grid.experiment.plan.write_text(json.dumps(stored))
+    old = read_record(grid.experiment)
+    assert old.cells == record.cells
+    assert old.trials == {}
+
+
+def test_another_selection_takes_the_tuned_cells_of_all_seeds_with_it(tmp_path: Path) -> None:
+    grid, plan = make(tmp_path)
+    finish(grid.experiment, plan, {0: 50.0, 1: 60.0, 2: 40.0})
+    add_tuned(plan, grid.experiment, is_over(grid.experiment))
+    merge(grid.experiment, plan, "none")
+    before = tuned(read_record(grid.experiment))
+    _, more = make(tmp_path, trials=4, seeds=[4])
+    assert add_tuned(more, grid.experiment, is_over(grid.experiment)) == 1
+    merge(grid.experiment, more, "none")
+    assert tuned(read_record(grid.experiment)) == {}, "while the fourth draw is running nothing is selected"
+    finish(grid.experiment, more, {0: 50.0, 1: 60.0, 2: 40.0, 3: 70.0})
+    add_tuned(more, grid.experiment, is_over(grid.experiment))
+    merge(grid.experiment, more, "none")
+    assert tuned(read_record(grid.experiment)) == {4: more.trials[KD].draws[3].run_id}
+    _, again = make(tmp_path)
+    add_tuned(again, grid.experiment, is_over(grid.experiment))
+    merge(grid.experiment, again, "none")
+    assert tuned(read_record(grid.experiment)) == before, "the best of the first three"
+
+
+def test_other_defaults_take_the_draws_around_the_old_ones_out(tmp_path: Path) -> None:
+    grid, plan = make(tmp_path)
+    finish(grid.experiment, plan, {0: 50.0, 1: 60.0, 2: 40.0})
+    add_tuned(plan, grid.experiment, is_over(grid.experiment))
+    merge(grid.experiment, plan, "none")
+    _, same = make(tmp_path, trials=None)
+    merge(grid.experiment, same, "none")
+    assert sorted(tuned(read_record(grid.experiment))) == [4, 7], "the same defaults without draws change nothing"
+    _, other = make(tmp_path, trials=None, overrides=["method.kd.alpha=0.25"])
+    (warning,) = merge(grid.experiment, other, "none")
+    assert warning.startswith("kd: the settings differ")
+    record = read_record(grid.experiment)
+    assert (tuned(record), record.trials) == ({}, {})
+
+
+def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
+    _, plan = make(tmp_path)
+    record = Record("none", trials=plan.trials)
+    first, *others = plan.trials[KD].run_ids
+    assert open_trials(record, {first: "done"}) == ([], [plan.trials[KD]])
+    assert open_trials(record, {first: "done"} | dict.fromkeys(others, "failed")) == ([plan.trials[KD]], [])
+    assert open_trials(record, dict.fromkeys([first, *others], "blocked")) == ([], []), "nothing can be selected"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trials": 1}, "--trials 1: a number from 2 is wanted, because draw 0 is the defaults."),
+        ({"methods_asked": "none"}, "--trials 3: nothing to draw: none of none has"),
+        (
+            {"overrides": ["train.select_on=test"]},
+            "selected on the validation part alone, but mfeat has train.select_on",
+        ),
+    ],
+)
+def test_what_cannot_be_tuned_is_said(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(GridError, match=said):
+        make(tmp_path, **changes)
+
+
+def test_a_method_that_is_not_defined_has_a_tuned_cell_that_says_so(tmp_path: Path) -> None:
+    overrides = ["method.c2kd.proxy_tap=stage", "model.vector=linear"]
+    grid, plan = make(tmp_path, methods_asked="c2kd", overrides=overrides)
+    (trials,) = plan.trials.values()
+    assert trials.draws == ()
+    assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
+    assert {cell.impossible for cell in plan.cells if cell.tuned} == {
+        cell.impossible for cell in plan.cells if cell.method == "c2kd"
+    }
+    assert all(cell.impossible for cell in plan.cells if cell.tuned)
+    assert len(tuned(plan)) == 2
+
+
+def test_from_draws_to_tuned_rows(quick_run: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
+    results = quick_run(trials=3, seeds=2)
+    experiment = Experiment(tmp_path / "results", "quick")
+    record = read_record(experiment)
+    assert (results.status == "done").all()
+    kd = results[results.method == "kd"]
+    drawn = {draw.run_id: draw for draw in record.trials[KD].draws}
+    by_hand = kd[kd.run_id.isin(drawn)].sort_values("val_value", kind="stable", ascending=False)
+    best = by_hand[by_hand.val_value == by_hand.val_value.max()]
+    chosen = min(best.run_id, key=lambda run_id: drawn[run_id].number)
+    assert tuned(record)[0] == chosen
+    selected = kd[kd.tuned.isin(["yes", "both"])]
+    assert set(selected.seed) == {0, 1}
+    assert selected.hyperparameters.nunique() == 1
+    assert set(kd[kd.tuned == "draw"].run_id) == set(drawn) - {chosen, record.trials[KD].draws[0].run_id}
+    stamps = {path: path.stat().st_mtime_ns for path in experiment.path.glob("runs/*/result.json")}
+    again = quick_run(trials=3, seeds=2)
+    pd.testing.assert_frame_equal(again, results)
+    assert stamps == {path: path.stat().st_mtime_ns for path in experiment.path.glob("runs/*/result.json")}
+    lines = pd.read_csv(experiment.path / "trials.csv")
+    assert list(lines.number) == [0, 1, 2]
+    assert list(lines[lines.selected == 1].run_id) == [chosen]
+    assert "kd (tuned)" in (experiment.path / "leaderboard.md").read_text().replace("\\", "")
+    shutil.rmtree(experiment.run(record.trials[KD].draws[2].run_id).path)  # as if it had been killed before
+    shutil.rmtree(experiment.run(tuned(record)[1]).path)
+    resumed = quick_run(trials=3, seeds=2)
+    timed = ["seconds", "peak_mb"]
+    pd.testing.assert_frame_equal(resumed.drop(columns=timed), results.drop(columns=timed))
+    more = quick_run(trials=4, seeds=2)
+    assert set(results.run_id) <= set(more.run_id), "the first draws stay"
+    assert len(read_record(experiment).trials[KD].draws) == 4
