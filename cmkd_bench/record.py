@@ -13,7 +13,7 @@ from cmkd_bench.errors import GridError
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.plan import Cell, Plan
 from cmkd_bench.registry import datasets
-from cmkd_bench.spec import Scalar, settings
+from cmkd_bench.spec import RunSpec, Scalar, settings
 from cmkd_bench.store import Experiment
 
 
@@ -49,17 +49,20 @@ def read_record(experiment: Experiment) -> Record:
     return Record(stored["baseline"], stored["conditions"], {cell.key: cell for cell in cells}, stored["remarks"])
 
 
-def run_ids(experiment: Experiment, record: Record) -> list[str]:
-    """The runs of all cells, each teacher before its first student."""
-    ids: dict[str, None] = {}
+def read_specs(experiment: Experiment, record: Record) -> dict[str, RunSpec]:
+    """The runs of all cells by id, each teacher before its first student; every file is read once."""
+    specs: dict[str, RunSpec] = {}
+
+    def add(run_id: str | None) -> None:
+        if run_id and run_id not in specs:
+            spec = experiment.read_spec(run_id)
+            add(spec.teacher)
+            specs[run_id] = spec
+
     for cell in record.cells.values():
-        if cell.teacher_id:
-            ids[cell.teacher_id] = None
-        if cell.run_id:
-            teacher = experiment.read_spec(cell.run_id).teacher
-            ids.update({teacher: None} if teacher else {})
-            ids[cell.run_id] = None
-    return list(ids)
+        add(cell.teacher_id)
+        add(cell.run_id)
+    return specs
 
 
 def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:

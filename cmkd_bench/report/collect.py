@@ -9,7 +9,7 @@ import pandas as pd
 
 from cmkd_bench.files import read_json, write_text
 from cmkd_bench.launch.schedule import blocked_by
-from cmkd_bench.record import read_record, run_ids
+from cmkd_bench.record import read_record, read_specs
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
@@ -71,8 +71,7 @@ def collect(
         Behind the fixed columns stands one for each further metric of the saved predictions, and for each thing that a
         method observed, e.g. `keep_rate`.
     """
-    record = read_record(experiment)
-    specs = {run_id: experiment.read_spec(run_id) for run_id in run_ids(experiment, record)}
+    specs = read_specs(experiment, read_record(experiment))
     rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id)) for run_id, spec in specs.items()]
     done = [row["run_id"] for row in rows if row["status"] == "done"]
     found = (outcomes or Outcomes(experiment)).find(done)
