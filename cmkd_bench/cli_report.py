@@ -13,7 +13,9 @@ from rich.text import Text
 def report(
     experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
     results: Annotated[Path, typer.Option(help="Folder of the experiments.")] = Path("results"),
-    out: Annotated[Path | None, typer.Option(help="The file; report.html in the experiment's folder by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; report.html in the experiment's folder by default.")
+    ] = None,
 ) -> None:
     """Write an experiment as one HTML file: tables, statistics, pictures, every run, protocol, what is missing."""
     from cmkd_bench.api import find_experiment

@@ -58,6 +58,7 @@ def collect(
     experiment: Experiment,
     outcomes: Outcomes | None = None,
     seen: Mapping[str, tuple[str, str]] | None = None,
+    specs: Mapping[str, RunSpec] | None = None,
 ) -> pd.DataFrame:
     """Read all runs of an experiment's plan and write results.csv.
 
@@ -65,13 +66,14 @@ def collect(
         experiment: whose runs are read.
         outcomes: of its predictions, where the caller has them.
         seen: status and error of runs that are not done, where more is known of them than their folders tell.
+        specs: as `read_specs` returns them, where the caller has them.
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
         Behind the fixed columns stands one for each further metric of the saved predictions, and for each thing that a
         method observed, e.g. `keep_rate`.
     """
-    specs = read_specs(experiment, read_record(experiment))
+    specs = read_specs(experiment, read_record(experiment)) if specs is None else specs
     rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id)) for run_id, spec in specs.items()]
     done = [row["run_id"] for row in rows if row["status"] == "done"]
     found = (outcomes or Outcomes(experiment)).find(done)

@@ -21,7 +21,8 @@ Context = dict[str, Any]
 def main_board(source: Source) -> Context:
     """The leaderboard of each dataset's main metric."""
     board = source.board
-    return _board(board, "results", legend(board, with_gain=True), with_gain=True)
+    numbers, tests, *_ = legend(board, with_gain=True)  # the ranks have a table of their own
+    return _board(board, "results", [numbers, tests], with_gain=True)
 
 
 def further_boards(source: Source) -> Iterator[Context]:
@@ -33,7 +34,9 @@ def further_boards(source: Source) -> Iterator[Context]:
         board = leaderboard(source.record, source.results, metric=name)
         lines = legend(board, with_gain=name in METRICS)[:1]
         if name in METRICS:
-            lines.append(f"Without tests here; cmkd-bench leaderboard {source.experiment.name} --metric {name} has them.")
+            lines.append(
+                f"Without tests here; cmkd-bench leaderboard {source.experiment.name} --metric {name} has them."
+            )
         heading = QUANTITIES[name].title
         yield _board(board, name, lines, name in METRICS) | {
             "title": heading[0].upper() + heading[1:],

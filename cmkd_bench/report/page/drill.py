@@ -12,7 +12,6 @@ from typing import Any
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.leaderboard import TEACHER
 from cmkd_bench.report.page import commands
-from cmkd_bench.report.page.missing import NAMES, hyperparameters
 from cmkd_bench.report.page.source import Source
 from cmkd_bench.spec import RunSpec
 
@@ -73,7 +72,7 @@ def _runs(source: Source, places: dict[str, int], texts: Interned, settings: Int
     rows = source.runs.values()
     found: dict[str, list[Any]] = {
         "id": list(source.runs),
-        "state": [texts.place(NAMES.get(run["status"], run["status"])) for run in rows],
+        "state": [texts.place(run["status"]) for run in rows],
         "error": [texts.place(run["error"]) if run["error"] else -1 for run in rows],
         "teacher": [places.get(run["teacher"], -1) for run in rows],
         "settings": [_settings(source.specs[run_id], settings) for run_id in source.runs],
@@ -124,7 +123,7 @@ def _cell(
     method = source.board.baseline if row == TEACHER else row
     pair = (column.teacher_modality, column.student_modality)
     start = commands.grid([method], column.dataset, [pair])
-    chosen = {method: hyperparameters(source, method, column.dataset)}
+    chosen = {method: source.hyperparameters(method, column.dataset)}
     end = commands.settings(source.record.conditions[column.dataset], column.dataset, chosen)
     members = []
     for cell, run_id in behind:

@@ -122,7 +122,10 @@ def _diagnosis(source: Source, path: Path) -> Diagnosis:
         title=title,
         figure=_saved(path, f"How teacher and student relate: {title}"),
         methods=methods,
-        rows=[(meaning.strip(), [spread(values[m][name], digits) for m in methods]) for name, (meaning, digits) in ROWS.items()],
+        rows=[
+            (meaning.strip(), [spread(values[m][name], digits) for m in methods])
+            for name, (meaning, digits) in ROWS.items()
+        ],
         is_old=not runs <= set(source.runs),
     )
 

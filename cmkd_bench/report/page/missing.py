@@ -10,7 +10,6 @@ from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.source import Source, seeds_of
 
 ORDER = ("done", "failed", "blocked", "running", "interrupted", "pending")
-NAMES = {"pending": "missing"}
 AGAIN = ("failed", "blocked")  # a plain command leaves these as they are
 
 
@@ -36,9 +35,9 @@ class Gap:
 def counts(source: Source) -> list[tuple[str, int]]:
     """Runs by state, those done first, and the cells that no run can fill."""
     states = [str(run["status"]) for run in source.runs.values()]
-    found = [(NAMES.get(state, state), states.count(state)) for state in ORDER]
+    found = [(state, states.count(state)) for state in ORDER]
     undefined = sum(bool(cell.impossible) for cell in source.record.cells.values())
-    named = [one for one in found if one[1] or one[0] in ("done", "failed", "blocked", "missing")]
+    named = [one for one in found if one[1] or one[0] in ("done", "failed", "blocked", "pending")]
     return [*named, ("not defined", undefined)]
 
 
@@ -51,8 +50,7 @@ def gaps(source: Source) -> list[Gap]:
             where = f"{cell.dataset}: {cell.teacher_modality} → {cell.student_modality}"
             found.setdefault((cell.method, where, state, reason), []).append(cell)
     return [
-        Gap(method, where, seeds_of(cells), NAMES.get(state, state), reason)
-        for (method, where, state, reason), cells in found.items()
+        Gap(method, where, seeds_of(cells), state, reason) for (method, where, state, reason), cells in found.items()
     ]
 
 
@@ -65,7 +63,7 @@ def state_of(source: Source, cell: Cell) -> tuple[str, str]:
 
 
 def bringing(source: Source) -> list[str]:
-    """The commands that run what is missing: one for all rows of a dataset that lack the same cells' seeds and folds."""
+    """The commands that run what is missing: one for all rows of a dataset that lack the same seeds and folds."""
     lacking: dict[tuple[str, str], list[Cell]] = {}
     for cell in source.record.cells.values():
         if state_of(source, cell)[0] not in ("done", "not defined"):
@@ -85,20 +83,13 @@ def _command(
 ) -> str:  # fmt: skip
     conditions = source.record.conditions[dataset]
     some_folds = f" --folds {folds}" if _folds(conditions) > 1 else ""
-    chosen = {name: hyperparameters(source, name, dataset) for name in names}
+    chosen = {name: source.hyperparameters(name, dataset) for name in names}
     return (
         commands.grid(names, dataset, pairs)
         + f" --seeds {seeds}{some_folds}"
         + commands.place(source.experiment.name, source.experiment.root.name, retry)
         + commands.settings(conditions, dataset, chosen)
     )
-
-
-def hyperparameters(source: Source, method: str, dataset: str) -> dict[str, str | int | float | bool]:
-    """Those of a row; they are the same in all of its cells."""
-    cells = source.record.cells.values()
-    run_ids = (cell.run_id for cell in cells if (cell.method, cell.dataset) == (method, dataset))
-    return next((dict(source.specs[run_id].hyperparameters) for run_id in run_ids if run_id in source.specs), {})
 
 
 def _folds(conditions: dict[str, str | int | float | bool]) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from cmkd_bench.report.page.source import Source
+from cmkd_bench.report.page.source import Files, Source
 
 SECTIONS = {"train": "recipe", "model": "networks", "augment": "augmentation", "prepare": "preparation"}
 Context = dict[str, Any]
@@ -14,6 +14,7 @@ Context = dict[str, Any]
 
 def conditions(source: Source) -> list[Context]:
     """By dataset what all of its runs have in common, with the remarks that its tables carry."""
+    samples = _samples(source)
     return [
         {
             "dataset": dataset,
@@ -21,7 +22,7 @@ def conditions(source: Source) -> list[Context]:
             "folds": values["folds"],
             "fixture": values["fixture"],
             "remarks": source.record.remarks.get(dataset, []),
-            "samples": _samples(source, dataset),
+            "samples": samples.get(dataset, ""),
             "sections": _sections(dataset, values),
         }
         for dataset, values in source.record.conditions.items()
@@ -51,7 +52,7 @@ def departures(source: Source) -> dict[str, list[str]]:
 
 def environments(source: Source) -> list[Context]:
     """The versions and devices of the finished runs, most runs first."""
-    found: dict[str, list[Context]] = {}
+    found: dict[str, list[Files]] = {}
     for cost in source.costs.values():
         facts = {
             "code": cost.get("code", ""),
@@ -59,12 +60,12 @@ def environments(source: Source) -> list[Context]:
             "packages": ", ".join(f"{name} {version}" for name, version in sorted(cost.get("packages", {}).items())),
             "device": cost.get("device", ""),
         }
-        found.setdefault(json.dumps(facts, sort_keys=True), []).append(dict(cost))
+        found.setdefault(json.dumps(facts, sort_keys=True), []).append(cost)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     return [json.loads(facts) | {"runs": len(costs), "period": period(costs)} for facts, costs in ordered]
 
 
-def period(costs: Iterable[Context]) -> str:
+def period(costs: Iterable[Files]) -> str:
     """From the day of the first finished run to that of the last, as the runs recorded it; empty where they did not."""
     days = sorted({str(cost["finished"])[:10] for cost in costs if cost.get("finished")})
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
@@ -97,12 +98,12 @@ def _sections(dataset: str, values: dict[str, Any]) -> list[tuple[str, list[tupl
     return list(found.items())
 
 
-def _samples(source: Source, dataset: str) -> str:
-    """How many samples each part has; several texts where folds differ."""
-    texts: dict[str, None] = {}
+def _samples(source: Source) -> dict[str, str]:
+    """By dataset how many samples each part has; several texts where folds differ."""
+    found: dict[str, dict[str, None]] = {}
     for run_id, result in source.details.items():
-        if source.specs[run_id].dataset == dataset and result.get("samples"):
-            counts = result["samples"]
+        if counts := result.get("samples"):
             parts = [name for name in ("train", "validation", "test") if name in counts]
-            texts[", ".join(f"{counts[name]} {name}" for name in parts)] = None
-    return " / ".join(texts)
+            text = ", ".join(f"{counts[name]} {name}" for name in parts)
+            found.setdefault(source.specs[run_id].dataset, {})[text] = None
+    return {dataset: " / ".join(texts) for dataset, texts in found.items()}

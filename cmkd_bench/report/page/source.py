@@ -12,12 +12,12 @@ import pandas as pd
 from cmkd_bench.files import read_json
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record, read_record, read_specs
-from cmkd_bench.report.cells import Column, Runs, by_column
+from cmkd_bench.report.cells import Column, Runs, by_column, records
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.leaderboard import TEACHER, Leaderboard
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.write import make_board
-from cmkd_bench.spec import RunSpec
+from cmkd_bench.spec import RunSpec, Scalar
 from cmkd_bench.store import Experiment
 
 Files = Mapping[str, Any]
@@ -44,8 +44,10 @@ class Source:
     @cached_property
     def runs(self) -> Runs:
         """The rows of results.csv by run id; missing values are None."""
-        frame = self.results.astype(object).where(self.results.notna(), None)
-        return {str(run["run_id"]): {str(name): value for name, value in run.items()} for run in frame.to_dict("records")}
+        rows = records(self.results)
+        return {
+            str(run["run_id"]): {name: None if value != value else value for name, value in run.items()} for run in rows
+        }
 
     @cached_property
     def costs(self) -> dict[str, Files]:
@@ -72,6 +74,15 @@ class Source:
         path = self.experiment.run(run_id).history
         return list(read_json(path)) if path.exists() else []
 
+    def hyperparameters(self, method: str, dataset: str) -> dict[str, Scalar]:
+        """Those of a row; they are the same in all of its cells."""
+        return self._hyperparameters.get((method, dataset), {})
+
+    @cached_property
+    def _hyperparameters(self) -> dict[tuple[str, str], dict[str, Scalar]]:
+        cells = [cell for cell in self.record.cells.values() if cell.run_id in self.specs]
+        return {(cell.method, cell.dataset): dict(self.specs[cell.run_id].hyperparameters) for cell in cells}
+
     def behind(self, row: str, column: Column) -> list[tuple[Cell, str]]:
         """The cells of an entry of the table, each with the run that counts for it."""
         cells = self.columns[column]
@@ -92,9 +103,9 @@ class Source:
 def read_source(experiment: Experiment) -> Source:
     """Read an experiment, and bring its results.csv up to date."""
     outcomes, record = Outcomes(experiment), read_record(experiment)
-    results = collect(experiment, outcomes)
-    board = make_board(outcomes, record, results)
-    return Source(experiment, record, results, board, read_specs(experiment, record))
+    specs = read_specs(experiment, record)
+    results = collect(experiment, outcomes, specs=specs)
+    return Source(experiment, record, results, make_board(outcomes, record, results), specs)
 
 
 def seeds_of(cells: Sequence[Cell]) -> str:

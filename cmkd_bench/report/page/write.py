@@ -54,8 +54,8 @@ def make_page(experiment: Experiment) -> str:
         context = _context(source)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{experiment.path} cannot be read: {error}. Delete the folder of the run that is named and give the command "
-            "of the experiment again."
+            f"{experiment.path} cannot be read: {error}. Delete the folder of the run that is named and give the "
+            "command of the experiment again."
         ) from error
     return _environment().get_template("page.html").render(context)
 
@@ -144,5 +144,9 @@ def _digest(path: Path) -> str:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )

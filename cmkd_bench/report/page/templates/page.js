@@ -87,7 +87,7 @@ function command(cell, seed, fold, state) {
 
 function runRows(cell, [seed, fold, place, reason], manyFolds) {
   const runs = data.runs;
-  const state = reason >= 0 ? "not defined" : place < 0 ? "missing" : data.texts[runs.state[place]];
+  const state = reason >= 0 ? "not defined" : place < 0 ? "pending" : data.texts[runs.state[place]];
   const cause = reason >= 0 ? data.texts[reason] : place >= 0 && runs.error[place] >= 0 ? data.texts[runs.error[place]] : "";
   const of = name => (place < 0 ? null : runs[name][place]);
   const teacher = place >= 0 && runs.teacher[place] >= 0 ? runs.id[runs.teacher[place]] : null;
@@ -102,13 +102,14 @@ function runRows(cell, [seed, fold, place, reason], manyFolds) {
     element("td", {}, number(of("seconds"), 1)),
     element("td", {}, number(of("peak_mb"), 0)),
     element("td", {}, number(of("teacher_value"))),
-    element("td", { class: "text" }, teacher ? element("code", {}, teacher) : "–"),
-    element("td", { class: "text" }, place < 0 ? "–" : element("code", {}, runs.id[place])),
   ];
   const extra = [];
   if (cause) extra.push(element("span", { class: "error" }, cause));
+  if (place >= 0)
+    extra.push(element("span", { class: "ids" }, "run ", element("code", {}, runs.id[place]),
+      ...(teacher ? [", taught by run ", element("code", {}, teacher)] : [])));
   if (state !== "not defined")
-    extra.push(element("details", {}, element("summary", {}, state === "done" ? "Repeat this run" : "Run this"),
+    extra.push(element("details", {}, element("summary", {}, state === "done" ? "Command that repeats it" : "Command that runs it"),
       element("pre", { tabindex: "0" }, element("code", {}, command(cell, seed, fold, state)))));
   return [element("tr", {}, ...cells), element("tr", { class: "extra" }, element("td", {}), element("td", { colspan: cells.length - 1 }, ...extra))];
 }
@@ -117,7 +118,7 @@ function runTable(cell) {
   const members = cell[4];
   const manyFolds = data.folds[cell[1]] > 1;
   const head = [["seed", "text"], ...(manyFolds ? [["fold"]] : []), ["state", "text"], ["test"], ["validation"], ["curve", "text"],
-    ["epoch"], ["seconds"], ["MB"], ["teacher's test"], ["teacher's run", "text"], ["run", "text"]];
+    ["epoch"], ["seconds"], ["peak MB"], ["teacher's test"]];
   const made = table("Runs", head, members.slice(0, FIRST).flatMap(member => runRows(cell, member, manyFolds)));
   if (members.length <= FIRST) return [made];
   const more = element("button", { type: "button", class: "more" }, `Show the other ${members.length - FIRST} runs`);
