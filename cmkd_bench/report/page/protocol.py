@@ -72,17 +72,23 @@ def period(costs: Iterable[Files]) -> str:
 
 
 def papers(source: Source) -> list[tuple[str, str]]:
-    """What to cite beside the suite: the methods' papers and the sources of the data, where they are registered."""
+    """What to cite beside the suite: the methods' papers and the sources of the data, where they are registered.
+
+    Returns:
+        the names of all rows or datasets that go back to a source, and the source.
+    """
     from cmkd_bench.registry import datasets, methods
 
-    found = []
+    found: dict[str, dict[str, None]] = {}
     for method in dict.fromkeys(cell.method for cell in source.record.cells.values()):
         if method in methods.names() and (paper := methods.get(method).paper) is not None:
-            found.append((method, f"{paper.authors}: {paper.title}. {paper.venue}. {paper.url}".strip()))
+            text = f"{paper.authors}: {paper.title}. {paper.venue}. {paper.url}".strip()
+            found.setdefault(text, {})[method] = None
     for dataset in source.record.conditions:
         if dataset in datasets.names():
-            found += [(dataset, one) for one in dict.fromkeys(s.citation for s in datasets.get(dataset).sources) if one]
-    return found
+            for one in datasets.get(dataset).sources:
+                found.setdefault(one.citation, {})[dataset] = None
+    return [(", ".join(names), text) for text, names in found.items() if text]
 
 
 def _sections(dataset: str, values: dict[str, Any]) -> list[tuple[str, list[tuple[str, Any]]]]:

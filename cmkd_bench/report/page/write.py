@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def _context(source: Source) -> dict[str, Any]:
         "environments": protocol.environments(source),
         "papers": protocol.papers(source),
         "place": _where(root),
+        "root": root,
         "data": as_block(
             {
                 **drill_down(source),
@@ -127,7 +129,7 @@ def _overview(source: Source) -> dict[str, Any]:
 
 def _where(root: str) -> str:
     """The option that finds the experiment, for commands that only read."""
-    return "" if root in ("results", "") else f" --results {root}"
+    return "" if root in ("results", "") else f" --results {shlex.quote(root)}"
 
 
 def _policy(style: Path, script: Path) -> str:
