@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmkd_bench import cli_data, cli_doctor, cli_evidence, cli_grid, cli_options, cli_pictures
+from cmkd_bench import cli_data, cli_doctor, cli_evidence, cli_grid, cli_options, cli_pictures, cli_report
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ for command in (cli_grid.status, cli_grid.watch, cli_grid.cancel, cli_grid.retry
     app.command()(command)
 app.command()(cli_pictures.plot)
 app.command()(cli_pictures.diagnose)
+app.command()(cli_report.report)
 app.command()(cli_evidence.reproduce)
 app.command()(cli_evidence.sweep)
 

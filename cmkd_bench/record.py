@@ -13,7 +13,7 @@ from cmkd_bench.errors import GridError
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.plan import Cell, Plan
 from cmkd_bench.registry import datasets
-from cmkd_bench.spec import Scalar, settings
+from cmkd_bench.spec import RunSpec, Scalar, settings
 from cmkd_bench.store import Experiment
 from cmkd_bench.trials import Group, Trials
 
@@ -61,25 +61,23 @@ def read_record(experiment: Experiment) -> Record:
     )
 
 
-def run_ids(experiment: Experiment, record: Record) -> list[str]:
-    """The runs of all cells and draws, each teacher before its first student."""
-    ids: dict[str, None] = {}
+def read_specs(experiment: Experiment, record: Record) -> dict[str, RunSpec]:
+    """The runs of all cells and draws by id, each teacher before its first student; every file is read once."""
+    specs: dict[str, RunSpec] = {}
+
+    def add(run_id: str | None) -> None:
+        if run_id and run_id not in specs:
+            spec = experiment.read_spec(run_id)
+            add(spec.teacher)
+            specs[run_id] = spec
+
     for cell in record.cells.values():
-        if cell.teacher_id:
-            ids[cell.teacher_id] = None
-        if cell.run_id:
-            _add_with_teacher(experiment, ids, cell.run_id)
+        add(cell.teacher_id)
+        add(cell.run_id)
     for trials in record.trials.values():
         for run_id in trials.run_ids:
-            _add_with_teacher(experiment, ids, run_id)
-    return list(ids)
-
-
-def _add_with_teacher(experiment: Experiment, ids: dict[str, None], run_id: str) -> None:
-    if run_id not in ids:
-        teacher = experiment.read_spec(run_id).teacher
-        ids.update({teacher: None} if teacher else {})
-        ids[run_id] = None
+            add(run_id)
+    return specs
 
 
 def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:

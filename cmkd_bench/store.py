@@ -140,6 +140,7 @@ class Experiment:
         self.root = root
         self.name = name
         self.path = root / name
+        self._runs = self.path / "runs"
 
     @property
     def plan(self) -> Path:
@@ -153,7 +154,7 @@ class Experiment:
 
     def run(self, run_id: str) -> RunFolder:
         """The folder of a run."""
-        return RunFolder(self.path / "runs" / run_id)
+        return RunFolder(self._runs / run_id)
 
     def add(self, spec: RunSpec) -> RunFolder:
         """Make the folder of a run, with what another experiment has of it if it is done there."""
@@ -179,7 +180,7 @@ class Experiment:
         found = find_done(self, run_id)
         if found is None:
             return
-        temporary = self.path / "runs" / f".{run_id}.{os.getpid()}.tmp"
+        temporary = self._runs / f".{run_id}.{os.getpid()}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(found.path, temporary, copy_function=_link_or_copy, ignore=_a_process_s_own)

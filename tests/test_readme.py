@@ -65,6 +65,7 @@ def test_every_command_of_the_readme_is_a_command_with_these_options() -> None:
         "status",
         "plot",
         "diagnose",
+        "report",
         "reproduce",
         "sweep",
     }

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cmkd_bench.files import read_json, write_text
 from cmkd_bench.launch.schedule import blocked_by
-from cmkd_bench.record import Record, read_record, run_ids
+from cmkd_bench.record import Record, read_record, read_specs
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
@@ -59,6 +59,7 @@ def collect(
     experiment: Experiment,
     outcomes: Outcomes | None = None,
     seen: Mapping[str, tuple[str, str]] | None = None,
+    specs: Mapping[str, RunSpec] | None = None,
 ) -> pd.DataFrame:
     """Read all runs of an experiment's plan and write results.csv.
 
@@ -66,6 +67,7 @@ def collect(
         experiment: whose runs are read.
         outcomes: of its predictions, where the caller has them.
         seen: status and error of runs that are not done, where more is known of them than their folders tell.
+        specs: as `read_specs` returns them, where the caller has them.
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
@@ -75,7 +77,7 @@ def collect(
         method observed, e.g. `keep_rate`.
     """
     record = read_record(experiment)
-    specs = {run_id: experiment.read_spec(run_id) for run_id in run_ids(experiment, record)}
+    specs = read_specs(experiment, record) if specs is None else specs
     rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id)) for run_id, spec in specs.items()]
     tuned = _tuned(record)
     for row in rows:

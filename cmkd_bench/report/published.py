@@ -63,7 +63,8 @@ def compare_published(board: Leaderboard, results: pd.DataFrame) -> Published:
         board: of the main metric, as only that is published.
         results: as `collect` returns them; its networks are set against those of the papers.
     """
-    networks = {(run["dataset"], run["student_modality"]): str(run["student"]) for run in results.to_dict("records")}
+    places = zip(results["dataset"], results["student_modality"], results["student"], strict=True)
+    networks = {(dataset, modality): str(network) for dataset, modality, network in places}
     rows: list[tuple[str, ...]] = []
     footnotes: dict[str, int] = {}
     for column in board.columns:

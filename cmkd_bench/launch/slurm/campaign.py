@@ -19,7 +19,7 @@ from cmkd_bench.launch.slurm.settings import SlurmSettings, read_settings
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import Outcome, jobs_to_cancel, submit_missing, work_of
 from cmkd_bench.launch.slurm.survey import Survey, survey
-from cmkd_bench.record import read_record, run_ids
+from cmkd_bench.record import read_record, read_specs
 from cmkd_bench.registry import load_plugin
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
@@ -119,7 +119,7 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
 
 def specs_of(experiment: Experiment) -> list[RunSpec]:
     """All runs of an experiment, each teacher before its first student."""
-    return [experiment.read_spec(run_id) for run_id in run_ids(experiment, read_record(experiment))]
+    return list(read_specs(experiment, read_record(experiment)).values())
 
 
 def look(experiment: Experiment, cluster: Cluster) -> Survey:

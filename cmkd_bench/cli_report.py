@@ -1,0 +1,28 @@
+"""`cmkd-bench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+
+def report(
+    experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
+    results: Annotated[Path, typer.Option(help="Folder of the experiments.")] = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option(help="The file; report.html in the experiment's folder by default.")
+    ] = None,
+) -> None:
+    """Write an experiment as one HTML file: tables, statistics, pictures, every run, protocol, what is missing."""
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.report.page.write import write_page
+
+    found = find_experiment(experiment, results)
+    console = Console()
+    with console.status("Writing"):
+        path = write_page(found, out)
+    console.print(Text(f"{path} ({path.stat().st_size / 1e6:.1f} MB)"), soft_wrap=True)

@@ -1,0 +1,88 @@
+"""The commands that the page prints run exactly the runs beside which they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmkd_bench import cli_options
+from cmkd_bench.api import make_grid
+from cmkd_bench.plan import make_plan
+from cmkd_bench.record import merge
+from cmkd_bench.report.page import commands, figures
+from cmkd_bench.report.page.write import make_page
+
+OVERRIDES = ("train.epochs=3", "train.optimizer=sgd", "method.kd.temperature=2.5", "model.vector=linear")
+
+
+def plan_of(root: Path, arguments: list[str]) -> Any:
+    """What the command line would plan."""
+    given: dict[str, Any] = {}
+    rest = iter(arguments)
+    overrides = []
+    for argument in rest:
+        if argument in ("--one-way", "--no-controls", "--retry-failed"):
+            given[argument] = True
+        elif argument.startswith("--"):
+            given[argument] = next(rest)
+        else:
+            overrides.append(argument)
+    grid = make_grid(
+        methods_asked=given["--methods"],
+        datasets_asked=given["--datasets"],
+        pairs=given["--pairs"],
+        seeds=cli_options.seeds(given["--seeds"]),
+        folds=cli_options.folds(given.get("--folds")),
+        overrides=overrides,
+        experiment=given["--experiment"],
+        results=root,
+        always="--no-controls" not in given,
+        one_way="--one-way" in given,
+    )
+    return grid, make_plan(grid.request)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "pair", "extra"),
+    [("mfeat", "pixels:fourier", ()), ("watch", "accelerometer:gyroscope", ("--folds", "2,"))],
+)
+def test_each_command_plans_its_own_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, pair: str, extra: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(figures, "drawn", lambda source: [])
+    chosen = [one for one in OVERRIDES if dataset == "mfeat" or not one.startswith("model")]
+    asked = ["--methods", "none,kd,kd_random", "--datasets", dataset, "--pairs", pair, "--seeds", "0,4", *extra]
+    grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", *chosen])
+    merge(grid.experiment, plan, "none")
+    (text,) = re.findall(r'id="data">(.*?)</script>', make_page(grid.experiment), re.DOTALL)
+    data = json.loads(text)
+    seen = 0
+    for _, column, start, end, members in data["cells"]:
+        for seed, fold, place, _ in members:
+            folds = f" --folds {fold}," if data["folds"][column] > 1 else ""
+            command = f"{data['texts'][start]} --seeds {seed},{folds}{data['own']}{data['texts'][end]}"
+            _, found = plan_of(tmp_path / "results", shlex.split(command)[2:])
+            assert data["runs"]["id"][place] in found.specs
+            seen += 1
+    assert seen == 2 * 2 * (3 + 2 + 1)  # directions, seeds, and rows: asked for, further controls, teacher
+
+
+def test_values_are_written_as_hydra_reads_them() -> None:
+    values = {"a.b": "it's", "a.c": True, "a.d": "true", "a.e": 0.5, "a.f": "timm/resnet18", "a.g": ""}
+    text = commands.settings({"protocol": "c2kd", "pretrained": "hub", **values}, "unknown", {"other": {"x": 2}})
+    assert shlex.split(text) == [
+        "protocol=c2kd",
+        "a.b='it\\'s'",
+        "a.c=true",
+        "a.d='true'",
+        "a.e=0.5",
+        "a.f=timm/resnet18",
+        "a.g=''",
+        "model.pretrained=true",
+        "method.other.x=2",
+    ]
