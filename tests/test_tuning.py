@@ -16,7 +16,7 @@ from cmkd_bench.api import Grid, make_grid
 from cmkd_bench.errors import GridError
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.plan import Plan, make_plan
-from cmkd_bench.record import Record, merge, read_record, run_ids
+from cmkd_bench.record import Record, merge, read_record, read_specs
 from cmkd_bench.store import Experiment
 from cmkd_bench.trials import Draw, Trials, select
 from cmkd_bench.tuning import add_tuned, open_trials
@@ -147,7 +147,7 @@ def test_the_plan_on_disk_has_the_draws_and_an_old_one_reads_as_it_did(tmp_path:
     assert [draw["number"] for draw in stored["trials"][0]["draws"]] == [0, 1, 2]
     record = read_record(grid.experiment)
     assert record.trials == plan.trials
-    assert {draw.run_id for draw in plan.trials[KD].draws} < set(run_ids(grid.experiment, record))
+    assert {draw.run_id for draw in plan.trials[KD].draws} < set(read_specs(grid.experiment, record))
     del stored["trials"]
     for cell in stored["cells"]:
         del cell["tuned"]
