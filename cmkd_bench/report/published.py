@@ -56,6 +56,11 @@ def published_rows() -> tuple[Row, ...]:
         return tuple(csv.DictReader(file))
 
 
+@cache
+def _rows_of(dataset: str) -> tuple[Row, ...]:
+    return tuple(row for row in published_rows() if row["dataset"] == dataset)
+
+
 def compare_published(board: Leaderboard, results: pd.DataFrame) -> Published:
     """All published numbers of the cells of a leaderboard, several sources of one method one below the other.
 
@@ -88,13 +93,12 @@ def _matching(board: Leaderboard, column: Column, name: str) -> Iterator[Row]:
     alone = name in (TEACHER, board.baseline)
     modality = column.teacher_modality if name == TEACHER else column.student_modality
     wanted = {
-        "dataset": column.dataset,
         "method": name,
         "student_modality": modality,
         "teacher_modality": "" if alone else column.teacher_modality,
         "metric": _metric(board, column),
     }
-    return (row for row in published_rows() if all(row[key] == value for key, value in wanted.items()))
+    return (row for row in _rows_of(column.dataset) if all(row[key] == value for key, value in wanted.items()))
 
 
 def _metric(board: Leaderboard, column: Column) -> str:

@@ -11,7 +11,9 @@ from urllib.parse import quote
 import pytest
 from chromium import browser
 from hostile import DATASET, ERROR, METHOD, REASON, write_hostile
+from made_runs import write_experiment
 
+from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.write import write_page
 
 pytestmark = pytest.mark.slow
@@ -124,6 +126,21 @@ def test_a_link_opens_its_cell_and_an_unknown_one_nothing(page: Any, address: st
     page.get("about:blank")
     page.get(address + "#cell/kd/%E0%A4%A/x/y")
     assert find(page, "dialog[open]") == []
+
+
+def test_of_many_runs_the_first_are_shown_until_more_are_asked_for(
+    driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "drawn", lambda source: [])
+    page = write_page(write_experiment(tmp_path / "results", {"none": 0.6, "kd": 0.7}, seeds=52, directions=1))
+    driver.get(page.as_uri() + "#cell/kd/toy/audio/video")
+    seeds = "#detail-body > .scroll:first-of-type tr:not(.extra) th[scope=row]"
+    assert len(find(driver, seeds)) == 50
+    (more,) = find(driver, "dialog .more")
+    assert more.text == "Show the other 2 runs"
+    more.click()
+    assert [one.text for one in find(driver, seeds)] == [str(seed) for seed in range(52)]
+    assert find(driver, "dialog .more") == []
 
 
 def test_names_that_look_like_markup_are_text_and_nothing_is_fetched(page: Any) -> None:

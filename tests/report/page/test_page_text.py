@@ -75,6 +75,17 @@ def test_pictures_have_the_same_bytes_too(build: Build, monkeypatch: pytest.Monk
     assert make_page(experiment) == page
 
 
+def test_of_many_directions_few_pictures_are_drawn_and_the_page_says_so(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(figures, "MOST_DIRECTIONS", 1)
+    page = make_page(build({"none": 0.6, "kd": 0.7}, seeds=1))
+    assert "data:image" not in page
+    assert "With 2 directions most pictures are left out" in page
+    assert "cmkd-bench plot made</code>" in page
+
+
 def test_the_policy_allows_the_own_script_and_style_and_no_address(hostile: Experiment) -> None:
     page = make_page(hostile)
     (policy,) = [
