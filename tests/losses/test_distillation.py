@@ -98,7 +98,7 @@ def test_terms_equal_the_definition(classes, temperature):
 
 
 @pytest.mark.oracle("tckd_nckd", "the identity KD = TCKD + (1 - p_t) NCKD, for any classes and temperature")
-@pytest.mark.oracle("kd_loss", "the same identity: KD = TCKD + (1 - p_t) NCKD")
+@pytest.mark.oracle("kd_loss", "the identity KD = TCKD + (1 - p_t) NCKD")
 @given(seed=st.integers(0, 10**6), classes=st.integers(2, 40), temperature=st.sampled_from([1.0, 2.0, 4.0]))
 @settings(max_examples=40, deadline=None)
 def test_kd_is_tckd_plus_the_teachers_non_target_mass_times_nckd(seed, classes, temperature):
