@@ -1,4 +1,4 @@
-"""docs/gap.md: every number of its tables, computed anew by SciPy from the draws that are recorded in results/gapped."""
+"""docs/gap.md: every number of its tables, computed anew by SciPy from the draws recorded in results/gapped."""
 
 from __future__ import annotations
 
