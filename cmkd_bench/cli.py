@@ -151,11 +151,17 @@ def list_(
 def show(
     name: Annotated[str, typer.Argument(help="A method, a dataset, or config.")],
     plugin: Plugins = None,
+    fidelity: Annotated[
+        bool, typer.Option("--fidelity", help="What holds a method to its paper: equations, oracles, other code.")
+    ] = False,
 ) -> None:
     """Show a method's paper, departures and hyper-parameters, a dataset's options, or the configuration."""
-    from cmkd_bench.cli_listing import show_one
+    from cmkd_bench.cli_listing import show_fidelity, show_one
 
-    show_one(name, plugin or [])
+    if fidelity:
+        show_fidelity(name, plugin or [])
+    else:
+        show_one(name, plugin or [])
 
 
 app.command()(cli_data.prepare)

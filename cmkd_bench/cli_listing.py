@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,25 @@ def show_one(name: str, plugins: Sequence[Path]) -> None:
         _print_parameters(console, f"dataset.{name}", datasets.get(name).Options)
     else:
         raise UnknownName("method or dataset", name, [*methods.names(), *datasets.names(), "config"])
+
+
+def show_fidelity(name: str, plugins: Sequence[Path]) -> None:
+    """Print a method's page: rendered on a terminal, elsewhere the Markdown itself.
+
+    Raises:
+        UserError: if there is no method of that name.
+    """
+    from cmkd_bench.fidelity.oracles import shipped
+    from cmkd_bench.fidelity.page import as_markdown
+
+    _load(plugins)
+    text, console = as_markdown(name, shipped()), Console()
+    if console.is_terminal:
+        from rich.markdown import Markdown
+
+        console.print(Markdown(text, hyperlinks=False))
+    else:
+        sys.stdout.write(text)
 
 
 def _load(plugins: Sequence[Path]) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +36,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, values: Any) -> None:
     """Write indented JSON by rename; the same values give the same bytes."""
     write_text(path, json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def write_records(path: Path, records: Iterable[Any]) -> None:
+    """Write a JSON list, one record a line, by rename: quick where there are thousands."""
+    lines = ",\n".join(json.dumps(record, sort_keys=True, ensure_ascii=False) for record in records)
+    write_text(path, f"[\n{lines}\n]\n")
 
 
 def read_json(path: Path) -> Any:

@@ -12,6 +12,8 @@ import numpy as np
 from cmkd_bench.evidence.intervals import mean_interval
 
 MARKERS = ("o", "s", "^", "D")
+# curves may coincide; then both are seen
+LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def draw(picture: Picture, path: Path) -> None:
         if picture.zero:
             axes.axhline(0, color="black", linewidth=0.8)
         if picture.x is None:
-            axes.set_xticks(range(len(picture.places)), picture.places)
+            axes.set_xticks(range(len(picture.places)), [place.replace(" ", "\n") for place in picture.places])
         axes.set(title=picture.title, xlabel=picture.axis, ylabel=picture.quantity)
         axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
         figure.savefig(path.with_suffix(".png"), dpi=150, metadata={"Software": None})
@@ -70,7 +72,7 @@ def _curve(axes: Any, picture: Picture, row: str, curve: np.ndarray, number: int
     middle = np.array([one.value for one in means])
     low, high = np.array([one.low for one in means]), np.array([one.high for one in means])
     if picture.x is not None:
-        axes.plot(picture.x, middle, color=colour, label=row)
+        axes.plot(picture.x, middle, color=colour, linestyle=LINES[number % len(LINES)], label=row)
         axes.fill_between(picture.x, low, high, color=colour, alpha=0.2, linewidth=0)
         return
     offset = _offset(number, len(picture.curves))
@@ -86,17 +88,15 @@ def _published(
     colours: Mapping[str, Any],
     marker: str,
 ) -> None:
-    label: str | None = source
+    # the shape says whose number it is, the colour which row
+    axes.scatter([], [], marker=marker, facecolors="none", edgecolors="dimgrey", label=source)
     for row, values in rows.items():
         offset = 0.0 if picture.x is not None else _offset(list(picture.curves).index(row), len(picture.curves))
         places = picture.x if picture.x is not None else range(len(values))
         known = [(place + offset, value) for place, value in zip(places, values, strict=True) if value is not None]
         if not known:
             continue
-        axes.scatter(
-            *zip(*known, strict=True), marker=marker, facecolors="none", edgecolors=[colours[row]], label=label
-        )
-        label = None
+        axes.scatter(*zip(*known, strict=True), marker=marker, facecolors="none", edgecolors=[colours[row]])
 
 
 def _offset(number: int, rows: int) -> float:

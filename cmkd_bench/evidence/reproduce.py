@@ -15,7 +15,7 @@ from cmkd_bench.evidence.grid import Setting, check_all, train_together
 from cmkd_bench.evidence.intervals import crossing_interval
 from cmkd_bench.evidence.preset import Point, Preset, load_preset
 from cmkd_bench.evidence.table import Reproduction, as_csv, as_markdown, stem
-from cmkd_bench.evidence.verdict import judge
+from cmkd_bench.evidence.verdict import Curves, judge
 from cmkd_bench.files import write_text
 from cmkd_bench.registry import datasets
 
@@ -64,7 +64,7 @@ def reproduce(
     return found
 
 
-def compare(preset: Preset, curves: dict[str, np.ndarray]) -> Reproduction:
+def compare(preset: Preset, curves: Curves) -> Reproduction:
     """Apply the preset's rule; nothing is run.
 
     Args:

@@ -19,7 +19,7 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.evidence.figure import Picture, draw
 from cmkd_bench.evidence.grid import Setting, check_all, train_together
 from cmkd_bench.evidence.intervals import mean_interval
-from cmkd_bench.evidence.table import show
+from cmkd_bench.evidence.table import DRAW, show
 from cmkd_bench.files import write_text
 from cmkd_bench.registry import datasets
 from cmkd_bench.report.leaderboard import TEACHER
@@ -136,14 +136,17 @@ def as_rich(found: Sweep) -> Table:
 
 
 def as_csv(found: Sweep) -> str:
-    """One line per value and row: accuracy, and gain with its interval."""
+    """One line per value and row: accuracy, gain with its interval, and the accuracy of every draw."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([found.knob, "row", "accuracy", "gain", "low", "high", "draws"])
+    draws = found.curves[found.baseline].shape[1]
+    heading = [found.knob, "row", "accuracy", "gain", "low", "high", "draws"]
+    writer.writerow([*heading, *(f"{DRAW}{number}" for number in range(draws))])
     for place, value in enumerate(found.values):
         for row, curve in found.curves.items():
             gain = mean_interval(curve[place] - found.curves[found.baseline][place])
-            writer.writerow([value, row, curve[place].mean(), gain.value, gain.low, gain.high, curve.shape[1]])
+            numbers = [curve[place].mean(), gain.value, gain.low, gain.high, draws]
+            writer.writerow([value, row, *numbers, *curve[place].tolist()])
     return file.getvalue()
 
 

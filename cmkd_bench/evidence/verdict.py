@@ -1,13 +1,14 @@
 """Whether a published experiment is reproduced, by the rule in its preset.
 
 A claim *holds* where the 95 % interval of the difference lies wholly on its side, *fails* where it lies wholly on the
-other, and is *undecided* in between; then more draws may decide it. A source is *reproduced* if all claims hold and all
-its numbers are within its tolerance, *trend only* if all claims hold, else *not reproduced*.
+other, and is *undecided* in between; then more draws may decide it. A source is *reproduced* if all claims that concern
+it hold and all its numbers are within its tolerance, *trend only* if all these claims hold, else *not reproduced*. A
+claim along the axis concerns every source, one at a point those that have a number there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,7 @@ class Levels:
         count: of the numbers that are compared.
         within: of those, how many are within the tolerance.
         verdict: on the source.
+        claims: those that concern it.
     """
 
     source: Source
@@ -49,6 +51,7 @@ class Levels:
     count: int
     within: int
     verdict: Verdict
+    claims: tuple[Judged, ...]
 
 
 def judge(preset: Preset, curves: Curves) -> tuple[list[Judged], list[Levels]]:
@@ -59,8 +62,7 @@ def judge(preset: Preset, curves: Curves) -> tuple[list[Judged], list[Levels]]:
         curves: by row, (points, draws) in percent.
     """
     claims = [_judge_claim(claim, preset, curves) for claim in preset.claims]
-    trend = all(one.outcome == "holds" for one in claims)
-    return claims, [_levels(source, preset, curves, trend) for source in preset.sources]
+    return claims, [_levels(source, preset, curves, claims) for source in preset.sources]
 
 
 def _judge_claim(claim: Claim, preset: Preset, curves: Curves) -> Judged:
@@ -83,7 +85,7 @@ def _outcome(claim: Claim, interval: Interval) -> Outcome:
     return "holds" if holds else "fails" if fails else "undecided"
 
 
-def _levels(source: Source, preset: Preset, curves: Curves, trend: bool) -> Levels:
+def _levels(source: Source, preset: Preset, curves: Curves, claims: Sequence[Judged]) -> Levels:
     distances = {
         f"{row} at {point.label}": float(curves[row][place].mean() - published)
         for row, values in source.values.items()
@@ -92,7 +94,18 @@ def _levels(source: Source, preset: Preset, curves: Curves, trend: bool) -> Leve
     }
     where = max(distances, key=lambda key: abs(distances[key]))
     within = sum(abs(distance) <= source.tolerance for distance in distances.values())
+    concerning = tuple(one for one in claims if one.claim.at in ("", *_places(source, preset)))
     verdict: Verdict = "not reproduced"
-    if trend:
+    if all(one.outcome == "holds" for one in concerning):
         verdict = "reproduced" if within == len(distances) else "trend only"
-    return Levels(source, distances[where], where, len(distances), within, verdict)
+    return Levels(source, distances[where], where, len(distances), within, verdict, concerning)
+
+
+def _places(source: Source, preset: Preset) -> list[str]:
+    """The points at which a source has a number."""
+    columns = zip(*source.values.values(), strict=True)
+    return [
+        point.label
+        for point, column in zip(preset.points, columns, strict=True)
+        if any(value is not None for value in column)
+    ]

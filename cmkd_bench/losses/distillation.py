@@ -97,7 +97,7 @@ def tckd_nckd(
 def dkd_loss(
     student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, alpha: float, beta: float, temperature: float
 ) -> Tensor:
-    """DKD: temperature^2 (alpha TCKD + beta NCKD), averaged over the batch.
+    """DKD: temperature^2 (alpha TCKD + beta NCKD), averaged over the batch; the two terms are those of `tckd_nckd`.
 
     Args:
         student_logits: (B, C).

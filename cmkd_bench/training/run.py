@@ -20,7 +20,7 @@ from cmkd_bench.data.dataset import Modality
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.data.prepare import PreparedData
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import write_atomically, write_json
+from cmkd_bench.files import write_atomically, write_json, write_records
 from cmkd_bench.heartbeat import Heartbeat, is_alive_elsewhere
 from cmkd_bench.method import Method, Pair
 from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
@@ -127,7 +127,7 @@ class Run:
         test = self._part("test")
         score = self._score(self.student, test, self.spec.student_modality)
         _save_tensors(self.folder, self.student, score.predictions)
-        write_json(self.folder.history, progress.history)
+        write_records(self.folder.history, progress.history)
         write_json(self.folder.cost, self._cost(progress))
         write_json(self.folder.result, self._result(progress, score, test))
         self.folder.checkpoint.unlink(missing_ok=True)
@@ -168,7 +168,7 @@ class Run:
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code": code_version(),
             "python": platform.python_version(),
-            "packages": {name: version(name) for name in ("torch", "numpy", "transformers", "timm")},
+            "packages": package_versions(),
         }
 
     def _network(self, modality: str, name: str, pretrained: str = "") -> Network:
@@ -225,6 +225,12 @@ class Run:
     def _part(self, name: str) -> Part:
         spec = self.spec
         return load_part(data_of(spec), spec.manifest, spec.augmentation, name, str(self.device))
+
+
+@functools.cache
+def package_versions() -> dict[str, str]:
+    """What a result depends on; looked up once, for that reads files."""
+    return {name: version(name) for name in ("torch", "numpy", "transformers", "timm")}
 
 
 def data_of(spec: RunSpec) -> DataSpec:

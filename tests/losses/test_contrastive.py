@@ -30,6 +30,7 @@ def naive_similarity_distillation(student, teacher, student_temperature, teacher
     return np.mean(losses)
 
 
+@pytest.mark.oracle("info_nce", "SciPy's log-softmax over both axes")
 def test_info_nce_equals_the_definition():
     a, b = embeddings()
     similarity = cosines(a, b) / 0.2
@@ -38,18 +39,21 @@ def test_info_nce_equals_the_definition():
     assert directions[0] != pytest.approx(directions[1], rel=1e-3)
 
 
+@pytest.mark.oracle("info_nce", "two orthogonal pairs by hand: log(1 + e^-2)")
 def test_info_nce_of_two_orthogonal_pairs_by_hand():
     # similarities 1 and 0 at temperature 1/2: -log(e^2 / (e^2 + 1)), whatever the lengths
     a = torch.tensor([[3.0, 0.0], [0.0, 0.1]])
     assert info_nce(a, 7 * a, 0.5).item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
 
 
+@pytest.mark.oracle("info_nce", "about 0 for aligned features, about log B for random ones")
 def test_info_nce_of_aligned_distinct_features_is_about_zero_and_of_random_ones_about_log_b():
     a, b = embeddings(64, 128)
     assert info_nce(a, a, 0.1).item() == pytest.approx(0.004, abs=0.004)
     assert info_nce(a, b, 0.1).item() == pytest.approx(4.44, abs=0.2)
 
 
+@pytest.mark.oracle("info_nce", "its own value with sides swapped, or both rotated; another one with one rotated")
 def test_info_nce_is_symmetric_and_sees_a_rotation_of_one_side():
     a, b = embeddings()
     rotation = torch.from_numpy(ortho_group.rvs(5, random_state=0))
@@ -58,6 +62,7 @@ def test_info_nce_is_symmetric_and_sees_a_rotation_of_one_side():
     assert abs(info_nce(a, a @ rotation, 0.1).item() - info_nce(a, a, 0.1).item()) > 1
 
 
+@pytest.mark.oracle("info_nce", "numerical differentiation")
 def test_info_nce_trains_both_sides_unless_one_is_detached():
     a, b = (x.requires_grad_() for x in embeddings())
     assert torch.autograd.gradcheck(lambda x, y: info_nce(x, y, 0.5), (a, b))
@@ -86,6 +91,7 @@ def test_a_zero_embedding_keeps_loss_and_gradient_finite():
     assert a.grad.abs().max() < 1e8
 
 
+@pytest.mark.oracle("similarity_distillation", "the definition row by row with SciPy's softmax")
 def test_similarity_distillation_equals_the_definition_with_unequal_widths():
     student, teacher = embeddings()
     loss = similarity_distillation(student, teacher[:, :3], 0.2, 0.1)
@@ -100,6 +106,7 @@ def test_similarity_distillation_of_two_samples_has_one_choice():
     assert torch.equal(student.grad, torch.zeros_like(student))
 
 
+@pytest.mark.oracle("similarity_distillation", "the entropy of the teacher's distributions, its least value")
 def test_similarity_distillation_is_least_at_the_teachers_own_similarities():
     student, teacher = embeddings()
     p = [softmax(np.delete(row, i) / 0.2) for i, row in enumerate(cosines(teacher, teacher))]
@@ -112,6 +119,9 @@ def test_similarity_distillation_is_least_at_the_teachers_own_similarities():
     assert similarity_distillation(student, teacher, 0.2, 0.2).item() > entropy + 0.1
 
 
+@pytest.mark.oracle(
+    "similarity_distillation", "the distance of a random student from a perfect one, known from a separate computation"
+)
 def test_without_the_diagonal_a_random_student_is_far_from_a_perfect_one():
     # with it the two differ by 0.004 nats at these sizes
     student, teacher = embeddings(64, 128)
@@ -119,6 +129,7 @@ def test_without_the_diagonal_a_random_student_is_far_from_a_perfect_one():
     assert gap.item() == pytest.approx(0.77, abs=0.1)
 
 
+@pytest.mark.oracle("similarity_distillation", "its own value after a rotation, and for any lengths")
 def test_similarity_distillation_does_not_see_a_rotation_or_the_lengths():
     student, teacher = embeddings()
     rotation = torch.from_numpy(ortho_group.rvs(5, random_state=0))
@@ -128,6 +139,7 @@ def test_similarity_distillation_does_not_see_a_rotation_or_the_lengths():
     assert similarity_distillation(student, lengths * teacher @ rotation, 0.1, 0.1).item() == pytest.approx(reference)
 
 
+@pytest.mark.oracle("similarity_distillation", "numerical differentiation; no gradient for the teacher")
 def test_similarity_distillation_trains_the_student_only():
     student, teacher = (x.requires_grad_() for x in embeddings())
     similarity_distillation(student, teacher, 0.5, 0.1).backward()

@@ -43,6 +43,7 @@ def naive(embedding, bank, index, negatives, temperature, normalizer):
     return total / len(embedding)
 
 
+@pytest.mark.oracle("crd_side_loss", "the released code's formula, one sample and one negative after the other")
 @pytest.mark.parametrize("normalizer", [1.0, 44.0, 1e6])
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
 def test_equals_the_definition(temperature, normalizer):
@@ -51,6 +52,7 @@ def test_equals_the_definition(temperature, normalizer):
     assert loss.item() == pytest.approx(naive(*data, temperature, normalizer), rel=1e-10)
 
 
+@pytest.mark.oracle("crd_side_loss", "equal scores: log(K + 1) + K log(1 + 1 / K), 9.318 and 10.704")
 @pytest.mark.parametrize(("count", "expected"), [(4096, 9.318), (16384, 10.704)])
 def test_equal_scores_give_the_known_constant(count, expected):
     bank = torch.ones(1000, 1)
@@ -71,6 +73,7 @@ def test_the_order_of_the_negatives_does_not_matter_and_their_number_does():
     assert crd_side_loss(embedding, bank, index, negatives[:, :6], TEMPERATURE, one) < loss
 
 
+@pytest.mark.oracle("crd_side_loss", "numerical differentiation of that formula; no gradient for bank and normaliser")
 def test_gradient_is_the_derivative_and_reaches_only_the_embedding():
     embedding, bank, index, negatives = problem()
     bank.requires_grad_()
@@ -98,6 +101,7 @@ def test_a_temperature_whose_exponential_overflows_stays_finite():
     assert embedding.grad.isfinite().all()
 
 
+@pytest.mark.oracle("crd_normalizer", "a loop over all scores")
 def test_normalizer_is_the_mean_exponential_score_times_the_size_of_the_bank():
     embedding, bank, index, negatives = problem()
     scores = [
@@ -110,6 +114,7 @@ def test_normalizer_is_the_mean_exponential_score_times_the_size_of_the_bank():
     assert not normalizer.requires_grad
 
 
+@pytest.mark.oracle("crd_normalizer", "its expectation for random unit vectors, exp(s^2 / 2)")
 def test_normalizer_of_random_unit_vectors_has_the_known_size():
     # scores are normal with deviation s = 1 / (0.07 sqrt(128)): the mean exponential is exp(s^2 / 2) = 2.22
     data = problem(batch=64, rows=5000, width=128, count=1024, dtype=torch.float32)
@@ -125,11 +130,13 @@ def test_bfloat16_under_autocast_is_the_float32_loss_of_the_rounded_values():
     assert torch.equal(loss, expected)
 
 
+@pytest.mark.oracle("negative_counts", "two samples by hand")
 def test_counts_say_how_often_each_row_was_drawn():
     counts = negative_counts(torch.tensor([[0, 2, 2], [1, 0, 1]]), rows=4)
     assert counts.tolist() == [[1, 0, 2, 0], [1, 2, 0, 0]]
 
 
+@pytest.mark.oracle("crd_side_loss", "that formula, with another number of negatives for each sample")
 def test_samples_may_have_different_numbers_of_negatives():
     embedding, bank, index, negatives = problem(batch=2)
     counts = negative_counts(negatives, len(bank), embedding.dtype)

@@ -41,12 +41,14 @@ def naive_terms(student, teacher, labels, temperature):
     return np.array(terms).T
 
 
+@pytest.mark.oracle("kd_loss", "two classes by hand: 3/4 log(3/2) + 1/4 log(1/2)")
 def test_kd_of_two_classes_by_hand():
     # teacher (3/4, 1/4), student (1/2, 1/2): KL = 3/4 log(3/2) + 1/4 log(1/2)
     loss = kd_loss(torch.zeros(1, 2), torch.tensor([[math.log(3.0), 0.0]]), 1.0)
     assert loss.item() == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5), rel=1e-6)
 
 
+@pytest.mark.oracle("kd_loss", "the definition on lists of probabilities, row by row")
 def test_kd_is_summed_over_classes_averaged_over_samples_and_scaled_by_the_squared_temperature():
     student, teacher, _ = batch()
     expected = np.mean(
@@ -58,6 +60,7 @@ def test_kd_is_summed_over_classes_averaged_over_samples_and_scaled_by_the_squar
     assert kd_loss(student, teacher, TEMPERATURE).item() == pytest.approx(16 * expected, rel=1e-12)
 
 
+@pytest.mark.oracle("kd_loss", "the gradient worked out: t (p_S - p_T) / B, and none for the teacher")
 def test_kd_gradient_is_temperature_times_the_difference_of_probabilities_over_the_batch():
     student, teacher, _ = batch()
     kd_loss(student.requires_grad_(), teacher.requires_grad_(), TEMPERATURE).backward()
@@ -66,12 +69,14 @@ def test_kd_gradient_is_temperature_times_the_difference_of_probabilities_over_t
     assert teacher.grad is None
 
 
+@pytest.mark.oracle("kd_loss", "cross-entropy, where the teacher is one-hot")
 def test_kd_of_a_one_hot_teacher_is_cross_entropy():
     student, _, labels = batch()
     teacher = 1000.0 * F.one_hot(labels, 7).double()
     assert kd_loss(student, teacher, 1.0).item() == pytest.approx(F.cross_entropy(student, labels).item(), rel=1e-12)
 
 
+@pytest.mark.oracle("kd_loss", "its own value after any shift of either side's logits")
 @given(shift=st.floats(-50, 50))
 @settings(max_examples=20, deadline=None)
 def test_kd_does_not_see_a_shift_of_either_side(shift):
@@ -81,6 +86,7 @@ def test_kd_does_not_see_a_shift_of_either_side(shift):
     assert kd_loss(teacher + shift, teacher, 2.0).item() == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.oracle("tckd_nckd", "TCKD and NCKD as the paper defines them, on lists of probabilities")
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
 @pytest.mark.parametrize("classes", [2, 3, 28])
 def test_terms_equal_the_definition(classes, temperature):
@@ -91,6 +97,8 @@ def test_terms_equal_the_definition(classes, temperature):
     np.testing.assert_allclose(nckd, expected[1], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.oracle("tckd_nckd", "the identity KD = TCKD + (1 - p_t) NCKD, for any classes and temperature")
+@pytest.mark.oracle("kd_loss", "the identity KD = TCKD + (1 - p_t) NCKD")
 @given(seed=st.integers(0, 10**6), classes=st.integers(2, 40), temperature=st.sampled_from([1.0, 2.0, 4.0]))
 @settings(max_examples=40, deadline=None)
 def test_kd_is_tckd_plus_the_teachers_non_target_mass_times_nckd(seed, classes, temperature):
@@ -113,6 +121,7 @@ def test_dkd_with_both_weights_one_exceeds_kd():
     assert dkd_loss(student, teacher, labels, 1, 1, 1.0) > 1.001 * kd_loss(student, teacher, 1.0)
 
 
+@pytest.mark.oracle("dkd_loss", "KD, where both weights are 1 and the teacher gives the target no mass")
 def test_dkd_with_both_weights_one_is_kd_where_the_teachers_target_has_no_mass():
     student, teacher, labels = batch()
     teacher[range(5), labels] = -60
@@ -120,6 +129,7 @@ def test_dkd_with_both_weights_one_is_kd_where_the_teachers_target_has_no_mass()
     assert dkd.item() == pytest.approx(kd.item(), rel=1e-12)
 
 
+@pytest.mark.oracle("dkd_loss", "KD times alpha, where there are two classes")
 def test_two_classes_leave_dkd_only_its_target_part():
     student, teacher, labels = batch(classes=2)
     labels %= 2
@@ -128,6 +138,7 @@ def test_two_classes_leave_dkd_only_its_target_part():
     assert dkd.item() == pytest.approx(3 * kd_loss(student, teacher, 2.0).item(), rel=1e-12)
 
 
+@pytest.mark.oracle("dkd_loss", "no gradient of NCKD on the target's logit")
 def test_nckd_alone_has_no_gradient_on_the_target_logit():
     student, teacher, labels = batch()
     dkd_loss(student.requires_grad_(), teacher, labels, 0.0, 1.0, TEMPERATURE).backward()
@@ -136,6 +147,7 @@ def test_nckd_alone_has_no_gradient_on_the_target_logit():
     assert student.grad.abs().max() > 1e-2
 
 
+@pytest.mark.oracle("dkd_loss", "the gradient of TCKD on the other classes, in proportion to their probability")
 def test_tckd_alone_pulls_the_others_in_proportion_to_their_probability():
     student, teacher, labels = batch()
     dkd_loss(student.requires_grad_(), teacher.requires_grad_(), labels, 1.0, 0.0, TEMPERATURE).backward()
@@ -145,6 +157,7 @@ def test_tckd_alone_pulls_the_others_in_proportion_to_their_probability():
     assert teacher.grad is None
 
 
+@pytest.mark.oracle("dkd_loss", "numerical differentiation")
 def test_dkd_gradient_is_the_derivative():
     student, teacher, labels = batch()
     assert torch.autograd.gradcheck(
@@ -204,6 +217,7 @@ def test_soft_labels_are_refused():
         tckd_nckd(torch.zeros(3, 4), torch.zeros(3, 4), torch.zeros(3), 1.0)
 
 
+@pytest.mark.oracle("mutual_kl", "SciPy's relative entropy both ways, and the gradients (q - p) / B")
 def test_mutual_kl_is_kd_both_ways_and_each_trains_its_second_argument():
     generator = torch.Generator().manual_seed(3)
     one, other = (torch.randn(5, 4, generator=generator, dtype=torch.float64, requires_grad=True) for _ in range(2))

@@ -6,18 +6,21 @@ import torch
 from cmkd_bench.losses import hint_loss
 
 
+@pytest.mark.oracle("hint_loss", "four elements by hand")
 def test_by_hand():
     # half the mean of 1, 4, 0, 9
     regressed, target = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[2.0, 0.0], [3.0, 1.0]])
     assert hint_loss(regressed, target).item() == pytest.approx(14 / 8)
 
 
+@pytest.mark.oracle("hint_loss", "the paper's sum over a sample's elements")
 def test_times_the_elements_of_a_sample_it_is_the_papers_sum():
     regressed, target = torch.randn(2, 3, 4, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     per_sample = [0.5 * float(((r - t) ** 2).sum()) for r, t in zip(regressed, target, strict=True)]
     assert hint_loss(regressed, target).item() * 100 == pytest.approx(sum(per_sample) / 3)
 
 
+@pytest.mark.oracle("hint_loss", "the gradient by hand")
 def test_gradient_is_the_difference_over_the_number_of_elements():
     regressed = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     target = torch.tensor([[2.0, 0.0], [3.0, 1.0]], requires_grad=True)

@@ -9,6 +9,7 @@ from scipy.stats import chisquare
 from cmkd_bench.losses import class_layout, sample_negatives
 
 
+@pytest.mark.oracle("sample_negatives", "the labels of what was drawn, for generated labels")
 @given(
     labels=st.lists(st.integers(0, 6), min_size=2, max_size=40).filter(lambda x: len(set(x)) > 1),
     seed=st.integers(0, 99),
@@ -23,6 +24,7 @@ def test_all_draws_are_rows_of_other_classes(labels, seed):
     assert (labels[drawn] != labels[:, None]).all()
 
 
+@pytest.mark.oracle("sample_negatives", "a chi-squared test of uniformity over the other classes")
 def test_draws_are_uniform_over_the_other_classes():
     labels = torch.tensor([2, 0, 1, 2, 2, 0, 1, 1, 1, 0])
     drawn = sample_negatives(torch.tensor([0, 1, 2]), class_layout(labels), 20_000, torch.Generator().manual_seed(0))

@@ -30,6 +30,7 @@ def normal(rows, classes, seed=0):
     return torch.randn((2, rows, classes), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+@pytest.mark.oracle("kendall_tau", "three classes with ties by hand")
 def test_by_hand():
     # pairs: (1,2) tied in a, (1,3) and (2,3) concordant in a; b: 1<3, 1<2, 3>2 -> one concordant, one discordant
     a, b = torch.tensor([[1.0, 1.0, 2.0], [1.0, 2.0, 3.0]]), torch.tensor([[1.0, 3.0, 2.0], [1.0, 3.0, 3.0]])
@@ -39,6 +40,7 @@ def test_by_hand():
     )
 
 
+@pytest.mark.oracle("kendall_tau", "SciPy's kendalltau, 2 to 309 classes, with and without ties")
 @pytest.mark.parametrize("classes", SIZES)
 @pytest.mark.parametrize("levels", [None, 7, 1.5])
 def test_tau_b_equals_scipy(classes, levels):
@@ -49,6 +51,7 @@ def test_tau_b_equals_scipy(classes, levels):
     np.testing.assert_allclose(kendall_tau(a, b), scipy_rows(a, b), rtol=0, atol=1e-14)
 
 
+@pytest.mark.oracle("kendall_tau", "SciPy's kendalltau on generated ties")
 @given(data=st.data(), classes=st.integers(2, 90))
 @settings(max_examples=120, deadline=None)
 def test_tau_b_equals_scipy_for_any_ties(data, classes):
@@ -57,6 +60,7 @@ def test_tau_b_equals_scipy_for_any_ties(data, classes):
     np.testing.assert_allclose(kendall_tau(*map(torch.tensor, (a, b))), scipy_rows(a, b), rtol=0, atol=1e-14)
 
 
+@pytest.mark.oracle("kendall_tau", "tau-a by a double loop over the pairs")
 @pytest.mark.parametrize("classes", SIZES)
 def test_tau_a_equals_its_definition_with_ties(classes):
     a, b = (2 * normal(3, classes)).round()
@@ -64,6 +68,7 @@ def test_tau_a_equals_its_definition_with_ties(classes):
     np.testing.assert_allclose(kendall_tau(a, b, "a"), expected, rtol=0, atol=1e-15)
 
 
+@pytest.mark.oracle("kendall_tau", "both, for the form that a GPU takes")
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_comparing_by_blocks_as_on_a_gpu_counts_the_same(block):
     a, b = (2 * normal(4, 20)).round()
@@ -150,6 +155,7 @@ def test_half_precision_is_compared_as_it_is(classes):
     np.testing.assert_allclose(tau, scipy_rows(a.double(), b.double()), rtol=0, atol=1e-14)
 
 
+@pytest.mark.oracle("kendall_tau", "its mean 2 / C where only the target is shared")
 def test_shared_targets_lift_the_mean_to_two_over_c():
     a, b = normal(4000, 10, seed=1)
     a[:, 0] = b[:, 0] = 50

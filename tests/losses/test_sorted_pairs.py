@@ -12,6 +12,7 @@ def naive_inversions(row):
     return sum(row[i] > row[j] for j in range(len(row)) for i in range(j))
 
 
+@pytest.mark.oracle("kendall_tau", "inversions by a double loop")
 @given(data=st.data(), classes=st.integers(1, 70))
 @settings(max_examples=60, deadline=None)
 def test_inversions_equal_the_double_loop(data, classes):
@@ -26,6 +27,7 @@ def test_a_reversed_row_has_all_pairs_inverted(classes):
     assert inversions(rows).tolist() == [0, classes * (classes - 1) // 2]
 
 
+@pytest.mark.oracle("kendall_tau", "concordant, discordant and tied pairs of four classes by hand")
 def test_pairs_of_a_small_example_by_hand():
     # a: 1 1 2 3, b: 2 1 2 2 -> tied in a: 1 pair; tied in b: 3; (2,3) and (2,4) concordant, none discordant
     a, b = torch.tensor([[1.0, 1.0, 2.0, 3.0]]), torch.tensor([[2.0, 1.0, 2.0, 2.0]])

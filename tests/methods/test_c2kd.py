@@ -79,6 +79,7 @@ def expected_losses(method, student, teacher, labels):
     return losses, len(kept) / len(labels)
 
 
+@pytest.mark.oracle("c2kd", "every term and the keep rate in NumPy and SciPy, proxies included, in four forms")
 @pytest.mark.parametrize("form", FORMS)
 def test_every_term_equals_the_equations(toys, form):
     method = toys.method("c2kd", toys.pair(**PAIR), **FORMS[form]).double()
@@ -91,6 +92,7 @@ def test_every_term_equals_the_equations(toys, form):
     assert 0 < keep_rate < 1, "the batch should show the selection"
 
 
+@pytest.mark.oracle("c2kd", "the gradients of the loss without its cross-modal term, where nothing is kept")
 def test_a_threshold_of_one_leaves_the_six_other_terms(toys):
     method = toys.method("c2kd", toys.pair(), krc_threshold=1.0)
     gradients = []
@@ -106,6 +108,7 @@ def test_a_threshold_of_one_leaves_the_six_other_terms(toys):
     assert method.observed["keep_rate"].item() == 0
 
 
+@pytest.mark.oracle("c2kd", "5 of 6 samples kept, where one ranking is reversed")
 def test_a_threshold_of_minus_one_drops_reversed_rankings_alone(toys):
     student, teacher = toys.outputs(), toys.outputs(width=7, seed=1)
     teacher.logits[2] = -3 * student.logits[2]

@@ -79,6 +79,9 @@ def terms_of(method, student, teacher, batch, recorded):
     return terms
 
 
+@pytest.mark.oracle(
+    "c2kd", "a table of what each of the eight terms trains, by automatic differentiation, for both taps"
+)
 @pytest.mark.parametrize(("tap", "table"), [("stage", CODE), ("pooled", PAPER)])
 def test_each_term_trains_its_second_argument_alone(toys, recorded, tap, table):
     torch.manual_seed(0)

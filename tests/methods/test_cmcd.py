@@ -30,6 +30,7 @@ def cmd(projected, teacher):
     return -(softmax(theirs / 0.5, axis=1) * log_softmax(ours / 0.2, axis=1)).sum(1).mean()
 
 
+@pytest.mark.oracle("cmcd", "both losses in NumPy and SciPy, projection included")
 @pytest.mark.parametrize("form", [cmc, cmd])
 def test_distillation_equals_the_equations(toys, form):
     given = {"form": form.__name__, "temperature": 0.2, "teacher_temperature": 0.5}
@@ -54,6 +55,7 @@ def test_the_teacher_gets_no_gradient(toys, form):
     assert student.embedding.grad.any()
 
 
+@pytest.mark.oracle("cmcd", "the backbone's bytes before and after linear evaluation")
 @pytest.mark.parametrize("evaluation", ["le", "ft"])
 def test_linear_evaluation_leaves_the_backbone_bit_for_bit(evaluation):
     cell = build_cell(CMCD, {"evaluation": evaluation}, TO_SIGNAL)
@@ -66,6 +68,7 @@ def test_linear_evaluation_leaves_the_backbone_bit_for_bit(evaluation):
     assert changed == ({"student.head.weight", "student.head.bias"} if evaluation == "le" else student)
 
 
+@pytest.mark.oracle("cmcd", "the first stage's weights with all labels shuffled: the same bytes")
 @pytest.mark.parametrize("form", ["cmc", "cmd"])
 def test_labels_reach_only_the_second_stage(form, tmp_path):
     states = []

@@ -43,6 +43,7 @@ def side(embedding, bank, index, negatives, temperature):
     return -np.mean(np.log(p[:, 0] / (p[:, 0] + c)) + np.log(c / (p[:, 1:] + c)).sum(1))
 
 
+@pytest.mark.oracle("crd", "equal scores: 0.8 (log 16 + 15 log(1 + 1/15))")
 def test_equal_scores_give_the_value_of_chance(toys, method):
     with torch.no_grad():
         for projection in (method.student_projection, method.teacher_projection):
@@ -56,6 +57,7 @@ def test_equal_scores_give_the_value_of_chance(toys, method):
     assert losses["teacher_side"].item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.oracle("crd", "the equations in NumPy, sample by sample, with all negatives and with drawn ones")
 @pytest.mark.parametrize("asked", [16384, 4], ids=["all", "drawn"])
 def test_each_side_meets_the_others_bank(toys, drawn, asked):
     pair = toys.pair(samples=SAMPLES)
@@ -74,6 +76,7 @@ def test_each_side_meets_the_others_bank(toys, drawn, asked):
     assert {name: losses[name].item() for name in values} == pytest.approx(values, rel=1e-4)
 
 
+@pytest.mark.oracle("crd", "a table of what each side trains, by automatic differentiation")
 def test_each_side_trains_its_own_projection(toys, method):
     student, teacher = toys.outputs(grad=True), toys.outputs(width=7)
     losses = method(student, teacher, toys.batch())
@@ -85,6 +88,7 @@ def test_each_side_trains_its_own_projection(toys, method):
     assert reached == {"student_side": [True, True, False], "teacher_side": [False, False, True]}
 
 
+@pytest.mark.oracle("crd", "the banks' update in NumPy; rows that were not seen keep their bytes")
 def test_only_seen_rows_of_the_banks_move_and_have_unit_length(toys, method):
     student, teacher = toys.outputs(), toys.outputs(width=7)
     index = torch.tensor([7, 3, 19, 0, 4, 12])
@@ -125,6 +129,7 @@ def test_the_normalisers_are_set_once_and_kept_in_checkpoints(toys, method):
     assert torch.equal(restored.normalizers, first)
 
 
+@pytest.mark.oracle("crd", "the number of other classes' samples, by hand")
 @pytest.mark.parametrize(
     ("sizes", "asked", "expected"),
     [

@@ -22,6 +22,7 @@ def both(toys, classes=4):
     return (toys.outputs(seed=seed, classes=classes, dtype=torch.float64) for seed in (0, 1))
 
 
+@pytest.mark.oracle("dkd", "equation 7 in NumPy and SciPy")
 @pytest.mark.parametrize("given", [{}, {"alpha": 0.5, "beta": 2.0, "temperature": 1.5}])
 def test_equals_equation_seven_after_the_warm_up(toys, given):
     student, teacher = both(toys)
@@ -33,6 +34,7 @@ def test_equals_equation_seven_after_the_warm_up(toys, given):
     assert losses["cross_entropy"].item() == pytest.approx(-log_p[range(6), batch.labels].mean(), rel=1e-10)
 
 
+@pytest.mark.oracle("dkd", "the released code's weights, 1/20 in the first of 240 epochs")
 @pytest.mark.parametrize(
     ("share", "epoch", "epochs", "factor"),
     [

@@ -28,6 +28,7 @@ def pooled_to(values, size):
     return values
 
 
+@pytest.mark.oracle("fitnet", "which layers get a gradient from the hint")
 def test_the_hint_trains_up_to_the_guided_stage_and_no_further():
     cell = build_cell(FitNet, {}, TO_SIGNAL)
     (hint, _) = cell.method.stages()
@@ -39,6 +40,7 @@ def test_the_hint_trains_up_to_the_guided_stage_and_no_further():
         assert all(parameter.grad is None or not parameter.grad.any() for parameter in above.parameters())
 
 
+@pytest.mark.oracle("fitnet", "the weights above the guided stage, the same bytes after the hint stage")
 def test_training_the_hint_leaves_the_weights_above_as_they_were():
     cell = build_cell(FitNet, {}, TO_SIGNAL)
     before = cell.state()
@@ -49,6 +51,7 @@ def test_training_the_hint_leaves_the_weights_above_as_they_were():
     assert {name for name in weights if not torch.equal(before[name], after[name])} == weights - above
 
 
+@pytest.mark.oracle("fitnet", "the second stage alone, begun with the first's weights: the same bytes")
 def test_the_second_stage_starts_from_the_first_and_trains_no_regressor(tmp_path):
     hyperparameters, recipe = {"hint_share": 0.5}, replace(RECIPE, epochs=2)
     whole = build_cell(FitNet, hyperparameters, TO_SIGNAL)
@@ -65,6 +68,7 @@ def test_the_second_stage_starts_from_the_first_and_trains_no_regressor(tmp_path
         assert torch.equal(second.student.state_dict()[name], value), name
 
 
+@pytest.mark.oracle("fitnet", "SciPy's relative entropy times 4, 3.25, 2.5, 1.75, 1")
 @pytest.mark.parametrize(("epochs", "weights"), [(5, [4, 3.25, 2.5, 1.75, 1]), (2, [4, 1]), (1, [4])])
 def test_the_weight_falls_linearly_from_four_to_one(toys, epochs, weights):
     method = toys.method("fitnet", toys.pair())
@@ -78,6 +82,7 @@ def test_the_weight_falls_linearly_from_four_to_one(toys, epochs, weights):
     assert values == pytest.approx([weight * divergence for weight in weights], rel=1e-5)
 
 
+@pytest.mark.oracle("fitnet", "100 mean squared errors in NumPy")
 def test_the_joint_form_adds_a_hundred_mean_squared_errors(toys):
     method = toys.method("fitnet", toys.pair(), form="joint").double()
     maps = {"student": {0: (5,)}, "teacher": {0: (7,)}}
@@ -94,6 +99,7 @@ def test_the_joint_form_adds_a_hundred_mean_squared_errors(toys):
     assert losses.keys() == {"hint", "cross_entropy"}
 
 
+@pytest.mark.oracle("fitnet", "adaptive pooling cell by cell in NumPy")
 @pytest.mark.parametrize(
     ("student_map", "teacher_map", "size"),
     [

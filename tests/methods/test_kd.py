@@ -29,6 +29,7 @@ def losses_of(toys, name, student, teacher, **hyperparameters):
     return {name: value.item() for name, value in method(student, teacher, toys.batch(1)).items()}
 
 
+@pytest.mark.oracle("kd", "one sample of two classes by hand, at the defaults")
 @pytest.mark.parametrize("name", ["kd", "kd_random", "kd_shuffled"])
 def test_kd_weighs_labels_against_the_softened_teacher(toys, name):
     student, teacher = outputs(0.5, 0.5, temperature=4), outputs(0.75, 0.25, temperature=4)
@@ -38,6 +39,7 @@ def test_kd_weighs_labels_against_the_softened_teacher(toys, name):
     assert losses == pytest.approx({"cross_entropy": 0.1 * math.log(2), "distillation": 0.9 * 16 * divergence})
 
 
+@pytest.mark.oracle("kd", "one sample of two classes by hand, at other values")
 def test_kd_takes_its_weight_and_temperature(toys):
     student, teacher = outputs(0.5, 0.5, temperature=2), outputs(0.75, 0.25, temperature=2)
     losses = losses_of(toys, "kd", student, teacher, alpha=0.25, temperature=2.0)
@@ -45,6 +47,7 @@ def test_kd_takes_its_weight_and_temperature(toys):
     assert losses == pytest.approx({"cross_entropy": 0.75 * math.log(2), "distillation": 0.25 * 4 * divergence})
 
 
+@pytest.mark.oracle("kd", "torch's KLDivLoss with its default reduction, for the preset `mfh`")
 def test_the_loss_of_the_modality_focusing_hypothesis_is_torchs_with_its_default_reduction(toys):
     student, teacher = toys.outputs(), toys.outputs(seed=1)
     method = toys.method("kd", toys.pair(), **KD.presets["mfh"])
@@ -56,6 +59,7 @@ def test_the_loss_of_the_modality_focusing_hypothesis_is_torchs_with_its_default
     assert losses["cross_entropy"].item() == pytest.approx(labels.item(), rel=1e-6)
 
 
+@pytest.mark.oracle("label_smoothing", "one sample of three classes by hand")
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 def test_label_smoothing_mixes_the_label_with_all_classes(toys, smoothing):
     uniform = -sum(map(math.log, P)) / 3
@@ -64,6 +68,7 @@ def test_label_smoothing_mixes_the_label_with_all_classes(toys, smoothing):
     assert losses == pytest.approx({"cross_entropy": expected})
 
 
+@pytest.mark.oracle("none", "one sample of three classes by hand")
 def test_the_student_alone_has_cross_entropy_and_nothing_else(toys):
     assert losses_of(toys, "none", outputs(*P), outputs(*P)) == pytest.approx({"cross_entropy": -math.log(0.7)})
 
@@ -99,6 +104,7 @@ def seen_teacher_logits(cls, seed=0):
     return seen, cell.teacher.eval()(cell.train.look("signal", torch.arange(16))).logits
 
 
+@pytest.mark.oracle("kd_shuffled", "the teacher's own outputs: always those of one fixed other sample")
 def test_the_shuffled_teacher_looks_at_one_fixed_other_sample():
     seen, logits = seen_teacher_logits(ShuffledKD)
     nearest = {

@@ -12,6 +12,7 @@ from cmkd_bench.methods.mfh import permuted_distance
 from cmkd_bench.outputs import Outputs
 
 
+@pytest.mark.oracle("mfh", "the salience by running through all 24 permutations of four samples")
 def test_salience_is_the_mean_over_every_permutation():
     generator = torch.Generator().manual_seed(0)
     embedding, other = torch.randn(4, 3, generator=generator), torch.randn(4, 2, generator=generator)
@@ -50,6 +51,7 @@ def test_salience_is_summed_over_all_batches_of_the_last_joint_epoch_and_of_no_o
     assert earlier.seen == 0
 
 
+@pytest.mark.oracle("mfh", "the kept channels by hand")
 def test_the_most_salient_channels_stay_wherever_they_stand(toys):
     method = toys.method("mfh", toys.pair(teacher=5), keep=0.4)
     method.salience.copy_(torch.tensor([0.1, 5.0, 0.2, 0.3, 4.0]))
@@ -59,6 +61,7 @@ def test_the_most_salient_channels_stay_wherever_they_stand(toys):
     assert method.kept().tolist() == [False, False, True, False, False]
 
 
+@pytest.mark.oracle("mfh", "the general teacher's logits, whatever the silenced channels say")
 def test_silenced_channels_are_their_mean_and_tell_nothing_of_a_sample(toys):
     method = measured(toys, keep=0.4)
     embedding = toys.outputs(seed=3).embedding
@@ -71,6 +74,7 @@ def test_silenced_channels_are_their_mean_and_tell_nothing_of_a_sample(toys):
     torch.testing.assert_close(method.general_logits(embedding), expected)
 
 
+@pytest.mark.oracle("mfh", "the mean over samples and classes, written out with torch's log-softmax")
 def test_the_loss_of_table_2_is_cross_entropy_plus_torchs_default_divergence(toys):
     method = measured(toys)
     student, teacher = toys.outputs(seed=4), toys.outputs(seed=5)
@@ -83,6 +87,7 @@ def test_the_loss_of_table_2_is_cross_entropy_plus_torchs_default_divergence(toy
     )
 
 
+@pytest.mark.oracle("mfh", "the channels that both modalities see, which the data are made with")
 def test_it_finds_the_channels_that_both_modalities_see(toys):
     """Linear classifiers on 6 features of the teacher, of which the student sees the second and the fifth."""
     generator = torch.Generator().manual_seed(0)
