@@ -116,20 +116,26 @@ def _curve(source: Source, run_id: str) -> list[Any]:
 def _cell(
     source: Source, row: str, column: Column, place: int, places: dict[str, int], texts: Interned
 ) -> list[Any] | None:
-    """[row, column, start of the command, its end, [[seed, fold, run or -1, reason or -1], ...]]."""
+    """[row, column, start of the command, whether it may run here, [[seed, fold, run or -1, reason or -1, end], ...]].
+
+    Tuned values given by hand would be the untuned row's, so those commands run in an experiment of their own.
+    """
     behind = source.behind(row, column)
     if not behind:
         return None
-    method = source.board.baseline if row == TEACHER else row
+    first = behind[0][0]
+    method = source.board.baseline if row == TEACHER else first.method
     pair = (column.teacher_modality, column.student_modality)
     start = commands.grid([method], column.dataset, [pair])
-    chosen = {method: source.hyperparameters(method, column.dataset)}
-    end = commands.settings(source.record.conditions[column.dataset], column.dataset, chosen)
+    chosen = dict.fromkeys(source.hyperparameters(run_id) for _, run_id in behind)
+    conditions = source.record.conditions[column.dataset]
+    ends = {one: commands.settings(conditions, column.dataset, {method: dict(one)}) for one in chosen}
     members = []
     for cell, run_id in behind:
         reason = cell.impossible if run_id == cell.run_id else ""
-        members.append([cell.seed, cell.fold, places.get(run_id, -1), texts.place(reason) if reason else -1])
-    return [row, place, texts.place(start), texts.place(end), members]
+        why, end = texts.place(reason) if reason else -1, texts.place(ends[source.hyperparameters(run_id)])
+        members.append([cell.seed, cell.fold, places.get(run_id, -1), why, end])
+    return [row, place, texts.place(start), int(not first.tuned), members]
 
 
 def _pairs(source: Source, columns: dict[Column, int]) -> list[list[Any]]:

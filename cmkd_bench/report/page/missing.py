@@ -18,14 +18,14 @@ class Gap:
     """Cells that lack a number for the same reason.
 
     Attributes:
-        method: the row.
+        row: of the table.
         where: dataset and direction.
         seeds: as text.
         state: of the run.
         reason: why, where it is known.
     """
 
-    method: str
+    row: str
     where: str
     seeds: str
     state: str
@@ -48,10 +48,8 @@ def gaps(source: Source) -> list[Gap]:
         state, reason = state_of(source, cell)
         if state != "done":
             where = f"{cell.dataset}: {cell.teacher_modality} → {cell.student_modality}"
-            found.setdefault((cell.method, where, state, reason), []).append(cell)
-    return [
-        Gap(method, where, seeds_of(cells), state, reason) for (method, where, state, reason), cells in found.items()
-    ]
+            found.setdefault((cell.row, where, state, reason), []).append(cell)
+    return [Gap(row, where, seeds_of(cells), state, reason) for (row, where, state, reason), cells in found.items()]
 
 
 def state_of(source: Source, cell: Cell) -> tuple[str, str]:
@@ -63,29 +61,40 @@ def state_of(source: Source, cell: Cell) -> tuple[str, str]:
 
 
 def bringing(source: Source) -> list[str]:
-    """The commands that run what is missing: one for all rows of a dataset that lack the same seeds and folds."""
+    """The commands that run what is missing: one for all rows of a dataset that lack the same seeds and folds.
+
+    What is tuned is brought by the command that tuned it, because that alone knows the row.
+    """
     lacking: dict[tuple[str, str], list[Cell]] = {}
+    tuning: dict[str, bool] = {}
     for cell in source.record.cells.values():
-        if state_of(source, cell)[0] not in ("done", "not defined"):
+        state, _ = state_of(source, cell)
+        if state in ("done", "not defined"):
+            continue
+        if not cell.tuned:
             lacking.setdefault((cell.dataset, cell.method), []).append(cell)
-    alike: dict[tuple[object, ...], list[str]] = {}
-    for (dataset, method), cells in lacking.items():
+        elif (trials := source.record.trials.get(cell.group)) is not None and trials.command:
+            tuning[trials.command] = tuning.get(trials.command, False) or state in AGAIN
+    alike: dict[tuple[object, ...], list[Cell]] = {}
+    for (dataset, _), cells in lacking.items():
         retry = any(state_of(source, cell)[0] in AGAIN for cell in cells)
         seeds, folds = ({getattr(cell, name) for cell in cells} for name in ("seed", "fold"))
         key = (dataset, tuple(commands.pairs_of(cells)), _listed(seeds), _listed(folds), retry)
-        alike.setdefault(key, []).append(method)
-    return [_command(source, names, *key) for key, names in alike.items()]  # type: ignore[arg-type]
+        alike.setdefault(key, []).append(cells[0])
+    usual = [_command(source, cells, *key) for key, cells in alike.items()]  # type: ignore[arg-type]
+    return [*usual, *(f"{command}{' --retry-failed' if retry else ''}" for command, retry in tuning.items())]
 
 
 def _command(
-    source: Source, names: Sequence[str], dataset: str, pairs: Sequence[tuple[str, str]], seeds: str, folds: str,
+    source: Source, rows: Sequence[Cell], dataset: str, pairs: Sequence[tuple[str, str]], seeds: str, folds: str,
     retry: bool,
 ) -> str:  # fmt: skip
+    """For one cell of each row."""
     conditions = source.record.conditions[dataset]
     some_folds = f" --folds {folds}" if _folds(conditions) > 1 else ""
-    chosen = {name: source.hyperparameters(name, dataset) for name in names}
+    chosen = {cell.method: dict(source.hyperparameters(cell.run_id)) for cell in rows}
     return (
-        commands.grid(names, dataset, pairs)
+        commands.grid(chosen, dataset, pairs)
         + f" --seeds {seeds}{some_folds}"
         + commands.place(source.experiment.name, source.experiment.root.name, retry)
         + commands.settings(conditions, dataset, chosen)

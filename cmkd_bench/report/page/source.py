@@ -17,7 +17,7 @@ from cmkd_bench.report.collect import collect
 from cmkd_bench.report.leaderboard import TEACHER, Leaderboard
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.write import make_board
-from cmkd_bench.spec import RunSpec, Scalar
+from cmkd_bench.spec import RunSpec, Settings
 from cmkd_bench.store import Experiment
 
 Files = Mapping[str, Any]
@@ -74,14 +74,9 @@ class Source:
         path = self.experiment.run(run_id).history
         return list(read_json(path)) if path.exists() else []
 
-    def hyperparameters(self, method: str, dataset: str) -> dict[str, Scalar]:
-        """Those of a row; they are the same in all of its cells."""
-        return self._hyperparameters.get((method, dataset), {})
-
-    @cached_property
-    def _hyperparameters(self) -> dict[tuple[str, str], dict[str, Scalar]]:
-        cells = [cell for cell in self.record.cells.values() if cell.run_id in self.specs]
-        return {(cell.method, cell.dataset): dict(self.specs[cell.run_id].hyperparameters) for cell in cells}
+    def hyperparameters(self, run_id: str) -> Settings:
+        """Those of a run; nothing of one that cannot be."""
+        return self.specs[run_id].hyperparameters if run_id in self.specs else ()
 
     def behind(self, row: str, column: Column) -> list[tuple[Cell, str]]:
         """The cells of an entry of the table, each with the run that counts for it."""
@@ -96,7 +91,7 @@ class Source:
         for column, cells in self.columns.items():
             rows = found.setdefault(column, {})
             for cell in cells:
-                rows.setdefault(cell.method, []).append(cell)
+                rows.setdefault(cell.row, []).append(cell)
         return found
 
 

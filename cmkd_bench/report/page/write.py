@@ -87,6 +87,7 @@ def _context(source: Source) -> dict[str, Any]:
         "costs": [one for one in further if one["is_cost"]],
         "notes": source.board.notes,
         "baseline": source.board.baseline,
+        "tuning": source.board.tuning,
         "published": compare_published(source.board, source.results),
         "tests": boards.tests(source),
         "claims": source.board.claims,
@@ -113,9 +114,10 @@ def _context(source: Source) -> dict[str, Any]:
 
 def _overview(source: Source) -> dict[str, Any]:
     cells = source.record.cells.values()
+    roles = {cell.method: cell.role for cell in cells}
     return {
-        "methods": [row for row, role in source.board.rows.items() if role == "method"],
-        "controls": [row for row, role in source.board.rows.items() if role == "control"],
+        "methods": [method for method, role in roles.items() if role == "method"],
+        "controls": [method for method, role in roles.items() if role == "control"],
         "datasets": list(source.record.conditions),
         "directions": len(source.columns),
         "seeds": len({cell.seed for cell in cells}),

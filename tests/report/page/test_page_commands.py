@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -43,6 +44,8 @@ def plan_of(root: Path, arguments: list[str]) -> Any:
         results=root,
         always="--no-controls" not in given,
         one_way="--one-way" in given,
+        trials=int(given["--trials"]) if "--trials" in given else None,
+        command="THE COMMAND --trials 3",
     )
     return grid, make_plan(grid.request)
 
@@ -62,14 +65,37 @@ def test_each_command_plans_its_own_run(
     (text,) = re.findall(r'id="data">(.*?)</script>', make_page(grid.experiment), re.DOTALL)
     data = json.loads(text)
     seen = 0
-    for _, column, start, end, members in data["cells"]:
-        for seed, fold, place, _ in members:
+    for _, column, start, belongs_here, members in data["cells"]:
+        assert belongs_here
+        for seed, fold, place, _, end in members:
             folds = f" --folds {fold}," if data["folds"][column] > 1 else ""
             command = f"{data['texts'][start]} --seeds {seed},{folds}{data['own']}{data['texts'][end]}"
             _, found = plan_of(tmp_path / "results", shlex.split(command)[2:])
             assert data["runs"]["id"][place] in found.specs
             seen += 1
     assert seen == 2 * 2 * (3 + 2 + 1)  # directions, seeds, and rows: asked for, further controls, teacher
+
+
+def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "drawn", lambda source: [])
+    asked = ["--methods", "kd", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--seeds", "1"]
+    grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", "--one-way", "--trials", "3"])
+    (default,) = [cell for cell in plan.cells if cell.method == "kd"]
+    (drawn,) = [draw for draw in plan.trials[default.group].draws if draw.number == 2]
+    plan.cells.append(dataclasses.replace(default, tuned=True, run_id=drawn.run_id))
+    merge(grid.experiment, plan, "none")
+    page = make_page(grid.experiment)
+    (text,) = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
+    data = json.loads(text)
+    ((_, _, start, belongs_here, members),) = [cell for cell in data["cells"] if cell[0] == "kd (tuned)"]
+    ((seed, _, place, _, end),) = members
+    assert not belongs_here, "given by hand, its values would be those of the row kd"
+    command = f"{data['texts'][start]} --seeds {seed},{data['copy']}{data['texts'][end]}"
+    assert " --results repeated" in command
+    _, found = plan_of(tmp_path / "results", shlex.split(command)[2:])
+    assert data["runs"]["id"][place] == drawn.run_id
+    assert drawn.run_id in found.specs
+    assert "THE COMMAND --trials 3" in page, "what is missing of a tuned row is brought by the command that tuned it"
 
 
 def test_values_are_written_as_hydra_reads_them() -> None:

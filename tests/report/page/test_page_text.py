@@ -148,9 +148,9 @@ def test_the_block_leads_from_each_number_to_its_runs(hostile: Experiment) -> No
     assert len(by_id) == 27
     (cell,) = [one for one in data["cells"] if one[0] == "kd" and data["columns"][one[1]][1:] == ["audio", "video"]]
     assert [member[0] for member in cell[4]] == [0, 1, 2]
-    states = [data["texts"][data["runs"]["state"][place]] for _, _, place, _ in cell[4]]
+    states = [data["texts"][data["runs"]["state"][place]] for _, _, place, _, _ in cell[4]]
     assert states == ["done", "failed", "done"]
-    for _, _, place, _ in cell[4][::2]:
+    for _, _, place, _, _ in cell[4][::2]:
         run_id = data["runs"]["id"][place]
         value = json.loads((hostile.path / "runs" / run_id / "result.json").read_text())["value"]
         assert data["runs"]["value"][place] == pytest.approx(value, abs=1e-4)

@@ -79,13 +79,13 @@ function spark(curve, best, value) {
   return picture;
 }
 
-function command(cell, seed, fold, state) {
+function command(cell, seed, fold, state, end) {
   const folds = data.folds[cell[1]] > 1 ? ` --folds ${fold},` : "";
-  const where = state === "done" ? data.copy : data.own;
-  return `${data.texts[cell[2]]} --seeds ${seed},${folds}${where}${data.texts[cell[3]]}`;
+  const where = state !== "done" && cell[3] ? data.own : data.copy;
+  return `${data.texts[cell[2]]} --seeds ${seed},${folds}${where}${data.texts[end]}`;
 }
 
-function runRows(cell, [seed, fold, place, reason], manyFolds) {
+function runRows(cell, [seed, fold, place, reason, end], manyFolds) {
   const runs = data.runs;
   const state = reason >= 0 ? "not defined" : place < 0 ? "pending" : data.texts[runs.state[place]];
   const cause = reason >= 0 ? data.texts[reason] : place >= 0 && runs.error[place] >= 0 ? data.texts[runs.error[place]] : "";
@@ -110,7 +110,7 @@ function runRows(cell, [seed, fold, place, reason], manyFolds) {
       ...(teacher ? [", taught by run ", element("code", {}, teacher)] : [])));
   if (state !== "not defined")
     extra.push(element("details", {}, element("summary", {}, state === "done" ? "Command that repeats it" : "Command that runs it"),
-      element("pre", { tabindex: "0" }, element("code", {}, command(cell, seed, fold, state)))));
+      element("pre", { tabindex: "0" }, element("code", {}, command(cell, seed, fold, state, end)))));
   return [element("tr", {}, ...cells), element("tr", { class: "extra" }, element("td", {}), element("td", { colspan: cells.length - 1 }, ...extra))];
 }
 
