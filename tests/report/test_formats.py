@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from programs import do_without
 from rich.console import Console
 
 from cmkd_bench.cli_leaderboard import show_leaderboard
@@ -172,9 +173,10 @@ def test_latex_is_balanced_and_has_no_bare_special_character(build: Build) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (Debian's texlive-latex-extra)")
 @pytest.mark.parametrize("gain", [False, True])
 def test_latex_compiles(build: Build, tmp_path: Path, gain: bool) -> None:
+    if shutil.which("pdflatex") is None:
+        do_without("no pdflatex: apt-get install texlive-latex-recommended")
     board = hostile(build)
     board.notes.extend(f"{HOSTILE}, run {i}: failed: out of memory" for i in range(300))
     published = Published(((HOSTILE,) * len(HEADER),) * 100, (HOSTILE,) * 50)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from programs import do_without
 
 OPTIONS = (
     "--headless",
@@ -28,10 +27,7 @@ def browser(profile: Path) -> Iterator[Any]:
     """A driver with an empty profile; without Chromium the test is skipped, or fails where it is required."""
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     if missing:
-        reason = f"no {' and no '.join(missing)}: apt-get install chromium chromium-driver"
-        if os.environ.get("CMKD_TEST_BROWSER") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        do_without(f"no {' and no '.join(missing)}: apt-get install chromium chromium-driver")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

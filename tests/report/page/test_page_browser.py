@@ -12,6 +12,7 @@ import pytest
 from chromium import browser
 from hostile import DATASET, ERROR, METHOD, REASON, write_hostile
 from made_runs import write_experiment
+from programs import REQUIRED
 
 from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.write import write_page
@@ -202,6 +203,6 @@ def test_light_and_dark_differ_and_both_can_be_read(page: Any) -> None:
 
 def test_the_skipping_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("CMKD_TEST_BROWSER", "required")
+    monkeypatch.setenv(REQUIRED, "1")
     with pytest.raises(pytest.fail.Exception, match="apt-get install chromium chromium-driver"), browser(tmp_path):
         pass
