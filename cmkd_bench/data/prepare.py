@@ -15,9 +15,9 @@ from cmkd_bench.data.text import Tokenizer, tokenizer
 from cmkd_bench.errors import UnknownName, UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PreparedData:
-    """One fold, ready for training. Row i of every array is the same sample.
+    """One fold, ready for training. Row i of every array is the same sample; it is equal to itself alone.
 
     Attributes:
         inputs: by modality: float32 arrays (N, ...), or int64 token ids (N, L), 0 is padding, for a text.

@@ -50,7 +50,7 @@ class SavedRuns:
             data = load_data(data_of(spec), spec.manifest)
         except RuntimeError as error:
             raise UserError(f"run {run_id} cannot be diagnosed: {error}. Run the grid again.") from error
-        part = load_part(data_of(spec), spec.manifest, spec.augmentation, "test", self._device)
+        part = load_part(data, spec.dataset, spec.augmentation, "test", self._device)
         shape = input_shape(
             data,
             datasets.get(spec.dataset).modality(spec.student_modality),

@@ -223,8 +223,7 @@ class Run:
             return frozen_teacher(network, self._part("train"), modality, stages, self.recipe.cache_mb)
 
     def _part(self, name: str) -> Part:
-        spec = self.spec
-        return load_part(data_of(spec), spec.manifest, spec.augmentation, name, str(self.device))
+        return load_part(self.data, self.spec.dataset, self.spec.augmentation, name, str(self.device))
 
 
 @functools.cache
@@ -268,10 +267,10 @@ def load_data(source: DataSpec, manifest: str) -> PreparedData:
 
 
 @functools.lru_cache(maxsize=24)
-def load_part(source: DataSpec, manifest: str, augmentation: Settings, name: str, device: str) -> Part:
+def load_part(data: PreparedData, dataset: str, augmentation: Settings, name: str, device: str) -> Part:
     """One part on the device, kept for the worker's next runs."""
-    data, place = load_data(source, manifest), torch.device(device)
-    cls, views = datasets.get(source.dataset), build(Augmentation, dict(augmentation))
+    place = torch.device(device)
+    cls, views = datasets.get(dataset), build(Augmentation, dict(augmentation))
     looks = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
     return part_of(data, name, looks, place)
 
