@@ -109,8 +109,11 @@ class Cluster:
 
     def revive_node(self, node: str) -> None:
         """Bring a node back that was killed."""
+        before = self._started(node)
         self._start_node(node)
-        self.call("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        # Told to resume before it has registered, it would get jobs that are then taken for lost, because it knows
+        # nothing of them; once it has, ReturnToService=2 makes it available.
+        self.wait_until(lambda: self._started(node) != before, 30, f"{node} has registered")
         self.wait_until(lambda: self.node_state(node) in ("idle", "mixed", "allocated"), 30, f"{node} is back")
 
     @contextmanager
@@ -204,6 +207,11 @@ class Cluster:
 
     def _start_node(self, node: str) -> None:
         self._daemons.start(f"slurmd-{node}", "slurmd", "-D", "-N", node, **{MARK: node})
+
+    def _started(self, node: str) -> str:
+        """When its slurmd began, as the controller knows since it registered."""
+        found = re.search(r"SlurmdStartTime=(\S+)", self.call("scontrol", "show", "node", node))
+        return found[1] if found else ""
 
     def _is_ours(self, environment: Mapping[str, str]) -> bool:
         return environment.get("SLURM_CONF") == self.environment["SLURM_CONF"] and _node_of(environment) is not None
