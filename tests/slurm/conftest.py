@@ -8,6 +8,7 @@ import pytest
 from programs import do_without
 from slurm_cluster import Cluster, running_cluster
 from slurm_daemons import PACKAGES, Settings, missing_programs
+from slurm_grid import Grid
 
 
 def _cluster(settings: Settings) -> Iterator[Cluster]:
@@ -39,3 +40,13 @@ def accounted(_accounted: Cluster) -> Iterator[Cluster]:
     """Two nodes, with slurmdbd and a database; no job is left when the test ends."""
     yield _accounted
     _accounted.cancel_all()
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory, _plain: Cluster) -> Grid:
+    """A grid of six runs by the local launcher, which those on a cluster are compared with."""
+    grid = Grid(tmp_path_factory.mktemp("alone"), _plain)
+    grid.run_here()
+    assert len(list(grid.runs())) == 6
+    assert b"absent" not in grid.bytes().values()
+    return grid

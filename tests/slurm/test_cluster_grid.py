@@ -11,16 +11,6 @@ from slurm_grid import Grid
 INCOMPLETE = 4
 
 
-@pytest.fixture(scope="session")
-def alone(tmp_path_factory: pytest.TempPathFactory, _plain: Cluster) -> Grid:
-    """The same grid by the local launcher."""
-    grid = Grid(tmp_path_factory.mktemp("alone"), _plain)
-    grid.run_here()
-    assert len(list(grid.runs())) == 6
-    assert b"absent" not in grid.bytes().values()
-    return grid
-
-
 @pytest.mark.slow
 def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path, alone: Grid) -> None:
     grid = Grid(tmp_path, cluster)

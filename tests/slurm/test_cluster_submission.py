@@ -75,7 +75,7 @@ def deadly_sbatch(folder: Path, when: str) -> Path:
     return folder
 
 
-def test_a_command_that_is_killed_at_each_step_of_submission(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_command_that_is_killed_at_each_step_of_submission(cluster: Cluster, tmp_path: Path, alone: Grid) -> None:
     """Every run is trained exactly once, whether jobs start before the command is given again, or after."""
     trace = tmp_path / "trace"
     grid = Grid(tmp_path / "results", cluster, "kd,dkd", environment={"DELICATE_TRACE": str(trace)})
@@ -96,3 +96,4 @@ def test_a_command_that_is_killed_at_each_step_of_submission(cluster: Cluster, t
     grid.finish()
     assert "6 done" in grid.about("collect")
     assert trace.read_text().splitlines() == ["trained"] * 6
+    assert grid.bytes() == alone.bytes()
