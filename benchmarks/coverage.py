@@ -35,7 +35,7 @@ class World:
         common: of how hard a sample is for both students.
         own: of how hard a sample is for one of them.
         both: of a seed's luck with a sample.
-        skills: of the two students.
+        skills: of the students.
     """
 
     name: str
@@ -43,21 +43,22 @@ class World:
     common: float = 1.0
     own: float = 0.5
     both: float = 0.7
-    skills: tuple[float, float] = (1.0, 0.8)
+    skills: tuple[float, ...] = (1.0, 0.8)
 
     @property
     def truth(self) -> float:
-        """The difference of accuracies over all seeds and samples, in percent."""
+        """How far the first student is above the second over all seeds and samples, in points of accuracy."""
         spread = math.sqrt(1 + self.seed**2 + self.common**2 + self.own**2 + self.both**2)
-        first, second = (stats.norm.cdf(skill / spread) for skill in self.skills)
+        first, second = (stats.norm.cdf(skill / spread) for skill in self.skills[:2])
         return float(100 * (first - second))
 
     def draw(self, seeds: int, samples: int, generator: np.random.Generator) -> NDArray[np.bool_]:
         """Who is right where: (seeds, students, samples)."""
         normal = generator.standard_normal
-        skill = np.array(self.skills)[:, None] + self.seed * normal((seeds, 2, 1))
-        hard = self.common * normal(samples) + self.own * normal((2, samples))
-        noise = self.both * normal((seeds, 2, samples)) + normal((seeds, 2, samples))
+        students = len(self.skills)
+        skill = np.array(self.skills)[:, None] + self.seed * normal((seeds, students, 1))
+        hard = self.common * normal(samples) + self.own * normal((students, samples))
+        noise = self.both * normal((seeds, students, samples)) + normal((seeds, students, samples))
         right: NDArray[np.bool_] = skill + hard + noise > 0
         return right
 

@@ -15,7 +15,7 @@ from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
 from cmkd_bench.report.metrics import METRICS, Array
 from cmkd_bench.report.outcomes import Outcome, Outcomes
-from cmkd_bench.statistics import holm, mcnemar, paired_differences, resampled, resampling_counts
+from cmkd_bench.statistics import best_set, holm, mcnemar, paired_differences, resampled, resampling_counts
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 from cmkd_bench.statistics.proportions import only_one_right
 from cmkd_bench.statistics.resampling import RESAMPLES
@@ -43,7 +43,7 @@ class Comparison:
         p: of no difference.
         of_seeds: share of the variance that comes from the seeds.
         p_gain: corrected for all differences to the baseline in the table; None for other pairs.
-        p_pair: corrected for all pairs of the column, because which of them is the best is known only afterwards.
+        p_pair: corrected for all pairs of the column.
         mcnemar: by seed the exact p-value on the test samples; only where the metric is accuracy.
     """
 
@@ -81,6 +81,31 @@ class Comparisons:
     def find(self, column: Column, row: str, other: str) -> Comparison | None:
         """The comparison of two rows, in whichever order it was made."""
         return self.pairs.get((column, row, other)) or self.pairs.get((column, other, row))
+
+    def contenders(self, column: Column, rows: Sequence[str], better: int) -> set[str]:
+        """The rows of which one is the best, but for a chance of LEVEL; empty where nothing is claimed.
+
+        Args:
+            column: the direction.
+            rows: that compete.
+            better: 1 if more is better, -1 if less is.
+        """
+        p, difference = np.full((2, len(rows), len(rows)), np.nan)
+        for (i, row), (j, other) in itertools.permutations(enumerate(rows), 2):
+            found = self.find(column, row, other)
+            if found is not None and found.p is not None and found.runs[0] != found.runs[1]:
+                p[i, j] = found.p
+                difference[i, j] = found.difference * (better if found.row == row else -better)
+        # Rows of the same runs, such as the defaults where tuning selects them, are one contender.
+        same = [min(j for j in range(len(rows)) if self._are_one(column, rows[i], rows[j])) for i in range(len(rows))]
+        distinct = sorted(set(same))
+        may_be = best_set(p[np.ix_(distinct, distinct)], difference[np.ix_(distinct, distinct)], LEVEL)
+        best = {place for place, may in zip(distinct, may_be, strict=True) if may and not np.isnan(p[place]).all()}
+        return {row for row, place in zip(rows, same, strict=True) if place in best}
+
+    def _are_one(self, column: Column, row: str, other: str) -> bool:
+        found = self.find(column, row, other)
+        return row == other or (found is not None and found.runs[0] == found.runs[1])
 
 
 def compare(record: Record, results: pd.DataFrame, outcomes: Outcomes, metric: str | None = None) -> Comparisons:

@@ -26,7 +26,7 @@ class Entry:
         problem: why numbers are missing, e.g. `2 failed`.
         is_best: whether no other row is better; the teacher and rows with missing numbers are out of the competition.
         is_second: whether only the best is better.
-        is_close: whether it cannot be told from the best; False where nothing is claimed.
+        is_close: whether it may be the best as well, as no row is known to be better; False where nothing is claimed.
         comparison: with the student alone; None where there is none.
     """
 

@@ -11,7 +11,7 @@ import pandas as pd
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
-from cmkd_bench.report.comparisons import Comparisons, is_distinct
+from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of
 from cmkd_bench.report.metrics import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
@@ -164,7 +164,7 @@ def _mark_best(
     better: int,
     comparisons: Comparisons,
 ) -> None:
-    """Mark the best, the second, and all that cannot be told from the best, of the rows that miss nothing."""
+    """Mark the best, the second, and all that may be the best as well, of the rows that miss nothing."""
     scores = {
         row: better * entry.mean
         for row in rows
@@ -173,19 +173,11 @@ def _mark_best(
     if better == 0 or not scores:
         return
     best, *others = sorted(set(scores.values()), reverse=True)
-    winners = [row for row, score in scores.items() if score == best]
+    contenders = comparisons.contenders(column, list(scores), better)
     for row, score in scores.items():
         entries[row, column] = replace(
             entries[row, column],
             is_best=score == best,
             is_second=bool(others) and score == others[0],
-            is_close=row not in winners and any(_is_close(comparisons, column, row, one) for one in winners),
+            is_close=score != best and row in contenders,
         )
-
-
-def _is_close(comparisons: Comparisons, column: Column, row: str, best: str) -> bool:
-    """Whether the two were compared and could not be told apart."""
-    found = comparisons.find(column, row, best)
-    if found is None or found.p is None:
-        return False
-    return not is_distinct(found.p_pair)

@@ -33,7 +33,7 @@ BOARD_COLUMNS = (
     "gain_p",
     "best",
     "second",
-    "not_distinguishable_from_best",
+    "may_be_best",
     "average_rank",
 )
 PAIR_COLUMNS = (

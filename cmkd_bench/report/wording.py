@@ -11,7 +11,7 @@ from cmkd_bench.report.metrics import QUANTITIES
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 from cmkd_bench.statistics.resampling import RESAMPLES
 
-ENOUGH_SEEDS = 5  # fewer, and a correction for all pairs leaves only very large differences
+ENOUGH_SEEDS = 5  # fewer, and a correction for all gains leaves only very large differences
 ABOVE, BELOW, CLOSE = "↑", "↓", "≈"
 
 
@@ -103,10 +103,10 @@ def _statistics(board: Leaderboard) -> str:
     counts = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     few = " So few seeds tell large differences apart and no others." if seeds[0] < ENOUGH_SEEDS else ""
     return (
-        f"{ABOVE} {BELOW}: above or below {board.baseline}, {CLOSE}: not distinguishable from the best, at level "
-        f"{LEVEL}; differences are paired on the same {counts} seeds and test samples (t over seeds, bootstrap of "
-        f"{RESAMPLES} draws over samples), with Holm's correction over the table's {board.comparisons.gains} gains and "
-        f"over all pairs of a column.{few}"
+        f"{ABOVE} {BELOW}: above or below {board.baseline}, {CLOSE}: not distinguishable from the best, as no row of "
+        f"the column is known to be better, at level {LEVEL}; differences are paired on the same {counts} seeds and "
+        f"test samples (t over seeds, bootstrap of {RESAMPLES} draws over samples), with Holm's correction over the "
+        f"table's {board.comparisons.gains} gains, and Bonferroni's over the rivals of a row.{few}"
     )
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,12 +86,43 @@ def test_the_same_runs_in_two_columns_are_one_hypothesis(build: Build) -> None:
     assert first.p_gain == second.p_gain == first.p
 
 
+def test_contenders_are_those_that_no_row_beats(build: Build) -> None:
+    rows = {"none": 0.6, "kd": 0.9, "dkd": 0.89, "shuffled": 0.2}
+    found = compared(build(rows, seeds=4))
+    for better in (1, -1):
+        beaten = set()
+        for row in rows:
+            for other in set(rows) - {row}:
+                one = found.find(FORWARD, row, other)
+                assert one is not None
+                difference = one.difference * better * (1 if one.row == row else -1)
+                if difference < 0 and one.p is not None and 3 * one.p / 2 < 0.05:
+                    beaten.add(row)
+        assert found.contenders(FORWARD, list(rows), better) == set(rows) - beaten
+        assert beaten
+    assert "dkd" in found.contenders(FORWARD, list(rows), 1)
+
+
+def test_rows_of_the_same_runs_are_one_contender(build: Build) -> None:
+    experiment = build({"none": 0.6, "kd": 0.7, "dkd": 0.7}, seeds=4, directions=1)
+    plan = read_json(experiment.plan)
+    copies = [cell | {"method": "copy"} for cell in plan["cells"] if cell["method"] == "kd"]
+    write_json(experiment.plan, plan | {"cells": plan["cells"] + copies})
+    found = compared(experiment)
+    assert found.contenders(FORWARD, ["none", "kd", "dkd", "copy"], 1) >= {"kd", "dkd", "copy"}
+    # none has one rival in two rows; were it compared with two, twice the p-value would count
+    pairs = {key: replace(pair, p=0.06) for key, pair in found.pairs.items()}
+    assert Comparisons(pairs, 0).contenders(FORWARD, ["none", "kd", "copy"], 1) == {"kd", "copy"}
+    assert Comparisons(pairs, 0).contenders(FORWARD, ["none", "kd", "dkd", "copy"], 1) == {"none", "kd", "dkd", "copy"}
+
+
 def test_two_seeds_make_no_claim(build: Build) -> None:
     found = compared(build({"none": 0.2, "kd": 0.9}, seeds=2))
     assert found.gains == 0
     one = found.pairs[FORWARD, "kd", "none"]
     assert one.difference > 50
     assert (one.low, one.p, one.p_gain, one.p_pair) == (None, None, None, None)
+    assert found.contenders(FORWARD, ["none", "kd"], 1) == set()
 
 
 def test_rows_are_compared_on_the_seeds_that_both_have(build: Build) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cmkd_bench.statistics import average_ranks, friedman, holm, mcnemar, nemenyi_distance
+from cmkd_bench.statistics import average_ranks, best_set, friedman, holm, mcnemar, nemenyi_distance
 from cmkd_bench.statistics.proportions import only_one_right
 
 # Demsar 2006 (JMLR 7), Table 6: AUC of C4.5, +m, +cf, +m+cf on 14 data sets; in the last but one the third and the
@@ -55,6 +55,33 @@ def test_only_one_right_counts_as_a_loop_does() -> None:
 def test_holm_by_hand() -> None:
     # sorted 0.005, 0.01, 0.03, 0.04: times 4, 3, 2, 1 is 0.02, 0.03, 0.06, 0.04, the last raised to 0.06
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_the_best_set_by_hand() -> None:
+    # three rows, so each has two rivals and is out if one of them is above it with p / 2 < 0.05 / 2
+    p = np.array([[np.nan, 0.04, 0.06], [0.04, np.nan, 0.0499], [0.06, 0.0499, np.nan]])
+    difference = np.array([[0.0, 2.0, 1.0], [-2.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+    assert best_set(p, difference, 0.05).tolist() == [True, False, True]
+    assert best_set(p, difference, 0.03).tolist() == [True, True, True]
+    # what was compared with none may be the best for all that is known, and one row is its own best
+    unknown = np.full((2, 2), np.nan)
+    assert best_set(unknown, unknown, 0.05).tolist() == [True, True]
+    assert best_set(np.array([[np.nan]]), np.array([[np.nan]]), 0.05).tolist() == [True]
+
+
+def test_the_best_is_seldom_left_out() -> None:
+    """Twelve rows, three of them the best, on 3 paired seeds that differ a lot: at most 5 % leave one of them out."""
+    generator = np.random.default_rng(5)
+    means = np.array([1.0] * 3 + [0.0] * 9)
+    lost = [0, 0, 0]
+    for _ in range(1000):
+        values = means + generator.standard_normal((3, 12)) + 3 * generator.standard_normal((3, 1))
+        p = stats.ttest_rel(values[:, :, None], values[:, None, :]).pvalue
+        average = values.mean(0)
+        kept = best_set(p, average[:, None] - average[None, :], 0.05)
+        for row in range(3):
+            lost[row] += not kept[row]
+    assert 0 < max(lost) <= 60  # 50 are expected at most, with a standard deviation of 7
 
 
 def test_holm_is_that_of_statsmodels() -> None:
