@@ -1,14 +1,19 @@
-"""Files that appear by rename, so that a kill at any moment leaves either the old file or the new one."""
+"""Files that appear by rename, so that a kill at any moment leaves either the old file or the new one; and locks."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+_LOOK_AGAIN = 0.1  # seconds
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -47,3 +52,27 @@ def write_records(path: Path, records: Iterable[Any]) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def file_lock(path: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold the lock of a file within the block; it is the kernel's, so it does not outlive its holder.
+
+    Args:
+        path: the file; made if it is not there.
+        patience: seconds to wait for another holder.
+
+    Raises:
+        BlockingIOError: if another holder does not come to an end.
+    """
+    with path.open("a") as file:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(_LOOK_AGAIN)
+        yield

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from cmkd_bench.errors import GridError
-from cmkd_bench.files import read_json, write_json
+from cmkd_bench.files import file_lock, read_json, write_json
 from cmkd_bench.plan import Cell, Plan
 from cmkd_bench.registry import datasets
 from cmkd_bench.spec import RunSpec, Scalar, settings
@@ -188,6 +188,5 @@ def _mixed(experiment: Experiment, conditions: Mapping[str, Mapping[str, Scalar]
 def _locked(experiment: Experiment) -> Iterator[None]:
     """One command at a time changes the plan."""
     experiment.path.mkdir(parents=True, exist_ok=True)
-    with (experiment.path / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with file_lock(experiment.path / ".lock", math.inf):
         yield

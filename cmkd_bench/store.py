@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json, write_json
+from cmkd_bench.files import file_lock, read_json, write_json
 from cmkd_bench.spec import RunSpec
 
 State = Literal["pending", "running", "interrupted", "done", "failed"]
@@ -97,9 +96,9 @@ class RunFolder:
         Raises:
             Busy: if another process holds it.
         """
-        with self.lock.open("a") as file:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(file_lock(self.lock))
             except BlockingIOError as error:
                 raise Busy(self.path.name) from error
             yield

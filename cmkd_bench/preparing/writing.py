@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import math
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from cmkd_bench.data.location import is_fixture
 from cmkd_bench.data.media import Catalogue, MediaDataset
 from cmkd_bench.data.prepared import DIGEST_BYTES, FORMAT, MOMENTS, SetFolder, digest, row_moments
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json, write_json, write_text
+from cmkd_bench.files import file_lock, read_json, write_json, write_text
 from cmkd_bench.preparing.columns import Column, catalogue_hash, index_of, probe
 
 LOCK_SECONDS = 10.0  # as long as the workers of a killed command may take to notice
@@ -33,22 +31,17 @@ _SPARE = 64 * 1024 * 1024
 
 @contextlib.contextmanager
 def locked(folder: SetFolder) -> Iterator[None]:
-    """Hold a set's lock within the block; it is the kernel's, so it does not outlive its holders.
+    """Hold a set's lock within the block.
 
     Raises:
         UserError: if another command holds it.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    with folder.lock.open("a") as file:
-        end = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise UserError(f"another command is preparing {folder.path}. Wait for it, or stop it.") from None
-                time.sleep(0.1)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(folder.lock, LOCK_SECONDS))
+        except BlockingIOError:
+            raise UserError(f"another command is preparing {folder.path}. Wait for it, or stop it.") from None
         yield
 
 

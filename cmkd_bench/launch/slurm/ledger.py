@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json, write_json
+from cmkd_bench.files import file_lock, read_json, write_json
 from cmkd_bench.launch.slurm.settings import Profile
 from cmkd_bench.store import Experiment
 
@@ -186,19 +184,14 @@ class Ledger:
             UserError: if another one does not come to an end.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a") as file:
-            end = time.monotonic() + patience
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > end:
-                        raise UserError(
-                            f"another command has been submitting experiment '{self.experiment.name}' for longer than "
-                            f"{patience:.0f} s. Wait for it, or end it, and start this one again."
-                        ) from None
-                    time.sleep(0.2)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(file_lock(self.path / ".lock", patience))
+            except BlockingIOError:
+                raise UserError(
+                    f"another command has been submitting experiment '{self.experiment.name}' for longer than "
+                    f"{patience:.0f} s. Wait for it, or end it, and start this one again."
+                ) from None
             yield
 
     def _write(self, submission: Submission) -> None:
