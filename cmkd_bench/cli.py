@@ -64,7 +64,7 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="On a cluster: stay until all is over.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="On a cluster: stay until all is over, then collect.")] = False,
 ) -> None:
     """Run a grid of methods, datasets, pairs and seeds; what is done already is not run again."""
     from rich.console import Console

@@ -33,10 +33,10 @@ Results = Annotated[Path, typer.Option(help="Folder of the experiments.")]
 
 
 def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool, wait: bool) -> int:
-    """Check everything, submit what no job has, and say how to follow it.
+    """Check everything, submit what no job has, and say how to follow it; if asked, wait for the end and collect.
 
     Returns:
-        the exit code: 0 when all is submitted, or done; 4 when sbatch refused something.
+        the exit code: 0 when all is submitted, or done; 4 when sbatch refused something; as `collect` when it waited.
     """
     from cmkd_bench.cli_tuning import add_tuned_on_cluster, draws_are_awaited
     from cmkd_bench.launch.slurm.campaign import campaign_of
@@ -61,7 +61,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     tuned = {cell.group for cell in plan.cells if cell.tuned}
     if waiting:
         _say(console, draws_are_awaited([one for group, one in plan.trials.items() if group not in tuned]))
-    return code
+    return _collect(console, grid.experiment.name, grid.experiment.root) if wait else code
 
 
 def estimated_cost(grid: Grid, plan: Plan) -> str:
@@ -120,7 +120,7 @@ def retry(
         list[str] | None, typer.Option(help="Only failures of this cause, as `status` names it; repeatable.")
     ] = None,
     results: Results = Path("results"),
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until all is over.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until all is over, then collect.")] = False,
 ) -> None:
     """Submit failed runs again, from their checkpoints, and with them all that they block."""
     from cmkd_bench.api import find_experiment
@@ -137,11 +137,16 @@ def retry(
     campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
-    raise typer.Exit(_submit(console, campaign, specs, cluster, results, cause or True, wait))
+    code = _submit(console, campaign, specs, cluster, results, cause or True, wait)
+    raise typer.Exit(_collect(console, found.name, results) if wait else code)
 
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
     """Write results.csv and the leaderboard from what is there; exit code 0: all done, 3: failures, 4: incomplete."""
+    raise typer.Exit(_collect(Console(), experiment, results))
+
+
+def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli_tuning import left_to_tune
     from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
     from cmkd_bench.record import read_record
@@ -150,10 +155,9 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
     from cmkd_bench.report.tables import as_rich
     from cmkd_bench.report.write import write_tables
 
-    found, seen = _look(experiment, results)
+    found, seen = _look(name, results)
     frame = write_tables(found, rows(seen))
     tidy(found, seen)
-    console = Console()
     console.print(as_rich(leaderboard(read_record(found), frame)))
     _say(console, summary(found, seen))
     for note in seen.notes:
@@ -161,7 +165,7 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
     if left := left_to_tune(found, seen):
         _say(console, left)
     _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
-    raise typer.Exit(EXIT_INCOMPLETE if left else exit_code(seen))
+    return EXIT_INCOMPLETE if left else exit_code(seen)
 
 
 def _submit(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from slurm_cluster import Cluster
-from slurm_grid import Grid
+from slurm_grid import SMALL, Grid
 
 INCOMPLETE = 4
 
@@ -55,3 +55,15 @@ def test_a_grid_that_was_begun_here_is_finished_there_and_the_other_way_round(
     grid.environment = {}
     grid.run_here()
     assert grid.bytes() == alone.bytes()
+
+
+@pytest.mark.slow
+def test_a_tuned_grid_has_two_stages_and_selects_what_it_selects_here(cluster: Cluster, tmp_path: Path) -> None:
+    here, there = (Grid(tmp_path / name, cluster, "kd", options=("--trials", "3")) for name in ("here", "there"))
+    here.run_here()
+    there.call(*there.arguments("--launcher", "slurm", "--wait", *SMALL))
+    # the table says how long the draws took
+    timeless = [{name: one for name, one in grid.bytes().items() if name != "leaderboard.md"} for grid in (here, there)]
+    assert timeless[0] == timeless[1]
+    assert b"kd (tuned)" in timeless[0]["leaderboard.csv"]
+    assert len(list(here.runs())) > 6, "three draws of one row, and what stands beside them"
