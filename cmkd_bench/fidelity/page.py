@@ -123,10 +123,13 @@ def _parameters(cls: type[Method[Any]]) -> Iterator[str]:
             _value(one.default),
             one.meaning + (f" ({', '.join(map(str, one.choices))})" if one.choices else ""),
             one.source or "not said",
+            f"{one.search or ''}",
         )
         for one in described
     ]
-    yield _table(("name", "default", "meaning", "source of the default"), rows)
+    heading = ("name", "default", "meaning", "source of the default", "`--trials` draws from")
+    width = len(heading) if any(one.search for one in described) else len(heading) - 1
+    yield _table(heading[:width], [row[:width] for row in rows])
     if cls.presets:
         prefix = f"method.{getattr(cls, 'registry_name', cls.__name__)}.preset"
         yield _items(f"`{prefix}={name}`: {_settings(values.items())}" for name, values in cls.presets.items())

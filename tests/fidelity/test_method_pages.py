@@ -109,7 +109,8 @@ def test_no_line_of_an_equation_begins_a_list_and_no_sign_is_lost() -> None:
     assert threshold.split(" | ")[1:] == [
         "0",
         "omega: a sample is kept if its rank correlation is larger",
-        "released code |",
+        "released code",
+        "-0.3 to 0.3 |",
     ]
 
 
