@@ -20,6 +20,9 @@ TALLEST = 8.5
 SMALL, NORMAL, LARGE = 7.0, 8.0, 9.0
 """Font sizes in points; nothing is smaller than the first."""
 
+DPI = 300
+"""Dots of a PNG per inch."""
+
 BLACK, GREY = "#000000", "#666666"
 # Okabe and Ito (2008) without black and the yellow that vanishes on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -50,7 +53,7 @@ _SETTINGS: dict[str, Any] = {
     "hatch.linewidth": 0.5,
     "legend.frameon": False,
     "legend.handlelength": 2.4,
-    "savefig.dpi": 300,
+    "savefig.dpi": DPI,
     "svg.fonttype": "path",
     "svg.hashsalt": "cmkd-bench",
     "pdf.fonttype": 42,

@@ -132,7 +132,7 @@ function runTable(cell) {
 function settingsOf(cell) {
   const used = [...new Set(cell[4].filter(member => member[2] >= 0).map(member => data.runs.settings[member[2]]))];
   return used.map((place, i) => {
-    const sections = data.settings[place].map(([title, pairs]) => {
+    const sections = data.settings[place].map(section => data.sections[section]).map(([title, pairs]) => {
       const rows = pairs.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value === "" ? "–" : String(value))));
       return element("div", {}, element("h4", {}, title), element("dl", {}, ...rows));
     });
@@ -192,6 +192,22 @@ dialog.addEventListener("close", () => {
   if (location.hash.startsWith("#cell/")) history.pushState(null, "", location.pathname + location.search);
   if (before) before.focus({ preventScroll: true });
 });
+async function unpack(image) {
+  const { kind, packed } = image.dataset;
+  try {
+    const bytes = Uint8Array.from(atob(packed), character => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const content = await new Response(stream).arrayBuffer();
+    image.src = URL.createObjectURL(new Blob([content], { type: kind }));
+    image.removeAttribute("data-packed");
+  } catch (error) {
+    const text = `This browser cannot unpack the picture "${image.alt}": ${error.message}.`;
+    image.replaceWith(element("p", { class: "warning" }, text));
+  }
+}
+
+// All at once, so that the pictures are there when the page is printed, too.
+for (const image of document.querySelectorAll("img[data-packed]")) unpack(image);
 addEventListener("hashchange", show);
 addEventListener("popstate", show);
 show();
