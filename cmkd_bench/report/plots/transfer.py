@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.patches import Rectangle
@@ -16,7 +15,7 @@ from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten, text_width
 from cmkd_bench.report.plots.ranges import minus
-from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, TALLEST, styled
+from cmkd_bench.report.plots.style import BLACK, GREY, NORMAL, PAGE, SMALL, TALLEST, styled
 
 CELL = 0.44  # inches; a signed number with one decimal fits in
 NAME = 0.75  # inches that a modality's name may take
@@ -89,24 +88,17 @@ def _panel(
     alone: dict[str, float],
 ) -> None:
     matrix = np.array([[gains.get((teacher, student), math.nan) for student in modalities] for teacher in modalities])
-    labels = np.array([[_text(value) for value in row] for row in matrix])
     names = [shorten(modality, NAME) for modality in modalities]
-    sns.heatmap(
-        matrix,
-        ax=ax,
-        annot=labels,
-        fmt="",
-        annot_kws={"fontsize": SMALL},
-        cmap=COLOURS,
-        vmin=-reach,
-        vmax=reach,
-        cbar=False,
-        square=True,
-        linewidths=0.5,
-        linecolor="white",
-        xticklabels=names,
-        yticklabels=names,
-    )
+    # Not by seaborn's heatmap, which draws the whole sheet anew for each panel to see whether names overlap.
+    mesh = ax.pcolormesh(np.ma.masked_invalid(matrix), cmap=COLOURS, vmin=-reach, vmax=reach, edgecolor="white", lw=0.5)
+    for (row, column), gain in np.ndenumerate(matrix):
+        if not math.isnan(gain):
+            ink = "white" if _is_dark(mesh.to_rgba(gain)) else BLACK
+            ax.text(column + 0.5, row + 0.5, _text(gain), fontsize=SMALL, color=ink, **_centre())
+    ax.set(aspect="equal", xlim=(0, len(names)), ylim=(len(names), 0))
+    ax.set_xticks(np.arange(len(names)) + 0.5, names)
+    ax.set_yticks(np.arange(len(names)) + 0.5, names)
+    ax.spines[:].set_visible(False)
     for place, modality in enumerate(modalities):
         for other, student in enumerate(modalities):
             if place == other and modality in alone:
@@ -128,9 +120,13 @@ def _reach(material: Material, gains: dict[str, dict[tuple[str, str], float]]) -
     return max(of_methods, default=0.0) or 1.0
 
 
+def _is_dark(colour: Any) -> bool:
+    """Whether white is read on it more easily than black, by the relative luminance that WCAG 2 defines."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3])
+    return bool(0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.18)
+
+
 def _text(gain: float) -> str:
-    if math.isnan(gain):
-        return ""
     return minus(f"{gain:+.1f}") if abs(gain) >= 0.05 else "0.0"
 
 
