@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def drawn(source: Source) -> list[Kind]:
     from cmkd_bench.report.plots.page import Refusal, render
     from cmkd_bench.report.plots.write import KINDS, draw
 
-    material = Material(source.experiment.name, source.record, source.results, source.history, source.board)
+    material = Material(source.experiment.name, source.record, source.results, cache(source.history), source.board)
     found = []
     for name, meaning in KINDS.items():
         kind = Kind(name, meaning, [], [])

@@ -112,7 +112,7 @@ def _note(material: Material, rows: Sequence[Sequence[Result]], limits: tuple[fl
     )
     return (
         f"Right of 0 is better. Marker: mean of paired differences, n = {material.seeds_text()}; dots below: single "
-        f"seeds; {interval}. Grey, open: controls{far}."
+        f"seeds; {interval}. Grey: controls{far}."
     )
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material
-from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten
+from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, paired, sheet, shorten
 from cmkd_bench.report.plots.ranges import arrow, is_outside, view
 from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, Look, styled
 from cmkd_bench.trials import TUNED
@@ -31,7 +31,7 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
             if not drawn:
                 yield Refusal(name, f"no finished run of '{dataset}', {column.direction} measured an epoch.")
                 continue
-            panels = _panels(material.methods or [material.baseline])
+            panels = paired(material.methods or [material.baseline])
             parts = [panels[start : start + MOST] for start in range(0, len(panels), MOST)]
             for number, part in enumerate(parts, 1):
                 with styled():
@@ -48,14 +48,6 @@ def curve(material: Material, method: str, column: Column) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(records, columns=["seed", "epoch", "value"])
     return frame.groupby(["seed", "epoch"])["value"].mean().reset_index()
-
-
-def _panels(rows: Sequence[str]) -> list[list[str]]:
-    """The rows of each panel."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        found.setdefault(row.removesuffix(TUNED), []).append(row)
-    return list(found.values())
 
 
 def _sheet(
@@ -90,7 +82,8 @@ def _panel(ax: Axes, material: Material, rows: Sequence[str], column: Column, cu
     for row in drawn:
         _curve(ax, curves[row], material.looks[row], row)
     if drawn:
-        _unmeasured(ax, material, drawn[0], column, int(curves[drawn[0]]["epoch"].min()))
+        first, row = min((int(curves[row]["epoch"].min()), row) for row in drawn)
+        _unmeasured(ax, material, row, column, first)
     else:
         problem = material.result(rows[0], column).problem or "no epoch was measured"
         ax.text(0.5, 0.5, problem, transform=ax.transAxes, fontsize=SMALL, color=GREY, ha="center", va="center")
@@ -101,16 +94,31 @@ def _curve(ax: Axes, values: pd.DataFrame, look: Look, row: str) -> None:
     style: dict[str, Any] = {"linestyle": "-", "marker": "o" if len(seeds) == 1 else "", "color": look.colour}
     if row.endswith(TUNED):
         step = max(1, len(seeds) // MARKS)
-        style = {"linestyle": TUNED_LINE, "markersize": 3, "markevery": (step // 2, step), **look.mark}
+        style = {
+            "linestyle": TUNED_LINE,
+            "markersize": 3.5,
+            "markeredgewidth": 0.8,
+            "markevery": (step // 2, step),
+            **look.mark,
+        }
     ax.fill_between(seeds.index, seeds["min"], seeds["max"], color=look.colour, alpha=0.2, linewidth=0)
     ax.plot(seeds.index, seeds["mean"], label=row, **style)
 
 
 def _limits(material: Material, curves: dict[str, pd.DataFrame]) -> tuple[float, float]:
-    """The range of all seeds' curves; a control may lie outside."""
-    inner = [curve["value"] for method, curve in curves.items() if material.roles[method] != "control"]
-    outer = [curve["value"] for method, curve in curves.items() if material.roles[method] == "control"]
-    return view(pd.concat(inner), [[one.iloc[-1], *one] for one in outer if len(one)])
+    """The range of the student alone and of the second half of all curves, where they come close to each other.
+
+    They may begin outside; a control may end there, too.
+    """
+    inner = [curves[material.baseline]["value"]]
+    outer = []
+    for row, curve in curves.items():
+        later = curve.loc[curve["epoch"] >= curve["epoch"].median(), "value"]
+        if material.roles[row] != "control":
+            inner.append(later)
+        elif len(later):
+            outer.append([later.iloc[-1], *later])
+    return view(pd.concat(inner), outer)
 
 
 def _arrow(ax: Axes, values: pd.DataFrame, limits: tuple[float, float], look: Look) -> None:
@@ -119,7 +127,7 @@ def _arrow(ax: Axes, values: pd.DataFrame, limits: tuple[float, float], look: Lo
         last = values["epoch"].max()
         end = float(values.loc[values["epoch"] == last, "value"].mean())
         if is_outside(end, limits):
-            arrow(ax, last, end, limits, look, "y", "_outside")
+            arrow(ax, last, end, limits, look, "y", "_outside", side="left")
 
 
 def _unmeasured(ax: Axes, material: Material, method: str, column: Column, first: int) -> None:
@@ -130,7 +138,8 @@ def _unmeasured(ax: Axes, material: Material, method: str, column: Column, first
     if before and before != [stages[first - 1]]:
         ax.axvspan(0.5, first - 0.5, color="#eeeeee", linewidth=0)
         text = shorten(f"stage {', '.join(before)}", 0.9)
-        place: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center"}
+        back = {"facecolor": "#eeeeee", "edgecolor": "none", "pad": 0.5}  # the student alone goes through it
+        place: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "bbox": back}
         ax.text(first / 2, 0.5, text, transform=ax.get_xaxis_transform(), fontsize=SMALL, color=GREY, **place)
 
 
@@ -146,6 +155,6 @@ def _note(material: Material, rows: Sequence[str]) -> str:
     tuned = " (solid: with its defaults; dashed with markers: tuned)" if are_tuned else ""
     return (
         f"Line: mean over {material.seeds_text()}{tuned}; band: from the lowest to the highest seed. Dashed grey: the "
-        f"student alone ('{material.baseline}'). Grey area: a stage in which no epoch is measured. An arrow points to "
-        "the end of a control's curve off the scale."
+        f"student alone ('{material.baseline}'). Grey area: a stage in which no epoch is measured. Curves may "
+        "begin off the scale; an arrow points to the end of a control's that ends there."
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +19,7 @@ from matplotlib.transforms import Bbox
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GREY, LARGE, PAGE, SMALL, styled
+from cmkd_bench.trials import TUNED
 
 FORMATS = ("png", "svg", "pdf")
 _LINE = 1.35  # of the font's size
@@ -97,6 +100,14 @@ def grid(panels: int, most: int) -> tuple[int, int]:
     return rows, math.ceil(panels / rows)
 
 
+def paired(rows: Sequence[str]) -> list[list[str]]:
+    """The rows of each panel: a method and its tuned row share one."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.removesuffix(TUNED), []).append(row)
+    return list(found.values())
+
+
 def hide_rest(axes: Any, used: int) -> None:
     """Hide the panels of a grid that are left over, and number the axes above them instead.
 
@@ -154,6 +165,7 @@ def _pin_empty_labels(figure: Figure) -> None:
                     axis.set_label_coords(0, 0)
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """How wide a line is, in inches.
 
@@ -189,8 +201,15 @@ def shorten(name: str, width: float, size: float = SMALL) -> str:
 
 
 def file_stem(*parts: str) -> str:
-    """The parts as a file's name that cannot leave its folder."""
-    return "-".join(quote(part, safe="") for part in parts)
+    """The parts as a file's name that cannot leave its folder, and that no other parts have.
+
+    In a part, `-` and `+` are escaped: the one stands between parts, the other before what is said of a tuned row.
+    """
+    return "-".join(_escaped(part.removesuffix(TUNED)) + "+tuned" * part.endswith(TUNED) for part in parts)
+
+
+def _escaped(part: str) -> str:
+    return quote(part, safe="").replace("-", "%2D")
 
 
 def _ends(name: str, kept: int) -> str:

@@ -87,7 +87,7 @@ def styled() -> Iterator[None]:
 
 
 def look(i: int) -> Look:
-    """The i-th look; the first 132 differ in colour or marker, or in whether the marker is filled."""
+    """The i-th look; the first 66 differ in colour or marker, or in whether the marker is filled."""
     count = len(MARKERS)
     return Look(COLOURS[i % len(COLOURS)], MARKERS[i % count], (i // count) % 2 == 0, LINES[i % len(LINES)])
 

@@ -49,11 +49,12 @@ def _sheets(
     modalities = list(dict.fromkeys(side for c in columns for side in (c.teacher_modality, c.student_modality)))
     across = max(1, int((PAGE - NAME - 0.2) / (CELL * len(modalities) + 0.15)))
     methods = list(gains)
-    most = across * max(1, int((TALLEST - NAME) / (CELL * len(modalities) + 0.3)))
+    most = across * max(1, int((TALLEST - _below(modalities)) / (CELL * len(modalities) + 0.3)))
+    reach = _reach(material, gains)
     for start in range(0, len(methods), most):
         part = methods[start : start + most]
         stem = name if len(methods) <= most else f"{name}-{start // most + 1}"
-        yield _sheet(material, dataset, modalities, {method: gains[method] for method in part}, stem, across)
+        yield _sheet(material, dataset, modalities, {method: gains[method] for method in part}, reach, stem, across)
 
 
 def _sheet(
@@ -61,16 +62,16 @@ def _sheet(
     dataset: str,
     modalities: Sequence[str],
     gains: dict[str, dict[tuple[str, str], float]],
+    reach: float,
     name: str,
     most: int,
 ) -> Picture:
     down, across = grid(len(gains), most)
     title = material.title(f"Gain over the student alone ('{material.baseline}') by teacher and student", dataset)
     width = max(3.4, min(PAGE, NAME + 0.35 + across * (CELL * len(modalities) + 0.15)))
-    height = down * (CELL * len(modalities) + 0.3) + NAME + 0.25
-    figure, body = sheet(title, _note(material, dataset), height, width)
+    height = down * (CELL * len(modalities) + 0.3) + _below(modalities) + 0.25
+    figure, body = sheet(title, _note(material, dataset, reach), height, width)
     axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    reach = _reach(material, gains)
     alone = {c.student_modality: mean for c in material.datasets[dataset] if (mean := material.alone(c).mean)}
     for ax, (method, values) in zip(axes.flat, gains.items()):
         _panel(ax, modalities, values, reach, alone)
@@ -88,7 +89,7 @@ def _panel(
     alone: dict[str, float],
 ) -> None:
     matrix = np.array([[gains.get((teacher, student), math.nan) for student in modalities] for teacher in modalities])
-    names = [shorten(modality, NAME) for modality in modalities]
+    names = _names(modalities)
     # Not by seaborn's heatmap, which draws the whole sheet anew for each panel to see whether names overlap.
     mesh = ax.pcolormesh(np.ma.masked_invalid(matrix), cmap=COLOURS, vmin=-reach, vmax=reach, edgecolor="white", lw=0.5)
     for (row, column), gain in np.ndenumerate(matrix):
@@ -109,8 +110,22 @@ def _panel(
                 )
     ax.tick_params(length=0)
     ax.tick_params(axis="y", rotation=0)
-    wide = any(text_width(name, SMALL) > CELL - 0.05 for name in names)
-    ax.tick_params(axis="x", rotation=90 if wide else 0)
+    ax.tick_params(axis="x", rotation=90 if _are_wide(names) else 0)
+
+
+def _names(modalities: Sequence[str]) -> list[str]:
+    return [shorten(modality, NAME) for modality in modalities]
+
+
+def _are_wide(names: Sequence[str]) -> bool:
+    """Whether names have to stand upright below their columns."""
+    return any(text_width(name, SMALL) > CELL - 0.05 for name in names)
+
+
+def _below(modalities: Sequence[str]) -> float:
+    """What names take below a column, in inches."""
+    names = _names(modalities)
+    return max(text_width(name, SMALL) for name in names) if _are_wide(names) else 0.15
 
 
 def _reach(material: Material, gains: dict[str, dict[tuple[str, str], float]]) -> float:
@@ -139,13 +154,14 @@ def _label(body: SubFigure) -> None:
     body.supylabel("teacher's modality", fontsize=NORMAL)
 
 
-def _note(material: Material, dataset: str) -> str:
+def _note(material: Material, dataset: str, reach: float) -> str:
     metric = material.metric(dataset)
     columns = material.datasets[dataset]
     missing = [method for method in material.methods if not _gains(material, method, columns)]
     left_out = f" Nothing is done of: {', '.join(missing)}." if missing else ""
     return (
-        f"Mean gain in test {metric} in percentage points, n = {material.seeds_text()}; purple helps, brown harms. On "
+        f"Mean gain in test {metric} in percentage points, n = {material.seeds_text()}; purple helps, brown harms, "
+        f"the darkest by {reach:.1f} or more. On "
         f"the diagonal in grey: the modality alone, {metric} in percent. Hatched: not run, not defined, or not "
         f"done.{left_out}"
     )
