@@ -92,6 +92,12 @@ def test_the_keyboard_opens_a_cell_and_escape_returns_to_it(page: Any) -> None:
     assert dialog.find_element("css selector", "h2").text == f"{METHOD} on {DATASET}, audio → video"
     assert page.current_url.endswith(link(METHOD))
     assert len(dialog.find_elements("css selector", "tbody th[scope=row]")) == 3 + 4  # seeds, and the other rows
+    compared = [one.text for one in dialog.find_elements("css selector", "table.tests tbody th")]
+    assert compared[0] == "none"
+    assert len(set(compared)) == 4
+    (test,) = [one.text for one in dialog.find_elements("css selector", ".note") if "McNemar" in one.text]
+    assert test.startswith("McNemar's exact test against none, p by seed, uncorrected: ")
+    assert len(test.split(": ")[1].split(", ")) == 3
     (curve,) = dialog.find_elements("css selector", "svg.spark")
     assert "from 60.0 to 70.0, epochs 1 to 3" in str(curve.get_attribute("aria-label"))
     page.switch_to.active_element.send_keys("\ue00c")  # Escape

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.report.cells import Column
-from cmkd_bench.report.plots import transfer
+from cmkd_bench.report.plots import gains, transfer
 from cmkd_bench.report.plots.critical import cliques, picture
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, render
@@ -146,6 +146,18 @@ def test_gains_of_fewer_than_three_seeds_claim_nothing(make_material: Make) -> N
     figure = only(material, "gains").figure
     assert any("no interval with fewer than 3 seeds" in text.get_text().replace("\n", " ") for text in texts(figure))
     assert any("n = 1 seed;" in text.get_text().replace("\n", " ") for text in texts(figure))
+
+
+def test_sheets_of_gains_are_as_full_as_each_other_and_have_one_scale(
+    make_material: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gains, "TALLEST", 1.0)  # inches: one row of three panels on a sheet
+    values = several() | {("kd", CA): [60.0, 61.0, 62.0]}  # 5 points below the student alone, in the last direction
+    made = make_material({name: ROLES[name] for name in ("none", "kd", "shuffled")}, values)
+    sheets = [panels(found.figure) for found in draw(made, ["gains"]) if isinstance(found, Picture)]
+    assert [len(axes) for axes in sheets] == [2, 2]
+    (limits,) = {ax.get_xlim() for axes in sheets for ax in axes}
+    assert limits[0] < -5.0 < 2.0 < limits[1]
 
 
 def test_a_transfer_matrix_has_gains_off_and_the_modality_alone_on_the_diagonal(four: Material) -> None:
