@@ -8,11 +8,7 @@ Run from the root of the repository: python -m benchmarks.cluster [--seeds 30]
 from __future__ import annotations
 
 import os
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._commands import measured
 from benchmarks.report import CLASSES, SAMPLES, write_run
 from cmkd_bench.launch.slurm.campaign import specs_of
 from cmkd_bench.store import Experiment
@@ -90,19 +87,9 @@ def _played_slurm(folder: Path) -> dict[str, str]:
 def _measured(
     folder: Path, environment: dict[str, str], arguments: tuple[str, ...], codes: tuple[int, ...]
 ) -> tuple[str, str, str]:
-    """Processor seconds, wall seconds and calls of a command.
-
-    Raises:
-        RuntimeError: with what it printed, if it ends with another exit code.
-    """
+    """Processor seconds, wall seconds and calls of SLURM of a command."""
     calls = len((folder / "calls").read_text().split())
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [sys.executable, "-m", "cmkd_bench", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in codes:
-        raise RuntimeError(f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
-    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    busy, wall = measured(arguments, environment, codes)
     made = len((folder / "calls").read_text().split()) - calls
     return f"{busy:.1f}", f"{wall:.1f}", str(made)
 

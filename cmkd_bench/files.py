@@ -51,7 +51,7 @@ def write_records(path: Path, records: Iterable[Any]) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(path.read_bytes())
 
 
 @contextmanager

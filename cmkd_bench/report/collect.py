@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,8 @@ from cmkd_bench.record import Record, read_record, read_specs
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
+
+Read = Callable[[Path], Any]
 
 COLUMNS = (
     "run_id",
@@ -60,6 +63,7 @@ def collect(
     outcomes: Outcomes | None = None,
     seen: Mapping[str, tuple[str, str]] | None = None,
     specs: Mapping[str, RunSpec] | None = None,
+    read: Read = read_json,
 ) -> pd.DataFrame:
     """Read all runs of an experiment's plan and write results.csv.
 
@@ -68,6 +72,7 @@ def collect(
         outcomes: of its predictions, where the caller has them.
         seen: status and error of runs that are not done, where more is known of them than their folders tell.
         specs: as `read_specs` returns them, where the caller has them.
+        read: reads a run's result.json and cost.json; a caller that needs them, too, can keep them.
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
@@ -78,7 +83,7 @@ def collect(
     """
     record = read_record(experiment)
     specs = read_specs(experiment, record) if specs is None else specs
-    rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id)) for run_id, spec in specs.items()]
+    rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id), read) for run_id, spec in specs.items()]
     tuned = _tuned(record)
     for row in rows:
         row["tuned"] = tuned.get(row["run_id"], "no")
@@ -102,7 +107,9 @@ def _tuned(record: Record) -> dict[str, str]:
     return draws | {run_id: "both" if run_id in untuned else "yes" for run_id in tuned}
 
 
-def _row(experiment: Experiment, run_id: str, spec: RunSpec, seen: tuple[str, str] | None) -> dict[str, Any]:
+def _row(
+    experiment: Experiment, run_id: str, spec: RunSpec, seen: tuple[str, str] | None, read: Read
+) -> dict[str, Any]:
     folder = experiment.run(run_id)
     row: dict[str, Any] = {
         "run_id": run_id,
@@ -119,7 +126,7 @@ def _row(experiment: Experiment, run_id: str, spec: RunSpec, seen: tuple[str, st
         "hyperparameters": _text(spec),
     }
     if row["status"] == "done":
-        result, cost = read_json(folder.result), read_json(folder.cost)
+        result, cost = read(folder.result), read(folder.cost)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
         row |= {"code_version": cost["code"], **result["other_metrics"], **result["observed"]}

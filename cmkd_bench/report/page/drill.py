@@ -30,15 +30,15 @@ class Interned:
     """A list in which equal things stand once."""
 
     def __init__(self) -> None:
-        self.items: list[Any] = []
+        self.items: list[Hashable] = []
         self._places: dict[Hashable, int] = {}
 
-    def place(self, key: Hashable, value: Any = None) -> int:
-        """Where a thing stands; `value` is what is stored, the key itself where None is given."""
-        if key not in self._places:
-            self._places[key] = len(self.items)
-            self.items.append(key if value is None else value)
-        return self._places[key]
+    def place(self, thing: Hashable) -> int:
+        """Where a thing stands."""
+        if thing not in self._places:
+            self._places[thing] = len(self.items)
+            self.items.append(thing)
+        return self._places[thing]
 
 
 def drill_down(source: Source) -> dict[str, Any]:
@@ -46,16 +46,16 @@ def drill_down(source: Source) -> dict[str, Any]:
 
     Returns:
         `runs` by field, in the order of `results.csv`; `cells` with the places of their runs; `pairs` by direction;
-        `texts` and `settings`, to which numbers point.
+        `texts`, `settings` and their `sections`, to which numbers point.
     """
-    texts, settings = Interned(), Interned()
+    texts, settings, sections = Interned(), Interned(), Interned()
     places = {run_id: i for i, run_id in enumerate(source.runs)}
     columns = {column: i for i, column in enumerate(source.board.columns)}
     return {
         "baseline": source.board.baseline,
         "columns": [[c.dataset, c.teacher_modality, c.student_modality] for c in columns],
         "folds": [int(source.record.conditions[c.dataset]["folds"]) for c in columns],
-        "runs": _runs(source, places, texts, settings),
+        "runs": _runs(source, places, texts, settings, sections),
         "cells": [
             cell
             for column, i in columns.items()
@@ -65,17 +65,20 @@ def drill_down(source: Source) -> dict[str, Any]:
         "pairs": _pairs(source, columns),
         "texts": texts.items,
         "settings": settings.items,
+        "sections": sections.items,
     }
 
 
-def _runs(source: Source, places: dict[str, int], texts: Interned, settings: Interned) -> dict[str, list[Any]]:
+def _runs(
+    source: Source, places: dict[str, int], texts: Interned, settings: Interned, sections: Interned
+) -> dict[str, list[Any]]:
     rows = source.runs.values()
     found: dict[str, list[Any]] = {
         "id": list(source.runs),
         "state": [texts.place(run["status"]) for run in rows],
         "error": [texts.place(run["error"]) if run["error"] else -1 for run in rows],
         "teacher": [places.get(run["teacher"], -1) for run in rows],
-        "settings": [_settings(source.specs[run_id], settings) for run_id in source.runs],
+        "settings": [settings.place(_settings(source.specs[run_id], sections)) for run_id in source.runs],
         "curve": [_curve(source, run_id) for run_id in source.runs],
         "best": [source.details.get(run_id, {}).get("best_epoch") for run_id in source.runs],
     }
@@ -84,8 +87,11 @@ def _runs(source: Source, places: dict[str, int], texts: Interned, settings: Int
     return found
 
 
-def _settings(spec: RunSpec, interned: Interned) -> int:
-    """Everything of a run's specification but the seed, which its row shows."""
+def _settings(spec: RunSpec, sections: Interned) -> tuple[int, ...]:
+    """Everything of a run's specification but the seed, which its row shows: where its sections stand.
+
+    A tuned method's draws share all sections but their hyper-parameters.
+    """
     networks = {
         "student": _network(spec.student_modality, spec.student_network, spec.pretrained),
         "teacher": _network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained),
@@ -93,8 +99,7 @@ def _settings(spec: RunSpec, interned: Interned) -> int:
     parts = [(title, getattr(spec, name)) for title, name in SECTIONS.items()]
     parts.insert(1, ("networks", tuple((name, text) for name, text in networks.items() if text)))
     parts.append(("data", (("fold", spec.fold), ("sha256", spec.manifest), ("results version", spec.version))))
-    key = tuple(parts)
-    return interned.place(key, [[title, [list(pair) for pair in pairs]] for title, pairs in parts if pairs])
+    return tuple(sections.place((title, pairs)) for title, pairs in parts if pairs)
 
 
 def _network(modality: str | None, network: str | None, pretrained: str) -> str:

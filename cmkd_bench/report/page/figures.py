@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.report.page.embed import TYPES, Figure, figure
 from cmkd_bench.report.page.source import Source
 
 MOST_DIRECTIONS = 12  # of more, the pictures alone take minutes and tens of megabytes
 OF_ALL = ("critical",)  # one picture, however many directions there are
-TYPES = {"svg": "image/svg+xml", "png": "image/png"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture as it stands in the page.
-
-    Attributes:
-        title: what is seen.
-        data: `data:` address with the whole picture. An image and no part of the page: its names for clips and
-            glyphs cannot meet those of another picture, and nothing in it can run.
-    """
-
-    title: str
-    data: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ def drawn(source: Source) -> list[Kind]:
     from cmkd_bench.report.plots.page import Refusal, render
     from cmkd_bench.report.plots.write import KINDS, draw
 
-    material = Material(source.experiment.name, source.record, source.results, source.history, source.board)
+    material = Material(source.experiment.name, source.record, source.results, cache(source.history), source.board)
     found = []
     for name, meaning in KINDS.items():
         kind = Kind(name, meaning, [], [])
@@ -84,7 +70,7 @@ def drawn(source: Source) -> list[Kind]:
             if isinstance(one, Refusal):
                 kind.refusals.append(one.reason)
             else:
-                kind.figures.append(Figure(one.title, _data(render(one.figure, "svg"), "svg")))
+                kind.figures.append(figure(one.title, render(one.figure, "svg"), "svg"))
     return found
 
 
@@ -134,12 +120,8 @@ def _saved(table: Path, title: str) -> Figure | None:
     for kind in TYPES:
         path = table.with_suffix(f".{kind}")
         if path.is_file() and path.resolve().parent == table.resolve().parent:
-            return Figure(title, _data(path.read_bytes(), kind))
+            return figure(title, path.read_bytes(), kind)
     return None
-
-
-def _data(content: bytes, kind: str) -> str:
-    return f"data:{TYPES[kind]};base64,{base64.b64encode(content).decode()}"
 
 
 def summary_of_limits(source: Source) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from cmkd_bench.files import read_json
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record, read_record, read_specs
 from cmkd_bench.report.cells import Column, Runs, by_column, records
-from cmkd_bench.report.collect import collect
+from cmkd_bench.report.collect import Read, collect
 from cmkd_bench.report.leaderboard import TEACHER, Leaderboard
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.write import make_board
@@ -33,6 +33,7 @@ class Source:
         results: as `collect` returns them.
         board: of each dataset's main metric, with statistics.
         specs: by run id.
+        read: reads a JSON file of a run once, however often it is asked for.
     """
 
     experiment: Experiment
@@ -40,6 +41,7 @@ class Source:
     results: pd.DataFrame
     board: Leaderboard
     specs: Mapping[str, RunSpec]
+    read: Read
 
     @cached_property
     def runs(self) -> Runs:
@@ -52,12 +54,12 @@ class Source:
     @cached_property
     def costs(self) -> dict[str, Files]:
         """What stands in cost.json, by the id of each finished run."""
-        return {run_id: read_json(self.experiment.run(run_id).cost) for run_id in self.done}
+        return {run_id: self.read(self.experiment.run(run_id).cost) for run_id in self.done}
 
     @cached_property
     def details(self) -> dict[str, Files]:
         """What stands in result.json, likewise."""
-        return {run_id: read_json(self.experiment.run(run_id).result) for run_id in self.done}
+        return {run_id: self.read(self.experiment.run(run_id).result) for run_id in self.done}
 
     @cached_property
     def done(self) -> list[str]:
@@ -99,8 +101,9 @@ def read_source(experiment: Experiment) -> Source:
     """Read an experiment, and bring its results.csv up to date."""
     outcomes, record = Outcomes(experiment), read_record(experiment)
     specs = read_specs(experiment, record)
-    results = collect(experiment, outcomes, specs=specs)
-    return Source(experiment, record, results, make_board(outcomes, record, results), specs)
+    read = cache(read_json)
+    results = collect(experiment, outcomes, specs=specs, read=read)
+    return Source(experiment, record, results, make_board(outcomes, record, results), specs, read)
 
 
 def seeds_of(cells: Sequence[Cell]) -> str:

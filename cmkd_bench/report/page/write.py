@@ -135,9 +135,9 @@ def _where(root: str) -> str:
 
 
 def _policy(style: Path, script: Path) -> str:
-    """Nothing may be fetched, and nothing may run but the script of this package."""
+    """Nothing may be fetched, nothing may run but the script of this package, and pictures are what it unpacks."""
     own = "style-src {}; script-src {}".format(*map(_digest, (style, script)))
-    return f"default-src 'none'; img-src data:; {own}; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; img-src blob:; {own}; base-uri 'none'; form-action 'none'"
 
 
 def _digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material, Result
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, sheet, shorten
 from cmkd_bench.report.plots.ranges import arrow, is_outside, view
-from cmkd_bench.report.plots.style import NORMAL, Look, styled
+from cmkd_bench.report.plots.style import GREY, NORMAL, SMALL, Look, styled
 
 QUANTITIES = {"seconds": "training time (s)", "extra_parameters": "extra parameters while training"}
 NAME = 1.6  # inches that a name in the legend may take
@@ -46,9 +46,15 @@ def _sheet(material: Material, column: Column, results: Sequence[Result], name: 
     axes = body.subplots(1, len(QUANTITIES), sharey=True)
     for ax, (quantity, label) in zip(axes, QUANTITIES.items()):
         costs = {result.method: _cost(material, result, quantity) for result in results}
+        known = [cost for cost in costs.values() if cost is not None]
         for result in results:
-            _point(ax, costs[result.method], result, material.looks[result.method], limits)
-        _scale(ax, quantity, list(costs.values()))
+            if (cost := costs[result.method]) is not None:
+                _point(ax, cost, result, material.looks[result.method], limits)
+        if known:
+            _scale(ax, quantity, known)
+        else:
+            ax.text(0.5, 0.5, "not recorded", transform=ax.transAxes, fontsize=SMALL, color=GREY, ha="center")
+            ax.set_xticks([])
         ax.set_xlabel(label)
         ax.grid()
     # Labels as wide however many ticks there are: the layout measures them while the panels are smaller.
@@ -65,9 +71,11 @@ def _limits(results: Sequence[Result]) -> tuple[float, float]:
     return view(inner, [[one.mean] for one in results if one.mean is not None])
 
 
-def _cost(material: Material, result: Result, quantity: str) -> float:
-    """The mean over all runs of a method in a direction."""
-    return statistics.fmean(float(run[quantity]) for _, run in material.runs(result.method, result.column))
+def _cost(material: Material, result: Result, quantity: str) -> float | None:
+    """The mean over all runs of a method in a direction; None where none recorded it, as older versions did not."""
+    values = [run[quantity] for _, run in material.runs(result.method, result.column)]
+    known = [float(value) for value in values if value is not None and value == value]
+    return statistics.fmean(known) if known else None
 
 
 def _point(ax: Axes, cost: float, result: Result, look: Look, limits: tuple[float, float]) -> None:

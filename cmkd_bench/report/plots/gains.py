@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,19 +29,21 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
             yield Refusal(name, f"no method and '{material.baseline}' are both done for one seed of '{dataset}'.")
             continue
         sheets = _split(columns, _height(_places(material.compared(columns[0]))))
+        limits = view_of_gains([result for column in columns for result in material.compared(column)])
         for number, part in enumerate(sheets, 1):
             many = len(sheets) > 1
             with styled():
-                yield _sheet(material, dataset, part, f"{name}-{number}" if many else name)
+                yield _sheet(material, dataset, part, limits, f"{name}-{number}" if many else name)
 
 
-def _sheet(material: Material, dataset: str, columns: Sequence[Column], name: str) -> Picture:
+def _sheet(
+    material: Material, dataset: str, columns: Sequence[Column], limits: tuple[float, float], name: str
+) -> Picture:
     rows = [material.compared(column) for column in columns]
     places = _places(rows[0])
     width = width_of(len(columns))
     down, across = grid(len(columns), ACROSS)
     title = material.title(f"Gain over the student alone ('{material.baseline}')", dataset)
-    limits = view_of_gains([result for results in rows for result in results])
     figure, body = sheet(title, _note(material, rows, limits), down * _height(places) + 0.35, width)
     axes = body.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for ax, column, results in zip(axes.flat, columns, rows):
@@ -63,8 +66,9 @@ def _height(places: Sequence[float]) -> float:
 
 
 def _split(columns: Sequence[Column], height: float) -> list[Sequence[Column]]:
-    """The directions of each sheet."""
-    most = ACROSS * max(1, int(TALLEST / height))
+    """The directions of each sheet, about as many on each."""
+    sheets = math.ceil(len(columns) / (ACROSS * max(1, int(TALLEST / height))))
+    most = math.ceil(len(columns) / sheets)
     return [columns[start : start + most] for start in range(0, len(columns), most)]
 
 
@@ -112,7 +116,7 @@ def _note(material: Material, rows: Sequence[Sequence[Result]], limits: tuple[fl
     )
     return (
         f"Right of 0 is better. Marker: mean of paired differences, n = {material.seeds_text()}; dots below: single "
-        f"seeds; {interval}. Grey, open: controls{far}."
+        f"seeds; {interval}. Grey: controls{far}."
     )
 
 

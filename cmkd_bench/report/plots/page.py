@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +19,7 @@ from matplotlib.transforms import Bbox
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GREY, LARGE, PAGE, SMALL, styled
+from cmkd_bench.trials import TUNED
 
 FORMATS = ("png", "svg", "pdf")
 _LINE = 1.35  # of the font's size
@@ -97,6 +100,14 @@ def grid(panels: int, most: int) -> tuple[int, int]:
     return rows, math.ceil(panels / rows)
 
 
+def paired(rows: Sequence[str]) -> list[list[str]]:
+    """The rows of each panel: a method and its tuned row share one."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.removesuffix(TUNED), []).append(row)
+    return list(found.values())
+
+
 def hide_rest(axes: Any, used: int) -> None:
     """Hide the panels of a grid that are left over, and number the axes above them instead.
 
@@ -121,21 +132,23 @@ def render(figure: Figure, file_format: str) -> bytes:
         raise UnknownName("format", file_format, FORMATS)
     file = io.BytesIO()
     with styled():
-        _freeze(figure)
+        _lay_out(figure)
         figure.savefig(file, format=file_format, metadata=_METADATA[file_format])
     return file.getvalue()
 
 
-def _freeze(figure: Figure) -> None:
+def _lay_out(figure: Figure) -> None:
     """Lay the figure out once for all formats.
 
     The solver of the layout goes through its constraints in the order of their addresses, so that places differ from
     call to call by the last bit of a float; clip paths are named after all bits.
     """
-    if figure.get_layout_engine() is None:
+    engine = figure.get_layout_engine()
+    if engine is None:
         return
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    _pin_empty_labels(figure)
+    engine.execute(figure)
+    figure.set_layout_engine(None)  # instead of "none", which leaves an engine for which saving draws everything twice
     for part in figure.subfigs:
         box = part.bbox_relative
         box.p0, box.p1 = np.round(box.get_points(), _DIGITS)
@@ -143,6 +156,16 @@ def _freeze(figure: Figure) -> None:
             ax.set_position(Bbox(np.round(ax.get_position(original=True).get_points(), _DIGITS)))
 
 
+def _pin_empty_labels(figure: Figure) -> None:
+    """Give a place to the labels of axes that have no text: finding one beside the ticks takes as long as drawing."""
+    for part in figure.subfigs:
+        for ax in part.axes:
+            for axis in (ax.xaxis, ax.yaxis):
+                if not axis.get_label_text():
+                    axis.set_label_coords(0, 0)
+
+
+@lru_cache(maxsize=4096)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """How wide a line is, in inches.
 
@@ -178,8 +201,15 @@ def shorten(name: str, width: float, size: float = SMALL) -> str:
 
 
 def file_stem(*parts: str) -> str:
-    """The parts as a file's name that cannot leave its folder."""
-    return "-".join(quote(part, safe="") for part in parts)
+    """The parts as a file's name that cannot leave its folder, and that no other parts have.
+
+    In a part, `-` and `+` are escaped: the one stands between parts, the other before what is said of a tuned row.
+    """
+    return "-".join(_escaped(part.removesuffix(TUNED)) + "+tuned" * part.endswith(TUNED) for part in parts)
+
+
+def _escaped(part: str) -> str:
+    return quote(part, safe="").replace("-", "%2D")
 
 
 def _ends(name: str, kept: int) -> str:

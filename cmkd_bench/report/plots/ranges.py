@@ -61,7 +61,7 @@ def arrow(
     look: Look,
     axis: Literal["x", "y"],
     label: str,
-    with_number: bool = True,
+    side: Literal["left", "right"] | None = "right",
 ) -> None:
     """Mark a value beyond an edge.
 
@@ -73,7 +73,7 @@ def arrow(
         look: of what it belongs to.
         axis: the one that the value is on.
         label: of the artist.
-        with_number: whether the value stands beside the arrow.
+        side: of a vertical arrow where the value stands; None for no value.
     """
     below = value < limits[0]
     edge = limits[0] if below else limits[1]
@@ -81,11 +81,11 @@ def arrow(
     symbol = {"x": "<>", "y": "v^"}[axis][0 if below else 1]
     marks = {**look.mark, "marker": symbol, "linestyle": "", "clip_on": False, "zorder": 4}
     ax.plot([point[0]], [point[1]], label=label, **marks)
-    if with_number:
+    if side is not None:
         inwards = 1 if below else -1
-        shift = (6 * inwards, 0) if axis == "x" else (4, 2 * inwards)
+        shift = (6 * inwards, 0) if axis == "x" else (4 if side == "right" else -4, 2 * inwards)
         sides: dict[str, Any] = {"ha": "left" if below else "right", "va": "center"}
         if axis == "y":
-            sides = {"ha": "left", "va": "bottom" if below else "top"}
+            sides = {"ha": "left" if side == "right" else "right", "va": "bottom" if below else "top"}
         text = minus(f"{value:.1f}")
         ax.annotate(text, point, shift, textcoords="offset points", fontsize=SMALL, color=GREY, **sides)

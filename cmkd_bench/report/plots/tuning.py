@@ -93,7 +93,7 @@ def _panel(ax: Axes, material: Material, column: Column, curves: dict[str, Curve
         step = max(1, len(curve) // MARKS)
         ax.plot(list(curve), list(curve.values()), linestyle=look.line, label=method, markevery=step, **look.mark)
         if is_outside(curve[last], limits):
-            arrow(ax, last, curve[last], limits, look, "y", "_outside")
+            arrow(ax, last, curve[last], limits, look, "y", "_outside", side="left")
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from chromium import browser
+from chromium import browser, wait_for
 from hostile import DATASET, ERROR, METHOD, REASON, write_hostile
 from made_runs import write_experiment
 from programs import REQUIRED
@@ -91,6 +92,12 @@ def test_the_keyboard_opens_a_cell_and_escape_returns_to_it(page: Any) -> None:
     assert dialog.find_element("css selector", "h2").text == f"{METHOD} on {DATASET}, audio → video"
     assert page.current_url.endswith(link(METHOD))
     assert len(dialog.find_elements("css selector", "tbody th[scope=row]")) == 3 + 4  # seeds, and the other rows
+    compared = [one.text for one in dialog.find_elements("css selector", "table.tests tbody th")]
+    assert compared[0] == "none"
+    assert len(set(compared)) == 4
+    (test,) = [one.text for one in dialog.find_elements("css selector", ".note") if "McNemar" in one.text]
+    assert test.startswith("McNemar's exact test against none, p by seed, uncorrected: ")
+    assert len(test.split(": ")[1].split(", ")) == 3
     (curve,) = dialog.find_elements("css selector", "svg.spark")
     assert "from 60.0 to 70.0, epochs 1 to 3" in str(curve.get_attribute("aria-label"))
     page.switch_to.active_element.send_keys("\ue00c")  # Escape
@@ -148,18 +155,41 @@ def test_names_that_look_like_markup_are_text_and_nothing_is_fetched(page: Any) 
     open_cell(page, METHOD)
     assert page.title == "made: report"
     assert METHOD in [one.text for one in find(page, ".board tbody th")]
-    injected = page.execute_script("return [...document.images].filter(i => !i.src.startsWith('data:')).length")
+    wait_for(page, lambda page: not find(page, "img[data-packed]"))
+    injected = page.execute_script("return [...document.images].filter(i => !i.src.startsWith('blob:')).length")
     assert injected == 0
     assert page.execute_script("return document.scripts.length") == 2
     assert page.execute_script("return document.querySelectorAll('main b').length") == 0
     fetched = page.execute_script("return performance.getEntriesByType('resource').map(one => one.name)")
-    assert [name for name in fetched if not name.startswith("data:")] == []
+    assert [name for name in fetched if not name.startswith("blob:")] == []
 
 
 def test_pictures_are_drawn_under_the_policy(page: Any) -> None:
-    widths = page.execute_script("return [...document.images].map(one => one.naturalWidth)")
-    assert len(widths) >= 3
-    assert min(widths) > 100
+    complete = "return [...document.images].every(one => one.src && one.complete)"
+    wait_for(page, lambda page: page.execute_script(complete))
+    sizes = page.execute_script(
+        "return [...document.images].map(i => [i.naturalWidth, i.naturalHeight, i.width, i.height])"
+    )
+    assert len(sizes) >= 3
+    assert min(width for width, *_ in sizes) > 100
+    # the room that was kept before the picture was there is the room that it takes
+    for width, height, shown_width, shown_height in sizes:
+        assert shown_width / shown_height == pytest.approx(width / height, rel=0.02)
+
+
+def test_a_picture_that_cannot_be_unpacked_says_so(driver: Any, address: str, tmp_path: Path) -> None:
+    page = Path(address.removeprefix("file://")).read_text(encoding="utf-8")
+    (tmp_path / "broken.html").write_text(page.replace('data-packed="', 'data-packed="AAAA', 1), encoding="utf-8")
+    driver.get((tmp_path / "broken.html").as_uri())
+    (said,) = wait_for(driver, lambda page: find(page, ".warning:not(noscript *)"))
+    assert said.text.startswith("This browser cannot unpack the picture ")
+
+
+def test_all_pictures_are_printed(page: Any) -> None:
+    wait_for(page, lambda page: not find(page, "img[data-packed]"))
+    whole = len(base64.b64decode(page.print_page()))
+    page.execute_script("for (const one of [...document.images]) one.remove()")
+    assert whole > 1.2 * len(base64.b64decode(page.print_page()))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -13,12 +14,14 @@ from typing import Any
 
 import pytest
 from hostile import ERROR, METHOD, REASON, write_hostile
+from PIL import Image
 from typer.testing import CliRunner
 
 from cmkd_bench.cli import app
 from cmkd_bench.diagnostics.table import ROWS
 from cmkd_bench.errors import UserError
 from cmkd_bench.report.page import figures
+from cmkd_bench.report.page.embed import figure
 from cmkd_bench.report.page.write import as_block, make_page, write_page
 from cmkd_bench.store import Experiment
 
@@ -53,6 +56,11 @@ class Reader(HTMLParser):
         self.texts.append(data)
 
 
+def unpacked(image: dict[str, str | None]) -> bytes:
+    """The file behind a picture."""
+    return gzip.decompress(base64.b64decode(str(image["data-packed"])))
+
+
 def block(page: str) -> dict[str, Any]:
     (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     return dict(json.loads(text))
@@ -71,7 +79,13 @@ def test_pictures_have_the_same_bytes_too(build: Build, monkeypatch: pytest.Monk
     for path in experiment.path.glob("runs/*/result.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"extra_parameters": 0}))
     page = make_page(experiment)
-    assert page.count("data:image/svg+xml;base64,") >= 2
+    pictures = [values for tag, values in Reader(page).tags if tag == "img"]
+    assert len(pictures) >= 2
+    for values in pictures:
+        content = unpacked(values)
+        (width, height) = re.findall(rb'<svg[^>]* width="([0-9.]+)pt" height="([0-9.]+)pt"', content)[0]
+        shown = [int(str(values[name])) for name in ("width", "height")]
+        assert shown == [pytest.approx(float(one) * 96 / 72, abs=0.5) for one in (width, height)]
     assert make_page(experiment) == page
 
 
@@ -81,7 +95,7 @@ def test_of_many_directions_few_pictures_are_drawn_and_the_page_says_so(
     monkeypatch.undo()
     monkeypatch.setattr(figures, "MOST_DIRECTIONS", 1)
     page = make_page(build({"none": 0.6, "kd": 0.7}, seeds=1))
-    assert "data:image" not in page
+    assert "<img" not in page
     assert "With 2 directions most pictures are left out" in page
     assert "cmkd-bench plot made</code>" in page
 
@@ -93,13 +107,14 @@ def test_the_policy_allows_the_own_script_and_style_and_no_address(hostile: Expe
     ]
     assert policy is not None
     assert "default-src 'none'" in policy
+    assert "img-src blob:;" in policy
     assert "unsafe" not in policy
     for tag in ("style", "script"):
         (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         assert f"{tag}-src 'sha256-{digest}'" in policy
     links = [value for _, values in Reader(page).tags for name in ("href", "src") if (value := values.get(name))]
-    assert [one for one in links if not one.startswith(("#", "data:"))] == []
+    assert [one for one in links if not one.startswith("#")] == []
 
 
 def test_no_name_becomes_a_tag(hostile: Experiment) -> None:
@@ -156,9 +171,27 @@ def test_the_block_leads_from_each_number_to_its_runs(hostile: Experiment) -> No
         assert data["runs"]["value"][place] == pytest.approx(value, abs=1e-4)
         spec = json.loads((hostile.path / "runs" / run_id / "spec.json").read_text())
         assert data["runs"]["teacher"][place] == by_id[spec["teacher"]]
-        shown = {title: dict(pairs) for title, pairs in data["settings"][data["runs"]["settings"][place]]}
+        sections = [data["sections"][i] for i in data["settings"][data["runs"]["settings"][place]]]
+        shown = {title: dict(pairs) for title, pairs in sections}
         assert shown["recipe"] == {"epochs": 15}
         assert shown["data"]["sha256"] == "m" * 64
+
+
+def test_runs_that_differ_in_one_section_share_the_others(hostile: Experiment) -> None:
+    data = block(make_page(hostile))
+    titles = [title for title, _ in data["sections"]]
+    assert titles.count("recipe") == 1
+    assert titles.count("data") == 1
+    used = {place for settings in data["settings"] for place in settings}
+    assert used == set(range(len(data["sections"])))
+
+
+def test_a_png_says_how_large_it_is_too(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (600, 150)).save(path)
+    found = figure("a picture", path.read_bytes(), "png")
+    assert (found.width, found.height) == (192, 48)  # two inches by half an inch, at 300 dots per inch
+    assert figure("cut off", path.read_bytes()[:10], "png").width is None
 
 
 def test_long_curves_are_thinned(build: Build) -> None:
@@ -191,7 +224,9 @@ def test_a_saved_diagnosis_is_shown_and_one_of_other_runs_is_marked(build: Build
     page = make_page(experiment)
     assert "linear CKA" in page
     assert "0.250" in page
-    assert base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode() in page
+    (picture,) = [values for tag, values in Reader(page).tags if tag == "img"]
+    assert unpacked(picture) == b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+    assert "width" not in picture
     assert "no longer in the tables" not in page
     write_diagnosis(experiment, (run_ids[0], "0123456789ab"))
     assert "no longer in the tables" in make_page(experiment)

@@ -30,7 +30,7 @@ def material(
     values: Values,
     intervals: Mapping[tuple[str, Column], tuple[float, float]] | None = None,
     teachers: Mapping[Column, float] | None = None,
-    costs: Mapping[str, tuple[float, int]] | None = None,
+    costs: Mapping[str, tuple[float, int | None]] | None = None,
     histories: Mapping[str, list[dict[str, Any]]] | None = None,
     gains: int = 1,
 ) -> Material:
@@ -74,7 +74,7 @@ def material(
     return Material("made", record, results, lambda run_id: (histories or {}).get(run_id, []), board)
 
 
-def _run(run_id: str, column: Column, value: float | None, cost: tuple[float, int]) -> dict[str, Any]:
+def _run(run_id: str, column: Column, value: float | None, cost: tuple[float, int | None]) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "status": "done" if value is not None else "failed",

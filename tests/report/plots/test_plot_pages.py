@@ -32,6 +32,14 @@ def test_text_is_wrapped_between_words() -> None:
 def test_a_files_name_cannot_leave_its_folder() -> None:
     assert file_stem("gains", "../../etc/passwd") == "gains-..%2F..%2Fetc%2Fpasswd"
     assert file_stem("cost", "mfeat", "pixels", "fourier") == "cost-mfeat-pixels-fourier"
+    assert file_stem("observed", "c2kd (tuned)", "mfeat") == "observed-c2kd+tuned-mfeat"
+
+
+def test_no_two_pictures_have_one_file() -> None:
+    names = ["a", "b", "a-b", "a+tuned", "a (tuned)", "b-a", "a%2Db", "a b", "a/b"]
+    stems = {file_stem("observed", first, second) for first in names for second in names}
+    assert len(stems) == len(names) ** 2
+    assert not any("/" in stem or " " in stem for stem in stems)
 
 
 def test_panels_fill_their_rows() -> None:
@@ -53,6 +61,9 @@ def test_a_view_shows_all_that_must_be_seen_and_near_neighbours() -> None:
 def test_looks_differ_by_more_than_colour() -> None:
     seen = {(one.marker, one.filled) for one in map(look, range(22))}
     assert len(seen) == 22
+    looks_at_all = [(one.colour, one.marker, one.filled) for one in map(look, range(67))]
+    assert len(set(looks_at_all[:66])) == 66
+    assert looks_at_all[66] == looks_at_all[0]
     roles = {"none": "baseline", "a": "method", "b": "method", "s": "control", "t": "control"}
     looks = looks_of(roles)
     assert looks["none"].colour == "#000000"

@@ -18,6 +18,7 @@ from matplotlib.text import Text
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.report.cells import Column
+from cmkd_bench.report.plots import gains, transfer
 from cmkd_bench.report.plots.critical import cliques, picture
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, render
@@ -95,7 +96,11 @@ def texts(figure: Figure) -> list[Text]:
 
 
 def bars(ax: Axes) -> dict[str, ErrorbarContainer]:
-    return {str(one.get_label()): one for one in ax.containers if isinstance(one, ErrorbarContainer)}
+    return {str(one.get_label()): one for one in bars_of(ax)}
+
+
+def bars_of(ax: Axes) -> list[ErrorbarContainer]:
+    return [one for one in ax.containers if isinstance(one, ErrorbarContainer)]
 
 
 def point(container: ErrorbarContainer) -> tuple[float, float]:
@@ -143,6 +148,18 @@ def test_gains_of_fewer_than_three_seeds_claim_nothing(make_material: Make) -> N
     assert any("n = 1 seed;" in text.get_text().replace("\n", " ") for text in texts(figure))
 
 
+def test_sheets_of_gains_are_as_full_as_each_other_and_have_one_scale(
+    make_material: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gains, "TALLEST", 1.0)  # inches: one row of three panels on a sheet
+    values = several() | {("kd", CA): [60.0, 61.0, 62.0]}  # 5 points below the student alone, in the last direction
+    made = make_material({name: ROLES[name] for name in ("none", "kd", "shuffled")}, values)
+    sheets = [panels(found.figure) for found in draw(made, ["gains"]) if isinstance(found, Picture)]
+    assert [len(axes) for axes in sheets] == [2, 2]
+    (limits,) = {ax.get_xlim() for axes in sheets for ax in axes}
+    assert limits[0] < -5.0 < 2.0 < limits[1]
+
+
 def test_a_transfer_matrix_has_gains_off_and_the_modality_alone_on_the_diagonal(four: Material) -> None:
     kd, shuffled = panels(only(four, "transfer").figure)
     written = {text.get_position(): text.get_text() for text in kd.texts}
@@ -156,6 +173,26 @@ def test_a_transfer_matrix_has_gains_off_and_the_modality_alone_on_the_diagonal(
     assert hatched == {(2, 1), (1, 2)}, "video and text were never paired"
     assert minus("-1.0") in {text.get_text() for text in shuffled.texts}
     assert [kd.get_title(loc="left"), shuffled.get_title(loc="left")] == ["kd", "shuffled"]
+
+
+def test_all_matrices_of_a_dataset_have_one_scale_and_the_first_teacher_on_top(
+    make_material: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "TALLEST", 1.0)  # inches: one row of panels on a sheet
+    roles = {"none": "baseline", **{f"m{i}": "method" for i in range(1, 5)}, "shuffled": "control"}
+    shifts = dict(zip(roles, (0.0, 8.0, 1.0, 2.0, 0.1, -60.0)))
+    values = {(row, column): [70.0 + shift] for row, shift in shifts.items() for column in (AB, BA, AC, CA)}
+    sheets = [one.figure for one in draw(make_material(roles, values), ["transfer"]) if isinstance(one, Picture)]
+    assert len(sheets) == 2
+    matrices = [ax for sheet in sheets for ax in panels(sheet)]
+    assert len(matrices) == 5
+    assert {ax.get_ylim() for ax in matrices} == {(3.0, 0.0)}
+    assert {ax.collections[0].get_clim() for ax in matrices} == {(-8.0, 8.0)}
+    inks = {text.get_text(): text.get_color() for ax in matrices for text in ax.texts}
+    assert inks[minus("-60.0")] == "white"
+    assert inks["+0.1"] == "#000000"
+    for sheet in sheets:
+        assert "the darkest by 8.0 or more" in " ".join(sheet.subfigs[2].texts[0].get_text().split())
 
 
 def test_a_critical_difference_diagram_has_each_rank_and_joins_what_cannot_be_told_apart() -> None:
@@ -194,6 +231,18 @@ def test_accuracy_stands_against_both_costs(one: Material) -> None:
     assert extra.get_xlim()[0] < 0, "there is a place for nothing extra"
 
 
+def test_a_cost_that_was_never_recorded_is_said_to_be_missing(one: Material, make_material: Make) -> None:
+    partly = make_material(ROLES, VALUES, INTERVALS, costs={"none": (2.0, None), "kd": (4.0, 5000)})
+    _, extra = panels(only(partly, "cost").figure)
+    assert "kd" in bars(extra)
+    assert "none" not in bars(extra)
+    nowhere = make_material(ROLES, VALUES, INTERVALS, costs=dict.fromkeys(ROLES, (2.0, None)))
+    seconds, extra = panels(only(nowhere, "cost").figure)
+    assert "none" in bars(seconds)
+    assert [text.get_text() for text in extra.texts] == ["not recorded"]
+    assert bars(extra) == {}
+
+
 def test_a_learning_curve_is_the_mean_with_the_range_of_the_seeds(one: Material) -> None:
     kd = panels(only(one, "learning").figure)[0]
     lines = {line.get_label(): line for line in kd.lines}
@@ -203,6 +252,35 @@ def test_a_learning_curve_is_the_mean_with_the_range_of_the_seeds(one: Material)
     band = kd.collections[0].get_paths()[0].vertices
     assert (min(band[:, 1]), max(band[:, 1])) == (44.0, 56.0)  # type: ignore[index,call-overload]
     assert "stage hint" in {text.get_text() for text in kd.texts}
+
+
+def test_a_tuned_row_shares_the_panel_of_its_method(make_material: Make) -> None:
+    roles = {"none": "baseline", "kd": "method", "kd (tuned)": "method", "dkd (tuned)": "method"}
+    histories = {
+        f"{row}-video-{seed}": [epoch(1, 40.0 + shift), epoch(2, 50.0 + shift + seed)]
+        for shift, row in enumerate(roles)
+        for seed in range(3)
+    }
+    made = make_material(roles, {(row, AB): [50.0, 51.0, 52.0] for row in roles}, histories=histories)
+    titles = {ax.get_title(loc="left"): ax for ax in panels(only(made, "learning").figure)}
+    assert set(titles) == {"kd", "dkd (tuned)"}
+    lines = {str(line.get_label()): line for line in titles["kd"].lines}
+    assert list(lines["kd"].get_ydata()) == [41.0, 52.0]  # type: ignore[arg-type]
+    assert list(lines["kd (tuned)"].get_ydata()) == [42.0, 53.0]  # type: ignore[arg-type]
+    kinds = {(lines[row].get_linestyle(), lines[row].get_marker()) for row in ("none", "kd", "kd (tuned)")}
+    assert len(kinds) == 3, "told apart without colour"
+
+
+def test_where_curves_end_decides_what_is_seen(make_material: Make) -> None:
+    roles = {"none": "baseline", "kd": "method", "shuffled": "control"}
+    courses = {"none": [80.0, 84.0, 85.0, 86.0], "kd": [10.0, 60.0, 82.0, 88.0], "shuffled": [15.0, 14.0, 13.0, 12.0]}
+    histories = {f"{row}-video-0": [epoch(n, value) for n, value in enumerate(of, 1)] for row, of in courses.items()}
+    made = make_material(roles, {(row, AB): [50.0] for row in roles}, histories=histories)
+    kd, shuffled = panels(only(made, "learning").figure)
+    # from 80, where the student alone begins, to 88, and a margin of 7 %
+    assert kd.get_ylim() == pytest.approx((79.44, 88.56))
+    assert "12.0" in {text.get_text() for text in shuffled.texts}
+    assert {text.get_text() for text in kd.texts} == set()
 
 
 def test_a_panel_without_a_curve_says_why(one: Material) -> None:
@@ -226,6 +304,19 @@ def test_the_gap_between_modalities_stands_against_the_gain(four: Material) -> N
     expected = {(80 - 51, 2.0), (55 - 61, 2.0), (90 - 71, 2.0), (66 - 66, 2.0)}
     assert {point(container) for container in kd.containers} == expected  # type: ignore[arg-type]
     assert {point(container)[1] for container in shuffled.containers} == {-1.0}  # type: ignore[arg-type]
+
+
+def test_in_the_gap_a_tuned_row_is_open_beside_its_method(make_material: Make) -> None:
+    roles = {"none": "baseline", "kd": "method", "kd (tuned)": "method", "shuffled": "control"}
+    shifts = dict(zip(roles, (0.0, 2.0, 5.0, -60.0)))
+    values = {(row, column): [70.0 + shift] * 3 for row, shift in shifts.items() for column in (AB, BA)}
+    drawn = only(make_material(roles, values), "gap")
+    kd, _ = panels(drawn.figure)
+    faces = {point(one)[1]: one.lines[0].get_markerfacecolor() for one in bars_of(kd)}  # type: ignore[union-attr]
+    assert set(faces) == {2.0, 5.0}
+    assert faces[5.0] == "white" != faces[2.0]
+    note = " ".join(drawn.figure.subfigs[2].texts[0].get_text().split())
+    assert minus("off the scale: shuffled, -60.0 to -60.0.") in note
 
 
 @pytest.mark.parametrize(

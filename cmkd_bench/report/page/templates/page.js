@@ -132,7 +132,7 @@ function runTable(cell) {
 function settingsOf(cell) {
   const used = [...new Set(cell[4].filter(member => member[2] >= 0).map(member => data.runs.settings[member[2]]))];
   return used.map((place, i) => {
-    const sections = data.settings[place].map(([title, pairs]) => {
+    const sections = data.settings[place].map(section => data.sections[section]).map(([title, pairs]) => {
       const rows = pairs.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value === "" ? "–" : String(value))));
       return element("div", {}, element("h4", {}, title), element("dl", {}, ...rows));
     });
@@ -148,17 +148,20 @@ function comparisons(cell) {
   const own = data.pairs[cell[1]].filter(pair => pair[0] === cell[0] || pair[1] === cell[0]);
   if (!own.length) return [];
   const signed = value => (value === null ? "–" : (value > 0 ? "+" : "") + value.toFixed(2));
-  const rows = own.map(([row, other, difference, low, high, p, corrected, seeds, mcnemar]) => {
+  own.sort((a, b) => b.includes(data.baseline) - a.includes(data.baseline)); // what most readers look for first
+  const rows = own.map(([row, other, difference, low, high, p, corrected, seeds]) => {
     const sign = row === cell[0] ? 1 : -1;
     const ends = low === null ? [null, null] : sign > 0 ? [low, high] : [-high, -low];
     return element("tr", corrected !== null && corrected < 0.05 ? { class: "distinct" } : {},
       element("th", { scope: "row" }, sign > 0 ? other : row), element("td", {}, signed(sign * difference)),
       element("td", {}, low === null ? "–" : `${signed(ends[0])} to ${signed(ends[1])}`), element("td", {}, chance(p)),
-      element("td", {}, chance(corrected)), element("td", {}, String(seeds)), element("td", {}, mcnemar.map(chance).join(", ") || "–"));
+      element("td", {}, chance(corrected)), element("td", {}, String(seeds)));
   });
-  const head = [["compared with", "text"], ["difference"], ["95 % interval"], ["p"], ["p, Holm"], ["seeds"], ["McNemar's p by seed"]];
-  const note = "In points; positive where this row is above the other. Holm: corrected for all pairs of this direction; bold below 0.05. McNemar: against " + data.baseline + " alone.";
-  return [element("h3", {}, "Differences to the other rows"), table("Differences", head, rows, { class: "tests" }), element("p", { class: "note" }, note)];
+  const head = [["compared with", "text"], ["difference"], ["95 % interval"], ["p"], ["p, Holm"], ["seeds"]];
+  const note = "In points; positive where this row is above the other. Holm: corrected for all pairs of this direction; bold below 0.05.";
+  const tests = own.filter(pair => pair[8].length && pair[0] === cell[0]).map(pair => element("p", { class: "note" },
+    `McNemar's exact test against ${pair[1]}, p by seed, uncorrected: ${pair[8].map(chance).join(", ")}.`));
+  return [element("h3", {}, "Differences to the other rows"), table("Differences", head, rows, { class: "tests" }), element("p", { class: "note" }, note), ...tests];
 }
 
 function show() {
@@ -192,6 +195,22 @@ dialog.addEventListener("close", () => {
   if (location.hash.startsWith("#cell/")) history.pushState(null, "", location.pathname + location.search);
   if (before) before.focus({ preventScroll: true });
 });
+async function unpack(image) {
+  const { kind, packed } = image.dataset;
+  try {
+    const bytes = Uint8Array.from(atob(packed), character => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const content = await new Response(stream).arrayBuffer();
+    image.src = URL.createObjectURL(new Blob([content], { type: kind }));
+    image.removeAttribute("data-packed");
+  } catch (error) {
+    const text = `This browser cannot unpack the picture "${image.alt}": ${error.message}.`;
+    image.replaceWith(element("p", { class: "warning" }, text));
+  }
+}
+
+// All at once, so that the pictures are there when the page is printed, too.
+for (const image of document.querySelectorAll("img[data-packed]")) unpack(image);
 addEventListener("hashchange", show);
 addEventListener("popstate", show);
 show();
