@@ -42,4 +42,5 @@ def energy_coefficient(one: Array, other: Array) -> float:
 
 def _thinned(points: Array) -> Array:
     rows = np.linspace(0, len(points) - 1, min(len(points), MOST)).round().astype(int)
-    return points[rows].astype(np.float64)
+    thinned: Array = points[rows].astype(np.float64)
+    return thinned

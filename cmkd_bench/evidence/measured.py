@@ -10,13 +10,9 @@ from cmkd_bench.api import Grid
 from cmkd_bench.evidence.grid import Draw
 from cmkd_bench.plan import Plan
 
-QUANTITIES = {
-    "gap": ("gap", 2),
-    "rank_correlation": ("tau", 3),
-    "cka": ("CKA", 3),
-    "distance": ("distance", 3),
-}
-"""By the diagnostics' name: how a reader knows it, and its decimals."""
+GAP = "gap"
+QUANTITIES = {GAP: "gap", "rank_correlation": "tau", "cka": "CKA", "distance": "distance"}
+"""By the diagnostics' name, how a reader knows it."""
 
 NOTE = (
     "Measured on the test part, between teacher and student alone: gap, the teacher's accuracy minus the student's; "

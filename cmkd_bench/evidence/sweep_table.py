@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,11 +14,11 @@ from rich.text import Text
 
 from cmkd_bench.evidence.figure import Chart
 from cmkd_bench.evidence.intervals import Interval, mean_interval, slope_interval
-from cmkd_bench.evidence.measured import NOTE, QUANTITIES
+from cmkd_bench.evidence.measured import GAP, NOTE, QUANTITIES
 from cmkd_bench.evidence.table import DRAW, show
 from cmkd_bench.report.leaderboard import TEACHER
 
-SLOPE, GAP = "slope", "gap"
+SLOPE = "slope"
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,26 @@ class Sweep:
 def as_rich(found: Sweep) -> RenderableType:
     """Gains and measured quantities by value of the knob, each with the half width of its interval, and slopes."""
     parts: list[RenderableType] = []
-    for heading, lines in (("gain over " + found.baseline + ", in points", _gains(found)), ("measured", _moved(found))):
-        table = Table(title=Text(f"{heading}, against {found.knob}"), title_justify="left", title_style="bold")
-        first, *rest = lines(_with_half_width)
-        for name in first:
-            table.add_column(Text(name), justify="right", no_wrap=True)
-        for line in rest:
-            table.add_row(*map(Text, line), end_section=line is rest[-2] if len(rest) > 1 else False)
-        parts += [table] if rest else []
+    for title, columns, decimals in _tables(found):
+        table = Table(title=Text(title), title_justify="left", title_style="bold")
+        for heading in (found.knob, *columns):
+            table.add_column(Text(heading), justify="right", no_wrap=True)
+        for label, intervals in _lines(found, columns):
+            if label == SLOPE:
+                table.add_section()
+            table.add_row(label, *(_with_half_width(one, decimals) for one in intervals))
+        parts.append(table)
     return Group(*parts, Text(_note(found), style="dim"))
 
 
 def as_markdown(found: Sweep) -> str:
     """The same in GitHub's Markdown, with both ends of the intervals."""
     lines = []
-    for table in (_gains(found), _moved(found)):
-        heading, *rest = table(_with_ends)
-        if rest:
-            lines += [_line(heading), "|" + "---:|" * len(heading), *map(_line, rest), ""]
+    for _, columns, decimals in _tables(found):
+        lines += [f"| {' | '.join([found.knob, *columns])} |", "|---:|" + "---:|" * len(columns)]
+        for label, intervals in _lines(found, columns):
+            lines.append(f"| {' | '.join([label, *(show(one, '+', decimals) for one in intervals)])} |")
+        lines.append("")
     return "\n".join([*lines, _note(found)]) + "\n"
 
 
@@ -106,8 +108,9 @@ def measured_as_csv(found: Sweep) -> str:
 
 def picture(dataset: str, found: Sweep) -> Chart:
     """Gains against the knob, and below them what it moved."""
-    similar = {QUANTITIES[name][0]: curve for name, curve in found.measured.items() if name != GAP}
-    below = {"gap (points)": {GAP: found.measured[GAP]}, "tau, CKA, distance": similar} if similar else {}
+    below = {}
+    if found.measured:
+        below = {"gap (points)": {GAP: found.measured[GAP]}, "tau, CKA, distance": _similarities(found)}
     return Chart(
         title=f"{dataset}: gain over the student alone against {found.knob}",
         note=(
@@ -125,48 +128,30 @@ def picture(dataset: str, found: Sweep) -> Chart:
     )
 
 
-def _with_ends(interval: Interval, decimals: int) -> str:
-    """For instance `+1.20 [+0.31, +2.09]`."""
-    return show(interval, "+", decimals)
+def _tables(found: Sweep) -> Iterator[tuple[str, Mapping[str, np.ndarray], int]]:
+    """Title, columns and decimals of each."""
+    yield f"gain over {found.baseline} against {found.knob}, in points", found.gains, 2
+    if found.measured:
+        yield f"measured against {found.knob}", _similarities(found), 3
+
+
+def _similarities(found: Sweep) -> dict[str, np.ndarray]:
+    """What was measured but the gap, which is the teacher's column among the gains."""
+    return {QUANTITIES[name]: curve for name, curve in found.measured.items() if name != GAP}
+
+
+def _lines(found: Sweep, columns: Mapping[str, np.ndarray]) -> Iterator[tuple[str, list[Interval]]]:
+    """One per value, and the slopes."""
+    for place, value in enumerate(found.values):
+        yield f"{value:g}", [mean_interval(curve[place]) for curve in columns.values()]
+    if len(found.values) > 1:
+        yield SLOPE, [slope_interval(found.values, curve) for curve in columns.values()]
 
 
 def _with_half_width(interval: Interval, decimals: int) -> str:
     """For instance `+1.20 ± 0.89`."""
     half = "" if np.isnan(interval.low) else f" ± {interval.value - interval.low:.{decimals}f}"
     return f"{interval.value:+.{decimals}f}{half}"
-
-
-_Lines = Callable[[Callable[[Interval, int], str]], Iterator[Sequence[str]]]
-
-
-def _gains(found: Sweep) -> _Lines:
-    return lambda text: _lines(found, {row: (curve, 2) for row, curve in found.gains.items()}, text)
-
-
-def _moved(found: Sweep) -> _Lines:
-    # the gap is the teacher's column among the gains
-    columns = {
-        QUANTITIES[name][0]: (curve, QUANTITIES[name][1]) for name, curve in found.measured.items() if name != GAP
-    }
-    return lambda text: _lines(found, columns, text)
-
-
-def _lines(
-    found: Sweep, columns: Mapping[str, tuple[np.ndarray, int]], text: Callable[[Interval, int], str]
-) -> Iterator[Sequence[str]]:
-    """The heading, a line per value, and the slopes."""
-    yield [found.knob, *columns]
-    if not columns:
-        return
-    for place, value in enumerate(found.values):
-        yield [f"{value:g}", *(text(mean_interval(curve[place]), decimals) for curve, decimals in columns.values())]
-    if len(found.values) > 1:
-        slopes = [text(slope_interval(found.values, curve), decimals) for curve, decimals in columns.values()]
-        yield [SLOPE, *slopes]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _note(found: Sweep) -> str:
