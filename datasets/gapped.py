@@ -11,7 +11,8 @@ to an image (1, 8, 8), another one to a sequence (4, 32). Every knob is one caus
   (C2KD's second cause: soft labels that disagree in rank). Classes are exchangeable, so the image's scores given the
   label are distributed as before: the image says as much about the label at any value.
 - shift: distance by which the image's factors are moved away from the sequence's, in standard deviations along one
-  fixed direction (the distance in the bound of cross-modality contrastive distillation).
+  fixed direction (the distance in the bound of cross-modality contrastive distillation). Inputs are standardised and a
+  network can take a constant away, so what networks have learned need not be farther apart.
 - noise: standard deviation that is added to both views; pairs: training samples; labels: classes.
 
 A knob changes what it names and leaves the other draws as they are, so that a sweep compares like with like.

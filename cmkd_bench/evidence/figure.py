@@ -13,6 +13,7 @@ import numpy as np
 from cmkd_bench.evidence.intervals import mean_interval
 
 if TYPE_CHECKING:
+    from cmkd_bench.report.plots.page import Picture
     from cmkd_bench.report.plots.style import Look
 
 SOURCES = ("o", "s", "^", "D")
@@ -55,34 +56,43 @@ class Chart:
 
 def draw(chart: Chart, path: Path) -> None:
     """Write the chart as `path` with .png and .svg; the same input gives the same bytes."""
-    from cmkd_bench.report.plots.page import Picture, sheet
-    from cmkd_bench.report.plots.style import looks_of, styled
     from cmkd_bench.report.plots.write import DEFAULT_FORMATS, save
 
+    save(as_picture(chart, path.name), path.parent, DEFAULT_FORMATS)
+
+
+def as_picture(chart: Chart, name: str) -> Picture:
+    """The chart under the name of its file, not written yet."""
+    from cmkd_bench.report.plots.page import Picture, sheet
+    from cmkd_bench.report.plots.style import BLACK, looks_of, styled
+
     looks = looks_of({row: "baseline" if row == chart.baseline else "method" for row in chart.curves})
+    entries = len(chart.curves) + len(chart.published)
+    columns = entries if entries <= ONE_ROW else COLUMNS
+    main = MAIN + LEGEND_ROW * math.ceil(entries / columns)
     with styled():
-        entries = len(chart.curves) + len(chart.published)
-        columns = entries if entries <= ONE_ROW else COLUMNS
-        legend = LEGEND_ROW * math.ceil(entries / columns)
-        figure, body = sheet(chart.title, chart.note, MAIN + legend + BELOW * bool(chart.below))
-        parts: Any = body.subfigures(2, 1, height_ratios=[MAIN + legend, BELOW]) if chart.below else [body]
-        axes = parts[0].subplots()
+        figure, body = sheet(chart.title, chart.note, main + BELOW * bool(chart.below))
+        panels = max(1, len(chart.below))
+        grid = body.add_gridspec(1 + bool(chart.below), panels, height_ratios=[main, BELOW][: 1 + bool(chart.below)])
+        axes = body.add_subplot(grid[0, :])
         _rows(axes, chart, chart.curves, looks)
         _published(axes, chart, looks)
         if chart.zero:
-            axes.axhline(0, color="black", linewidth=0.8, zorder=1)
+            axes.axhline(0, color=BLACK, linewidth=0.8, zorder=1)
         _axis(axes, chart, chart.quantity)
-        _legend(parts[0], axes, columns)
-        for axes, (quantity, curves) in zip(_panels(parts, chart), chart.below.items(), strict=True):
-            _rows(axes, chart, curves, looks_of(dict.fromkeys(curves, "method")))
-            _axis(axes, chart, quantity)
-            if len(curves) > 1:
-                axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    save(Picture(path.name, chart.title, figure), path.parent, DEFAULT_FORMATS)
+        _legend(body, axes, columns)
+        for place, (quantity, curves) in enumerate(chart.below.items()):
+            _small_panel(body.add_subplot(grid[1, place]), chart, quantity, curves)
+    return Picture(name, chart.title, figure)
 
 
-def _panels(parts: Any, chart: Chart) -> Any:
-    return parts[1].subplots(1, len(chart.below), squeeze=False)[0] if chart.below else []
+def _small_panel(axes: Any, chart: Chart, quantity: str, curves: Mapping[str, np.ndarray]) -> None:
+    from cmkd_bench.report.plots.style import looks_of
+
+    _rows(axes, chart, curves, looks_of(dict.fromkeys(curves, "method")))
+    _axis(axes, chart, quantity)
+    if len(curves) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _legend(part: Any, axes: Any, columns: int) -> None:
@@ -114,9 +124,11 @@ def _rows(axes: Any, chart: Chart, curves: Mapping[str, np.ndarray], looks: Mapp
 
 
 def _published(axes: Any, chart: Chart, looks: Mapping[str, Look]) -> None:
+    from cmkd_bench.report.plots.style import GREY
+
     for (source, rows), marker in zip(chart.published.items(), SOURCES, strict=False):
         open_ = {"marker": marker, "facecolors": "none", "zorder": 3}
-        axes.scatter([], [], edgecolors="dimgrey", label=source, **open_)
+        axes.scatter([], [], edgecolors=GREY, label=source, **open_)
         for row, values in rows.items():
             numbers = np.array(values, dtype=np.float64)
             axes.scatter(_places(chart, row, chart.curves), numbers, edgecolors=looks[row].colour, s=22, **open_)

@@ -121,7 +121,7 @@ def picture(found: Reproduction) -> Chart:
         note=(
             f"{preset.name}: dots with bars are means of {found.draws} draws with their 95 % intervals, side by side "
             "in the legend's order, so that equal ones are all seen. Open markers of the same colour are published. "
-            f"'{baseline}' is the student alone."
+            f"An interval that is not seen is within its dot. '{baseline}' is the student alone."
         ),
         axis=preset.axis,
         quantity="test accuracy (%)",

@@ -59,7 +59,7 @@ def as_rich(found: Sweep) -> RenderableType:
     for title, columns, decimals in _tables(found):
         table = Table(title=Text(title), title_justify="left", title_style="bold")
         for heading in (found.knob, *columns):
-            table.add_column(Text(heading), justify="right", no_wrap=True)
+            table.add_column(Text(heading, overflow="fold"), justify="right", overflow="fold")
         for label, intervals in _lines(found, columns):
             if label == SLOPE:
                 table.add_section()

@@ -66,7 +66,14 @@ def test_a_terminal_sees_half_the_width_of_an_interval() -> None:
     console.print(as_rich(made()))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "+12.00 ± 9.94" in shown
+
+
+def test_no_digit_is_lost_in_a_narrow_terminal() -> None:
+    console = Console(width=40, file=io.StringIO())
+    console.print(as_rich(made()))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in shown
+    assert "9.94" in shown
 
 
 def test_what_could_not_be_measured_is_said() -> None:
