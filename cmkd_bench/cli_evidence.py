@@ -50,11 +50,11 @@ def sweep(
     results: Annotated[Path, typer.Option(help="Folder of the experiments.")] = Path("results"),
     jobs: Annotated[int | None, typer.Option(help="Worker processes; one per core by default.")] = None,
 ) -> None:
-    """Turn a knob of a dataset: every method's gain over the student alone against it, with intervals."""
+    """Turn a knob of a dataset: every method's gain over the student alone, and what the knob moved, with intervals."""
     from rich.console import Console
 
-    from cmkd_bench.evidence.sweep import as_rich
     from cmkd_bench.evidence.sweep import sweep as run
+    from cmkd_bench.evidence.sweep_table import as_rich
 
     console = Console()
     names = [name.strip() for name in methods.split(",") if name.strip()]
@@ -71,7 +71,8 @@ def sweep(
         )
     console.print(as_rich(found))
     folder = results / f"sweep-{dataset}-{found.knob}"
-    console.print(f"{folder}/gains: .csv .png .svg", style="dim", markup=False)
+    files = "gains: .md .csv .png .svg" + (", measured.csv" if found.measured else "")
+    console.print(f"{folder}/{files}", style="dim", markup=False)
 
 
 @contextmanager

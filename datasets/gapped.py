@@ -7,10 +7,12 @@ to an image (1, 8, 8), another one to a sequence (4, 32). Every knob is one caus
 - shared: share of the label's information that is common to both modalities (Modality Focusing Hypothesis).
 - imbalance: above 0 the image, below 0 the sequence, is the clearer view: its label-bearing factors have less noise in
   them (C2KD's first cause).
-- misalignment: share of the samples whose non-target scores are in another order in the image's factors than in the
-  sequence's, with the label unchanged (C2KD's second cause: soft labels that disagree in rank).
+- misalignment: share of the samples in whose image the scores of the classes beside the label are in the opposite order
+  (C2KD's second cause: soft labels that disagree in rank). Classes are exchangeable, so the image's scores given the
+  label are distributed as before: the image says as much about the label at any value.
 - shift: distance by which the image's factors are moved away from the sequence's, in standard deviations along one
-  fixed direction (the distance in the bound of cross-modality contrastive distillation).
+  fixed direction (the distance in the bound of cross-modality contrastive distillation). Inputs are standardised and a
+  network can take a constant away, so what networks have learned need not be farther apart.
 - noise: standard deviation that is added to both views; pairs: training samples; labels: classes.
 
 A knob changes what it names and leaves the other draws as they are, so that a sweep compares like with like.
@@ -26,7 +28,7 @@ from cmkd_bench.data.dataset import PARTS, Dataset, Modality, PairedData, Source
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset
 
-FACTORS, PRIVATE, WIDTH = 12, 8, 64
+PRIVATE, WIDTH = 8, 64
 IMAGE, SEQUENCE = (1, 8, 8), (4, 32)
 VALIDATION, TEST = 300, 1000
 
@@ -97,12 +99,12 @@ class Gapped(Dataset[Options]):
         return views[0], views[1], label.astype(np.int64)
 
     def _misaligned(self, scores: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Some samples' scores with those of the other classes turned upside down: the label's own stays."""
-        reversed_ = -scores + 2 * scores.mean(1, keepdims=True)
-        rows = np.arange(len(scores))
-        reversed_[rows, label] = scores[rows, label]
+        """Some samples' scores with those of the other classes in the opposite order: the label's own stays."""
         chosen = rng.random(len(scores)) < self.options.misalignment
-        return np.where(chosen[:, None], reversed_, scores)
+        others = np.where(np.arange(scores.shape[1]) == label[:, None], np.inf, scores).argsort(1)[:, :-1]
+        turned = scores.copy()
+        np.put_along_axis(turned, others, np.take_along_axis(scores, others[:, ::-1], 1), 1)
+        return np.where(chosen[:, None], turned, scores)
 
     def _render(
         self, fold: int, name: str, scores: np.ndarray, private: np.ndarray, rng: np.random.Generator

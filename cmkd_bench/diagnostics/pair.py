@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cmkd_bench.diagnostics.agreement import Agreement, agreement
+from cmkd_bench.diagnostics.distance import energy_coefficient
 from cmkd_bench.diagnostics.similarity import cka_by_chance, linear_cka
 from cmkd_bench.losses import kendall_tau, tckd_nckd
 
@@ -43,6 +44,8 @@ class Diagnosis:
             the mean of KL(teacher || student).
         cka: linear CKA of the embeddings.
         cka_by_chance: what it is on average when samples are paired at random.
+        distance: energy coefficient of both sides' class probabilities, 0 to 1: how far apart their distributions are.
+            Embeddings of two networks have no coordinates in common; their class probabilities do.
     """
 
     agreement: Agreement
@@ -52,6 +55,7 @@ class Diagnosis:
     weighted_nontarget: float
     cka: float
     cka_by_chance: float
+    distance: float
 
     def numbers(self) -> dict[str, float]:
         """Everything but the single samples, accuracies and shares in percent."""
@@ -78,6 +82,7 @@ class Diagnosis:
             "nckd_weighted": self.weighted_nontarget,
             "cka": self.cka,
             "cka_by_chance": self.cka_by_chance,
+            "distance": self.distance,
         }
 
 
@@ -95,6 +100,7 @@ def diagnose(teacher: Side, student: Side, labels: Tensor, temperature: float = 
     """
     teacher_logits, student_logits = teacher.logits.double(), student.logits.double()
     target, nontarget = tckd_nckd(student_logits, teacher_logits, labels, temperature)
+    probabilities = [torch.softmax(logits, 1).numpy() for logits in (teacher_logits, student_logits)]
     sure = torch.softmax(teacher_logits / temperature, 1).gather(1, labels[:, None]).squeeze(1)
     embeddings = teacher.embedding.numpy(), student.embedding.numpy()
     return Diagnosis(
@@ -105,4 +111,5 @@ def diagnose(teacher: Side, student: Side, labels: Tensor, temperature: float = 
         weighted_nontarget=float(((1 - sure) * nontarget).mean()),
         cka=linear_cka(*embeddings),
         cka_by_chance=cka_by_chance(*embeddings),
+        distance=energy_coefficient(*probabilities),
     )

@@ -30,6 +30,7 @@ ROWS = {
     "nckd_weighted": ("(1 - p) NCKD (nats)", 3),
     "cka": ("linear CKA", 3),
     "cka_by_chance": ("    by chance", 3),
+    "distance": ("distance of probabilities", 3),
 }
 
 
@@ -68,5 +69,6 @@ def _note(found: Sequence[Diagnosed], rows: Sequence[dict[str, float]], temperat
         f"{runs}, {samples} test samples; teacher: as it was before the student's training; gap: teacher minus "
         "student. Cohen's kappa: agreement beyond chance. Kendall's tau-b of the logits, by sample. TCKD, NCKD: target "
         f"and non-target part of the KD loss at temperature {temperature:g}, KL(teacher || student) = TCKD + "
-        "(1 - p) NCKD. CKA of the embeddings that feed the heads; by chance: of samples paired at random."
+        "(1 - p) NCKD. CKA of the embeddings that feed the heads; by chance: of samples paired at random. "
+        "Distance: energy coefficient of the class probabilities, 0 where both are distributed alike, 1 at most."
     )

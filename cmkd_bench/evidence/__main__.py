@@ -1,13 +1,18 @@
-"""`python -m cmkd_bench.evidence`: write docs/reproductions.md from the records in results/."""
+"""`python -m cmkd_bench.evidence`: write docs/reproductions.md and draw the pictures, from the records in results/."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from cmkd_bench.evidence.page import as_markdown
+from cmkd_bench.evidence.figure import draw
+from cmkd_bench.evidence.page import as_markdown, recorded
+from cmkd_bench.evidence.reproduce import picture
+from cmkd_bench.evidence.table import stem
 from cmkd_bench.files import write_text
 
 ROOT = Path(__file__).parent.parent.parent
 
 if __name__ == "__main__":
     write_text(ROOT / "docs" / "reproductions.md", as_markdown(ROOT / "results"))
+    for one in recorded(ROOT / "results"):
+        draw(picture(one), ROOT / "results" / one.preset.name / stem(one.draws))

@@ -1,103 +1,144 @@
-"""Curves with intervals, and published numbers beside them, as PNG and SVG."""
+"""Rows against an axis with intervals, published numbers beside them, in the look of all pictures, as PNG and SVG."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmkd_bench.evidence.intervals import mean_interval
 
-MARKERS = ("o", "s", "^", "D")
-# curves may coincide; then both are seen
-LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+if TYPE_CHECKING:
+    from cmkd_bench.report.plots.page import Picture
+    from cmkd_bench.report.plots.style import Look
+
+SOURCES = ("o", "s", "^", "D")
+MAIN, BELOW, LEGEND_ROW = 2.6, 1.5, 0.17  # inches
+COLUMNS, ONE_ROW = 4, 5  # of a legend; entries that fit into one row
+ASIDE = 0.6  # share of the space between two points that their rows take, side by side
+STEP = 0.013  # share of the axis by which a row stands aside, where there is that much space
 
 
 @dataclass(frozen=True)
-class Picture:
+class Chart:
     """What is drawn.
 
     Attributes:
-        title: above the axes.
-        axis: below them.
-        quantity: beside them.
+        title: above the panels.
+        note: below them, how they are to be read.
+        axis: below the axes.
+        quantity: beside the first panel.
         places: the names of the points.
         x: where they stand; None spaces them evenly.
         curves: by row, (points, draws).
+        baseline: the row that is drawn as the student alone is in all pictures.
         published: by source and row, one number per point or None.
         zero: whether zero is marked.
+        below: by quantity, the curves of a smaller panel; drawn for numeric axes.
     """
 
     title: str
+    note: str
     axis: str
     quantity: str
     places: Sequence[str]
     x: Sequence[float] | None
     curves: Mapping[str, np.ndarray]
+    baseline: str
     published: Mapping[str, Mapping[str, Sequence[float | None]]] = field(default_factory=dict)
     zero: bool = False
+    below: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
 
-def draw(picture: Picture, path: Path) -> None:
-    """Write the picture as `path` with .png and .svg; the same input gives the same bytes."""
-    import matplotlib as mpl
-    import seaborn as sns
-    from matplotlib.figure import Figure
+def draw(chart: Chart, path: Path) -> None:
+    """Write the chart as `path` with .png and .svg; the same input gives the same bytes."""
+    from cmkd_bench.report.plots.write import DEFAULT_FORMATS, save
 
-    style = {**sns.axes_style("whitegrid"), "svg.hashsalt": "cmkd-bench", "svg.fonttype": "none"}
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(7.5, 4.5), layout="constrained")
-        axes = figure.add_subplot()
-        colours = dict(zip(picture.curves, sns.color_palette("colorblind", len(picture.curves)), strict=True))
-        for number, (row, curve) in enumerate(picture.curves.items()):
-            _curve(axes, picture, row, curve, number, colours[row])
-        for (source, rows), marker in zip(picture.published.items(), MARKERS, strict=False):
-            _published(axes, picture, source, rows, colours, marker)
-        if picture.zero:
-            axes.axhline(0, color="black", linewidth=0.8)
-        if picture.x is None:
-            axes.set_xticks(range(len(picture.places)), [place.replace(" ", "\n") for place in picture.places])
-        axes.set(title=picture.title, xlabel=picture.axis, ylabel=picture.quantity)
-        axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
-        figure.savefig(path.with_suffix(".png"), dpi=150, metadata={"Software": None})
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    save(as_picture(chart, path.name), path.parent, DEFAULT_FORMATS)
 
 
-def _curve(axes: Any, picture: Picture, row: str, curve: np.ndarray, number: int, colour: Any) -> None:
-    """A line with a band along numbers; bars with whiskers, side by side, at names."""
-    means = [mean_interval(draws) for draws in curve]
-    middle = np.array([one.value for one in means])
-    low, high = np.array([one.low for one in means]), np.array([one.high for one in means])
-    if picture.x is not None:
-        axes.plot(picture.x, middle, color=colour, linestyle=LINES[number % len(LINES)], label=row)
-        axes.fill_between(picture.x, low, high, color=colour, alpha=0.2, linewidth=0)
-        return
-    offset = _offset(number, len(picture.curves))
-    whiskers = np.nan_to_num(np.stack([middle - low, high - middle]))
-    axes.errorbar(np.arange(len(middle)) + offset, middle, whiskers, fmt="_", markersize=12, color=colour, label=row)
+def as_picture(chart: Chart, name: str) -> Picture:
+    """The chart under the name of its file, not written yet."""
+    from cmkd_bench.report.plots.page import Picture, sheet
+    from cmkd_bench.report.plots.style import BLACK, looks_of, styled
+
+    looks = looks_of({row: "baseline" if row == chart.baseline else "method" for row in chart.curves})
+    entries = len(chart.curves) + len(chart.published)
+    columns = entries if entries <= ONE_ROW else COLUMNS
+    main = MAIN + LEGEND_ROW * math.ceil(entries / columns)
+    with styled():
+        figure, body = sheet(chart.title, chart.note, main + BELOW * bool(chart.below))
+        panels = max(1, len(chart.below))
+        grid = body.add_gridspec(1 + bool(chart.below), panels, height_ratios=[main, BELOW][: 1 + bool(chart.below)])
+        axes = body.add_subplot(grid[0, :])
+        _rows(axes, chart, chart.curves, looks)
+        _published(axes, chart, looks)
+        if chart.zero:
+            axes.axhline(0, color=BLACK, linewidth=0.8, zorder=1)
+        _axis(axes, chart, chart.quantity)
+        _legend(body, axes, columns)
+        for place, (quantity, curves) in enumerate(chart.below.items()):
+            _small_panel(body.add_subplot(grid[1, place]), chart, quantity, curves)
+    return Picture(name, chart.title, figure)
 
 
-def _published(
-    axes: Any,
-    picture: Picture,
-    source: str,
-    rows: Mapping[str, Sequence[float | None]],
-    colours: Mapping[str, Any],
-    marker: str,
-) -> None:
-    # the shape says whose number it is, the colour which row
-    axes.scatter([], [], marker=marker, facecolors="none", edgecolors="dimgrey", label=source)
-    for row, values in rows.items():
-        offset = 0.0 if picture.x is not None else _offset(list(picture.curves).index(row), len(picture.curves))
-        places = picture.x if picture.x is not None else range(len(values))
-        known = [(place + offset, value) for place, value in zip(places, values, strict=True) if value is not None]
-        if not known:
-            continue
-        axes.scatter(*zip(*known, strict=True), marker=marker, facecolors="none", edgecolors=[colours[row]])
+def _small_panel(axes: Any, chart: Chart, quantity: str, curves: Mapping[str, np.ndarray]) -> None:
+    from cmkd_bench.report.plots.style import looks_of
+
+    _rows(axes, chart, curves, looks_of(dict.fromkeys(curves, "method")))
+    _axis(axes, chart, quantity)
+    if len(curves) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
-def _offset(number: int, rows: int) -> float:
-    return 0.6 * ((number + 0.5) / rows - 0.5)
+def _legend(part: Any, axes: Any, columns: int) -> None:
+    """The rows first, then whose numbers are published."""
+    handles, labels = axes.get_legend_handles_labels()
+    published = len([handle for handle in handles if hasattr(handle, "get_offsets")])
+    order = [*range(published, len(handles)), *range(published)]
+    part.legend([handles[i] for i in order], [labels[i] for i in order], loc="outside upper left", ncols=columns)
+
+
+def _axis(axes: Any, chart: Chart, quantity: str) -> None:
+    axes.grid()
+    axes.set(xlabel=chart.axis, ylabel=quantity)
+    if chart.x is None:
+        axes.set_xticks(range(len(chart.places)), [place.replace(" ", "\n") for place in chart.places])
+
+
+def _rows(axes: Any, chart: Chart, curves: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
+    """Means with their intervals, side by side; along numbers they are joined."""
+    for row, curve in curves.items():
+        means = [mean_interval(draws) for draws in curve]
+        middle = np.array([one.value for one in means])
+        reach = np.nan_to_num(middle - np.array([one.low for one in means]))
+        look = looks[row]
+        # where numbers are published, a marker's shape says whose they are
+        mark = {**look.mark, **({"marker": ".", "markerfacecolor": look.colour} if chart.published else {})}
+        line = "" if chart.x is None else look.line
+        axes.errorbar(_places(chart, row, curves), middle, reach, linestyle=line, elinewidth=0.8, label=row, **mark)
+
+
+def _published(axes: Any, chart: Chart, looks: Mapping[str, Look]) -> None:
+    from cmkd_bench.report.plots.style import GREY
+
+    for (source, rows), marker in zip(chart.published.items(), SOURCES, strict=False):
+        open_ = {"marker": marker, "facecolors": "none", "zorder": 3}
+        axes.scatter([], [], edgecolors=GREY, label=source, **open_)
+        for row, values in rows.items():
+            numbers = np.array(values, dtype=np.float64)
+            axes.scatter(_places(chart, row, chart.curves), numbers, edgecolors=looks[row].colour, s=22, **open_)
+
+
+def _places(chart: Chart, row: str, curves: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Where a row's points stand: rows that coincide are seen side by side."""
+    places = np.arange(len(chart.places), dtype=np.float64) if chart.x is None else np.array(chart.x, dtype=np.float64)
+    gap = float(np.diff(np.sort(places)).min()) if len(places) > 1 else 1.0
+    step = ASIDE * gap / len(curves)
+    if chart.x is not None:
+        step = min(step, STEP * float(np.ptp(places)))
+    return places + step * (list(curves).index(row) - (len(curves) - 1) / 2)

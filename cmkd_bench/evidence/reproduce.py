@@ -9,8 +9,9 @@ import numpy as np
 from rich.console import Console
 
 from cmkd_bench.api import RESULTS
+from cmkd_bench.config import grid_defaults
 from cmkd_bench.errors import UserError
-from cmkd_bench.evidence.figure import Picture, draw
+from cmkd_bench.evidence.figure import Chart, draw
 from cmkd_bench.evidence.grid import Setting, check_all, train_together
 from cmkd_bench.evidence.intervals import crossing_interval
 from cmkd_bench.evidence.preset import Point, Preset, load_preset
@@ -60,7 +61,7 @@ def reproduce(
     folder = results / name
     write_text(folder / f"{stem(repetitions)}.md", as_markdown(found))
     write_text(folder / f"{stem(repetitions)}.csv", as_csv(found))
-    draw(_picture(found), folder / stem(repetitions))
+    draw(picture(found), folder / stem(repetitions))
     return found
 
 
@@ -110,15 +111,23 @@ def _experiment(preset: Preset, point: Point, block: str) -> str:
     return name if len(preset.blocks) == 1 else f"{name},{block}"
 
 
-def _picture(found: Reproduction) -> Picture:
+def picture(found: Reproduction) -> Chart:
+    """The paper's figure anew: measured, with the published numbers beside it."""
     preset = found.preset
     numbers = [point.x for point in preset.points if point.x is not None]
-    return Picture(
-        title=f"{preset.name}, {found.draws} draws",
+    baseline = grid_defaults()["baseline"]
+    return Chart(
+        title=preset.title,
+        note=(
+            f"{preset.name}: dots with bars are means of {found.draws} draws with their 95 % intervals, side by side "
+            "in the legend's order, so that equal ones are all seen. Open markers of the same colour are published. "
+            f"An interval that is not seen is within its dot. '{baseline}' is the student alone."
+        ),
         axis=preset.axis,
         quantity="test accuracy (%)",
         places=[point.label for point in preset.points],
         x=numbers or None,
         curves=found.curves,
+        baseline=baseline,
         published={one.source.name: one.source.values for one in found.levels},
     )

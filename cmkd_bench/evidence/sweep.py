@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from cmkd_bench.api import RESULTS
 from cmkd_bench.config import grid_defaults
 from cmkd_bench.errors import UserError
-from cmkd_bench.evidence.figure import Picture, draw
+from cmkd_bench.evidence.figure import draw
 from cmkd_bench.evidence.grid import Setting, check_all, train_together
-from cmkd_bench.evidence.intervals import mean_interval
-from cmkd_bench.evidence.table import DRAW, show
+from cmkd_bench.evidence.measured import measure
+from cmkd_bench.evidence.sweep_table import Sweep, as_csv, as_markdown, measured_as_csv, picture
 from cmkd_bench.files import write_text
 from cmkd_bench.registry import datasets
-from cmkd_bench.report.leaderboard import TEACHER
 
 MOST_VALUES = 100
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What a sweep found.
-
-    Attributes:
-        knob: as it was given.
-        values: of the knob.
-        baseline: the method that gains are over.
-        curves: by row, the teacher, the baseline and the methods: (values, draws) in percent.
-    """
-
-    knob: str
-    values: tuple[float, ...]
-    baseline: str
-    curves: dict[str, np.ndarray]
-
-    @property
-    def gains(self) -> dict[str, np.ndarray]:
-        """By method, over the student alone in the same draw."""
-        alone = self.curves[self.baseline]
-        return {row: curve - alone for row, curve in self.curves.items() if row != self.baseline}
 
 
 def parse_vary(text: str) -> tuple[str, tuple[float, ...]]:
@@ -89,7 +62,7 @@ def sweep(
     jobs: int | None = None,
     quiet: bool = False,
 ) -> Sweep:
-    """Run a grid at each value of a knob and write table and picture to `results/sweep-DATASET-KNOB/`.
+    """Run a grid at each value of a knob and write tables and picture to `results/sweep-DATASET-KNOB/`.
 
     Args:
         dataset: in the registry.
@@ -117,51 +90,23 @@ def sweep(
     planned = {value: (grid, setting.plan(grid)) for value, grid in check_all(setting, wanted).items()}
     train_together(planned.values())
     console = Console(quiet=quiet)
-    measured = [setting.values(grid, plan, console) for grid, plan in planned.values()]
-    found = Sweep(knob, values, grid_defaults()["baseline"], _stack(measured))
-    write_text(folder / "gains.csv", as_csv(found))
-    draw(_picture(dataset, found), folder / "gains")
+    curves = _stack([setting.values(grid, plan, console) for grid, plan in planned.values()])
+    found = Sweep(knob, values, grid_defaults()["baseline"], curves)
+    try:
+        found = replace(found, measured=_stack([measure(grid, plan, pairs) for grid, plan in planned.values()]))
+    except UserError as error:
+        found = replace(found, unmeasured=f"Nothing was measured beside the gains: {error}")
+    _write(dataset, found, folder)
     return found
 
 
-def as_rich(found: Sweep) -> Table:
-    """Gains as rows, values as lines, with intervals."""
-    table = Table(title=f"gain over {found.baseline} against {found.knob}, in points", title_justify="left")
-    table.add_column(found.knob, justify="right")
-    for row in found.gains:
-        table.add_column(row, justify="right")
-    for place, value in enumerate(found.values):
-        table.add_row(f"{value:g}", *(show(mean_interval(gain[place]), "+") for gain in found.gains.values()))
-    return table
+def _write(dataset: str, found: Sweep, folder: Path) -> None:
+    write_text(folder / "gains.csv", as_csv(found))
+    write_text(folder / "gains.md", as_markdown(found))
+    if found.measured:
+        write_text(folder / "measured.csv", measured_as_csv(found))
+    draw(picture(dataset, found), folder / "gains")
 
 
-def as_csv(found: Sweep) -> str:
-    """One line per value and row: accuracy, gain with its interval, and the accuracy of every draw."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    draws = found.curves[found.baseline].shape[1]
-    heading = [found.knob, "row", "accuracy", "gain", "low", "high", "draws"]
-    writer.writerow([*heading, *(f"{DRAW}{number}" for number in range(draws))])
-    for place, value in enumerate(found.values):
-        for row, curve in found.curves.items():
-            gain = mean_interval(curve[place] - found.curves[found.baseline][place])
-            numbers = [curve[place].mean(), gain.value, gain.low, gain.high, draws]
-            writer.writerow([value, row, *numbers, *curve[place].tolist()])
-    return file.getvalue()
-
-
-def _stack(measured: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _stack(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {row: np.stack([one[row] for one in measured]) for row in measured[0]}
-
-
-def _picture(dataset: str, found: Sweep) -> Picture:
-    gains = {row: curve for row, curve in found.gains.items() if row != TEACHER}
-    return Picture(
-        title=f"{dataset}: gain over the student alone",
-        axis=found.knob,
-        quantity="gain (points)",
-        places=[f"{value:g}" for value in found.values],
-        x=found.values,
-        curves=gains,
-        zero=True,
-    )

@@ -120,11 +120,10 @@ def stem(draws: int) -> str:
     return f"{draws}-draws"
 
 
-def show(interval: Interval, sign: str = "") -> str:
-    """A number with its interval, e.g. `69.41 [67.2, 71.6]`."""
-    if np.isnan(interval.low):
-        return f"{interval.value:{sign}.2f}"
-    return f"{interval.value:{sign}.2f} [{interval.low:{sign}.2f}, {interval.high:{sign}.2f}]"
+def show(interval: Interval, sign: str = "", decimals: int = 2) -> str:
+    """A number with its interval, e.g. `69.41 [67.20, 71.62]`."""
+    value, low, high = (f"{number:{sign}.{decimals}f}" for number in (interval.value, interval.low, interval.high))
+    return value if np.isnan(interval.low) else f"{value} [{low}, {high}]"
 
 
 def _title(found: Reproduction) -> str:

@@ -48,10 +48,12 @@ def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], 
         places = list(zip(experiments, specs, strict=True))
         if not all(experiment.run(spec.teacher).result.exists() for experiment, spec in places if spec.teacher):
             return "a teacher has no result"
-        runs = [Run(experiment, spec, device) for experiment, spec in places]
-        trainings = [run.training() for run in runs]
-        if reason := next(filter(None, map(_problem, trainings)), None):
-            return reason
+        runs, trainings = [], []
+        for experiment, spec in places:
+            runs.append(Run(experiment, spec, device))
+            trainings.append(runs[-1].training())
+            if reason := _problem(trainings[-1]):  # mostly the first's: the rest need not be built to hear of it
+                return reason
         for alike in _by_shape(trainings):
             _train(alike)
         for run, training in zip(runs, trainings, strict=True):

@@ -85,3 +85,4 @@ def test_a_network_compared_with_itself(sides: tuple[Side, Side, torch.Tensor]) 
     assert numbers["cka"] == pytest.approx(1.0)
     assert numbers["cka_by_chance"] < 0.6
     assert numbers["teacher_accuracy"] == numbers["student_accuracy"]
+    assert numbers["distance"] == 0.0
