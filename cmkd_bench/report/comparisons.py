@@ -222,7 +222,10 @@ class _Column:
         place = {row: i for i, row in enumerate(rows)}
         for row, other in pairs:
             a, b = place[row], place[other]
-            comparison = Comparison(
+            numbers: dict[str, float] = {}
+            if found is not None:
+                numbers = {name: float(getattr(found, name)[a, b]) for name in ("low", "high", "p", "of_seeds")}
+            yield Comparison(
                 column=self.column,
                 row=row,
                 other=other,
@@ -232,11 +235,8 @@ class _Column:
                 samples=samples,
                 runs=(tuple(itertools.chain(*ids[row])), tuple(itertools.chain(*ids[other]))),
                 mcnemar={} if same_right is None else dict(zip(seeds, same_right[:, a, b].tolist(), strict=True)),
+                **numbers,
             )
-            if found is not None:
-                numbers = {name: float(getattr(found, name)[a, b]) for name in ("low", "high", "p", "of_seeds")}
-                comparison = replace(comparison, **numbers)  # type: ignore[arg-type]
-            yield comparison
 
     def _mcnemar(self, ids: Mapping[str, list[list[str]]], rows: Sequence[str], seeds: int) -> Array:
         """(seeds, k, k): the samples of all folds together, as they are different samples."""

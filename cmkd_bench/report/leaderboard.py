@@ -80,10 +80,12 @@ def leaderboard(
     entries: dict[tuple[str, Column], Entry] = {}
     notes: dict[str, None] = {}
     for column, here in grouped.items():
-        teachers = list({(c.fold, c.seed): (c, c.teacher_id) for c in here}.values())
-        alone = finished([(c, c.run_id) for c in here if c.row == record.baseline], runs)
-        for row in rows:
-            chosen = teachers if row == TEACHER else [(c, c.run_id) for c in here if c.row == row]
+        by_row: dict[str, list[tuple[Cell, str]]] = {row: [] for row in rows}
+        for cell in here:
+            by_row[cell.row].append((cell, cell.run_id))
+        by_row[TEACHER] = list({(c.fold, c.seed): (c, c.teacher_id) for c in here}.values())
+        alone = finished(by_row.get(record.baseline, ()), runs)
+        for row, chosen in by_row.items():
             gained = {} if row in (TEACHER, record.baseline) else alone
             comparison = comparisons.pairs.get((column, row, record.baseline))
             entries[row, column] = make_entry(chosen, runs, gained, {c.fold for c in here}, comparison)

@@ -158,7 +158,7 @@ function comparisons(cell) {
       element("td", {}, chance(corrected)), element("td", {}, String(seeds)));
   });
   const head = [["compared with", "text"], ["difference"], ["95 % interval"], ["p"], ["p, Holm"], ["seeds"]];
-  const note = "In points; positive where this row is above the other. Holm: corrected for all pairs of this direction; bold below 0.05.";
+  const note = "In points; positive where this row is above the other. Holm: corrected for all pairs of this direction; bold below 0.05 (the mark ≈ of the table asks less: of one row and its rivals).";
   const tests = own.filter(pair => pair[8].length && pair[0] === cell[0]).map(pair => element("p", { class: "note" },
     `McNemar's exact test against ${pair[1]}, p by seed, uncorrected: ${pair[8].map(chance).join(", ")}.`));
   return [element("h3", {}, "Differences to the other rows"), table("Differences", head, rows, { class: "tests" }), element("p", { class: "note" }, note), ...tests];
