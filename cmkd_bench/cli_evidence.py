@@ -83,7 +83,7 @@ def _ended(console: Console) -> Iterator[None]:
 
     try:
         yield
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):  # the latter while runs are trained together
         console.print("Stopped; nothing is lost. The same command goes on.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except Unfinished as error:

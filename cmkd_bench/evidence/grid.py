@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -13,12 +12,9 @@ from rich.console import Console
 
 from cmkd_bench.api import Grid, execute, make_grid
 from cmkd_bench.errors import GridError
-from cmkd_bench.launch.schedule import first_teachers
 from cmkd_bench.plan import Plan, make_plan
 from cmkd_bench.record import merge
 from cmkd_bench.report.leaderboard import TEACHER
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 Draw = tuple[int, int]
 K = TypeVar("K", bound=Hashable)
@@ -128,25 +124,3 @@ def check_all(setting: Setting, wanted: Mapping[K, tuple[str, Sequence[str], Seq
     if problems:
         raise GridError(list(dict.fromkeys(problems)))
     return grids
-
-
-def train_together(planned: Iterable[tuple[Grid, Plan]]) -> None:
-    """Train runs that differ in their data and seed alone as one; what cannot be is left to the launcher."""
-    import torch
-
-    from cmkd_bench.training.loop import NonFiniteLoss
-    from cmkd_bench.training.together import execute_together
-
-    torch.set_num_threads(1)
-    groups: dict[RunSpec, list[tuple[Experiment, str]]] = {}
-    for grid, plan in planned:
-        for spec in plan.specs.values():
-            if grid.experiment.run(spec.id).state() in ("pending", "interrupted"):
-                teacher = spec.teacher and "any"
-                alike = replace(spec, seed=0, fold=0, manifest="", options=(), teacher=teacher)
-                groups.setdefault(alike, []).append((grid.experiment, spec.id))
-    for alike in first_teachers(groups):
-        experiments, run_ids = zip(*groups[alike], strict=True)
-        if len(run_ids) > 1:
-            with contextlib.suppress(NonFiniteLoss):
-                execute_together(experiments, run_ids, torch.device("cpu"))

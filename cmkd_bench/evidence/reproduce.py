@@ -12,10 +12,11 @@ from cmkd_bench.api import RESULTS
 from cmkd_bench.config import grid_defaults
 from cmkd_bench.errors import UserError
 from cmkd_bench.evidence.figure import Chart, draw
-from cmkd_bench.evidence.grid import Setting, check_all, train_together
+from cmkd_bench.evidence.grid import Setting, check_all
 from cmkd_bench.evidence.intervals import crossing_interval
 from cmkd_bench.evidence.preset import Point, Preset, load_preset
 from cmkd_bench.evidence.table import Reproduction, as_csv, as_markdown, stem
+from cmkd_bench.evidence.together import train_together
 from cmkd_bench.evidence.verdict import Curves, judge
 from cmkd_bench.files import write_text
 from cmkd_bench.registry import datasets
@@ -85,7 +86,7 @@ def _run(preset: Preset, setting: Setting, together: bool, console: Console) -> 
     grids = check_all(setting, _wanted(preset))
     planned = {place: (grid, setting.plan(grid)) for place, grid in grids.items()}
     if together:
-        train_together(planned.values())
+        train_together(planned.values(), setting.jobs)
     measured = {place: setting.values(grid, plan, console) for place, (grid, plan) in planned.items()}
     return {
         name: np.stack([measured[point.label, row.grid][row.of] for point in preset.points])

@@ -14,9 +14,10 @@ from cmkd_bench.api import RESULTS
 from cmkd_bench.config import grid_defaults
 from cmkd_bench.errors import UserError
 from cmkd_bench.evidence.figure import draw
-from cmkd_bench.evidence.grid import Setting, check_all, train_together
+from cmkd_bench.evidence.grid import Setting, check_all
 from cmkd_bench.evidence.measured import measure
 from cmkd_bench.evidence.sweep_table import Sweep, as_csv, as_markdown, measured_as_csv, picture
+from cmkd_bench.evidence.together import train_together
 from cmkd_bench.files import write_text
 from cmkd_bench.registry import datasets
 
@@ -88,7 +89,7 @@ def sweep(
     key = knob if "." in knob else f"dataset.{dataset}.{knob}"
     wanted = {value: (f"{knob}={value:g}", methods, [*overrides, f"{key}={value:g}"]) for value in values}
     planned = {value: (grid, setting.plan(grid)) for value, grid in check_all(setting, wanted).items()}
-    train_together(planned.values())
+    train_together(planned.values(), jobs)
     console = Console(quiet=quiet)
     curves = _stack([setting.values(grid, plan, console) for grid, plan in planned.values()])
     found = Sweep(knob, values, grid_defaults()["baseline"], curves)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from cmkd_bench.cli import app
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.evidence import preset as presets
+from cmkd_bench.evidence import together as side_by_side
 from cmkd_bench.evidence.reproduce import reproduce
 from cmkd_bench.store import Experiment
 from cmkd_bench.training.together import execute_together
@@ -55,8 +57,9 @@ def results_of(root: Path, name: str = "short") -> dict[str, dict]:
     return {path.parent.name: json.loads(path.read_text()) for path in root.glob(f"{name}/*/runs/*/result.json")}
 
 
-def test_together_gives_the_numbers_of_one_by_one(short: Path) -> None:
-    together = reproduce("short", results=short / "together", jobs=1, quiet=True)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_together_gives_the_numbers_of_one_by_one(short: Path, jobs: int) -> None:
+    together = reproduce("short", results=short / "together", jobs=jobs, quiet=True)
     alone = reproduce("short", results=short / "alone", jobs=1, together=False, quiet=True)
     for row, curve in alone.curves.items():
         assert curve.shape == (2, 2)
@@ -75,6 +78,14 @@ def test_together_gives_the_numbers_of_one_by_one(short: Path) -> None:
         assert len(terms[0]) == len(terms[1]) == 30
         for mine, their in zip(*terms, strict=True):
             assert mine == pytest.approx(their, rel=1e-4, abs=1e-6)
+
+
+def test_a_group_that_dies_is_left_to_the_launcher(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = reproduce("short", results=short / "expected", jobs=2, quiet=True)
+    monkeypatch.setattr(side_by_side, "_serve", lambda runs: os._exit(9))
+    found = reproduce("short", results=short / "found", jobs=2, quiet=True)
+    for row, curve in found.curves.items():
+        np.testing.assert_array_equal(curve, expected.curves[row])
 
 
 def test_each_draw_has_its_own_data_and_its_own_seed(short: Path) -> None:
