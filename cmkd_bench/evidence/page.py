@@ -41,8 +41,7 @@ def as_markdown(results: Path) -> str:
         "",
         *_summary(found, _seconds(results / TIMES)),
         "",
-        "Seconds are wall-clock time on 2 cores that other work shared, so they say no more than the order; beside",
-        "them is the machine's load when the command began.",
+        "Seconds are wall-clock time on 2 cores; beside them is the machine's load when the command began.",
     ]
     for one in largest.values():
         lines += ["", *_section(one)]

@@ -154,7 +154,7 @@ def _note(material: Material, rows: Sequence[str]) -> str:
     are_tuned = any(row.endswith(TUNED) for row in rows)
     tuned = " (solid: with its defaults; dashed with markers: tuned)" if are_tuned else ""
     return (
-        f"Line: mean over {material.seeds_text()}{tuned}; band: from the lowest to the highest seed. Dashed grey: the "
+        f"Line: mean over {material.seeds_text()}{tuned}; band: from the lowest to the highest seed. Dotted grey: the "
         f"student alone ('{material.baseline}'). Grey area: a stage in which no epoch is measured. Curves may "
         "begin off the scale; an arrow points to the end of a control's that ends there."
     )
