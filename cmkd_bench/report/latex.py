@@ -35,7 +35,7 @@ _HEAD = r"""\documentclass{article}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \usepackage{longtable}
-\setcounter{LTchunksize}{1000} % columns of all pages alike at the first run
+\setcounter{LTchunksize}{1000} % columns of all pages alike at the first run; their heads join them at the second
 \sloppy
 \begin{document}
 % ---- the table; it needs booktabs, graphicx and textcomp"""
