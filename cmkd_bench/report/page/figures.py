@@ -42,7 +42,7 @@ class Diagnosis:
         title: dataset and direction.
         figure: its picture, if there is one.
         methods: the columns of the table.
-        rows: a quantity, and its mean and spread by method.
+        rows: a quantity, indented if it is part of the one above, and its mean and spread by method.
         is_old: whether it is of runs that are no longer in the tables.
     """
 
@@ -109,8 +109,7 @@ def _diagnosis(source: Source, path: Path) -> Diagnosis:
         figure=_saved(path, f"How teacher and student relate: {title}"),
         methods=methods,
         rows=[
-            (meaning.strip(), [spread(values[m][name], digits) for m in methods])
-            for name, (meaning, digits) in ROWS.items()
+            (meaning, [spread(values[m][name], digits) for m in methods]) for name, (meaning, digits) in ROWS.items()
         ],
         is_old=not runs <= set(source.runs),
     )
