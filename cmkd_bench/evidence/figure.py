@@ -39,6 +39,7 @@ class Chart:
         published: by source and row, one number per point or None.
         zero: whether zero is marked.
         below: by quantity, the curves of a smaller panel; drawn for numeric axes.
+        known: rows of all pictures of the kind, so that each has one look in all of them; those of `curves` if empty.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Chart:
     published: Mapping[str, Mapping[str, Sequence[float | None]]] = field(default_factory=dict)
     zero: bool = False
     below: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    known: Sequence[str] = ()
 
 
 def draw(chart: Chart, path: Path) -> None:
@@ -66,7 +68,8 @@ def as_picture(chart: Chart, name: str) -> Picture:
     from cmkd_bench.report.plots.page import Picture, sheet
     from cmkd_bench.report.plots.style import BLACK, looks_of, styled
 
-    looks = looks_of({row: "baseline" if row == chart.baseline else "method" for row in chart.curves})
+    rows = dict.fromkeys([*chart.known, *chart.curves])
+    looks = looks_of({row: "baseline" if row == chart.baseline else "method" for row in rows})
     entries = len(chart.curves) + len(chart.published)
     columns = entries if entries <= ONE_ROW else COLUMNS
     main = MAIN + LEGEND_ROW * math.ceil(entries / columns)

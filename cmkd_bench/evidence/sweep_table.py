@@ -16,6 +16,7 @@ from cmkd_bench.evidence.figure import Chart
 from cmkd_bench.evidence.intervals import Interval, mean_interval, slope_interval
 from cmkd_bench.evidence.measured import GAP, NOTE, QUANTITIES
 from cmkd_bench.evidence.table import DRAW, show
+from cmkd_bench.registry import methods
 from cmkd_bench.report.leaderboard import TEACHER
 
 SLOPE = "slope"
@@ -125,6 +126,7 @@ def picture(dataset: str, found: Sweep) -> Chart:
         baseline=found.baseline,
         zero=True,
         below=below,
+        known=methods.names(),
     )
 
 

@@ -77,3 +77,15 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
         draw(CHART, tmp_path / name / "chart")
     for kind in ("png", "svg"):
         assert (tmp_path / "one" / f"chart.{kind}").read_bytes() == (tmp_path / "two" / f"chart.{kind}").read_bytes()
+
+
+def test_a_known_row_has_one_look_whatever_stands_beside_it() -> None:
+    curve = np.array([[60.0, 61.0], [70.0, 71.0]])
+    looks = []
+    for rows in (["kd", "c2kd"], ["cmcd", "c2kd", "kd"]):
+        chart = replace(CHART, curves=dict.fromkeys(rows, curve), published={}, below={}, known=["c2kd", "cmcd", "kd"])
+        lines = {row: one.lines[0] for row, one in bars(axes_of(chart)[0]).items()}
+        looks.append({row: (line.get_color(), line.get_marker()) for row, line in lines.items()})
+    assert looks[0]["kd"] == looks[1]["kd"]
+    assert looks[0]["c2kd"] == looks[1]["c2kd"]
+    assert len(set(looks[1].values())) == 3
