@@ -55,15 +55,13 @@ def read_json(path: Path) -> Any:
 
 
 @contextmanager
-def file_lock(path: Path, patience: float = 0.0) -> Iterator[None]:
+def file_lock(path: Path, refusal: Exception | None = None, patience: float = 0.0) -> Iterator[None]:
     """Hold the lock of a file within the block; it is the kernel's, so it does not outlive its holder.
 
     Args:
         path: the file; made if it is not there.
+        refusal: what is raised if another holder does not come to an end; BlockingIOError where None is given.
         patience: seconds to wait for another holder.
-
-    Raises:
-        BlockingIOError: if another holder does not come to an end.
     """
     with path.open("a") as file:
         end = time.monotonic() + patience
@@ -71,8 +69,8 @@ def file_lock(path: Path, patience: float = 0.0) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except BlockingIOError:
+            except BlockingIOError as error:
                 if time.monotonic() >= end:
-                    raise
+                    raise refusal or error from None
                 time.sleep(_LOOK_AGAIN)
         yield

@@ -188,5 +188,5 @@ def _mixed(experiment: Experiment, conditions: Mapping[str, Mapping[str, Scalar]
 def _locked(experiment: Experiment) -> Iterator[None]:
     """One command at a time changes the plan."""
     experiment.path.mkdir(parents=True, exist_ok=True)
-    with file_lock(experiment.path / ".lock", math.inf):
+    with file_lock(experiment.path / ".lock", patience=math.inf):
         yield

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -96,11 +96,7 @@ class RunFolder:
         Raises:
             Busy: if another process holds it.
         """
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(file_lock(self.lock))
-            except BlockingIOError as error:
-                raise Busy(self.path.name) from error
+        with file_lock(self.lock, Busy(self.path.name)):
             yield
 
     def forget_failure(self) -> None:

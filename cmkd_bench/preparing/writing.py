@@ -37,11 +37,8 @@ def locked(folder: SetFolder) -> Iterator[None]:
         UserError: if another command holds it.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(file_lock(folder.lock, LOCK_SECONDS))
-        except BlockingIOError:
-            raise UserError(f"another command is preparing {folder.path}. Wait for it, or stop it.") from None
+    refusal = UserError(f"another command is preparing {folder.path}. Wait for it, or stop it.")
+    with file_lock(folder.lock, refusal, LOCK_SECONDS):
         yield
 
 

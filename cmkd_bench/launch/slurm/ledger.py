@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -184,14 +184,11 @@ class Ledger:
             UserError: if another one does not come to an end.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(file_lock(self.path / ".lock", patience))
-            except BlockingIOError:
-                raise UserError(
-                    f"another command has been submitting experiment '{self.experiment.name}' for longer than "
-                    f"{patience:.0f} s. Wait for it, or end it, and start this one again."
-                ) from None
+        refusal = UserError(
+            f"another command has been submitting experiment '{self.experiment.name}' for longer than "
+            f"{patience:.0f} s. Wait for it, or end it, and start this one again."
+        )
+        with file_lock(self.path / ".lock", refusal, patience):
             yield
 
     def _write(self, submission: Submission) -> None:
