@@ -89,6 +89,10 @@ class Cluster:
         """Ids of the jobs that are running."""
         return [job for job, (state, _) in self.queue().items() if state == "RUNNING"]
 
+    def is_at_rest(self) -> bool:
+        """Whether every job waits; one that is COMPLETING no longer counts as running, and its processes still do."""
+        return all(state == "PENDING" for state, _ in self.queue().values())
+
     def job(self, job: str) -> dict[str, str]:
         """What the controller knows of a job; empty when it has forgotten it."""
         done = subprocess.run(

@@ -54,7 +54,7 @@ def test_preempted_jobs_go_on_where_they_were(cluster: Cluster, tmp_path: Path, 
     assert len(jobs) == 2
     for job in jobs:
         cluster.requeue(job)
-    cluster.wait_until(lambda: not cluster.running(), 30, "the jobs are out")
+    cluster.wait_until(cluster.is_at_rest, 60, "the jobs are back in the queue")
     assert len(grid.checkpoints()) == 2, "a run was over before its job was preempted"
     assert "3 queued" in grid.about("status", code=INCOMPLETE)
     grid.finish()
