@@ -25,7 +25,7 @@ class Delicate(MLP):
     """Two hidden layers of 64 units.
 
     Environment:
-        DELICATE_SLEEP: seconds that a training step takes longer.
+        DELICATE_BRAKE: as long as this file exists, a training step takes DELICATE_SLEEP seconds longer.
         DELICATE_INPUTS: an input of so many numbers makes the loss of a training step NaN.
         DELICATE_TRACE: a file that gets a line each time that a network is trained, from its beginning or a checkpoint.
     """
@@ -38,7 +38,8 @@ class Delicate(MLP):
             self.traced = True
             with Path(trace).open("a") as file:
                 file.write("trained\n")
-        time.sleep(float(os.environ.get("DELICATE_SLEEP", "0")))
+        if (brake := os.environ.get("DELICATE_BRAKE")) and Path(brake).exists():
+            time.sleep(float(os.environ["DELICATE_SLEEP"]))
         if str(inputs[0].numel()) == os.environ.get("DELICATE_INPUTS"):
             return Features(features.embedding * float("nan"), features.stages)
         return features

@@ -18,6 +18,7 @@ from pathlib import Path
 from slurm_daemons import SEARCHED, Daemons, Settings, kill_all, slurm_conf, slurmdbd_conf
 
 NODES = ("n1", "n2")
+PATIENCE = 300.0  # seconds: a busy machine is slow, and only a failure waits so long
 MARK = "CMKD_TEST_NODE"  # in the environment of a node's slurmd, which its step daemons inherit
 
 
@@ -52,7 +53,7 @@ class Cluster:
         self.start_controller()
         for node in NODES:
             self._start_node(node)
-        self.wait_until(lambda: all(self.node_state(node) == "idle" for node in NODES), 60, "both nodes are idle")
+        self.wait_until(lambda: all(self.node_state(node) == "idle" for node in NODES), "both nodes are idle")
 
     def stop(self) -> None:
         """End all daemons and whatever is left of jobs."""
@@ -62,13 +63,13 @@ class Cluster:
     def start_controller(self) -> None:
         """Start slurmctld; it remembers what it knew before."""
         self._daemons.start("slurmctld", "slurmctld", "-D", "-i")
-        self.wait_until(lambda: self._answers("scontrol", "ping"), 20, "slurmctld answers")
+        self.wait_until(lambda: self._answers("scontrol", "ping"), "slurmctld answers")
 
     def stop_controller(self) -> None:
         """Stop slurmctld: no command answers any more, jobs go on."""
         self._daemons.end("slurmctld")
 
-    def call(self, *command: str, seconds: float = 30.0, folder: Path | None = None) -> str:
+    def call(self, *command: str, seconds: float = PATIENCE, folder: Path | None = None) -> str:
         """What a command prints.
 
         Raises:
@@ -117,8 +118,8 @@ class Cluster:
         self._start_node(node)
         # Told to resume before it has registered, it would get jobs that are then taken for lost, because it knows
         # nothing of them; once it has, ReturnToService=2 makes it available.
-        self.wait_until(lambda: self._started(node) != before, 30, f"{node} has registered")
-        self.wait_until(lambda: self.node_state(node) in ("idle", "mixed", "allocated"), 30, f"{node} is back")
+        self.wait_until(lambda: self._started(node) != before, f"{node} has registered")
+        self.wait_until(lambda: self.node_state(node) in ("idle", "mixed", "allocated"), f"{node} is back")
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -135,6 +136,11 @@ class Cluster:
         """Preempt a job: it goes back into the queue."""
         self.call("scontrol", "requeue", job)
 
+    def shorten(self, job: str) -> None:
+        """Lower a job's time limit to a minute, at most, from now; SLURM looks at limits every half minute."""
+        hours, minutes, _ = map(int, self.job(job)["RunTime"].split(":"))
+        self.call("scontrol", "update", f"JobId={job}", f"TimeLimit={60 * hours + minutes + 1}")
+
     def skip_delays(self) -> None:
         """SLURM lets a requeued job wait for two minutes; start those that wait now."""
         for job, (state, reason) in self.queue().items():
@@ -144,17 +150,23 @@ class Cluster:
     def cancel_all(self) -> None:
         """Cancel every job and wait until none is left."""
         self.call("scancel", f"--user={getpass.getuser()}")
-        self.wait_until(lambda: not self.queue(), 30, "the queue is empty")
+        self.wait_until(lambda: not self.queue(), "the queue is empty")
 
     def wait_until(
-        self, condition: Callable[[], object], seconds: float, what: str, *, interval: float = 0.1, hurry: bool = False
+        self,
+        condition: Callable[[], object],
+        what: str,
+        *,
+        seconds: float = PATIENCE,
+        interval: float = 0.1,
+        hurry: bool = False,
     ) -> None:
         """Wait for a condition.
 
         Args:
             condition: looked at again and again.
-            seconds: how long at most.
             what: completes the sentence "waited in vain until".
+            seconds: how long at most.
             interval: seconds between two looks.
             hurry: whether requeued jobs start without SLURM's delay meanwhile.
 
@@ -169,9 +181,9 @@ class Cluster:
                 self.skip_delays()
             time.sleep(interval)
 
-    def wait_until_empty(self, seconds: float) -> None:
+    def wait_until_empty(self) -> None:
         """Until no job is left; requeued ones start without delay."""
-        self.wait_until(lambda: not self.queue(), seconds, "no job is left", interval=0.3, hurry=True)
+        self.wait_until(lambda: not self.queue(), "no job is left", interval=0.3, hurry=True)
 
     def describe(self, lines: int = 25) -> str:
         """Queue, jobs, nodes and the ends of the logs, for a failed test's message."""
@@ -192,22 +204,22 @@ class Cluster:
         files = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
         options = [f"--{option}={folder / name}" for option, name in files.items()]
         self._daemons.start("munged", "munged", "--foreground", "--force", *options)
-        self.wait_until((folder / "socket").exists, 10, "munged answers")
+        self.wait_until((folder / "socket").exists, "munged answers")
 
     def _start_accounting(self) -> None:
         data, where = self.folder / "database", self.folder / "database.socket"
         user = getpass.getuser()
         install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db", f"--user={user}"]
-        self.call(*install, "--auth-root-authentication-method=normal", seconds=120)
+        self.call(*install, "--auth-root-authentication-method=normal")
         database = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={where}", f"--user={user}"]
         self._daemons.start("mariadbd", *database, "--skip-networking", "--innodb-buffer-pool-size=64M")
-        self.wait_until(where.exists, 60, "mariadbd answers")
+        self.wait_until(where.exists, "mariadbd answers")
         (port,) = re.findall(r"AccountingStoragePort=(\d+)", (self.folder / "slurm.conf").read_text())
         configuration = self.folder / "slurmdbd.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(slurmdbd_conf(self.folder, int(port)))
         self._daemons.start("slurmdbd", "slurmdbd", "-D", MYSQL_UNIX_PORT=str(where))
-        self.wait_until(lambda: self._answers("sacctmgr", "--noheader", "show", "cluster"), 60, "slurmdbd answers")
+        self.wait_until(lambda: self._answers("sacctmgr", "--noheader", "show", "cluster"), "slurmdbd answers")
 
     def _start_node(self, node: str) -> None:
         self._daemons.start(f"slurmd-{node}", "slurmd", "-D", "-N", node, **{MARK: node})
@@ -221,7 +233,7 @@ class Cluster:
         return environment.get("SLURM_CONF") == self.environment["SLURM_CONF"] and _node_of(environment) is not None
 
     def _answers(self, *command: str) -> bool:
-        done = subprocess.run(command, capture_output=True, env=self.environment, timeout=30)
+        done = subprocess.run(command, capture_output=True, env=self.environment, timeout=PATIENCE)
         return done.returncode == 0
 
     def _output(self, *command: str) -> str:

@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slurm_cluster import Cluster
+from slurm_cluster import PATIENCE, Cluster
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "delicate.py"
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
@@ -66,7 +67,7 @@ class Grid:
             AssertionError: if it ends with another exit code.
         """
         done = self.start(*arguments)
-        said, _ = done.communicate(timeout=300)
+        said, _ = done.communicate(timeout=PATIENCE)
         assert done.returncode == code, f"{' '.join(arguments)}: exit code {done.returncode}\n{said}"
         return said
 
@@ -84,9 +85,20 @@ class Grid:
         """`status`, `cancel` and the like."""
         return self.call(command, "grid", "--results", str(self.folder), *more, code=code)
 
-    def finish(self, seconds: float = 300.0) -> None:
+    @contextmanager
+    def braked(self, seconds: float) -> Iterator[None]:
+        """Each training step takes so much longer within the block, of jobs that are submitted there."""
+        brake = self.folder / "brake"
+        self.environment |= {"DELICATE_SLEEP": str(seconds), "DELICATE_BRAKE": str(brake)}
+        brake.touch()
+        try:
+            yield
+        finally:
+            brake.unlink()
+
+    def finish(self) -> None:
         """Wait until the cluster has nothing to do any more."""
-        self.cluster.wait_until_empty(seconds)
+        self.cluster.wait_until_empty()
 
     def runs(self) -> Iterator[Path]:
         """The folders of all runs."""

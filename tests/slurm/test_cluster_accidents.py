@@ -9,18 +9,18 @@ from slurm_cluster import Cluster
 from slurm_grid import Grid
 
 FAILED, INCOMPLETE = 3, 4
-SLOW = {"DELICATE_SLEEP": "0.03"}  # per step, of 22 an epoch
+STEP_SECONDS = 0.03  # of braked runs: an epoch has 22, so that one ends within the two seconds before SIGKILL
 pytestmark = pytest.mark.slow
 
 
-def one_student(folder: Path, cluster: Cluster, **environment: str) -> Grid:
-    """A teacher and its student, and the student alone: three jobs."""
-    return Grid(folder, cluster, "kd", epochs=12, options=("--one-way",), environment=environment)
+def one_student(folder: Path, cluster: Cluster) -> Grid:
+    """A teacher and its student, and the student alone: three jobs; the first two last half a minute when braked."""
+    return Grid(folder, cluster, "kd", epochs=40, options=("--one-way",))
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, _plain: Cluster) -> Grid:
-    """`one_student` by the local launcher, and not slowed down: a delay changes no number."""
+    """`one_student` by the local launcher."""
     grid = one_student(tmp_path_factory.mktemp("undisturbed"), _plain)
     grid.run_here()
     assert b"absent" not in grid.bytes().values()
@@ -30,13 +30,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, _plain: Cluster) -> Gr
 def test_nodes_that_die_and_come_back_cost_nothing_but_time(
     cluster: Cluster, tmp_path: Path, undisturbed: Grid
 ) -> None:
-    grid = one_student(tmp_path, cluster, **SLOW)
-    grid.submit()
-    cluster.wait_until(grid.checkpoints, 180, "a run has a checkpoint")
-    jobs = cluster.running()
-    for node in {cluster.job(job)["NodeList"] for job in jobs}:
-        cluster.kill_node(node)
-    assert grid.checkpoints(), "the run was over before its node died"
+    grid = one_student(tmp_path, cluster)
+    with grid.braked(STEP_SECONDS):
+        grid.submit()
+        cluster.wait_until(grid.checkpoints, "a run has a checkpoint")
+        jobs = cluster.running()
+        for node in {cluster.job(job)["NodeList"] for job in jobs}:
+            cluster.kill_node(node)
+        assert grid.checkpoints(), "the run was over before its node died"
     for node in ("n1", "n2"):
         if cluster.node_state(node) == "down":
             cluster.revive_node(node)
@@ -47,14 +48,15 @@ def test_nodes_that_die_and_come_back_cost_nothing_but_time(
 
 
 def test_preempted_jobs_go_on_where_they_were(cluster: Cluster, tmp_path: Path, undisturbed: Grid) -> None:
-    grid = one_student(tmp_path, cluster, **SLOW)
-    grid.submit()
-    cluster.wait_until(lambda: len(grid.checkpoints()) == 2, 180, "both runs of the first wave have a checkpoint")
-    jobs = cluster.running()
-    assert len(jobs) == 2
-    for job in jobs:
-        cluster.requeue(job)
-    cluster.wait_until(cluster.is_at_rest, 60, "the jobs are back in the queue")
+    grid = one_student(tmp_path, cluster)
+    with grid.braked(STEP_SECONDS):
+        grid.submit()
+        cluster.wait_until(lambda: len(grid.checkpoints()) == 2, "both runs of the first wave have a checkpoint")
+        jobs = cluster.running()
+        assert len(jobs) == 2
+        for job in jobs:
+            cluster.requeue(job)
+        cluster.wait_until(cluster.is_at_rest, "the jobs are back in the queue")
     assert len(grid.checkpoints()) == 2, "a run was over before its job was preempted"
     assert "3 queued" in grid.about("status", code=INCOMPLETE)
     grid.finish()
@@ -63,13 +65,13 @@ def test_preempted_jobs_go_on_where_they_were(cluster: Cluster, tmp_path: Path, 
 
 
 def test_jobs_that_were_cancelled_are_submitted_again(cluster: Cluster, tmp_path: Path, undisturbed: Grid) -> None:
-    grid = one_student(tmp_path, cluster, **SLOW)
-    grid.submit()
-    cluster.wait_until(grid.checkpoints, 180, "a run has a checkpoint")
-    cluster.cancel_all()
+    grid = one_student(tmp_path, cluster)
+    with grid.braked(STEP_SECONDS):
+        grid.submit()
+        cluster.wait_until(grid.checkpoints, "a run has a checkpoint")
+        cluster.cancel_all()
     assert grid.checkpoints(), "the run was over before it was cancelled"
     assert "failed: cancelled; `run` submits them again by itself" in grid.about("status", code=FAILED)
-    grid.environment = {}
     grid.submit()
     grid.finish()
     grid.about("collect")
@@ -77,16 +79,16 @@ def test_jobs_that_were_cancelled_are_submitted_again(cluster: Cluster, tmp_path
 
 
 def test_a_time_limit_that_strikes_ends_no_run(cluster: Cluster, tmp_path: Path, undisturbed: Grid) -> None:
-    """SLURM looks at limits every half minute, so a job of one minute is told at once or half a minute later."""
-    grid = one_student(tmp_path, cluster, DELICATE_SLEEP="0.25")  # 5 s an epoch, a minute in all
-    grid.submit("launcher.timeout_min=1", "launcher.signal_delay_s=50")
-    cluster.wait_until(cluster.running, 30, "a job runs")
-    job = cluster.running()[0]
-    cluster.wait_until(lambda: cluster.job(job).get("Restarts") == "1", 90, "it was queued again")
-    assert grid.checkpoints()
-    grid.about("cancel")
-    cluster.wait_until_empty(60)
-    grid.environment = {}
+    grid = one_student(tmp_path, cluster)
+    with grid.braked(0.1):  # 2 s an epoch, a minute and a half in all
+        grid.submit("launcher.signal_delay_s=50")
+        cluster.wait_until(lambda: len(grid.checkpoints()) == 2, "both runs of the first wave have a checkpoint")
+        job = cluster.running()[0]
+        cluster.shorten(job)
+        cluster.wait_until(lambda: cluster.job(job).get("Restarts") == "1", "it was queued again")
+        assert grid.checkpoints()
+        grid.about("cancel")
+        cluster.wait_until_empty()
     grid.submit()
     grid.finish()
     grid.about("collect")

@@ -41,18 +41,18 @@ def test_runs_that_share_jobs_with_accounting(accounted: Cluster, tmp_path: Path
 def test_a_grid_that_was_begun_here_is_finished_there_and_the_other_way_round(
     cluster: Cluster, tmp_path: Path, alone: Grid
 ) -> None:
-    grid = Grid(tmp_path, cluster, environment={"DELICATE_SLEEP": "0.05"})
-    here = grid.start(*grid.arguments("--jobs", "2", "launcher.checkpoint_seconds=0"))
-    cluster.wait_until(grid.checkpoints, 180, "a run has a checkpoint")
-    here.kill()
-    here.wait()
-    grid.submit("launcher.runs_per_job=1")
-    cluster.wait_until(lambda: len(grid.checkpoints()) > 0 and cluster.running(), 60, "a job is at work")
-    grid.about("cancel")
-    grid.finish()
+    grid = Grid(tmp_path, cluster)
+    with grid.braked(0.2):
+        here = grid.start(*grid.arguments("--jobs", "2", "launcher.checkpoint_seconds=0"))
+        cluster.wait_until(grid.checkpoints, "a run has a checkpoint")
+        here.kill()
+        here.wait()
+        grid.submit("launcher.runs_per_job=1")
+        cluster.wait_until(lambda: len(grid.checkpoints()) > 0 and cluster.running(), "a job is at work")
+        grid.about("cancel")
+        grid.finish()
     assert list(grid.runs())
     assert b"absent" in grid.bytes().values(), "it was over before it could be cancelled"
-    grid.environment = {}
     grid.run_here()
     assert grid.bytes() == alone.bytes()
 

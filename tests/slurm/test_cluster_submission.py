@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slurm_cluster import Cluster, running_cluster
+from slurm_cluster import PATIENCE, Cluster, running_cluster
 from slurm_daemons import Settings
 from slurm_grid import SMALL, Grid
 
@@ -45,12 +45,12 @@ def test_nothing_waits_for_jobs_that_slurm_has_forgotten(forgetful: Cluster, tmp
     jobs = [job.partition("_")[0] for job in forgetful.queue()]
     grid.finish()
     assert set(grid.errors().values()) == {"non-finite loss"}
-    forgetful.wait_until(lambda: not any(forgetful.job(job) for job in jobs), 40, "SLURM has forgotten the jobs")
+    forgetful.wait_until(lambda: not any(forgetful.job(job) for job in jobs), "SLURM has forgotten the jobs")
     assert "1 failed: non-finite loss" in grid.about("status", code=FAILED)
 
     grid.methods = "kd,dkd"  # a further student of the teacher that failed
     grid.submit()
-    forgetful.wait_until_empty(60)
+    forgetful.wait_until_empty()
     assert "2 blocked: teacher" in grid.about("status", code=FAILED)
 
     grid.environment = {}
@@ -84,7 +84,7 @@ def test_a_command_that_is_killed_at_each_step_of_submission(cluster: Cluster, t
     def give_and_kill(step: str, when: str) -> None:
         path = f"{deadly_sbatch(tmp_path / step, when)}:{cluster.environment['PATH']}"
         command = grid.start(*arguments, PATH=path)
-        said, _ = command.communicate(timeout=300)
+        said, _ = command.communicate(timeout=PATIENCE)
         assert command.returncode == -signal.SIGKILL, said
 
     with cluster.held():
