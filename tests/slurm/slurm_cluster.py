@@ -120,6 +120,8 @@ class Cluster:
         # nothing of them; once it has, ReturnToService=2 makes it available.
         self.wait_until(lambda: self._started(node) != before, f"{node} has registered")
         self.wait_until(lambda: self.node_state(node) in ("idle", "mixed", "allocated"), f"{node} is back")
+        # The controller goes on telling a dead node to end its jobs; told when it is back, it would end them once more.
+        self.wait_until(self._has_told_all, f"{node} has been told what befell its jobs")
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -228,6 +230,12 @@ class Cluster:
         """When its slurmd began, as the controller knows since it registered."""
         found = re.search(r"SlurmdStartTime=(\S+)", self.call("scontrol", "show", "node", node))
         return found[1] if found else ""
+
+    def _has_told_all(self) -> bool:
+        """Whether no message of the controller to a node is on its way."""
+        waiting = re.findall(r"^Agent (?:queue size|count): +(\d+)", self.call("sdiag"), re.MULTILINE)
+        assert len(waiting) == 2
+        return set(waiting) == {"0"}
 
     def _is_ours(self, environment: Mapping[str, str]) -> bool:
         return environment.get("SLURM_CONF") == self.environment["SLURM_CONF"] and _node_of(environment) is not None
