@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -25,12 +26,15 @@ def view(inner: Iterable[float], outer: Iterable[Sequence[float]] = ()) -> tuple
     low, high = min(must), max(must)
     room = ((high - low) or 1.0) / 2
     limits = (low - room, high + room)
-    for values in sorted(may, key=lambda values: abs(values[0] - (low + high) / 2)):
-        if not is_outside(values[0], limits):
-            low, high = min([low, *values]), max([high, *values])
-            limits = (min(limits[0], low), max(limits[1], high))
+    while near := [values for values in may if not is_outside(values[0], limits)]:
+        may = [values for values in may if values not in near]
+        low, high = min(low, *map(min, near)), max(high, *map(max, near))
+        limits = (min(limits[0], low), max(limits[1], high))
     margin = MARGIN * ((high - low) or 1.0)
-    return low - margin, high + margin
+    # Nothing is shown in part: the margins end before what has an arrow.
+    below = max((values[0] for values in may if values[0] < low), default=-math.inf)
+    above = min((values[0] for values in may if values[0] > high), default=math.inf)
+    return max(low - margin, (low + below) / 2), min(high + margin, (high + above) / 2)
 
 
 def view_of_gains(results: Sequence[Result]) -> tuple[float, float]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmkd_bench.report.plots.page import file_stem, grid, shorten, text_width, wrap
-from cmkd_bench.report.plots.ranges import view
+from cmkd_bench.report.plots.ranges import is_outside, view
 from cmkd_bench.report.plots.style import look, looks_of
 
 
@@ -55,7 +57,20 @@ def test_a_view_shows_all_that_must_be_seen_and_near_neighbours() -> None:
     assert view([0.0, 10.0], [[12.0]]) == pytest.approx((-0.84, 12.84))
     assert view([0.0, 10.0], [[15.5]]) == pytest.approx((-0.7, 10.7))
     assert view([0.0, 10.0], [[12.0, 14.0]]) == pytest.approx((-0.98, 14.98)), "its bar is seen whole"
+    # 15.1 is too far from 10, so the margin of 14.9, which would be 1.043, ends between the two
+    assert view([0.0, 10.0], [[14.9], [15.1, 18.0]]) == pytest.approx((-1.043, 15.0))
+    assert view([0.0, 10.0], [[14.9, 16.0], [15.1, 18.0]]) == pytest.approx((-1.26, 19.26)), "a bar reaches it"
     assert view([], [[5.0], [6.0]]) == pytest.approx((4.93, 6.07))
+
+
+# Room for what may be left out ends at 150.
+@given(st.lists(st.lists(st.integers(130, 175), min_size=1, max_size=3), max_size=12))
+def test_nothing_is_shown_in_part(outer: list[list[int]]) -> None:
+    low, high = view([0, 100], outer)
+    assert low < 0
+    assert high > 100
+    for values in outer:
+        assert is_outside(values[0], (low, high)) or all(low <= value <= high for value in values)
 
 
 def test_looks_differ_by_more_than_colour() -> None:
