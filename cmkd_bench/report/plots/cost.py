@@ -66,9 +66,10 @@ def _sheet(material: Material, column: Column, results: Sequence[Result], name: 
 
 def _limits(results: Sequence[Result]) -> tuple[float, float]:
     """The range of accuracies; a control may lie outside."""
-    shown = [one for one in results if one.role != "control"]
-    inner = [one.mean + sign * (one.deviation or 0.0) for one in shown if one.mean is not None for sign in (-1, 1)]
-    return view(inner, [[one.mean] for one in results if one.mean is not None])
+    drawn = [(one.role, one.mean, one.deviation or 0.0) for one in results if one.mean is not None]
+    bars = [(role, [mean, mean - deviation, mean + deviation]) for role, mean, deviation in drawn]
+    inner = [value for role, bar in bars if role != "control" for value in bar]
+    return view(inner, [bar for role, bar in bars if role == "control"])
 
 
 def _cost(material: Material, result: Result, quantity: str) -> float | None:

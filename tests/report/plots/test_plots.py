@@ -231,6 +231,16 @@ def test_accuracy_stands_against_both_costs(one: Material) -> None:
     assert extra.get_xlim()[0] < 0, "there is a place for nothing extra"
 
 
+def test_the_bar_of_a_control_that_is_shown_is_shown_whole(make_material: Make) -> None:
+    # 47 with a deviation of 16, half a length below what the others reach from 50 to 57.6
+    wide = make_material(ROLES, {**VALUES, ("shuffled", AB): [31.0, 47.0, 63.0]}, INTERVALS)
+    for ax in panels(only(wide, "cost").figure):
+        assert segment(bars(ax)["shuffled"])[:, 1] == pytest.approx([31.0, 63.0])
+        low, high = ax.get_ylim()
+        assert low < 31.0
+        assert high > 63.0
+
+
 def test_a_cost_that_was_never_recorded_is_said_to_be_missing(one: Material, make_material: Make) -> None:
     partly = make_material(ROLES, VALUES, INTERVALS, costs={"none": (2.0, None), "kd": (4.0, 5000)})
     _, extra = panels(only(partly, "cost").figure)
