@@ -69,14 +69,14 @@ class Cluster:
         """Stop slurmctld: no command answers any more, jobs go on."""
         self._daemons.end("slurmctld")
 
-    def call(self, *command: str, seconds: float = PATIENCE, folder: Path | None = None) -> str:
+    def call(self, *command: str) -> str:
         """What a command prints.
 
         Raises:
             AssertionError: with its output, if it fails.
         """
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds, env=self.environment, cwd=folder, check=False
+            command, capture_output=True, text=True, timeout=PATIENCE, env=self.environment, check=False
         )
         assert done.returncode == 0, f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout

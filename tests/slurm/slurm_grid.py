@@ -87,7 +87,7 @@ class Grid:
 
     @contextmanager
     def braked(self, seconds: float) -> Iterator[None]:
-        """Each training step takes so much longer within the block, of jobs that are submitted there."""
+        """Each training step takes so much longer within the block, of commands that are given there and their jobs."""
         brake = self.folder / "brake"
         self.environment |= {"DELICATE_SLEEP": str(seconds), "DELICATE_BRAKE": str(brake)}
         brake.touch()

@@ -17,6 +17,9 @@ MARGIN = 0.07
 def view(inner: Iterable[float], outer: Iterable[Sequence[float]] = ()) -> tuple[float, float]:
     """The range to show: all inner values, and outer ones no farther from them than half their length.
 
+    Nothing is shown in part: what is drawn with an outer value is within the range as well, and where that reaches
+    further outer values, these are.
+
     Args:
         inner: what must be seen.
         outer: what may be replaced by an arrow: the value that decides, and all that is drawn with it.
@@ -27,11 +30,11 @@ def view(inner: Iterable[float], outer: Iterable[Sequence[float]] = ()) -> tuple
     room = ((high - low) or 1.0) / 2
     limits = (low - room, high + room)
     while near := [values for values in may if not is_outside(values[0], limits)]:
-        may = [values for values in may if values not in near]
+        may = [values for values in may if is_outside(values[0], limits)]
         low, high = min(low, *map(min, near)), max(high, *map(max, near))
         limits = (min(limits[0], low), max(limits[1], high))
     margin = MARGIN * ((high - low) or 1.0)
-    # Nothing is shown in part: the margins end before what has an arrow.
+    # The margins end before what has an arrow.
     below = max((values[0] for values in may if values[0] < low), default=-math.inf)
     above = min((values[0] for values in may if values[0] > high), default=math.inf)
     return max(low - margin, (low + below) / 2), min(high + margin, (high + above) / 2)

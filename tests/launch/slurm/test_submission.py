@@ -160,6 +160,17 @@ def test_two_commands_do_not_submit_at_once(grid: Planned, slurm: FakeSlurm) -> 
     assert set(given_to_jobs(grid, slurm).values()) == {1}
 
 
+def test_a_command_that_submits_for_ever_is_named(grid: Planned) -> None:
+    from cmkd_bench.launch.slurm.ledger import Ledger
+
+    first, second = Ledger(grid.experiment), Ledger(grid.experiment)
+    said = f"another command has been submitting experiment '{grid.experiment.name}' for longer than 0 s"
+    with first.locked(), pytest.raises(UserError, match=said), second.locked(patience=0):
+        raise AssertionError("both hold the lock")
+    with second.locked(patience=0):
+        pass  # it is free again
+
+
 def test_cancel_takes_all_jobs_in_one_call(grid: Planned, slurm: FakeSlurm) -> None:
     grid.submit()
     assert cancel(grid.experiment, Cluster()) == ["100", "101", "102"]
