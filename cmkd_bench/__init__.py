@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cmkd_bench.api import load_results, run
     from cmkd_bench.data.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.errors import UserError
-    from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Stage
+    from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Phase
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
     from cmkd_bench.registry import Registry, register_dataset, register_method
@@ -36,7 +36,7 @@ _HOMES = {
     "NetworkShape": "method",
     "Pair": "method",
     "Paper": "method",
-    "Stage": "method",
+    "Phase": "method",
     "Outputs": "outputs",
     "parameter": "parameters",
     "Registry": "registry",
@@ -61,9 +61,9 @@ __all__ = [
     "Pair",
     "PairedData",
     "Paper",
+    "Phase",
     "Registry",
     "Source",
-    "Stage",
     "Uniform",
     "UserError",
     "load_results",

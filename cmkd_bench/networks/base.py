@@ -42,13 +42,13 @@ class Features:
 
     Attributes:
         embedding: (B, D).
-        stages: the feature maps of all stages, from shallow to deep, (B, D, ...) each, channels first.
+        layers: the feature maps of all layers, from shallow to deep, (B, D, ...) each, channels first.
         token_mask: (B, L) bool, where there are tokens.
         positions: (B, D, h, w), what feeds the head of a dense network; None otherwise.
     """
 
     embedding: Tensor
-    stages: Sequence[Tensor]
+    layers: Sequence[Tensor]
     token_mask: Tensor | None = None
     positions: Tensor | None = None
 
@@ -68,18 +68,18 @@ class Network(nn.Module, ABC):
     def features(self, inputs: Tensor) -> Features:
         """Everything below the head, for (B, ...) inputs."""
 
-    def forward(self, inputs: Tensor, stages: Sequence[int] = ()) -> Outputs:
+    def forward(self, inputs: Tensor, layers: Sequence[int] = ()) -> Outputs:
         """The outputs of a batch.
 
         Args:
             inputs: (B, ...).
-            stages: whose feature maps are wanted, 0-based.
+            layers: whose feature maps are wanted, 0-based.
         """
         features = self.features(inputs)
         return Outputs(
             logits=self.head(features.embedding if features.positions is None else features.positions),
             embedding=features.embedding,
-            feature_maps={stage: features.stages[stage] for stage in stages},
+            feature_maps={layer: features.layers[layer] for layer in layers},
             token_mask=features.token_mask,
             positions=features.positions,
         )
@@ -210,7 +210,7 @@ def shape_of(network: Network, inputs: InputShape) -> NetworkShape:
         network.train(training)
     return NetworkShape(
         embedding=features.embedding.shape[1],
-        stages=tuple(tuple(stage.shape[1:]) for stage in features.stages),
+        layers=tuple(tuple(layer.shape[1:]) for layer in features.layers),
         positions=() if features.positions is None else tuple(features.positions.shape[2:]),
     )
 

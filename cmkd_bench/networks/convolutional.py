@@ -1,4 +1,4 @@
-"""Small convolutional networks for signals and images: three stages, global average pooling, a linear head."""
+"""Small convolutional networks for signals and images: three layers, global average pooling, a linear head."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cmkd_bench.networks.base import Features, InputShape, Network, register_net
 
 
 class _Convolutional(Network):
-    """Stages of strided convolution, batch normalisation and ReLU."""
+    """Layers of strided convolution, batch normalisation and ReLU."""
 
-    def __init__(self, stages: list[nn.Sequential], width: int, classes: int) -> None:
+    def __init__(self, layers: list[nn.Sequential], width: int, classes: int) -> None:
         super().__init__()
-        self.stages = nn.ModuleList(stages)
+        self.layers = nn.ModuleList(layers)
         self.head = nn.Linear(width, classes)
 
     def features(self, inputs: Tensor) -> Features:
         maps = []
-        for stage in self.stages:
-            inputs = stage(inputs)
+        for layer in self.layers:
+            inputs = layer(inputs)
             maps.append(inputs)
         return Features(inputs.flatten(2).mean(2), maps)
 
@@ -32,7 +32,7 @@ def cnn1d(inputs: InputShape, classes: int) -> Network:
     _require(inputs, axes=2)
     widths = (inputs.shape[0], 16, 32, 64)
     kernels, strides = (7, 5, 3), (3, 2, 2)
-    stages = [
+    layers = [
         nn.Sequential(
             nn.Conv1d(before, after, kernel, stride=stride, padding=kernel // 2, bias=False),
             nn.BatchNorm1d(after),
@@ -40,18 +40,18 @@ def cnn1d(inputs: InputShape, classes: int) -> Network:
         )
         for before, after, kernel, stride in zip(widths[:-1], widths[1:], kernels, strides, strict=True)
     ]
-    return _Convolutional(stages, widths[-1], classes)
+    return _Convolutional(layers, widths[-1], classes)
 
 
 @register_network("cnn2d")
 def cnn2d(inputs: InputShape, classes: int, widths: Sequence[int] = (16, 32, 64)) -> Network:
     """For images (channels, height, width): kernels of 3."""
     _require(inputs, axes=3)
-    stages = [
+    layers = [
         nn.Sequential(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
         for before, after in itertools.pairwise((inputs.shape[0], *widths))
     ]
-    return _Convolutional(stages, widths[-1], classes)
+    return _Convolutional(layers, widths[-1], classes)
 
 
 def _require(inputs: InputShape, axes: int) -> None:

@@ -13,7 +13,7 @@ WIDTH = 64
 
 @register_network("linear")
 class Linear(Network):
-    """One linear layer: the embedding is the input itself, and there is no stage to train."""
+    """One linear layer: the embedding is the input itself, and there is no hidden layer."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Linear(Network):
 
 @register_network("mlp")
 class MLP(Network):
-    """Two hidden layers of 64 units with ReLU; each is a stage."""
+    """Two hidden layers of 64 units with ReLU."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()

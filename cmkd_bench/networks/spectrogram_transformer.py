@@ -18,8 +18,9 @@ INITIAL_DEVIATION = 0.02
 class SpectrogramTransformer(Network):
     """AST and a fresh linear head on the mean of its class and distillation tokens, which is AST's own embedding.
 
-    The stages are the layers' maps of patches, (B, D, f, t), without these two tokens. Pretrained position embeddings
-    are fitted to another size of input as AST's authors do it: cut where it is smaller, interpolated where larger.
+    The feature maps are the patches of each layer, (B, D, f, t), without these two tokens. Pretrained position
+    embeddings are fitted to another size of input as AST's authors do it: cut where it is smaller, interpolated where
+    larger.
     """
 
     def __init__(self, encoder: Any, grid: tuple[int, int], classes: int) -> None:

@@ -18,8 +18,8 @@ MAPS = ("image", "depth", "spectrogram")
 class TimmNetwork(Network):
     """A backbone and a fresh linear head on its pooled embedding.
 
-    The stages are timm's own: the feature map at the end of each level of resolution (of a ResNet the stem and the
-    four layers), or of each block of a vision transformer. A video's frames go through the backbone one by one, in
+    The feature maps are timm's own: one at the end of each level of resolution (of a ResNet the stem and the four
+    layers), or of each block of a vision transformer. A video's frames go through the backbone one by one, in
     training as one batch for batch normalisation; the embedding is the mean over the frames.
     """
 

@@ -18,8 +18,8 @@ class TextEncoder(Network):
     """An encoder of the BERT family and a fresh linear head on the mean over its valid tokens.
 
     The mean is defined for every encoder, where [CLS] has a meaning in some and a trained pooling layer in fewer; no
-    paper of this field that we know says which one it reads, and C2KD's released code has no text. The stages are the
-    encoder's layers, (B, D, L). A token is valid if it is not the padding's.
+    paper of this field that we know says which one it reads, and C2KD's released code has no text. The feature maps
+    are those of the encoder's layers, (B, D, L). A token is valid if it is not the padding's.
     """
 
     def __init__(self, encoder: Any, classes: int) -> None:

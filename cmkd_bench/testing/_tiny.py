@@ -22,7 +22,7 @@ INPUTS = {
 
 
 class TinyMLP(Network):
-    """Two hidden layers with dropout between them; each is a stage. Wider inputs give wider embeddings."""
+    """Two hidden layers with dropout between them. Wider inputs give wider embeddings."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
@@ -38,12 +38,12 @@ class TinyMLP(Network):
 
 
 class TinyCNN(Network):
-    """Three stages of convolution, batch normalisation and ReLU, with dropout before the head."""
+    """Three layers of convolution, batch normalisation and ReLU, with dropout before the head."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
         widths = (inputs.shape[0], 4, 5, 6)
-        self.stages = nn.ModuleList(
+        self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.Conv1d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm1d(after), nn.ReLU()
             )
@@ -54,8 +54,8 @@ class TinyCNN(Network):
 
     def features(self, inputs: Tensor) -> Features:
         maps = []
-        for stage in self.stages:
-            inputs = stage(inputs)
+        for layer in self.layers:
+            inputs = layer(inputs)
             maps.append(inputs)
         return Features(self.dropout(inputs.flatten(2).mean(2)), maps)
 

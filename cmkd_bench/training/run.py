@@ -215,12 +215,12 @@ class Run:
         network, modality = self.teacher_network, self.spec.teacher_modality
         if network is None or modality is None:
             return None
-        stages = self.method.teacher_stages()
+        layers = self.method.teacher_layers()
         if self.method.updates_teacher:
-            return TrainedTeacher(network, modality, stages)
+            return TrainedTeacher(network, modality, layers)
         # In the precision of a training step, so that it makes no difference whether outputs are kept.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self._part("train"), modality, stages, self.recipe.cache_mb)
+            return frozen_teacher(network, self._part("train"), modality, layers, self.recipe.cache_mb)
 
     def _part(self, name: str) -> Part:
         return load_part(self.data, self.spec.dataset, self.spec.augmentation, name, str(self.device))

@@ -1,4 +1,4 @@
-"""Which term trains what. In the released code the proxies read the last stage but one, in the paper the last one."""
+"""Which term trains what. In the released code the proxies read the last layer but one, in the paper the last one."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_the_gradient_reaches_every_parameter(built):
 
 def test_the_output_stride_is_16_where_timm_can_have_it(built):
     strided, plain = (
-        shape_of(built(name, IMAGE), IMAGE).stages[-1] for name in ("timm/resnet10t", "timm/mobilenetv3_small_050")
+        shape_of(built(name, IMAGE), IMAGE).layers[-1] for name in ("timm/resnet10t", "timm/mobilenetv3_small_050")
     )
     assert (strided[1:], plain[1:]) == ((4, 5), (2, 3))
 

@@ -14,7 +14,7 @@ SIGNAL = InputShape("signal", (3, 20))
 IMAGE = InputShape("image", (3, 9, 16))
 TEXT = InputShape("text", (6,), vocabulary=11)
 
-# (network, inputs, width of the embedding, shapes of the stages); a stride of 2 rounds up
+# (network, inputs, width of the embedding, shapes of the layers); a stride of 2 rounds up
 SHAPES = [
     ("linear", VECTOR, 12, ()),
     ("linear", SIGNAL, 60, ()),
@@ -42,36 +42,36 @@ def test_every_built_in_network_is_in_the_table():
     assert [*sorted({name for name, *_ in SHAPES}), "timm/<model>", "transformers/<model or path>"] == network_names()
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "stages"), SHAPES)
-def test_outputs_have_the_shapes_of_the_table(name, shape, width, stages):
+@pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
+def test_outputs_have_the_shapes_of_the_table(name, shape, width, layers):
     network = built(name, shape)
-    outputs = network(inputs_of(shape), range(len(stages)))
+    outputs = network(inputs_of(shape), range(len(layers)))
     assert outputs.logits.shape == (5, 4)
     assert outputs.embedding.shape == (5, width)
-    assert {stage: tuple(maps.shape) for stage, maps in outputs.feature_maps.items()} == {
-        stage: (5, *expected) for stage, expected in enumerate(stages)
+    assert {layer: tuple(maps.shape) for layer, maps in outputs.feature_maps.items()} == {
+        layer: (5, *expected) for layer, expected in enumerate(layers)
     }
     found = shape_of(network, shape)
-    assert (found.embedding, found.stages) == (width, stages)
+    assert (found.embedding, found.layers) == (width, layers)
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "stages"), SHAPES)
-def test_the_embedding_feeds_the_head_and_is_the_last_stage_pooled(name, shape, width, stages):
+@pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
+def test_the_embedding_feeds_the_head_and_is_the_last_layer_pooled(name, shape, width, layers):
     network = built(name, shape).eval()
     inputs = inputs_of(shape)
     if shape.vocabulary:
         inputs[:, 4:] = 0
-    last = len(stages) - 1
-    outputs = network(inputs, [last] if stages else [])
+    last = len(layers) - 1
+    outputs = network(inputs, [last] if layers else [])
     torch.testing.assert_close(outputs.logits, outputs.embedding @ network.head.weight.T + network.head.bias)
-    pooled = outputs.pooled(last) if stages else inputs.flatten(1)
+    pooled = outputs.pooled(last) if layers else inputs.flatten(1)
     torch.testing.assert_close(outputs.embedding, pooled)
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "stages"), SHAPES)
-def test_only_the_asked_stages_are_returned(name, shape, width, stages):
-    outputs = built(name, shape)(inputs_of(shape), range(len(stages) - 1))
-    assert list(outputs.feature_maps) == list(range(len(stages) - 1))
+@pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
+def test_only_the_asked_layers_are_returned(name, shape, width, layers):
+    outputs = built(name, shape)(inputs_of(shape), range(len(layers) - 1))
+    assert list(outputs.feature_maps) == list(range(len(layers) - 1))
 
 
 def test_looking_at_the_shape_changes_no_network():
@@ -104,8 +104,8 @@ def test_padding_does_not_change_what_the_transformer_says():
     alone, with_padding = network(tokens, [0, 1]), network(padded, [0, 1])
     torch.testing.assert_close(with_padding.logits, alone.logits)
     torch.testing.assert_close(with_padding.embedding, alone.embedding)
-    for stage in (0, 1):
-        torch.testing.assert_close(with_padding.feature_maps[stage][:, :, :3], alone.feature_maps[stage])
+    for layer in (0, 1):
+        torch.testing.assert_close(with_padding.feature_maps[layer][:, :, :3], alone.feature_maps[layer])
     assert with_padding.token_mask.tolist() == [[True] * 3 + [False] * 3] * 2
     other = network(torch.tensor([[5, 3, 4], [2, 2, 7]]))
     assert not torch.allclose(other.logits[0], alone.logits[0]), "the tokens do not reach the logits"

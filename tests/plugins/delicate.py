@@ -41,5 +41,5 @@ class Delicate(MLP):
         if (brake := os.environ.get("DELICATE_BRAKE")) and Path(brake).exists():
             time.sleep(float(os.environ["DELICATE_SLEEP"]))
         if str(inputs[0].numel()) == os.environ.get("DELICATE_INPUTS"):
-            return Features(features.embedding * float("nan"), features.stages)
+            return Features(features.embedding * float("nan"), features.layers)
         return features
