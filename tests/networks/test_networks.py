@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from transformers import BertConfig, BertModel
 
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.networks import build_network, network_names, register_network, shape_of
@@ -109,6 +110,34 @@ def test_padding_does_not_change_what_the_transformer_says():
     assert with_padding.token_mask.tolist() == [[True] * 3 + [False] * 3] * 2
     other = network(torch.tensor([[5, 3, 4], [2, 2, 7]]))
     assert not torch.allclose(other.logits[0], alone.logits[0]), "the tokens do not reach the logits"
+
+
+def test_the_transformer_is_berts_encoder_bit_for_bit():
+    """The transformers library is the oracle: initial weights, outputs in training, with dropout, and gradients."""
+    shape, tokens = InputShape("text", (9,), vocabulary=30), inputs_of(InputShape("text", (9,), vocabulary=30))
+    tokens[0], tokens[1, 4:] = 0, 0
+    ours = built("transformer", shape)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=9,
+        attention_probs_dropout_prob=0.0,
+    )
+    theirs = BertModel(config, add_pooling_layer=False).train()
+    pairs = list(zip(ours.encoder.parameters(), theirs.parameters(), strict=True))
+    assert all(torch.equal(one, other) for one, other in pairs)
+    torch.manual_seed(1)
+    one = ours(tokens, [1]).feature_maps[1].transpose(1, 2)
+    torch.manual_seed(1)
+    other = theirs(tokens, attention_mask=tokens != 0).last_hidden_state
+    assert torch.equal(one, other)
+    for states in (one, other):
+        states.square().sum().backward()
+    assert all(torch.equal(one.grad, other.grad) for one, other in pairs)
 
 
 def test_an_empty_text_is_finite_and_leaves_its_neighbours_alone():
