@@ -30,7 +30,7 @@ def problem_with(name: str) -> str | None:
 
 
 def tokenizer_of(network: str, pretrained: str) -> str:
-    """Which tokenizer feeds a network, as `cmkd_bench.data.text.tokenizer` understands it.
+    """Which tokenizer feeds a network, as `cmkd_bench.data.tokenizers.build.tokenizer` understands it.
 
     Args:
         network: its name.
