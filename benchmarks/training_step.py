@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from benchmarks._timing import interleaved
 from cmkd_bench.method import Batch, Method, Pair, Phase
-from cmkd_bench.networks import Network, build_network, shape_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, Network, shape_of
+from cmkd_bench.networks import build_network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
 from cmkd_bench.training.memory import peak_mb, reset_peak

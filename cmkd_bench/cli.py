@@ -149,7 +149,7 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A method, a dataset, or config.")],
+    name: Annotated[str, typer.Argument(help="A method, a dataset, a network, or config.")],
     plugin: Plugins = None,
     fidelity: Annotated[
         bool, typer.Option("--fidelity", help="What holds a method to its paper: equations, oracles, other code.")

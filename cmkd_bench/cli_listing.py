@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.parameters import describe
-from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+from cmkd_bench.registry import Registry, datasets, families, load_plugin, methods, networks
 
 if TYPE_CHECKING:
     from cmkd_bench.data.dataset import Dataset
@@ -38,15 +38,14 @@ def list_all(kind: str | None, plugins: Sequence[Path]) -> None:
         for name in datasets.names():
             _print_dataset(console, name)
     elif kind == "networks":
-        from cmkd_bench.networks import network_names
-
-        console.print(", ".join(network_names()))
+        console.print(_summaries("networks", networks))
+        console.print(_summaries("families, as FAMILY/MODEL", families))
     else:
         raise UnknownName("kind", kind, KINDS)
 
 
 def show_one(name: str, plugins: Sequence[Path]) -> None:
-    """Print all about one method or dataset, or the configuration.
+    """Print all about one method, dataset or network, or the configuration.
 
     Raises:
         UserError: if there is nothing of that name.
@@ -62,8 +61,13 @@ def show_one(name: str, plugins: Sequence[Path]) -> None:
     elif name in datasets.names():
         _print_dataset(console, name)
         _print_parameters(console, f"dataset.{name}", datasets.get(name).Options)
+    elif name in networks.names():
+        console.print(Text(f"{name}: {networks.summary(name)}", style="bold"))
+    elif (family := name.partition("/")[0]) in families.names():
+        console.print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
     else:
-        raise UnknownName("method or dataset", name, [*methods.names(), *datasets.names(), "config"])
+        known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
+        raise UnknownName("method, dataset or network", name, known)
 
 
 def show_fidelity(name: str, plugins: Sequence[Path]) -> None:

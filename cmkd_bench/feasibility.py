@@ -10,12 +10,11 @@ import torch
 from cmkd_bench.augmentation import Augmentation
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.data.prepare import PreparedData
+from cmkd_bench.errors import CannotTake
 from cmkd_bench.method import Method, NetworkShape, Pair
-from cmkd_bench.networks import build_network, shape_of
-from cmkd_bench.networks.base import CannotTake
+from cmkd_bench.networks import network_shape
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
-from cmkd_bench.seeding import random_stream
 from cmkd_bench.spec import RunSpec, Settings
 from cmkd_bench.training.run import data_of
 from cmkd_bench.training.tensors import input_shape
@@ -69,8 +68,7 @@ def _shape(source: DataSpec, augmentation: Settings, modality: str, network: str
     data = _data(source)
     kind = datasets.get(source.dataset).modality(modality)
     inputs = input_shape(data, kind, build(Augmentation, dict(augmentation)))
-    with random_stream(0):
-        return shape_of(build_network(network, inputs, len(data.classes), pretrained), inputs)
+    return network_shape(network, inputs, len(data.classes), pretrained)
 
 
 @functools.cache

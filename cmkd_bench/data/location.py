@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.weights import WEIGHTS as WEIGHTS
 
 if TYPE_CHECKING:
     from cmkd_bench.data.media import MediaDataset
 
-DATA_ROOT, PREPARED_ROOT, WEIGHTS = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT", "CMKD_WEIGHTS"
+DATA_ROOT, PREPARED_ROOT = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT"
 FIXTURE_MARK = "FIXTURE.json"  # at the top of a miniature, so that its results are never taken for the dataset's
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from cmkd_bench.augmentation import Augmentation
 from cmkd_bench.diagnostics.pair import Side
 from cmkd_bench.errors import UserError
-from cmkd_bench.networks import Network, build_network
+from cmkd_bench.network import Network
+from cmkd_bench.networks import build_network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets
 from cmkd_bench.spec import RunSpec

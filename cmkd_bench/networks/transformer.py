@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cmkd_bench.networks.base import Features, InputShape, Network, register_network
+from cmkd_bench.network import Features, InputShape, Network
 from cmkd_bench.outputs import mean_over_positions
+from cmkd_bench.registry import register_network
 
 WIDTH, LAYERS, HEADS = 32, 2, 4
 PAD = 0
@@ -26,7 +27,7 @@ class Transformer(Network):
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
         if not inputs.vocabulary:
-            raise ValueError("token ids are wanted")
+            raise ValueError("expected token ids")
         self.encoder = _Encoder(inputs.vocabulary, inputs.shape[0]).apply(_initialize)
         self.head = nn.Linear(WIDTH, classes)
 

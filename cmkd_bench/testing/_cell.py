@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cmkd_bench.method import Batch, Losses, Method, Pair, Phase
-from cmkd_bench.networks import Network, shape_of
+from cmkd_bench.network import Network, shape_of
 from cmkd_bench.parameters import build
 from cmkd_bench.recipe import Recipe
 from cmkd_bench.seeding import random_stream

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cmkd_bench.method import Batch, Method, Phase
-from cmkd_bench.networks.base import Network
+from cmkd_bench.network import Network
 from cmkd_bench.recipe import Recipe
 from cmkd_bench.seeding import seed_generators
 from cmkd_bench.training.batches import Batches, Seen

@@ -23,8 +23,8 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.files import write_atomically, write_json, write_records
 from cmkd_bench.heartbeat import Heartbeat, is_alive_elsewhere
 from cmkd_bench.method import Method, Pair
-from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, Network, shape_of
+from cmkd_bench.networks import build_network, tokenizer_of
 from cmkd_bench.parameters import build
 from cmkd_bench.recipe import Recipe
 from cmkd_bench.registry import datasets, methods

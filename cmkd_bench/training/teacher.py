@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cmkd_bench.networks.base import Network
+from cmkd_bench.network import Network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.evaluation import outputs_of
 from cmkd_bench.training.tensors import Part

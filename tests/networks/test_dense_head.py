@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.networks import shape_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, shape_of
 from cmkd_bench.outputs import Outputs
 
 IMAGE = InputShape("image", (3, 64, 80), dense=True)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from cmkd_bench.networks import problem_with, tokenizer_of
@@ -30,8 +33,8 @@ def test_names_without_a_problem(name):
         ("timm/<model>", "has no such model"),
         ("resnet18", "Did you mean 'timm/resnet18'?"),
         ("bert-base-uncased", "Did you mean 'transformers/bert-base-uncased'?"),
-        ("transformers/./nothing", "no config.json in nothing"),
-        ("transformers/a/b/c", "neither a name on the hub"),
+        ("transformers/./nothing", "nothing/config.json"),
+        ("transformers/a/b/c", "owner/name"),
         ("tim/resnet18", "Available: cnn1d"),
     ],
 )
@@ -41,6 +44,24 @@ def test_names_with_a_problem_get_the_nearest_one(name, said):
 
 def test_a_folder_with_a_configuration_is_a_name(bert_folder):
     assert problem_with(f"transformers/{bert_folder}") is None
+
+
+def test_names_are_checked_without_the_libraries_behind_them():
+    """A usage error must not wait for torch, nor a plan for the transformers library."""
+    code = """
+import sys
+from cmkd_bench.networks import build_network, problem_with, tokenizer_of, weights_id
+assert problem_with("mlp") is None and "Did you mean" in problem_with("mpl")
+assert tokenizer_of("transformer", "") == "words"
+assert weights_id("/nowhere", "mlp") == weights_id(False, "timm/resnet18") == ""
+assert not {"torch", "timm", "transformers"} & {*sys.modules}
+from cmkd_bench.network import InputShape
+build_network("transformer", InputShape("text", (6,), 30), 4)
+name = "transformers/bert-base-uncased"
+assert (problem_with(name), tokenizer_of(name, ""), weights_id(True, name)) == (None, "wordpiece", "hub")
+assert not {"timm", "transformers", "tokenizers"} & {*sys.modules}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_each_network_has_its_tokenizer():

@@ -6,9 +6,10 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.networks import build_network, network_names, register_network, shape_of
-from cmkd_bench.networks.base import Features, InputShape, Network
+from cmkd_bench.network import Features, InputShape, Network, shape_of
+from cmkd_bench.networks import build_network, network_names
 from cmkd_bench.outputs import Outputs
+from cmkd_bench.registry import networks, register_network
 
 VECTOR = InputShape("vector", (12,))
 SIGNAL = InputShape("signal", (3, 20))
@@ -40,7 +41,7 @@ def inputs_of(shape, samples=5):
 
 
 def test_every_built_in_network_is_in_the_table():
-    assert [*sorted({name for name, *_ in SHAPES}), "timm/<model>", "transformers/<model or path>"] == network_names()
+    assert [*sorted({name for name, *_ in SHAPES}), "timm/<model>", "transformers/<model>"] == network_names()
 
 
 @pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
@@ -176,7 +177,7 @@ def test_an_unknown_name_gets_the_nearest_one():
 
 
 def test_a_network_of_ones_own_is_built_by_name(monkeypatch):
-    monkeypatch.setattr("cmkd_bench.networks.base._builders", {})
+    monkeypatch.setattr(networks, "_registered", {})
 
     @register_network("own")
     class Own(Network):

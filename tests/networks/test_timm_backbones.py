@@ -5,8 +5,7 @@ import torch
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.method import Pair
-from cmkd_bench.networks import shape_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, shape_of
 from cmkd_bench.registry import methods
 
 IMAGE = InputShape("image", (3, 64, 96))

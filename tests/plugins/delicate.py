@@ -11,8 +11,9 @@ from torch import Tensor
 
 from cmkd_bench import register_method
 from cmkd_bench.methods.kd import KD
-from cmkd_bench.networks.base import Features, register_network
+from cmkd_bench.network import Features
 from cmkd_bench.networks.mlp import MLP
+from cmkd_bench.registry import register_network
 
 
 @register_method("delicate")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cmkd_bench.augmentation import NO_AUGMENTATION
-from cmkd_bench.networks import Network, build_network
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, Network
+from cmkd_bench.networks import build_network
 from cmkd_bench.training.evaluation import accuracy, outputs_of
 from cmkd_bench.training.teacher import FrozenTeacher, StoredTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part, Resident
