@@ -27,7 +27,7 @@ T = TypeVar("T", bound="Callable[..., Any]")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ItemLocation:
     """Where to find an item that is not imported yet."""
 
     module: str
@@ -50,7 +50,7 @@ class Registry(Generic[T]):
         self._package = package
         self._group = group
         self._registered: dict[str, T] = {}
-        self._entries: dict[str, Entry] | None = None
+        self._entries: dict[str, ItemLocation] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator: register a class, or a function, under a name.
@@ -119,23 +119,23 @@ class Registry(Generic[T]):
             return taken.__module__
         return built_in.module if built_in is not None and built_in.module != item.__module__ else None
 
-    def _find_entries(self) -> dict[str, Entry]:
+    def _find_entries(self) -> dict[str, ItemLocation]:
         if self._entries is None:
             self._entries = {**self._third_party(), **self._built_in()}
         return self._entries
 
-    def _built_in(self) -> dict[str, Entry]:
+    def _built_in(self) -> dict[str, ItemLocation]:
         folder = Path(__file__).parent.joinpath(*self._package.split(".")[1:])
         return {
-            path.stem: Entry(f"{self._package}.{path.stem}", path, "built in")
+            path.stem: ItemLocation(f"{self._package}.{path.stem}", path, "built in")
             for path in sorted(folder.glob("[!_]*.py"))
         }
 
-    def _third_party(self) -> dict[str, Entry]:
+    def _third_party(self) -> dict[str, ItemLocation]:
         found = {}
         for point in importlib.metadata.entry_points(group=self._group):
             origin = f"from {point.dist.name}" if point.dist else "entry point"
-            found[point.name] = Entry(point.module, _source_file(point.module), origin)
+            found[point.name] = ItemLocation(point.module, _source_file(point.module), origin)
         return found
 
 

@@ -68,12 +68,12 @@ def weights_id(setting: bool | str, name: str) -> str:
 
 
 def load_networks(names: Sequence[str]) -> None:
-    """Import some networks now rather than when they are first built."""
+    """Import networks now rather than when they are first built; skip those of plug-ins that are not loaded yet."""
     for name in names:
         if found := _in_family(name):
             for module in found[0].modules:
                 importlib.import_module(module)
-        else:
+        elif name in registry.networks.names():
             registry.networks.get(name)
 
 

@@ -107,7 +107,7 @@ def test_its_models_are_networks_like_any_other():
     assert problem_with("bags/7") is None
     assert problem_with("bags/seven") == "bags/seven: the model is a width"
     assert "Did you mean 'bags/4096'" in problem_with("4096")
-    load_networks(["bags/7"])
+    load_networks(["bags/7", "mlp", "a_plugin_that_is_not_loaded"])
     network = build_network("bags/7", TEXT, 5)
     assert network.name == "bags/7"
     assert network(torch.zeros(2, 3, dtype=torch.int64)).logits.shape == (2, 5)
