@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cmkd_bench.config import compose, grid_defaults, parse_overrides
-from cmkd_bench.data.location import use_roots
+from cmkd_bench.config.compose import compose, grid_defaults, parse_overrides
+from cmkd_bench.data.media.location import use_roots
+from cmkd_bench.data.media.preparing.missing import has_fixtures, prepare_missing
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.plan import Plan, make_plan
-from cmkd_bench.preparing.missing import has_fixtures, prepare_missing
+from cmkd_bench.experiment.store import Experiment, experiment_names
+from cmkd_bench.planning.build import Plan, make_plan
+from cmkd_bench.planning.request import Request, check
 from cmkd_bench.registry import load_plugin, methods
-from cmkd_bench.request import Request, check
-from cmkd_bench.store import Experiment, experiment_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     if grid.launcher["kind"] != "local":
         raise UserError("launcher=slurm: a grid on a cluster is started by the command `cmkd-bench run`.")
     from cmkd_bench.launch.schedule import is_over
-    from cmkd_bench.tuning import add_tuned
+    from cmkd_bench.planning.tuning import add_tuned
 
     def has_ended(run_id: str) -> bool:
         return is_over(grid.experiment, plan.specs[run_id], again=retry_failed)
@@ -228,8 +228,8 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
 
 
 def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, stage: str) -> tuple[Schedule, pd.DataFrame]:
+    from cmkd_bench.experiment.record import merge
     from cmkd_bench.launch.schedule import Schedule, first_teachers
-    from cmkd_bench.record import merge
     from cmkd_bench.report.write import write_tables
 
     for warning in merge(grid.experiment, plan, grid.request.baseline):

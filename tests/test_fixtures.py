@@ -14,14 +14,14 @@ from safetensors.torch import load_file, save_file
 
 import cmkd_bench
 from cmkd_bench.api import make_grid
-from cmkd_bench.cli import app
-from cmkd_bench.data.media import MediaDataset
+from cmkd_bench.cli.app import app
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.registry import datasets
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
-from cmkd_bench.training.run import data_of
+from cmkd_bench.training.execution import data_of
 
 SMALL = (
     "protocol=smoke",

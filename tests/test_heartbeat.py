@@ -10,10 +10,10 @@ import pytest
 import torch
 from one_spec import SPEC
 
-from cmkd_bench.files import write_json
-from cmkd_bench.heartbeat import STALE_SECONDS, Heartbeat, is_alive_elsewhere, read_beat, slurm_job
-from cmkd_bench.store import Busy, Experiment
-from cmkd_bench.training.run import execute
+from cmkd_bench.experiment.files import write_json
+from cmkd_bench.experiment.heartbeat import STALE_SECONDS, Heartbeat, is_alive_elsewhere, read_beat, slurm_job
+from cmkd_bench.experiment.store import Busy, Experiment
+from cmkd_bench.training.execution import execute
 
 
 class _NoWatch:

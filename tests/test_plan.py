@@ -10,8 +10,8 @@ import pytest
 
 from cmkd_bench.api import make_grid
 from cmkd_bench.errors import GridError
-from cmkd_bench.plan import Plan, make_plan
-from cmkd_bench.spec import RunSpec
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.planning.build import Plan, make_plan
 
 
 def plan_of(**changes: Any) -> Plan:

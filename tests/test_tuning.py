@@ -14,12 +14,12 @@ import pytest
 
 from cmkd_bench.api import Grid, make_grid
 from cmkd_bench.errors import GridError
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.plan import Plan, make_plan
-from cmkd_bench.record import Record, merge, read_record, read_specs
-from cmkd_bench.store import Experiment
-from cmkd_bench.trials import Draw, Trials, select
-from cmkd_bench.tuning import add_tuned, open_trials
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.record import Record, merge, read_record, read_specs
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.experiment.trials import Draw, Trials, select
+from cmkd_bench.planning.build import Plan, make_plan
+from cmkd_bench.planning.tuning import add_tuned, open_trials
 
 KD = ("kd", "mfeat", 0, "pixels", "fourier")
 FREE = Trials("m", "d", 0, "a", "b", 0, tuple(Draw(number, {"x": number}, f"run{number}") for number in range(4)))

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cmkd_bench.config import Configuration
+from cmkd_bench.config.compose import Configuration
+from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.dataset import Dataset
-from cmkd_bench.data.media import MediaDataset
-from cmkd_bench.data.preparation import Preparation
-from cmkd_bench.data.prepare import PreparedData, prepare
+from cmkd_bench.data.loading import PreparedData, prepare
+from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.experiment.spec import Settings, settings
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets
-from cmkd_bench.spec import Settings, settings
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record, read_record
-from cmkd_bench.request import Direction
-from cmkd_bench.store import Experiment, experiment_names
+from cmkd_bench.experiment.record import Record, read_record
+from cmkd_bench.experiment.store import Experiment, experiment_names
+from cmkd_bench.planning.build import Cell
+from cmkd_bench.planning.request import Direction
 
 
 @dataclass(frozen=True)

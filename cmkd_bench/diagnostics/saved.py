@@ -9,16 +9,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.config.augmentation import Augmentation
 from cmkd_bench.diagnostics.pair import Side
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.networks import Network, build_network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 from cmkd_bench.training.evaluation import outputs_of
-from cmkd_bench.training.run import data_of, load_data, load_part
+from cmkd_bench.training.execution import data_of, load_data, load_part
 from cmkd_bench.training.tensors import input_shape
 
 # Another device, or another build of torch, rounds differently; another network or other data differ by much more.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from cmkd_bench.data.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, data_root, prepared_root, search
+from cmkd_bench.data.media.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, data_root, prepared_root, search
 from cmkd_bench.doctor import Finding
 
 GIB = 2**30
@@ -24,7 +24,7 @@ NODE_LOCAL_LOCKS = ("localflock", "local_lock=flock", "local_lock=all")
 
 def check_data() -> Iterator[Finding]:
     """Where downloaded datasets and prepared arrays lie, and which are there."""
-    from cmkd_bench.data.media import MediaDataset
+    from cmkd_bench.data.media.media_dataset import MediaDataset
     from cmkd_bench.registry import datasets
 
     root, prepared = data_root(), prepared_root()

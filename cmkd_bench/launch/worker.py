@@ -93,10 +93,10 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
         signal.signal(number, signal.SIG_IGN)
     import torch
 
+    from cmkd_bench.experiment.store import Busy, Experiment
     from cmkd_bench.registry import load_plugin
-    from cmkd_bench.store import Busy, Experiment
+    from cmkd_bench.training.execution import execute
     from cmkd_bench.training.loop import Stopped
-    from cmkd_bench.training.run import execute
 
     torch.set_num_threads(1)
     for plugin in settings.plugins:
@@ -121,13 +121,13 @@ def warm_up(networks: Sequence[str]) -> None:
     import torch
 
     from cmkd_bench.networks.base import load_networks
-    from cmkd_bench.training import run
+    from cmkd_bench.training import execution
 
     torch.set_num_threads(1)
     load_networks(networks)
     # The first optimizer imports torch's compiler, which takes longer than a small run.
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
-    assert run
+    assert execution
 
 
 def _receive(connection: Connection) -> str | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.planning.build import Cell
 
 COLUMNS = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
 Runs = dict[str, dict[str, Any]]

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.files import read_json, write_text
+from cmkd_bench.experiment.files import read_json, write_text
+from cmkd_bench.experiment.record import Record, read_record, read_specs
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
-from cmkd_bench.record import Record, read_record, read_specs
 from cmkd_bench.report.outcomes import Outcomes
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 Read = Callable[[Path], Any]
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
 from cmkd_bench.report.metrics import METRICS, Array
 from cmkd_bench.report.outcomes import Outcome, Outcomes

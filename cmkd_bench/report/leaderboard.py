@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cmkd_bench.plan import Cell, Plan
-from cmkd_bench.request import Direction
-from cmkd_bench.store import Experiment, find_done
+from cmkd_bench.experiment.store import Experiment, find_done
+from cmkd_bench.planning.build import Cell, Plan
+from cmkd_bench.planning.request import Direction
 
 
 def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.trials import Draw, Group, Trials
 from cmkd_bench.report.cells import Column
-from cmkd_bench.trials import Draw, Group, Trials
 
 Run = Mapping[str, Any]
 TRIAL_COLUMNS = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.trials import selections
 from cmkd_bench.report.trials import Outcome, outcomes_of
-from cmkd_bench.trials import selections
 
 HEADER = ("method", "dataset", "direction", "selected values", "draw", "validation", "draws", "seconds")
 TITLE = "Tuning"

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cmkd_bench.errors import UnknownName
-from cmkd_bench.files import write_text
-from cmkd_bench.record import Record, read_record
+from cmkd_bench.experiment.files import write_text
+from cmkd_bench.experiment.record import Record, read_record
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.comparisons import compare
 from cmkd_bench.report.leaderboard import NO_COMPARISONS, Leaderboard, leaderboard
@@ -16,7 +17,6 @@ from cmkd_bench.report.metrics import METRICS, QUANTITIES
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.tables import as_csv, as_markdown, comparisons_csv, tuning_csv
 from cmkd_bench.report.trials import outcomes_of, trials_csv
-from cmkd_bench.store import Experiment
 
 
 def write_tables(experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from cmkd_bench.experiment.store import Busy, Experiment
 from cmkd_bench.method import Batch, Losses
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.store import Busy, Experiment
+from cmkd_bench.training.execution import Run
 from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
-from cmkd_bench.training.run import Run
 
 
 def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], device: torch.device) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cmkd_bench.data.location import DATA_ROOT, PREPARED_ROOT, find_root, prepared_root, search, use_roots
+from cmkd_bench.data.media.location import DATA_ROOT, PREPARED_ROOT, find_root, prepared_root, search, use_roots
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets, load_plugin
 

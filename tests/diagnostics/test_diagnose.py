@@ -16,16 +16,16 @@ from rich.console import Console
 from safetensors.torch import load_file, save_file
 
 import cmkd_bench
-from cmkd_bench.cli_pictures import diagnose as command
+from cmkd_bench.cli.plot import diagnose as command
 from cmkd_bench.diagnostics.collect import Diagnosed, Question, as_csv, diagnose_runs, latest_with
 from cmkd_bench.diagnostics.pair import Side, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.diagnostics.table import as_rich, spread
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json
-from cmkd_bench.plan import Cell
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.plots.diagnosis import picture
-from cmkd_bench.store import Experiment
 
 PAIR = ("pixels", "fourier")
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmkd_bench.data.location import PREPARED_ROOT
-from cmkd_bench.data.preparation import Preparation
-from cmkd_bench.preparing.pipeline import Report, prepare_dataset
-from cmkd_bench.preparing.progress import Display
+from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.data.media.location import PREPARED_ROOT
+from cmkd_bench.data.media.preparing.pipeline import Report, prepare_dataset
+from cmkd_bench.data.media.preparing.progress import Display
 from cmkd_bench.registry import datasets, load_plugin
 
 load_plugin(Path(__file__).parent.parent / "plugins" / "filmed.py")

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmkd_bench.data.clips import AudioClip, ImageClip, VideoClip
-from cmkd_bench.data.encoding import truncate, write_lfs_pointer, write_video
-from cmkd_bench.data.location import FIXTURE_MARK, PREPARED_ROOT
+from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer, write_video
 from cmkd_bench.data.manifest import build_manifest
-from cmkd_bench.data.prepared import open_prepared, set_folder
+from cmkd_bench.data.media.clips import AudioClip, ImageClip, VideoClip
+from cmkd_bench.data.media.location import FIXTURE_MARK, PREPARED_ROOT
+from cmkd_bench.data.media.prepared import open_prepared, set_folder
+from cmkd_bench.data.media.preparing import writing
+from cmkd_bench.data.media.preparing.pipeline import check_prepared
+from cmkd_bench.data.media.preparing.progress import Display
 from cmkd_bench.errors import UserError
-from cmkd_bench.preparing import writing
-from cmkd_bench.preparing.pipeline import check_prepared
-from cmkd_bench.preparing.progress import Display
 
 SAMPLES = 18
 

@@ -14,8 +14,9 @@ import pytest
 from made_runs import LABELS, SAMPLES, logits_of, spec, write_run
 from scipy import stats
 
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.record import read_record
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.record import read_record
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.comparisons import Comparisons, compare
 from cmkd_bench.report.leaderboard import Column
@@ -23,7 +24,6 @@ from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.tables import comparisons_csv
 from cmkd_bench.report.write import write_board
 from cmkd_bench.statistics import holm
-from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
 

@@ -15,16 +15,16 @@ import pytest
 from programs import do_without
 from rich.console import Console
 
-from cmkd_bench.cli_leaderboard import show_leaderboard
+from cmkd_bench.cli.leaderboard import show_leaderboard
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.record import read_record
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.record import read_record
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Column, Leaderboard
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.published import HEADER, Published
 from cmkd_bench.report.write import make_board, write_board
-from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
 FORWARD = Column("toy", "audio", "video")

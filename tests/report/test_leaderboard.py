@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
 from cmkd_bench.report.tables import as_csv, as_markdown, as_rich
 

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.trials import Draw, Trials
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.formats import FORMATS, render
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
 from cmkd_bench.report.tables import tuning_csv
 from cmkd_bench.report.trials import outcomes_of, trials_csv
-from cmkd_bench.trials import Draw, Trials
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 DIRECTION = Column("toy", "audio", "video")

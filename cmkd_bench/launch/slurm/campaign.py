@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cmkd_bench.config import compose, parse_overrides
-from cmkd_bench.data.location import use_roots
+from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.slurm import SlurmSettings, read_settings
+from cmkd_bench.data.media.location import use_roots
 from cmkd_bench.errors import GridError, UserError
-from cmkd_bench.files import read_json, write_json
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.record import read_record, read_specs
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import Estimate, estimate, expected_seconds, recorded
 from cmkd_bench.launch.slurm.ledger import Ledger
-from cmkd_bench.launch.slurm.settings import SlurmSettings, read_settings
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import Outcome, jobs_to_cancel, submit_missing, work_of
 from cmkd_bench.launch.slurm.survey import Survey, survey
-from cmkd_bench.record import read_record, read_specs
 from cmkd_bench.registry import load_plugin
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 DONE, FAILED, INCOMPLETE = 0, 3, 4  # exit codes
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import file_lock, read_json, write_json
-from cmkd_bench.launch.slurm.settings import Profile
-from cmkd_bench.store import Experiment
+from cmkd_bench.experiment.files import file_lock, read_json, write_json
+from cmkd_bench.experiment.store import Experiment
 
 # intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that shows
 # up nevertheless finds that here, and does nothing.

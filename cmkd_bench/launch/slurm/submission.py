@@ -7,18 +7,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cmkd_bench.code_version import code_version
-from cmkd_bench.data.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, prepared_root
+from cmkd_bench.config.slurm import SlurmSettings
+from cmkd_bench.data.media.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, prepared_root
+from cmkd_bench.experiment.provenance import code_version
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster, Queue
 from cmkd_bench.launch.slurm.durations import expected_seconds, recorded
 from cmkd_bench.launch.slurm.ledger import Ledger, Submission, Work
 from cmkd_bench.launch.slurm.sbatch import Refused, complete_pickles, sbatch
-from cmkd_bench.launch.slurm.settings import SlurmSettings
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.survey import Survey, survey
 from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_waves
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 # What a job needs of its login shell where the site does not pass the environment on.
 _PASSED_ON = (DATA_ROOT, WEIGHTS, "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")

@@ -9,16 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.files import read_json
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record, read_record, read_specs
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.record import Record, read_record, read_specs
+from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column, Runs, by_column, records
 from cmkd_bench.report.collect import Read, collect
 from cmkd_bench.report.leaderboard import TEACHER, Leaderboard
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.write import make_board
-from cmkd_bench.spec import RunSpec, Settings
-from cmkd_bench.store import Experiment
 
 Files = Mapping[str, Any]
 

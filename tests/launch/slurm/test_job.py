@@ -18,15 +18,15 @@ from submitit.core.utils import DelayedSubmission, UncompletedJobError
 
 import cmkd_bench.launch.slurm.job as job_module
 from cmkd_bench.api import make_grid
+from cmkd_bench.experiment.record import merge
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, look, rows
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.ledger import Ledger
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import Outcome
-from cmkd_bench.plan import make_plan
-from cmkd_bench.record import merge
+from cmkd_bench.planning.build import make_plan
 from cmkd_bench.report.write import write_tables
-from cmkd_bench.spec import RunSpec
 
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
 SETTINGS = ("launcher.gpus=0", "launcher.checkpoint_seconds=0", "launcher.teacher_wait_s=0", "launcher.jobs=2")

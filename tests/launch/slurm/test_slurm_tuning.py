@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from planned_grid import FakeSlurm, Planned
 
-from cmkd_bench.cli_tuning import left_to_tune
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.record import read_record
-from cmkd_bench.store import Experiment
-from cmkd_bench.trials import Draw, Trials
+from cmkd_bench.cli.cluster_tuning import left_to_tune
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.record import read_record
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.experiment.trials import Draw, Trials
 
 COMMAND = "cmkd-bench run --methods kd0 --trials 2"
 

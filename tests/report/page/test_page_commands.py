@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from cmkd_bench import cli_options
 from cmkd_bench.api import make_grid
-from cmkd_bench.plan import make_plan
-from cmkd_bench.record import merge
+from cmkd_bench.cli import options
+from cmkd_bench.experiment.record import merge
+from cmkd_bench.planning.build import make_plan
 from cmkd_bench.report.page import commands, figures
 from cmkd_bench.report.page.write import make_page
 
@@ -37,8 +37,8 @@ def plan_of(root: Path, arguments: list[str]) -> Any:
         methods_asked=given["--methods"],
         datasets_asked=given["--datasets"],
         pairs=given["--pairs"],
-        seeds=cli_options.seeds(given["--seeds"]),
-        folds=cli_options.folds(given.get("--folds")),
+        seeds=options.seeds(given["--seeds"]),
+        folds=options.folds(given.get("--folds")),
         overrides=overrides,
         experiment=given["--experiment"],
         results=root,

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.leaderboard import leaderboard

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.trials import Draw, Trials
+from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, render
 from cmkd_bench.report.plots.style import looks_of
 from cmkd_bench.report.plots.tuning import curves_of, draw
-from cmkd_bench.trials import Draw, Trials
 
 CONDITIONS: dict[str, Any] = {"folds": 2, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 COLUMN = Column("toy", "audio", "video")
