@@ -104,10 +104,11 @@ def build_network(name: str, inputs: InputShape, classes: int, pretrained: str =
 
 
 def network_shape(name: str, inputs: InputShape, classes: int, pretrained: str = "") -> NetworkShape:
-    """Return the sizes of a network's outputs; neither memory nor random numbers are used for its weights.
+    """Return the sizes of a network's outputs; the global generator is left alone.
 
-    The network is built on torch's meta device, or on the CPU if it cannot run there. With pretrained weights it is
-    always built on the CPU, so that weights that do not fit are found here.
+    A family's model is built on torch's meta device, without memory for its weights, or on the CPU if it cannot run
+    there. Other networks are small, and built on the CPU faster than the meta device imports torch's compiler for its
+    first operation. So are pretrained ones, for weights that do not fit to be found here.
 
     Raises:
         UserError: as for `build_network`; a CannotTake also if the inputs are too small for the network.
@@ -117,7 +118,7 @@ def network_shape(name: str, inputs: InputShape, classes: int, pretrained: str =
     from cmkd_bench.network import shape_of
 
     with torch.random.fork_rng(devices=()):
-        if not pretrained:
+        if _in_family(name) and not pretrained:
             # third-party code may raise anything there; what the CPU says counts
             with contextlib.suppress(Exception), torch.device("meta"):
                 return shape_of(build_network(name, inputs, classes), inputs)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from cmkd_bench.augmentation import NO_AUGMENTATION
+from cmkd_bench.config.augmentation import NO_AUGMENTATION
 from cmkd_bench.network import InputShape, Network
 from cmkd_bench.networks import build_network
 from cmkd_bench.training.evaluation import accuracy, outputs_of
