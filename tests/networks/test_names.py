@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from cmkd_bench.cli.show import list_, show
 from cmkd_bench.networks import problem_with, tokenizer_of
 
 
@@ -69,3 +70,14 @@ def test_each_network_has_its_tokenizer():
     assert tokenizer_of("mlp", "") == "words"
     assert tokenizer_of("transformers/bert-base-uncased", "") == "wordpiece"
     assert tokenizer_of("transformers/bert-base-uncased", "hub") == "pretrained:bert-base-uncased"
+
+
+def test_networks_are_listed_and_shown_with_what_they_are(capsys):
+    list_("networks")
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in ("cnn1d", "linear", "A multilayer perceptron", "timm", "transformers"))
+    show("mlp")
+    show("timm/resnet18")
+    shown = capsys.readouterr().out
+    assert "mlp: A multilayer perceptron" in shown
+    assert "timm/<model>: Any model of timm" in shown
