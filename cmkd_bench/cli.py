@@ -155,7 +155,7 @@ def show(
         bool, typer.Option("--fidelity", help="What holds a method to its paper: equations, oracles, other code.")
     ] = False,
 ) -> None:
-    """Show a method's paper, departures and hyper-parameters, a dataset's options, or the configuration."""
+    """Show a method's paper, deviations and hyper-parameters, a dataset's options, or the configuration."""
     from cmkd_bench.cli_listing import show_fidelity, show_one
 
     if fidelity:

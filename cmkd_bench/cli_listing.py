@@ -153,8 +153,8 @@ def _print_method(console: Console, name: str) -> None:
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
     }
     _print_rows(console, traits)
-    for departure in cls.departures:
-        console.print(Text(f"departs from the paper: {departure}"))
+    for deviation in cls.deviations:
+        console.print(Text(f"deviates from the paper: {deviation}"))
     _print_parameters(console, f"method.{name}", cls.HyperParameters)
 
 

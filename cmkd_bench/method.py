@@ -148,7 +148,7 @@ class Method(nn.Module, ABC, Generic[P]):
 
     Class attributes:
         paper: where it was published; None for a control of our own.
-        departures: where this implementation departs from the paper, one sentence each; kept in each run's record.
+        deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
         implementations: how known implementations differ, for the method's page; nothing else reads them.
         role: `method`, `control`, or `baseline` (the student alone); tables set the last two apart.
         teacher: `trained`, `untrained` (a random network), or `none`.
@@ -161,7 +161,7 @@ class Method(nn.Module, ABC, Generic[P]):
 
     HyperParameters: ClassVar[type] = NoParameters
     paper: ClassVar[Paper | None] = None
-    departures: ClassVar[tuple[str, ...]] = ()
+    deviations: ClassVar[tuple[str, ...]] = ()
     implementations: ClassVar[tuple[Implementation, ...]] = ()
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "none"]] = "trained"
@@ -181,7 +181,7 @@ class Method(nn.Module, ABC, Generic[P]):
         super().__init__()
         self.hyperparameters = hyperparameters
         self.pair = pair
-        self.observed: dict[str, Tensor] = {}
+        self.logged: dict[str, Tensor] = {}
 
     @abstractmethod
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
@@ -211,9 +211,9 @@ class Method(nn.Module, ABC, Generic[P]):
         """The teacher's feature maps that the loss reads, by stage."""
         return ()
 
-    def observe(self, **values: Tensor) -> None:
+    def log(self, **values: Tensor) -> None:
         """Report scalars of this step, e.g. a keep rate; the run's record holds their mean over each epoch."""
-        self.observed.update({name: value.detach() for name, value in values.items()})
+        self.logged.update({name: value.detach() for name, value in values.items()})
 
     def after_step(self) -> None:
         """Called after each optimizer step, e.g. to update a memory bank that the backward pass still needed."""

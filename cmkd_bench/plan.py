@@ -65,7 +65,7 @@ class Plan:
         cells: in the order of the request.
         specs: by run id; a teacher stands before its students.
         configurations: by dataset.
-        remarks: by dataset, what a reader of its tables must know of its split and protocol.
+        notes: by dataset, what a reader of its tables must know of its split and protocol.
         fixtures: the datasets whose files are a miniature.
         trials: the draws for tuning, by what the selected values are for.
     """
@@ -73,7 +73,7 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
     specs: dict[str, RunSpec] = field(default_factory=dict)
     configurations: dict[str, Configuration] = field(default_factory=dict)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
     fixtures: set[str] = field(default_factory=set)
     trials: dict[Group, Trials] = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ def make_plan(request: Request) -> Plan:
         plan.configurations[name] = configuration
         for fold in request.folds if request.folds is not None else range(datasets.get(name).folds):
             source = _Source(name, configuration, request, fold)
-            plan.remarks[name] = [*source.data.remarks, *_remarks(configuration)]
+            plan.notes[name] = [*source.data.notes, *_notes(configuration)]
             plan.fixtures |= {name} if source.data.fixture else set()
             _plan_fold(plan, request, source, directions[name])
     _mark_impossible(plan)
@@ -186,11 +186,11 @@ def _pretrained(configuration: Configuration, network: str) -> str:
     return weights_id(configuration.model["pretrained"], network)
 
 
-def _remarks(configuration: Configuration) -> list[str]:
+def _notes(configuration: Configuration) -> list[str]:
     """What a protocol does that a reader of its tables must know."""
     part = configuration.recipe.select_on
     selected = [] if part == "validation" else [f"the {'last epoch is kept' if part == 'last' else SELECTED[part]}."]
-    return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.departures)]
+    return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.deviations)]
 
 
 def _spec(request: Request, method: str, alone: RunSpec, teacher: RunSpec, source: _Source) -> RunSpec:

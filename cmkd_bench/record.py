@@ -26,14 +26,14 @@ class Record:
         baseline: the method that is the student alone.
         conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
         cells: by key.
-        remarks: by dataset, what a reader of its tables must know.
+        notes: by dataset, what a reader of its tables must know.
         trials: the draws for tuning, by what the selected values are for.
     """
 
     baseline: str
     conditions: dict[str, dict[str, Scalar]] = field(default_factory=dict)
     cells: dict[tuple[Any, ...], Cell] = field(default_factory=dict)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
     trials: dict[Group, Trials] = field(default_factory=dict)
 
     def only(self, keys: Iterable[tuple[Any, ...]]) -> Record:
@@ -41,10 +41,10 @@ class Record:
         chosen = {key: self.cells[key] for key in keys if key in self.cells}
         wanted = {cell.dataset for cell in chosen.values()}
         conditions = {dataset: values for dataset, values in self.conditions.items() if dataset in wanted}
-        remarks = {dataset: texts for dataset, texts in self.remarks.items() if dataset in wanted}
+        notes = {dataset: texts for dataset, texts in self.notes.items() if dataset in wanted}
         groups = {cell.group for cell in chosen.values() if cell.tuned}
         trials = {group: one for group, one in self.trials.items() if group in groups}
-        return Record(self.baseline, conditions, chosen, remarks, trials)
+        return Record(self.baseline, conditions, chosen, notes, trials)
 
 
 def read_record(experiment: Experiment) -> Record:
@@ -56,7 +56,7 @@ def read_record(experiment: Experiment) -> Record:
         baseline=stored["baseline"],
         conditions=stored["conditions"],
         cells={cell.key: cell for cell in cells},
-        remarks=stored["remarks"],
+        notes=stored["notes"],
         trials={one.group: one for one in trials},
     )
 
@@ -101,7 +101,7 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
             if cell.key in record.cells and record.cells[cell.key].run_id not in ("", cell.run_id)
         }
         record.conditions.update(conditions)
-        record.remarks.update(plan.remarks)
+        record.notes.update(plan.notes)
         for spec in plan.specs.values():
             experiment.add(spec)
         _drop_stale(experiment, record, plan)
@@ -112,7 +112,7 @@ def merge(experiment: Experiment, plan: Plan, baseline: str) -> list[str]:
             {
                 "baseline": record.baseline,
                 "conditions": record.conditions,
-                "remarks": record.remarks,
+                "notes": record.notes,
                 "cells": [dataclasses.asdict(cell) for cell in record.cells.values()],
                 "trials": [dataclasses.asdict(one) for one in record.trials.values()],
             },

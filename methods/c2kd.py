@@ -73,7 +73,7 @@ class C2KD(Method[C2KDParameters]):
         venue="CVPR 2024, pp. 16006-16015",
         url="https://github.com/huofushuo/C2KD",
     )
-    departures = (
+    deviations = (
         "The equations were read in a published note on the paper and in the released code; the weights lambda and the "
         "threshold omega are the code's.",
         "Optimizer and schedule are the protocol's, the same for all methods, and not the paper's SGD.",
@@ -139,7 +139,7 @@ class C2KD(Method[C2KDParameters]):
         if sample is not None and self.hyperparameters.krc_per == "sample":
             correlation = _mean_by_sample(correlation.nan_to_num(), sample)
         keep = correlation > self.hyperparameters.krc_threshold
-        self.observe(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())
+        self.log(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())
         return keep
 
     def _proxy(self, shape: NetworkShape, classes: int) -> nn.Sequential:

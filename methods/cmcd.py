@@ -57,7 +57,7 @@ class CMCD(Method[CMCDParameters]):
         venue="arXiv 2405.03355 (2024)",
         url="https://arxiv.org/abs/2405.03355",
     )
-    departures = (
+    deviations = (
         "The teacher is the supervised one of all other rows, where the paper pre-trains its source encoder without "
         "labels; labels reach the student through it.",
         "Reconstructed from the abstract and public reviews: the exact equations, the temperature and the epochs of "

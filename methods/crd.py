@@ -61,7 +61,7 @@ class CRD(Method[CRDParameters]):
         venue="ICLR 2020",
         url="https://arxiv.org/abs/1910.10699",
     )
-    departures = (
+    deviations = (
         "Negatives are drawn with replacement; where other classes have fewer than K samples, each counts once.",
         "The constant Z of the released code, set at the first batch, is not in the paper.",
     )

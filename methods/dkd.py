@@ -51,7 +51,7 @@ class DKD(Method[DKDParameters]):
         venue="CVPR 2022",
         url="https://arxiv.org/abs/2203.08679",
     )
-    departures = (
+    deviations = (
         "The warm-up is a share of the epochs (the released code's 20 of 240), so that short trainings leave it too.",
     )
     without_distillation = {"alpha": 0.0, "beta": 0.0}

@@ -83,7 +83,7 @@ class FitNet(Method[FitNetParameters]):
         venue="ICLR 2015",
         url="https://arxiv.org/abs/1412.6550",
     )
-    departures = (
+    deviations = (
         "The regressor is linear without the teacher's nonlinearity, on features pooled over space, time or tokens.",
         "The squared error is averaged over elements, where the paper sums them.",
         "Both stages share the epochs of one training, and the hint stage keeps its last epoch.",

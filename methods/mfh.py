@@ -70,9 +70,9 @@ class MFH(Method[MFHParameters]):
         venue="ICLR 2023",
         url="https://arxiv.org/abs/2206.06487",
     )
-    departures = (
+    deviations = (
         "The teacher's backbone stays as it was trained and channels are those of its embedding; of a linear "
-        "classifier, as in the paper's synthetic experiments, they are the inputs and nothing departs.",
+        "classifier, as in the paper's synthetic experiments, they are the inputs and nothing deviates.",
         "The student's backbone goes on from the joint training with a fresh head, where the paper starts a fresh one.",
         "Salience is the mean over all permutations in closed form, within batches, where the paper draws 10 or 100, "
         "averaged over the last joint epoch, where the released RAVDESS code keeps the last batch alone.",

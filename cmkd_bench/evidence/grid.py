@@ -73,7 +73,7 @@ class Setting:
             plan.cells += part.cells
             plan.specs.update(part.specs)
             plan.configurations.update(part.configurations)
-            plan.remarks.update(part.remarks)
+            plan.notes.update(part.notes)
             plan.fixtures |= part.fixtures
         merge(grid.experiment, plan, grid.request.baseline)
         return plan

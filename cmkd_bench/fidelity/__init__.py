@@ -1,1 +1,1 @@
-"""What holds a method to its paper, on one page: equations, defaults, departures, other implementations, oracles."""
+"""What holds a method to its paper, on one page: equations, defaults, deviations, other implementations, oracles."""

@@ -40,7 +40,7 @@ def _list(names: Iterable[str]) -> str:
     lines = [
         "# The methods, held to their papers",
         "",
-        "One page each: equations, defaults and their sources, departures, how other implementations differ, and the",
+        "One page each: equations, defaults and their sources, deviations, how other implementations differ, and the",
         "tests that compare with something independent. `cmkd-bench show NAME --fidelity` prints one, a plug-in's too.",
         "The pages are written by `python -m cmkd_bench.fidelity`; a test says when they are not current.",
         "",

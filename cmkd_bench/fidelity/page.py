@@ -38,7 +38,7 @@ def as_markdown(name: str, oracles: Sequence[Oracle]) -> str:
         *([f"## `{used}`", *_loss(used)] for used in used_losses(cls)),
         ["## Interface", _items(_traits(cls))],
         ["## Parameters", *_parameters(cls)],
-        ["## Departures from the paper", _items(map(_text, cls.departures)) or "None declared."],
+        ["## Deviations from the paper", _items(map(_text, cls.deviations)) or "None declared."],
         ["## Known implementations", _items(map(_implementation, cls.implementations)) or "None compared."],
         ["## Independent oracles", *_oracles(cls, oracles)],
     ]

@@ -25,7 +25,7 @@ class Segmentation(Network):
     without. The rates are scaled where the last map's stride is not 16. Logits, (B, C, H/4, W/4) rounded up, are left
     at the decoder's resolution.
 
-    Departure: group normalisation in place of batch normalisation. Segmentation trains with a few samples per batch,
+    Deviation: group normalisation in place of batch normalisation. Segmentation trains with a few samples per batch,
     whose statistics are poor; and the pooled branch has one position per sample, of which batch normalisation has
     nothing to tell at a batch of one.
     """

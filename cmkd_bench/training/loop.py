@@ -149,17 +149,17 @@ class Training:
 
     def _run_epoch(self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
         self._set_modes(stage)
-        sums: dict[str, dict[str, Tensor]] = {"losses": {}, "observed": {}}
+        sums: dict[str, dict[str, Tensor]] = {"losses": {}, "logged": {}}
         steps = len(self.batches)
         for step, seen in enumerate(self.batches.epoch(stage.name, epoch)):
             set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
             # Dropout and negatives of a step depend on its place alone: not on the method, nor on a resume.
             seed_generators(self.device, self.seed, "step", stage.name, epoch, step)
-            self.method.observed.clear()
+            self.method.logged.clear()
             losses = self._losses(stage, seen, Batch(seen.index, epoch, epochs, self._labels(stage, seen.index)))
             self._update(torch.stack(list(losses.values())).sum(), optimizer)
             _add(sums["losses"], losses)
-            _add(sums["observed"], self.method.observed)
+            _add(sums["logged"], self.method.logged)
         means = {kind: {name: float(value) / steps for name, value in of.items()} for kind, of in sums.items()}
         for name, mean in means["losses"].items():
             if not math.isfinite(mean):

@@ -129,7 +129,7 @@ def test_a_plugin_that_declares_nothing_has_a_shorter_page(tmp_path: Path) -> No
     assert r"Bare: a \* b \< c." in page
     for title, text in (
         ("Parameters", "None."),
-        ("Departures from the paper", "None declared."),
+        ("Deviations from the paper", "None declared."),
         ("Known implementations", "None compared."),
     ):
         assert section(page, title).strip() == text
