@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cmkd_bench.api import load_results, run
     from cmkd_bench.data.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.errors import UserError
-    from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Stage
+    from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Stage
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
     from cmkd_bench.registry import Registry, register_dataset, register_method
@@ -30,7 +30,6 @@ _HOMES = {
     "Source": "data.dataset",
     "UserError": "errors",
     "Batch": "method",
-    "Implementation": "method",
     "Losses": "method",
     "Method": "method",
     "NetworkShape": "method",
@@ -51,7 +50,6 @@ __all__ = [
     "Among",
     "Batch",
     "Dataset",
-    "Implementation",
     "LogUniform",
     "Losses",
     "Method",

@@ -72,8 +72,8 @@ def show_fidelity(name: str, plugins: Sequence[Path]) -> None:
     Raises:
         UserError: if there is no method of that name.
     """
-    from cmkd_bench.fidelity.oracles import shipped
-    from cmkd_bench.fidelity.page import as_markdown
+    from cmkd_bench.method_pages.oracles import shipped
+    from cmkd_bench.method_pages.render import as_markdown
 
     _load(plugins)
     text, console = as_markdown(name, shipped()), Console()

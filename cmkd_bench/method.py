@@ -27,29 +27,6 @@ class Paper:
 
 
 @dataclass(frozen=True)
-class Implementation:
-    """Where a known implementation of a method differs from its paper, or from this one.
-
-    Attributes:
-        repository: `OWNER/NAME` on GitHub.
-        commit: the one that was read.
-        place: file, and line where it is known.
-        does: what it does.
-        ours: what is done here.
-        paper: what the paper asks for, where that is another thing.
-        by_numbers: whether it was computed too, and not only read.
-    """
-
-    repository: str
-    commit: str
-    place: str
-    does: str
-    ours: str
-    paper: str = ""
-    by_numbers: bool = False
-
-
-@dataclass(frozen=True)
 class NetworkShape:
     """The sizes of a network's outputs for one sample.
 
@@ -149,7 +126,6 @@ class Method(nn.Module, ABC, Generic[P]):
     Class attributes:
         paper: where it was published; None for a control of our own.
         deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
-        implementations: how known implementations differ, for the method's page; nothing else reads them.
         role: `method`, `control`, or `baseline` (the student alone); tables set the last two apart.
         teacher: `trained`, `untrained` (a random network), or `none`.
         pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
@@ -162,7 +138,6 @@ class Method(nn.Module, ABC, Generic[P]):
     HyperParameters: ClassVar[type] = NoParameters
     paper: ClassVar[Paper | None] = None
     deviations: ClassVar[tuple[str, ...]] = ()
-    implementations: ClassVar[tuple[Implementation, ...]] = ()
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "none"]] = "trained"
     pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"

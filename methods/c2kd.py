@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import kendall_tau, mutual_kl, mutual_nontarget_kl
-from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper
+from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -164,83 +164,3 @@ def _mean_by_sample(values: Tensor, sample: Tensor) -> Tensor:
     """Each position's value replaced by the mean over its sample: (P,) and (P,) int64 -> (P,)."""
     sums = values.new_zeros(int(sample.max()) + 1).index_add(0, sample, values)
     return (sums / sample.bincount(minlength=len(sums)))[sample]
-
-
-C2KD.implementations = (
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:103-114",
-        does="multiplies the target's logit by 0, so that it stays in the softmax as a phantom class; for few "
-        "classes this damps the loss and pins the level of the logits.",
-        ours="`nontarget=renormalized` leaves it out; `zeroed` is that code's form.",
-        paper="the softmax over the other classes, as we read it.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:176",
-        does="ranks the logits of the two proxies.",
-        ours="`krc_on=main`; `proxy` is that code's.",
-        paper="ranks the networks' own logits.",
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:173-180",
-        does="takes SciPy's tau-b, sample by sample.",
-        ours="tau-a and tau-b, all samples at once. At a threshold of 0 both keep the same samples.",
-        paper="tau-a.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/model_res.py:174-178",
-        does="feeds the proxies from the last stage but one: two names are given to one tensor.",
-        ours="`proxy_tap=pooled`; `stage` is that code's.",
-        paper="the pooled feature of the backbone.",
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/module.py:30-34",
-        does="has a leaky ReLU (0.1) in the proxies.",
-        ours="`proxy_activation=relu`; `leaky_relu` is that code's.",
-        paper="a ReLU.",
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:31-35",
-        does="lowers the learning rate by a function with 100 epochs and a rate of 0.01 of its own: the given rate "
-        "is used for the first step alone, and epoch 101 gets a complex number.",
-        ours="optimiser and schedule are the protocol's; `protocol=c2kd` has that schedule.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:126-129",
-        does="sets the training mode once, before the first epoch: after the first evaluation, at epoch 80, batch "
-        "normalisation is frozen in both networks.",
-        ours="the training mode is set in every epoch.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "cramed/utils/helper.py:105",
-        does="validates on the test part of CREMA-D, and on the training part of VGGSound "
-        "(vggsound/utils/helper.py:97).",
-        ours="the test part is read once, after selection; `protocol=c2kd` repeats the first, and its tables say so.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "KD_methods/C2KD.py:204-219",
-        does="ignores the selection in segmentation, unless every image fails it.",
-        ours="each position is selected by itself, or an image by the mean over its positions (`krc_per`).",
-    ),
-)

@@ -17,7 +17,7 @@ from cmkd_bench.losses import (
     negative_counts,
     sample_negatives,
 )
-from cmkd_bench.method import Batch, Implementation, Losses, Method, Pair, Paper
+from cmkd_bench.method import Batch, Losses, Method, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -142,45 +142,3 @@ class CRD(Method[CRDParameters]):
             self.normalizers[0] = crd_normalizer(ours, self.teacher_bank, index, counts, temperature)
             self.normalizers[1] = crd_normalizer(theirs, self.student_bank, index, counts, temperature)
         self._is_normalized = True
-
-
-CRD.implementations = (
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "crd/memory.py:50-57",
-        does="divides all scores by a constant Z, set at the first batch.",
-        ours="the same, and Z is kept in checkpoints.",
-        paper="no such constant.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "crd",
-        does="draws negatives, where no sample's index is given, from all rows: the positive may be its own "
-        "negative, and samples of its class are not left out.",
-        ours="negatives come from other classes alone.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "crd",
-        does="computes exp(score / 0.07): infinite in float16.",
-        ours="scores stay logarithms, in float32 at least.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "yoshitomo-matsubara/torchdistill",
-        "3e4373c",
-        "mid_level.py:914,944",
-        does="asks for `self.prob`, which is called `self.probs`: drawing without an index ends with an error.",
-        ours="there is no such way to draw.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "CRD.py:68",
-        does="has K = 4096.",
-        ours="K = 16384, as RepDistiller; all samples of other classes where they are fewer.",
-    ),
-)

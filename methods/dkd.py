@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch.nn import functional as F
 
 from cmkd_bench.losses import dkd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, Paper
+from cmkd_bench.method import Batch, Losses, Method, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -67,31 +67,3 @@ class DKD(Method[DKDParameters]):
     def _warmup(self, batch: Batch) -> float:
         length = self.hyperparameters.warmup_share * batch.epochs
         return min(batch.epoch / length, 1.0) if length else 1.0
-
-
-DKD.implementations = (
-    Implementation(
-        "megvii-research/mdistiller",
-        "a08d46f",
-        "mdistiller/distillers/DKD.py:15",
-        does="takes TCKD from the logarithm of summed probabilities: in float32 at t = 1 the gradient is not "
-        "finite from a logit gap of 90 on, the value from 105.",
-        ours="all probabilities stay logarithms; a gap of 1000 is tested.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "megvii-research/mdistiller",
-        "a08d46f",
-        "mdistiller/distillers/DKD.py:21-26",
-        does="leaves the target out by subtracting 1000 from its logit.",
-        ours="the other classes are gathered; the values agree to 2e-15.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "loss.py:128",
-        does="compares with a DKD without warm-up.",
-        ours="the warm-up is on; `warmup_share=0` takes it away.",
-    ),
-)

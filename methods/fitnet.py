@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import hint_loss, kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Stage
+from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Stage
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -174,63 +174,3 @@ def _stage_at(depth: float, shape: NetworkShape) -> int:
 def _resize(features: Tensor, size: tuple[int, ...]) -> Tensor:
     pooled = _POOLS[len(size)](features, size) if size else features
     return pooled.movedim(1, -1)
-
-
-FitNet.implementations = (
-    Implementation(
-        "adri-romsor/FitNets",
-        "0f633b1",
-        "KDCost.py:121-123",
-        does="has no factor t^2 in the second stage.",
-        ours="none either: the weights of 4 to 1 belong to that form.",
-    ),
-    Implementation(
-        "adri-romsor/FitNets",
-        "0f633b1",
-        "HintCost.py:77-80",
-        does="sums the squared error over one axis and averages over the others.",
-        ours="the mean over all elements, times 1/2.",
-        paper="half the sum over all elements of a sample.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "train_student.py:185-189",
-        does="trains once, with cross-entropy and 100 times the mean squared error.",
-        ours="two stages; `form=joint` is the single one, with 200 times half of it.",
-        paper="two stages.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "ConvReg, in mdistiller too",
-        does="chooses the regressor by the maps' height alone: a teacher's 7 x 20 against a student's 7 x 7 asks "
-        "for a kernel of negative width.",
-        ours="`geometry=spatial` pools both to a common size; by default features are pooled to vectors.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/module.py:205-252",
-        does="stretches the student's map to the teacher's size, weighs one of five levels by 100 and the others "
-        "by 0, and leaves the teacher's map attached.",
-        ours="one level, and the teacher's features are detached.",
-        paper="one hint, from the middle.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "FitNets.py:131-133",
-        does="trains, in the hint stage, only the parameters whose name contains that of the guided layer.",
-        ours="all layers up to the guided one, and none above.",
-        paper="all layers up to the guided one.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "main-FitNets.py:243-256",
-        does="selects the checkpoint by a loss whose weights change at epochs 30, 60 and 90.",
-        ours="selection is the protocol's, by the validation part's metric, for all methods.",
-    ),
-)

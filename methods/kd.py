@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch.nn import functional as F
 
 from cmkd_bench.losses import kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, Paper
+from cmkd_bench.method import Batch, Losses, Method, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -70,24 +70,3 @@ class KD(Method[KDParameters]):
             "cross_entropy": labels * F.cross_entropy(student.logits, batch.labels),
             "distillation": weight * kd_loss(student.logits, teacher.logits, given.temperature),
         }
-
-
-KD.implementations = (
-    Implementation(
-        "zihuixue/MFH",
-        "e6e4e85",
-        "ravdess/utils/helper.py:193,215",
-        does="has t = 1, no factor t^2, and torch's `mean` reduction, so that a weight of 1 is one of 1 / C.",
-        ours="sums over the classes; `preset=mfh` is that loss.",
-        paper="the divergence, and the factor t^2.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "main-KD.py:127,228",
-        does="halves the weight of distillation after every 30 epochs: 0.5, 0.25, 0.125, 0.0625.",
-        ours="the weight is constant.",
-        by_numbers=True,
-    ),
-)

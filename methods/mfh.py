@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, Pair, Paper, Stage
+from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Stage
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -169,41 +169,3 @@ def permuted_distance(embedding: Tensor, weight: Tensor, gap: Tensor) -> Tensor:
     covariance = (centred.T @ gap * weight.T).sum(1) / len(gap)
     grown = 2 * centred.square().mean(0) * weight.square().sum(0) - 2 * covariance
     return (gap.square().sum(1).mean() + grown) / gap.shape[1]
-
-
-MFH.implementations = (
-    Implementation(
-        "zihuixue/MFH",
-        "e6e4e85",
-        "ravdess/utils/helper.py:344",
-        does="assigns the salience instead of adding to it: the last batch alone counts.",
-        ours="the mean over all batches of the last joint epoch.",
-    ),
-    Implementation(
-        "zihuixue/MFH",
-        "e6e4e85",
-        "vggsound/mfh_kd/main.py:44-49",
-        does="compares channel numbers, not ranks, with 256: channels 256 to 511 are zeroed whatever their "
-        "salience is.",
-        ours="channels are kept by the rank of their salience.",
-        paper="the most salient channels stay.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "zihuixue/MFH",
-        "e6e4e85",
-        "gauss/main_modify_gamma.py",
-        does="swaps the first two arguments of the call for regular distillation: the student is trained on the "
-        "teacher's view and tested on its own.",
-        ours="the student sees its own view; see the reproduction `mfh-table2`.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "KD_methods/MGDFR.py:50-60",
-        does="knows the modes zero and permute, but is asked to freeze (main-MGDFR.py:273): nothing is silenced, "
-        "and the row called MGDFR is plain KD from the jointly trained teacher.",
-        ours="silenced channels are their mean, and a test holds that they tell nothing.",
-        by_numbers=True,
-    ),
-)
