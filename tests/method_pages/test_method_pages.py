@@ -47,9 +47,7 @@ def written(folder: Path, text: str) -> Path:
 def test_what_is_committed_is_what_the_command_writes() -> None:
     wanted = contents()
     for path, text in wanted.items():
-        assert path.read_text(encoding="utf-8") == text, (
-            f"{path} is out of date: python -m cmkd_bench.method_pages"
-        )
+        assert path.read_text(encoding="utf-8") == text, f"{path} is out of date: python -m cmkd_bench.method_pages"
     assert set((ROOT / "docs" / "methods").glob("*.md")) == {path for path in wanted if path.suffix == ".md"}
     assert len(wanted) == len(BUILT_IN) + 2
 
