@@ -173,8 +173,8 @@ class Box:
     def weights(self, axis: int, length: int, stored: int) -> Tensor:
         """Return how much each stored pixel counts in each pixel of the result: (B, length, stored).
 
-        Bilinear with antialiasing, as in Pillow and `interpolate`: a triangle two pixels wide, in stored pixels where the
-        crop is enlarged and in pixels of the result where it is reduced.
+        Bilinear with antialiasing, as in Pillow and `interpolate`: a triangle two pixels wide, in stored pixels where
+        the crop is enlarged and in pixels of the result where it is reduced.
         """
         reduction = (self.size[:, axis] * stored / length).clamp(min=1)
         pixels = torch.arange(stored, device=self.size.device) + 0.5
