@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 def test_every_file_of_the_folders_is_an_item_under_its_name() -> None:
     for registry, folder in ((methods, "methods"), (datasets, "datasets")):
         files = {path.stem for path in (ROOT / folder).glob("*.py")}
+        assert files
         assert files <= set(registry.names())
         for name in files:
             assert registry.get(name).registry_name == name

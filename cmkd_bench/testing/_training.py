@@ -68,6 +68,8 @@ class TrainingTests(MethodCase):
     def test_label_free_stages_know_no_label(self, direction: Direction) -> None:
         stages = self.cell(direction).method.stages()
         numbers = [number for number, stage in enumerate(stages) if not stage.labels]
+        if not numbers:
+            pytest.skip("the method declares nothing label-free")
         for number in numbers:
             states = []
             for shuffled in (False, True):
@@ -82,7 +84,7 @@ class TrainingTests(MethodCase):
     def test_without_distillation_it_is_the_student_alone(self, direction: Direction, clip: float) -> None:
         zero = self.method_class().without_distillation
         if zero is None:
-            return  # the method claims nothing: its loss is not cross-entropy plus weighted terms
+            pytest.skip("the method declares no hyper-parameters under which it is the student alone")
         recipe = dataclasses.replace(RECIPE, gradient_clip=clip)
         cell = self.cell(direction, zero)
         alone = build_cell(methods.get("none"), {}, direction)
