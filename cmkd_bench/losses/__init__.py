@@ -1,6 +1,6 @@
-"""The losses of the methods: pure functions of tensors, computed in float32 at least, with no state and no device.
+"""The losses of the methods: pure, stateless functions of tensors, computed in float32 or better.
 
-Teacher tensors are targets and get no gradient, wherever an argument is named so. A loss is averaged over the batch.
+Arguments named after the teacher are targets and get no gradient. Losses are averaged over the batch.
 """
 
 from cmkd_bench.losses.contrastive import info_nce, similarity_distillation
