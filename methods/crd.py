@@ -26,7 +26,7 @@ from cmkd_bench.search import LogUniform
 
 @dataclass(frozen=True)
 class CRDParameters:
-    # The dimension, the number of negatives and the banks' momentum are what the memory is, and are not searched.
+    # Dimension, negatives and momentum define the memory and are not searched.
     weight: float = parameter(
         0.8, "of the contrastive loss", source="RepDistiller", minimum=0, search=LogUniform(0.05, 5)
     )
@@ -35,11 +35,7 @@ class CRDParameters:
         16384, "K per sample; all samples of other classes where there are fewer", source="RepDistiller", minimum=1
     )
     temperature: float = parameter(
-        0.07,
-        "divides the scores",
-        source="RepDistiller",
-        minimum=0.001,
-        search=LogUniform(0.03, 0.5),  # around the default, as the best depends on the width of the space
+        0.07, "divides the scores", source="RepDistiller", minimum=0.001, search=LogUniform(0.03, 0.5)
     )
     momentum: float = parameter(
         0.5, "share of the old row in a bank's update", source="RepDistiller", minimum=0, maximum=1
@@ -52,7 +48,7 @@ class CRD(Method[CRDParameters]):
 
     side_S contrasts the student's embedding with the teacher's bank, side_T the teacher's with the student's bank:
     -log h(positive) - sum over K negatives of log(1 - h), h = P / (P + K / M), P = exp(score / t) / Z (equations 10 to
-    12 of the paper; Z is the released code's). Only side_S reaches the student; side_T trains the teacher's projection.
+    12 of the paper; Z is the released code's). Only side_S trains the student; side_T trains the teacher's projection.
     """
 
     paper = Paper(
@@ -62,7 +58,7 @@ class CRD(Method[CRDParameters]):
         url="https://arxiv.org/abs/1910.10699",
     )
     deviations = (
-        "Negatives are drawn with replacement; where other classes have fewer than K samples, each counts once.",
+        "Negatives are sampled with replacement; if other classes have fewer than K samples, each counts once.",
         "The constant Z of the released code, set at the first batch, is not in the paper.",
     )
     without_distillation = {"weight": 0.0}
@@ -119,7 +115,7 @@ class CRD(Method[CRDParameters]):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Move the banks' rows of the batch towards its embeddings."""
+        """Move the bank rows of the batch toward its embeddings."""
         if self._latest is None:
             return
         index, ours, theirs = self._latest
@@ -128,7 +124,7 @@ class CRD(Method[CRDParameters]):
             bank[index] = F.normalize(share * bank[index] + (1 - share) * embedding, dim=1)
 
     def _negatives(self, labels: Tensor) -> Tensor:
-        """How often each row of the banks is a negative of each sample: (B, M)."""
+        """Count how often each bank row is a negative of each sample: (B, M)."""
         if self.takes_all:
             return (self.labels != labels[:, None]).float()
         layout = ClassLayout(self.order, self.start, self.size)
@@ -136,7 +132,7 @@ class CRD(Method[CRDParameters]):
         return negative_counts(drawn, len(self.labels))
 
     def _normalize(self, ours: Tensor, theirs: Tensor, index: Tensor, counts: Tensor) -> None:
-        """Set Z of both sides once, at the first batch of all; it is kept in checkpoints."""
+        """Set Z of both sides at the first batch; checkpoints keep it."""
         if not self._is_normalized and not self.normalizers.any():
             temperature = self.hyperparameters.temperature
             self.normalizers[0] = crd_normalizer(ours, self.teacher_bank, index, counts, temperature)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -39,30 +38,23 @@ class FitNetParameters:
         source="ours",
         minimum=0,
         maximum=0.9,
-        search=Uniform(0.1, 0.6),  # no paper says it, so it is searched
+        search=Uniform(0.1, 0.6),  # the paper gives no value
     )
+    # The paper's weights, searched a decade to either side.
     weight_start: float = parameter(
-        4.0,
-        "of distillation, in the first epoch (two_stage)",
-        source="paper",
-        minimum=0,
-        search=LogUniform(0.4, 40),  # the paper's value and a decade to either side, as below
+        4.0, "of distillation, in the first epoch (two_stage)", source="paper", minimum=0, search=LogUniform(0.4, 40)
     )
     weight_end: float = parameter(
-        1.0,
-        "of distillation, in the last epoch (two_stage)",
-        source="paper",
-        minimum=0,
-        search=LogUniform(0.1, 10),
+        1.0, "of distillation, in the last epoch (two_stage)", source="paper", minimum=0, search=LogUniform(0.1, 10)
     )
     temperature: float = parameter(
         3.0, "divides the logits (two_stage)", source="paper", minimum=0.01, search=LogUniform(1, 10)
     )
-    # Of form=joint alone: searched, it would fill draws of the other form with values that change nothing.
+    # Not searched: only form=joint uses it, and the trials of the other form would vary a value without effect.
     hint_weight: float = parameter(
         200.0,
         "of half the mean squared error (joint)",
-        source="RepDistiller and mdistiller: 100 on the mean squared error",
+        source="RepDistiller, mdistiller: 100 times all of it",
         minimum=0,
     )
 
@@ -84,10 +76,10 @@ class FitNet(Method[FitNetParameters]):
         url="https://arxiv.org/abs/1412.6550",
     )
     deviations = (
-        "The regressor is linear without the teacher's nonlinearity, on features pooled over space, time or tokens.",
+        "The regressor is linear, without the teacher's nonlinearity, on features pooled over space, time or tokens.",
         "The squared error is averaged over elements, where the paper sums them.",
         "Both stages share the epochs of one training, and the hint stage keeps its last epoch.",
-        "H(p_T, p_S) is written as KL(p_T || p_S): the same gradient, a value lower by the teacher's entropy.",
+        "H(p_T, p_S) is computed as KL(p_T || p_S): the same gradient, but a value lower by the teacher's entropy.",
     )
     without_distillation = {"form": "joint", "hint_weight": 0.0}
 
@@ -95,7 +87,7 @@ class FitNet(Method[FitNetParameters]):
         super().__init__(hyperparameters, pair)
         self._guided, self._hint = (_stage_at(hyperparameters.depth, shape) for shape in (pair.student, pair.teacher))
         student, teacher = pair.student.stages[self._guided], pair.teacher.stages[self._hint]
-        # On maps this is applied along the channels at each position: a convolution with a kernel of one.
+        # On maps it acts on the channels of each position, as a 1 x 1 convolution does.
         self.regressor = nn.Linear(student[0], teacher[0])
 
     @classmethod
@@ -146,7 +138,7 @@ class FitNet(Method[FitNetParameters]):
         }
 
     def _features(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
-        """Guided and hint features, channels last: (B, D) each, or (B, ..., D) of a common size."""
+        """Return guided and hint features, channels last: (B, D) each, or (B, ..., D) of a common size."""
         if self.hyperparameters.geometry == "pooled":
             return student.pooled(self._guided), teacher.pooled(self._hint)
         guided, hint = student.feature_maps[self._guided], teacher.feature_maps[self._hint]
@@ -158,19 +150,12 @@ class FitNet(Method[FitNetParameters]):
         return start + (end - start) * (batch.epoch - 1) / max(batch.epochs - 1, 1)
 
 
-# By the number of axes of a map beside its channels: time, image, video.
-_POOLS: dict[int, Callable[..., Tensor]] = {
-    1: F.adaptive_avg_pool1d,
-    2: F.adaptive_avg_pool2d,
-    3: F.adaptive_avg_pool3d,
-}
-
-
 def _stage_at(depth: float, shape: NetworkShape) -> int:
     """The stage at a share of the depth; the middle of four stages is the second."""
     return max(math.ceil(depth * len(shape.stages)) - 1, 0)
 
 
 def _resize(features: Tensor, size: tuple[int, ...]) -> Tensor:
-    pooled = _POOLS[len(size)](features, size) if size else features
+    """Pool maps over time, images or videos to a size: (B, D, ...) -> (B, ..., D)."""
+    pooled: Tensor = getattr(F, f"adaptive_avg_pool{len(size)}d")(features, size) if size else features
     return pooled.movedim(1, -1)

@@ -111,7 +111,7 @@ def test_no_line_of_an_equation_begins_a_list_and_no_sign_is_lost() -> None:
     (threshold,) = [row for row in rows if "krc_threshold" in row]
     assert threshold.split(" | ")[1:] == [
         "0",
-        "omega: a sample is kept if its rank correlation is larger",
+        "omega: samples above are kept",
         "released code",
         "-0.3 to 0.3 |",
     ]
