@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cmkd_bench import losses
 from cmkd_bench.errors import UnknownName
-from cmkd_bench.files import write_text
+from cmkd_bench.experiment.files import write_text
 from cmkd_bench.method_pages.oracles import SHIPPED, Oracle, as_json, collect
 from cmkd_bench.method_pages.render import as_markdown
 from cmkd_bench.registry import methods

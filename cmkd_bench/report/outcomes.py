@@ -19,9 +19,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import write_atomically
+from cmkd_bench.experiment.files import write_atomically
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.metrics import METRICS, Array, Predictions, metrics_of
-from cmkd_bench.store import Experiment
 
 VERSION = 1  # raised when the content of the file means something else
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Leaderboard
 from cmkd_bench.report.published import Published, compare_published
 from cmkd_bench.report.write import write_board
-from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
 

@@ -9,11 +9,11 @@ import math
 from collections.abc import Hashable
 from typing import Any
 
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.leaderboard import TEACHER
 from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.source import Source
-from cmkd_bench.spec import RunSpec
 
 POINTS = 40  # of a curve; longer ones are thinned
 FIELDS = {"value": 4, "val_value": 4, "teacher_value": 4, "seconds": 2, "peak_mb": 1, "epochs": 0}

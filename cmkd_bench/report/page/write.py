@@ -14,12 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import write_text
+from cmkd_bench.experiment.files import write_text
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.page import boards, commands, figures, missing, protocol
 from cmkd_bench.report.page.drill import drill_down
 from cmkd_bench.report.page.source import Source, read_source
 from cmkd_bench.report.published import compare_published
-from cmkd_bench.store import Experiment
 
 TEMPLATES = Path(__file__).with_name("templates")
 # What could end the block, begin another, or be read as a line's end by a script
