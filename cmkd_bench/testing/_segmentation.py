@@ -1,4 +1,4 @@
-"""Segmentation: every labelled position of an image is a row; a method works so, or says that it is not defined."""
+"""Conformance in segmentation, where each labeled position is a row: a method supports it, or refuses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEACHER = NetworkShape(9, ((4, 8, 8), (7, 4, 4), (9, 2, 2)), positions=(4, 4))
 
 
 class SegmentationTests(MethodCase):
-    """Rows of positions, with fewer images than rows."""
+    """Tests with rows of positions, and with fewer images than rows."""
 
     def test_segmentation_works_or_is_refused(self) -> None:
         cls = self.method_class()
