@@ -1,4 +1,4 @@
-"""What a method observed while it trained, by epoch: a keep rate, a mean rank correlation, whatever it reports."""
+"""What a method logged while it trained, by epoch: a keep rate, a mean rank correlation, whatever it reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARKS = 8  # on a line, about
 
 
 def draw(material: Material) -> Iterator[Picture | Refusal]:
-    """One sheet per dataset and method that observes something, a panel per quantity, a line per direction."""
+    """One sheet per dataset and method that logs something, a panel per quantity, a line per direction."""
     found = False
     for dataset, columns in material.datasets.items():
         for method in material.roles:
@@ -30,11 +30,11 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
             parts = [drawn[start : start + MOST] for start in range(0, len(drawn), MOST)]
             for number, part in enumerate(parts, 1):
                 found = True
-                name = file_stem("observed", method, dataset, *([str(number)] if len(parts) > 1 else []))
+                name = file_stem("logged", method, dataset, *([str(number)] if len(parts) > 1 else []))
                 with styled():
                     yield _sheet(material, dataset, method, part, frame, name)
     if not found:
-        yield Refusal("observed", "no method of this experiment reports a quantity while it trains.")
+        yield Refusal("logged", "no method of this experiment reports a quantity while it trains.")
 
 
 def curves(material: Material, method: str, columns: Sequence[Column]) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def curves(material: Material, method: str, columns: Sequence[Column]) -> pd.Dat
         for column in columns
         for cell, run in material.runs(method, column)
         for record in material.history(str(run["run_id"]))
-        for quantity, value in record["observed"].items()
+        for quantity, value in record["logged"].items()
     ]
     frame = pd.DataFrame(records, columns=[*names, "value"])
     return frame.groupby(names)["value"].mean().reset_index()
@@ -56,7 +56,7 @@ def _sheet(
 ) -> Picture:
     quantities = sorted(frame["quantity"].unique())
     down, across = grid(len(quantities), 2)
-    title = material.title(f"What {method} observes while training", dataset)
+    title = material.title(f"What {method} logs while training", dataset)
     legend_rows = -(-len(columns) // 2)
     width = PAGE if across > 1 else 3.4
     figure, body = sheet(title, _note(material), 0.3 + 1.6 * down + 0.17 * legend_rows, width)
