@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cmkd_bench.cli.app import app
-from cmkd_bench.data.media.location import DATA_ROOT, PREPARED_ROOT
+from cmkd_bench.config.roots import DATA_ROOT, PREPARED_ROOT
 from cmkd_bench.errors import UserError
 
 SETTINGS = ["prepare.frames=2", "prepare.height=16", "prepare.width=16", "prepare.seconds=1.0", "prepare.mels=20"]

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cmkd_bench.config.roots import PREPARED_ROOT
 from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer, write_video
 from cmkd_bench.data.manifest import build_manifest
 from cmkd_bench.data.media.clips import AudioClip, ImageClip, VideoClip
-from cmkd_bench.data.media.location import FIXTURE_MARK, PREPARED_ROOT
+from cmkd_bench.data.media.location import FIXTURE_MARK
 from cmkd_bench.data.media.prepared import open_prepared
 from cmkd_bench.data.media.preparing import writing
 from cmkd_bench.data.media.preparing.pipeline import check_prepared
