@@ -13,12 +13,12 @@ import pandas as pd
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
-from cmkd_bench.report.metrics import METRICS, Array
 from cmkd_bench.report.outcomes import Outcome, Outcomes
-from cmkd_bench.statistics import best_set, holm, mcnemar, paired_differences, resampled, resampling_counts
-from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
-from cmkd_bench.statistics.proportions import only_one_right
-from cmkd_bench.statistics.resampling import RESAMPLES
+from cmkd_bench.statistics.metrics import METRICS, Array
+from cmkd_bench.statistics.multiple import best_set, holm
+from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL, paired_differences
+from cmkd_bench.statistics.proportions import mcnemar, only_one_right
+from cmkd_bench.statistics.resampling import RESAMPLES, resampled, resampling_counts
 
 Unit = tuple[int, int]  # seed and fold
 Units = dict[Unit, Cell]

@@ -13,7 +13,7 @@ from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of
-from cmkd_bench.report.metrics import QUANTITIES, Quantity
+from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
 from cmkd_bench.report.tuning import Tuning, tuning_of
 from cmkd_bench.statistics.paired import FEWEST_SEEDS

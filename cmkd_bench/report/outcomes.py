@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.files import write_atomically
-from cmkd_bench.report.metrics import METRICS, Array, Predictions, metrics_of
+from cmkd_bench.statistics.metrics import METRICS, Array, Predictions, metrics_of
 from cmkd_bench.store import Experiment
 
 VERSION = 1  # raised when the content of the file means something else

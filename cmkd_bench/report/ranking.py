@@ -9,7 +9,7 @@ import numpy as np
 
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.entries import Entry
-from cmkd_bench.statistics import average_ranks, friedman, nemenyi_distance
+from cmkd_bench.statistics.ranks import average_ranks, friedman, nemenyi_distance
 
 FEWEST_COLUMNS = 3
 FEWEST_ROWS = 3

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from cmkd_bench.report.entries import Entry
 from cmkd_bench.report.leaderboard import Column, Leaderboard
-from cmkd_bench.report.metrics import QUANTITIES
+from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 from cmkd_bench.statistics.resampling import RESAMPLES
 

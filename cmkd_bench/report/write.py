@@ -12,10 +12,11 @@ from cmkd_bench.record import Record, read_record
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.comparisons import compare
 from cmkd_bench.report.leaderboard import NO_COMPARISONS, Leaderboard, leaderboard
-from cmkd_bench.report.metrics import METRICS, QUANTITIES
 from cmkd_bench.report.outcomes import Outcomes
+from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.tables import as_csv, as_markdown, comparisons_csv, tuning_csv
 from cmkd_bench.report.trials import outcomes_of, trials_csv
+from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.store import Experiment
 
 

@@ -22,7 +22,7 @@ from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.tables import comparisons_csv
 from cmkd_bench.report.write import write_board
-from cmkd_bench.statistics import holm
+from cmkd_bench.statistics.multiple import holm
 from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]

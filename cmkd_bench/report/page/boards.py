@@ -9,10 +9,11 @@ from urllib.parse import quote
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import Comparison, is_distinct
 from cmkd_bench.report.leaderboard import Leaderboard, leaderboard
-from cmkd_bench.report.metrics import METRICS, QUANTITIES
 from cmkd_bench.report.page.source import Source
+from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.wording import by_dataset, gain, legend, marks, number, p_value, sections, shortfall, title
 from cmkd_bench.report.write import known_metrics
+from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.statistics.paired import LEVEL
 
 Context = dict[str, Any]

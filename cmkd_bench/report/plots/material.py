@@ -15,9 +15,9 @@ from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record, read_record
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.leaderboard import TEACHER, Column, Entry, Leaderboard, leaderboard
-from cmkd_bench.report.metrics import QUANTITIES
 from cmkd_bench.report.outcomes import Outcomes
 from cmkd_bench.report.plots.style import Look, looks_of
+from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.trials import outcomes_of
 from cmkd_bench.report.write import make_board
 from cmkd_bench.store import Experiment
