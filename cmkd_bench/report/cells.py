@@ -24,6 +24,11 @@ class Column:
     student_modality: str
 
     @property
+    def names(self) -> tuple[str, str, str]:
+        """Dataset and modalities."""
+        return self.dataset, self.teacher_modality, self.student_modality
+
+    @property
     def direction(self) -> str:
         """As it is printed."""
         return f"{self.teacher_modality} → {self.student_modality}"

@@ -13,7 +13,7 @@ import pandas as pd
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
-from cmkd_bench.report.outcomes import Outcome, Outcomes
+from cmkd_bench.report.predictions import PredictionCache, PredictionScores
 from cmkd_bench.statistics.metrics import METRICS, Array
 from cmkd_bench.statistics.multiple import best_set, holm
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL, paired_differences
@@ -108,7 +108,7 @@ class Comparisons:
         return row == other or (found is not None and found.runs[0] == found.runs[1])
 
 
-def compare(record: Record, results: pd.DataFrame, outcomes: Outcomes, metric: str | None = None) -> Comparisons:
+def compare(record: Record, results: pd.DataFrame, outcomes: PredictionCache, metric: str | None = None) -> Comparisons:
     """Compare all pairs of rows but the teacher; the same input gives the same numbers.
 
     Args:
@@ -136,8 +136,8 @@ class _Column:
         column: Column,
         cells: Sequence[Cell],
         runs: Runs,
-        done: Mapping[str, Outcome],
-        outcomes: Outcomes,
+        done: Mapping[str, PredictionScores],
+        outcomes: PredictionCache,
         baseline: str,
     ) -> None:
         self.column, self.runs, self.done, self.outcomes = column, runs, done, outcomes

@@ -12,13 +12,14 @@ from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
 from cmkd_bench.report.comparisons import Comparisons
-from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
-from cmkd_bench.report.tuning import Tuning, tuning_of
+from cmkd_bench.report.scores import CellRuns, MeanScore, finished, mean_score, state_of
+from cmkd_bench.report.text_table import TextTable
+from cmkd_bench.report.tuning_table import tuning_of
 from cmkd_bench.statistics.paired import FEWEST_SEEDS
 
-__all__ = ["TEACHER", "Column", "Entry", "Leaderboard", "leaderboard"]
+__all__ = ["TEACHER", "Column", "Leaderboard", "MeanScore", "leaderboard"]
 
 TEACHER = "teacher"
 ROLES = ("teacher", "baseline", "control", "method")
@@ -32,7 +33,7 @@ class Leaderboard:
     Attributes:
         rows: by name, the role.
         columns: the directions of the datasets.
-        entries: by row and column.
+        scores: by row and column.
         seeds: all that were asked for.
         marks: by dataset, what stands behind its name: folds, metric, how it departs from a fair comparison.
         notes: what stands below.
@@ -45,7 +46,7 @@ class Leaderboard:
 
     rows: dict[str, str]
     columns: tuple[Column, ...]
-    entries: dict[tuple[str, Column], Entry]
+    scores: dict[tuple[str, Column], MeanScore]
     seeds: tuple[int, ...]
     marks: dict[str, list[str]]
     notes: list[str] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Leaderboard:
     quantity: Quantity = QUANTITIES["accuracy"]
     comparisons: Comparisons = NO_COMPARISONS
     ranking: Ranking | None = None
-    tuning: Tuning | None = None
+    tuning: TextTable | None = None
 
     @property
     def claims(self) -> bool:
@@ -77,7 +78,7 @@ def leaderboard(
     rows = {TEACHER: TEACHER} | _rows(record.cells.values())
     seeds = tuple(sorted({cell.seed for cell in cells}))
     quantity = QUANTITIES[metric or "accuracy"]
-    entries: dict[tuple[str, Column], Entry] = {}
+    scores: dict[tuple[str, Column], MeanScore] = {}
     notes: dict[str, None] = {}
     for column, here in grouped.items():
         by_row: dict[str, list[tuple[Cell, str]]] = {row: [] for row in rows}
@@ -88,12 +89,12 @@ def leaderboard(
         for row, chosen in by_row.items():
             gained = {} if row in (TEACHER, record.baseline) else alone
             comparison = comparisons.pairs.get((column, row, record.baseline))
-            entries[row, column] = make_entry(chosen, runs, gained, {c.fold for c in here}, comparison)
+            scores[row, column] = mean_score(chosen, runs, gained, {c.fold for c in here}, comparison)
             notes |= dict.fromkeys(_notes(row, column, chosen, runs, len(seeds)))
-    columns = _measured(grouped, entries, metric)
+    columns = _measured(grouped, scores, metric)
     competitors = [row for row, role in rows.items() if role != TEACHER]
     for column in columns:
-        _mark_best(entries, column, competitors, quantity.better, comparisons)
+        _mark_best(scores, column, competitors, quantity.better, comparisons)
     notes |= dict.fromkeys(f"{name}: {remark}" for name, remarks in record.remarks.items() for remark in remarks)
     notes |= dict.fromkeys(comparisons.refused)
     shown = {column.dataset for column in columns}
@@ -101,7 +102,7 @@ def leaderboard(
     return Leaderboard(
         rows=rows,
         columns=columns,
-        entries=entries,
+        scores=scores,
         seeds=seeds,
         marks={
             name: _marks({c.fold for c in cells if c.dataset == name}, conditions, metric or metrics.get(name), metric)
@@ -112,7 +113,7 @@ def leaderboard(
         baseline=record.baseline,
         quantity=quantity,
         comparisons=comparisons,
-        ranking=rank(entries, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
+        ranking=rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
         tuning=tuning_of(record, results),
     )
 
@@ -125,10 +126,10 @@ def _rows(cells: Collection[Cell]) -> dict[str, str]:
 
 
 def _measured(
-    columns: Iterable[Column], entries: Mapping[tuple[str, Column], Entry], metric: str | None
+    columns: Iterable[Column], scores: Mapping[tuple[str, Column], MeanScore], metric: str | None
 ) -> tuple[Column, ...]:
     """The columns whose students have the metric; all where none was asked for."""
-    measured = {column for (row, column), entry in entries.items() if row != TEACHER and entry.mean is not None}
+    measured = {column for (row, column), score in scores.items() if row != TEACHER and score.mean is not None}
     return tuple(column for column in columns if metric is None or column in measured)
 
 
@@ -160,26 +161,26 @@ def _notes(row: str, column: Column, cells: CellRuns, runs: Runs, seeds: int) ->
 
 
 def _mark_best(
-    entries: dict[tuple[str, Column], Entry],
+    scores: dict[tuple[str, Column], MeanScore],
     column: Column,
     rows: Sequence[str],
     better: int,
     comparisons: Comparisons,
 ) -> None:
     """Mark the best, the second, and all that may be the best as well, of the rows that miss nothing."""
-    scores = {
-        row: better * entry.mean
+    ranked = {
+        row: better * score.mean
         for row in rows
-        if (entry := entries[row, column]).mean is not None and not entry.problem
+        if (score := scores[row, column]).mean is not None and not score.problem
     }
-    if better == 0 or not scores:
+    if better == 0 or not ranked:
         return
-    best, *others = sorted(set(scores.values()), reverse=True)
-    contenders = comparisons.contenders(column, list(scores), better)
-    for row, score in scores.items():
-        entries[row, column] = replace(
-            entries[row, column],
-            is_best=score == best,
-            is_second=bool(others) and score == others[0],
-            is_close=score != best and row in contenders,
+    best, *others = sorted(set(ranked.values()), reverse=True)
+    contenders = comparisons.contenders(column, list(ranked), better)
+    for row, value in ranked.items():
+        scores[row, column] = replace(
+            scores[row, column],
+            is_best=value == best,
+            is_second=bool(others) and value == others[0],
+            is_close=value != best and row in contenders,
         )

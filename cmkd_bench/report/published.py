@@ -5,48 +5,24 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from cmkd_bench.report.leaderboard import TEACHER, Column, Entry, Leaderboard
+from cmkd_bench.report.leaderboard import TEACHER, Column, Leaderboard, MeanScore
+from cmkd_bench.report.text_table import TextTable
 
 FILE = Path(__file__).with_name("published.csv")
 HEADER = (
-    "dataset",
-    "direction",
-    "method",
-    "source",
-    "published",
-    "ours",
-    "difference",
-    "gain there",
-    "gain here",
-    "note",
-)
+    "dataset", "direction", "method", "source", "published", "ours", "difference", "gain there", "gain here", "note",
+)  # fmt: skip
 ADVICE = (
     "Compare gains, not levels: the student alone moves by tens of points between papers that claim one protocol. A "
     "gain there is over the student alone of the same paper, dataset and network; empty where it has none."
 )
 FAIR = "parts without leaks, epochs selected on validation"
 Row = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Published:
-    """A table of published numbers beside ours.
-
-    Attributes:
-        rows: as wide as `header`, the last column a number in brackets that leads to a line.
-        lines: what stands below: citations and differences in protocol, and what else must be known.
-        header: of the columns.
-    """
-
-    rows: tuple[tuple[str, ...], ...]
-    lines: tuple[str, ...]
-    header: tuple[str, ...] = HEADER
 
 
 @cache
@@ -61,7 +37,7 @@ def _rows_of(dataset: str) -> tuple[Row, ...]:
     return tuple(row for row in published_rows() if row["dataset"] == dataset)
 
 
-def compare_published(board: Leaderboard, results: pd.DataFrame) -> Published:
+def compare_published(board: Leaderboard, results: pd.DataFrame) -> TextTable:
     """All published numbers of the cells of a leaderboard, several sources of one method one below the other.
 
     Args:
@@ -74,18 +50,22 @@ def compare_published(board: Leaderboard, results: pd.DataFrame) -> Published:
     footnotes: dict[str, int] = {}
     for column in board.columns:
         for name in board.rows:
-            entry = board.entries[name, column]
+            score = board.scores[name, column]
             seen = column.teacher_modality if name == TEACHER else column.student_modality
             for row in _matching(board, column, name):
                 reason = _footnote(row, networks.get((column.dataset, seen), ""))
                 mark = footnotes.setdefault(reason, len(footnotes) + 1)
-                rows.append(_row(board, column, name, entry, row, mark))
+                rows.append(_row(board, column, name, score, row, mark))
     if not rows:
-        return Published((), ("No published number is known of these methods on these datasets and directions.",))
+        return _table((), ("No published numbers are known for these methods on these datasets and directions.",))
     datasets = dict.fromkeys(column.dataset for column in board.columns)
     marks = (f"{name}: {', '.join(board.marks[name]) or FAIR}" for name in datasets if any(r[0] == name for r in rows))
     ours = f"Ours, {'; '.join(marks)}."
-    return Published(tuple(rows), (ADVICE, ours, *(f"[{mark}] {text}" for text, mark in footnotes.items())))
+    return _table(tuple(rows), (ADVICE, ours, *(f"[{mark}] {text}" for text, mark in footnotes.items())))
+
+
+def _table(rows: tuple[tuple[str, ...], ...], lines: tuple[str, ...]) -> TextTable:
+    return TextTable("Published numbers", HEADER, rows, lines, places=2)
 
 
 def _matching(board: Leaderboard, column: Column, name: str) -> Iterator[Row]:
@@ -105,7 +85,7 @@ def _metric(board: Leaderboard, column: Column) -> str:
     return "miou" if "mean IoU" in board.marks[column.dataset] else "accuracy"
 
 
-def _row(board: Leaderboard, column: Column, name: str, entry: Entry, row: Row, mark: int) -> tuple[str, ...]:
+def _row(board: Leaderboard, column: Column, name: str, score: MeanScore, row: Row, mark: int) -> tuple[str, ...]:
     value = float(row["value"])
     there = _gain(row, board.baseline)
     return (
@@ -114,19 +94,19 @@ def _row(board: Leaderboard, column: Column, name: str, entry: Entry, row: Row, 
         name,
         f"{row['paper']} {row['year']}",
         row["value"] + (f" ± {row['std']}" if row["std"] else ""),
-        _ours(entry),
-        "" if entry.mean is None else f"{entry.mean - value:+.1f}",
+        _ours(score),
+        "" if score.mean is None else f"{score.mean - value:+.1f}",
         "" if there is None else f"{there:+.1f}",
-        "" if entry.gain is None else f"{entry.gain:+.1f}",
+        "" if score.gain is None else f"{score.gain:+.1f}",
         f"[{mark}]",
     )
 
 
-def _ours(entry: Entry) -> str:
+def _ours(score: MeanScore) -> str:
     """With the one decimal that most papers have."""
-    if entry.mean is None:
-        return entry.problem
-    return f"{entry.mean:.1f}" + ("" if entry.deviation is None else f" ± {entry.deviation:.1f}")
+    if score.mean is None:
+        return score.problem
+    return f"{score.mean:.1f}" + ("" if score.deviation is None else f" ± {score.deviation:.1f}")
 
 
 def _gain(row: Row, baseline: str) -> float | None:
@@ -139,12 +119,12 @@ def _gain(row: Row, baseline: str) -> float | None:
         for one in published_rows()
         if one["method"] == baseline and not one["teacher_modality"] and all(one[key] == row[key] for key in same)
     ]
-    beside = [one for one in alone if _table(one) == _table(row)]
+    beside = [one for one in alone if _table_number(one) == _table_number(row)]
     values = {float(one["value"]) for one in (beside or alone)}
     return float(row["value"]) - values.pop() if len(values) == 1 else None
 
 
-def _table(row: Row) -> str:
+def _table_number(row: Row) -> str:
     found = re.search(r"Tables? \d+", row["note"])
     return found.group() if found else ""
 

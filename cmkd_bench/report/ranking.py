@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmkd_bench.report.cells import Column
-from cmkd_bench.report.entries import Entry
+from cmkd_bench.report.scores import MeanScore
 from cmkd_bench.statistics.ranks import average_ranks, friedman, nemenyi_distance
 
 FEWEST_COLUMNS = 3
@@ -31,9 +31,14 @@ class Ranking:
     p: float | None = None
     distance: float | None = None
 
+    @property
+    def ordered(self) -> list[tuple[str, float]]:
+        """The rows with their ranks, the best first."""
+        return sorted(self.ranks.items(), key=lambda item: item[1])
+
 
 def rank(
-    entries: Mapping[tuple[str, Column], Entry],
+    scores: Mapping[tuple[str, Column], MeanScore],
     rows: Sequence[str],
     columns: Sequence[Column],
     better: int,
@@ -45,19 +50,19 @@ def rank(
     remains: a mean rank over other columns would be another quantity.
 
     Args:
-        entries: by row and column.
+        scores: by row and column.
         rows: those that compete.
         columns: all.
         better: 1 if more is better, -1 if less is, 0 for no ranking.
         claim: whether a test may be made.
     """
-    complete = {key for key, entry in entries.items() if entry.mean is not None and not entry.problem}
+    complete = {key for key, score in scores.items() if score.mean is not None and not score.problem}
     used = [column for column in columns if 2 * sum((row, column) in complete for row in rows) >= len(rows)]
     ranked = [row for row in rows if all((row, column) in complete for column in used)]
     if better == 0 or len(used) < 2 or len(ranked) < 2:
         return None
-    scores = better * np.array([[entries[row, column].mean for row in ranked] for column in used], dtype=np.float64)
-    ranks = dict(zip(ranked, average_ranks(scores).tolist(), strict=True))
+    values = better * np.array([[scores[row, column].mean for row in ranked] for column in used], dtype=np.float64)
+    ranks = dict(zip(ranked, average_ranks(values).tolist(), strict=True))
     if not claim or len(used) < FEWEST_COLUMNS or len(ranked) < FEWEST_ROWS:
         return Ranking(ranks, len(used))
-    return Ranking(ranks, len(used), friedman(scores), nemenyi_distance(len(ranked), len(used)))
+    return Ranking(ranks, len(used), friedman(values), nemenyi_distance(len(ranked), len(used)))

@@ -19,11 +19,11 @@ from cmkd_bench.cli_leaderboard import show_leaderboard
 from cmkd_bench.errors import UserError
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.record import read_record
+from cmkd_bench.report.experiment_tables import make_board, write_board
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Column, Leaderboard
-from cmkd_bench.report.outcomes import Outcomes
+from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.published import HEADER, Published
-from cmkd_bench.report.write import make_board, write_board
 from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
@@ -44,7 +44,7 @@ def shown(board: Leaderboard, width: int = 100, **options: bool) -> str:
 
 
 def test_marks_say_what_is_known(board: Leaderboard) -> None:
-    entries = {row: board.entries[row, FORWARD] for row in board.rows}
+    entries = {row: board.scores[row, FORWARD] for row in board.rows}
     assert [row for row, entry in entries.items() if entry.is_best] == ["kd"]
     assert [row for row, entry in entries.items() if entry.is_second] == ["dkd"]
     assert [row for row, entry in entries.items() if entry.is_close] == ["dkd"]
@@ -94,27 +94,27 @@ def test_a_row_of_fewer_seeds_says_so(build: Build) -> None:
 def test_costs_have_no_best_and_no_test(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
-    board = make_board(Outcomes(experiment), read_record(experiment), results, "seconds")
+    board = make_board(PredictionCache(experiment), read_record(experiment), results, "seconds")
     text = " ".join(shown(board).split())
     assert "│ kd │ 1.5 ± 0.0 │ 1.5 ± 0.0 │" in text
     assert "Training time in seconds, mean ± standard deviation over 3 seeds." in text
-    assert not any(entry.is_best for entry in board.entries.values())
+    assert not any(entry.is_best for entry in board.scores.values())
 
 
 def test_a_smaller_calibration_error_is_better(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.9})
     results, _ = write_board(experiment)
-    board = make_board(Outcomes(experiment), read_record(experiment), results, "ece")
-    means = {row: board.entries[row, FORWARD].mean for row in ("none", "kd")}
+    board = make_board(PredictionCache(experiment), read_record(experiment), results, "ece")
+    means = {row: board.scores[row, FORWARD].mean for row in ("none", "kd")}
     best = min(means, key=lambda row: means[row] or 0.0)
-    assert [row for row in means if board.entries[row, FORWARD].is_best] == [best]
+    assert [row for row in means if board.scores[row, FORWARD].is_best] == [best]
 
 
 def test_a_metric_that_no_run_has_is_refused(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
     with pytest.raises(UserError, match=r"'macrof1'\. Did you mean 'macro_f1'\? Available: accuracy, ece"):
-        make_board(Outcomes(experiment), read_record(experiment), results, "macrof1")
+        make_board(PredictionCache(experiment), read_record(experiment), results, "macrof1")
 
 
 class Page(HTMLParser):
@@ -151,7 +151,7 @@ def test_html_shows_names_as_text_and_loads_nothing(build: Build) -> None:
 def test_html_has_unrounded_values_to_sort_by(board: Leaderboard) -> None:
     page = Page(str(render(board, "html", "made")))
     values = [value for name, value in page.attributes if name == "data-value"]
-    assert str(board.entries["kd", FORWARD].mean) in values
+    assert str(board.scores["kd", FORWARD].mean) in values
     assert page.tags.count("button") == 4, "method, two directions, rank"
 
 
@@ -212,7 +212,7 @@ def test_a_metric_is_left_out_where_it_is_not_measured(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
     results.loc[results["student_modality"] == "video", "macro_f1"] = None
-    board = make_board(Outcomes(experiment), read_record(experiment), results, "macro_f1")
+    board = make_board(PredictionCache(experiment), read_record(experiment), results, "macro_f1")
     assert [column.student_modality for column in board.columns] == ["audio"]
 
 

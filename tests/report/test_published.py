@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Leaderboard
 from cmkd_bench.report.published import Published, compare_published
-from cmkd_bench.report.write import write_board
 from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
@@ -44,7 +44,7 @@ def test_the_difference_is_ours_minus_theirs_and_the_gain_is_over_their_own_stud
     board, published = found
     (row,) = [one for one in rows(published, "c2kd", "audio → video") if one["source"] == "FD-CMKD 2026"]
     entry = next(
-        entry for (name, column), entry in board.entries.items() if (name, column.student_modality) == ("c2kd", "video")
+        entry for (name, column), entry in board.scores.items() if (name, column.student_modality) == ("c2kd", "video")
     )
     assert entry.mean is not None
     assert entry.gain is not None

@@ -16,7 +16,7 @@ from cmkd_bench.record import Record
 from cmkd_bench.report.formats import FORMATS, render
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
 from cmkd_bench.report.tables import tuning_csv
-from cmkd_bench.report.trials import outcomes_of, trials_csv
+from cmkd_bench.report.tuning_results import study_results, trials_csv
 from cmkd_bench.trials import Draw, Trials
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
@@ -67,10 +67,10 @@ def board(**changes: Any) -> Leaderboard:
 def test_a_tuned_row_stands_below_its_defaults_and_is_a_row_like_others() -> None:
     assert list(board().rows) == ["teacher", "none", "late", "kd", "kd (tuned)"]
     assert board().rows["kd (tuned)"] == "method"
-    tuned = board().entries["kd (tuned)", DIRECTION]
+    tuned = board().scores["kd (tuned)", DIRECTION]
     assert tuned.values == {0: 53.0, 1: 59.0}
     assert tuned.gain == pytest.approx(((53 - 50) + (59 - 52)) / 2)
-    assert board().entries["kd", DIRECTION].values == {0: 55.0, 1: 57.0}
+    assert board().scores["kd", DIRECTION].values == {0: 55.0, 1: 57.0}
 
 
 def test_the_table_has_selected_values_validation_and_cost() -> None:
@@ -108,7 +108,7 @@ def test_the_defaults_may_be_what_is_selected() -> None:
 
 
 def test_every_draw_has_a_line_in_trials_csv() -> None:
-    text = trials_csv(outcomes_of(record(), pd.DataFrame(RUNS)))
+    text = trials_csv(study_results(record(), pd.DataFrame(RUNS)))
     lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["number"] for line in lines] == ["0", "1", "2", "3"]
     assert [line["selected"] for line in lines] == ["0", "1", "0", "0"]

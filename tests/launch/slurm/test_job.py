@@ -25,7 +25,7 @@ from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import Outcome
 from cmkd_bench.plan import make_plan
 from cmkd_bench.record import merge
-from cmkd_bench.report.write import write_tables
+from cmkd_bench.report.experiment_tables import write_tables
 from cmkd_bench.spec import RunSpec
 
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")

@@ -16,7 +16,7 @@ from made_runs import write_experiment
 from programs import REQUIRED
 
 from cmkd_bench.report.page import figures
-from cmkd_bench.report.page.write import write_page
+from cmkd_bench.report.page.report_page import write_page
 
 pytestmark = pytest.mark.slow
 

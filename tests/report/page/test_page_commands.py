@@ -16,7 +16,7 @@ from cmkd_bench.api import make_grid
 from cmkd_bench.plan import make_plan
 from cmkd_bench.record import merge
 from cmkd_bench.report.page import commands, figures
-from cmkd_bench.report.page.write import make_page
+from cmkd_bench.report.page.report_page import make_page
 
 OVERRIDES = ("train.epochs=3", "train.optimizer=sgd", "method.kd.temperature=2.5", "model.vector=linear")
 

@@ -22,7 +22,7 @@ from cmkd_bench.diagnostics.table import ROWS
 from cmkd_bench.errors import UserError
 from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.embed import figure
-from cmkd_bench.report.page.write import as_block, make_page, write_page
+from cmkd_bench.report.page.report_page import as_block, make_page, write_page
 from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
@@ -68,7 +68,7 @@ def block(page: str) -> dict[str, Any]:
 
 def test_the_same_folder_gives_the_same_bytes_whoever_reads_it_first(hostile: Experiment) -> None:
     first = write_page(hostile).read_bytes()
-    for name in ("outcomes.npz", "results.csv", "report.html"):
+    for name in ("predictions-cache.safetensors", "results.csv", "report.html"):
         (hostile.path / name).unlink()
     assert write_page(hostile).read_bytes() == first
 

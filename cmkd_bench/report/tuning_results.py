@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,22 +14,9 @@ from cmkd_bench.trials import Draw, Group, Trials
 
 Run = Mapping[str, Any]
 TRIAL_COLUMNS = (
-    "method",
-    "dataset",
-    "fold",
-    "teacher_modality",
-    "student_modality",
-    "number",
-    "seed",
-    "values",
-    "validation",
-    "test",
-    "status",
-    "selected",
-    "seconds",
-    "run_id",
-    "error",
-)
+    "method", "dataset", "fold", "teacher_modality", "student_modality", "number", "seed", "values", "validation",
+    "test", "status", "selected", "seconds", "run_id", "error",
+)  # fmt: skip
 _NEEDED = ("run_id", "status", "value", "val_value", "seconds", "hyperparameters", "error")
 _NOT_DEFINED: Run = {"status": "not defined"}
 _PENDING: Run = {"status": "pending"}
@@ -69,7 +54,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StudyResult:
     """The draws of one group, and the one that its tuned cells have the values of.
 
     Attributes:
@@ -93,7 +78,7 @@ class Outcome:
         return sum(one.is_over and one.validation is None for one in self.drawn)
 
 
-def outcomes_of(record: Record, results: pd.DataFrame) -> list[Outcome]:
+def study_results(record: Record, results: pd.DataFrame) -> list[StudyResult]:
     """What became of all draws of an experiment; nothing of methods that are not defined.
 
     Args:
@@ -113,29 +98,22 @@ def values_text(values: Mapping[str, object]) -> str:
     return " ".join(f"{name}={value}" for name, value in values.items())
 
 
-def trials_csv(outcomes: list[Outcome]) -> str:
-    """One line per draw, with unrounded numbers."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(TRIAL_COLUMNS)
-    for outcome in outcomes:
-        writer.writerows(_lines(outcome))
-    return file.getvalue()
+def trial_rows(studies: list[StudyResult]) -> list[list[object]]:
+    """List one row of TRIAL_COLUMNS per draw, with unrounded numbers."""
+    return [
+        [*study.trials.group, one.draw.number, study.trials.seed, one.text, one.validation, one.test, one.status,
+         int(one is study.selected), one.seconds, one.draw.run_id, one.error]
+        for study in studies
+        for one in study.drawn
+    ]  # fmt: skip
 
 
-def _lines(outcome: Outcome) -> Iterator[list[object]]:
-    for one in outcome.drawn:
-        scores = [one.validation, one.test, one.status, int(one is outcome.selected), one.seconds]
-        place = [*outcome.trials.group, one.draw.number, outcome.trials.seed, one.text]
-        yield [*place, *scores, one.draw.run_id, one.error]
-
-
-def _outcome(trials: Trials, runs: Mapping[str, Run], tuned: Mapping[Group, str]) -> Outcome:
+def _outcome(trials: Trials, runs: Mapping[str, Run], tuned: Mapping[Group, str]) -> StudyResult:
     drawn = tuple(_trial(draw, runs) for draw in trials.draws)
     # Found by its values, because the cells are what was run, whatever has become of the draws since.
     wanted = runs.get(tuned.get(trials.group, ""), {}).get("hyperparameters")
     same = (one for one in drawn if wanted is not None and _run(one.draw, runs).get("hyperparameters") == wanted)
-    return Outcome(trials, drawn, next(same, None))
+    return StudyResult(trials, drawn, next(same, None))
 
 
 def _trial(draw: Draw, runs: Mapping[str, Run]) -> Trial:

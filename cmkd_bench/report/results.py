@@ -11,7 +11,7 @@ import pandas as pd
 from cmkd_bench.files import read_json, write_text
 from cmkd_bench.launch.schedule import blocked_by
 from cmkd_bench.record import Record, read_record, read_specs
-from cmkd_bench.report.outcomes import Outcomes
+from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.spec import RunSpec
 from cmkd_bench.store import Experiment
 
@@ -60,7 +60,7 @@ COPIED = (
 
 def collect(
     experiment: Experiment,
-    outcomes: Outcomes | None = None,
+    outcomes: PredictionCache | None = None,
     seen: Mapping[str, tuple[str, str]] | None = None,
     specs: Mapping[str, RunSpec] | None = None,
     read: Read = read_json,
@@ -88,7 +88,7 @@ def collect(
     for row in rows:
         row["tuned"] = tuned.get(row["run_id"], "no")
     done = [row["run_id"] for row in rows if row["status"] == "done"]
-    found = (outcomes or Outcomes(experiment)).find(done)
+    found = (outcomes or PredictionCache(experiment)).find(done)
     for row in rows:
         if row["run_id"] in found:
             metrics = found[row["run_id"]].metrics

@@ -1,4 +1,4 @@
-"""One entry of the table: mean and standard deviation over seeds, gain over the student alone, and what is missing."""
+"""One score of the table: mean and standard deviation over seeds, gain over the student alone, and what is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CellRuns = Sequence[tuple[Cell, str]]
 
 
 @dataclass(frozen=True)
-class Entry:
+class MeanScore:
     """One number of the table.
 
     Attributes:
@@ -48,8 +48,8 @@ class Entry:
         return 1 if self.comparison.difference > 0 else -1
 
 
-def make_entry(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comparison: Comparison | None) -> Entry:
-    """The entry of a row and column.
+def mean_score(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comparison: Comparison | None) -> MeanScore:
+    """The score of a row and column.
 
     Args:
         cells: with the run that counts for each.
@@ -64,7 +64,7 @@ def make_entry(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comp
     gains = _by_seed({place: value - alone[place] for place, value in values.items() if place in alone}, own)
     numbers = list(by_seed.values())
     problems = [_problem(cells, runs), f"{len(own)} of {len(folds)} folds" if cells and own != folds else ""]
-    return Entry(
+    return MeanScore(
         values=by_seed,
         mean=statistics.fmean(numbers) if numbers else None,
         deviation=statistics.stdev(numbers) if len(numbers) > 1 else None,

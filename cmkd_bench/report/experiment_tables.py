@@ -9,13 +9,14 @@ import pandas as pd
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.files import write_text
 from cmkd_bench.record import Record, read_record
-from cmkd_bench.report.collect import collect
 from cmkd_bench.report.comparisons import compare
+from cmkd_bench.report.csv_files import as_csv, board_csv, comparisons_csv, text_csv
+from cmkd_bench.report.formats import as_markdown
 from cmkd_bench.report.leaderboard import NO_COMPARISONS, Leaderboard, leaderboard
-from cmkd_bench.report.outcomes import Outcomes
+from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
-from cmkd_bench.report.tables import as_csv, as_markdown, comparisons_csv, tuning_csv
-from cmkd_bench.report.trials import outcomes_of, trials_csv
+from cmkd_bench.report.results import collect
+from cmkd_bench.report.tuning_results import TRIAL_COLUMNS, study_results, trial_rows
 from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.store import Experiment
 
@@ -36,24 +37,24 @@ def write_board(
     experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None
 ) -> tuple[pd.DataFrame, Leaderboard]:
     """The same, and return the leaderboard too."""
-    outcomes = Outcomes(experiment)
-    results = collect(experiment, outcomes, seen)
+    cache = PredictionCache(experiment)
+    results = collect(experiment, cache, seen)
     record = read_record(experiment)
-    board = make_board(outcomes, record, results)
+    board = make_board(cache, record, results)
     write_text(experiment.path / "leaderboard.md", as_markdown(board))
-    write_text(experiment.path / "leaderboard.csv", as_csv(board))
+    write_text(experiment.path / "leaderboard.csv", board_csv(board))
     write_text(experiment.path / "comparisons.csv", comparisons_csv(board))
     if board.tuning is not None:
-        write_text(experiment.path / "tuning.csv", tuning_csv(board.tuning))
-        write_text(experiment.path / "trials.csv", trials_csv(outcomes_of(record, results)))
+        write_text(experiment.path / "tuning.csv", text_csv(board.tuning))
+        write_text(experiment.path / "trials.csv", as_csv(TRIAL_COLUMNS, trial_rows(study_results(record, results))))
     return results, board
 
 
-def make_board(outcomes: Outcomes, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
+def make_board(cache: PredictionCache, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
     """The leaderboard of some of an experiment's cells, with its statistics.
 
     Args:
-        outcomes: of the experiment's saved predictions.
+        cache: of the experiment's saved predictions.
         record: the cells.
         results: as `collect` returns them.
         metric: a name of QUANTITIES; each dataset's main metric where None is given.
@@ -65,7 +66,7 @@ def make_board(outcomes: Outcomes, record: Record, results: pd.DataFrame, metric
     if metric is not None and metric not in present:
         raise UnknownName("metric of this experiment", metric, present)
     compared = metric is None or metric in METRICS
-    found = compare(record, results, outcomes, metric) if compared else NO_COMPARISONS
+    found = compare(record, results, cache, metric) if compared else NO_COMPARISONS
     return leaderboard(record, results, found, metric)
 
 

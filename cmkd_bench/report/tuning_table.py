@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
 from cmkd_bench.record import Record
-from cmkd_bench.report.trials import Outcome, outcomes_of
+from cmkd_bench.report.text_table import TextTable
+from cmkd_bench.report.tuning_results import StudyResult, study_results
 from cmkd_bench.trials import selections
 
 HEADER = ("method", "dataset", "direction", "selected values", "draw", "validation", "draws", "seconds")
-TITLE = "Tuning"
-TEXTS = 4  # the first columns; what follows are numbers
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """Selected values by method and direction.
-
-    Attributes:
-        rows: as wide as `header`.
-        lines: what stands below: how values were selected, what is not tuned and what is missing, the whole cost.
-        header: of the columns.
-    """
-
-    rows: tuple[tuple[str, ...], ...]
-    lines: tuple[str, ...]
-    header: tuple[str, ...] = HEADER
-
-
-def tuning_of(record: Record, results: pd.DataFrame) -> Tuning | None:
+def tuning_of(record: Record, results: pd.DataFrame) -> TextTable | None:
     """The table of an experiment; None where nothing was drawn."""
-    outcomes = outcomes_of(record, results)
+    outcomes = study_results(record, results)
     if not outcomes:
         return None
     places = {(outcome.trials.dataset, outcome.trials.fold) for outcome in outcomes}
     several = {dataset for dataset, fold in places for other, another in places if dataset == other and fold != another}
     selected = [outcome for outcome in outcomes if outcome.selected is not None]
-    return Tuning(
+    return TextTable(
+        title="Tuning",
+        header=HEADER,
         rows=tuple(_row(outcome, several) for outcome in selected),
         lines=(
             _how(outcomes),
@@ -50,7 +35,7 @@ def tuning_of(record: Record, results: pd.DataFrame) -> Tuning | None:
     )
 
 
-def _row(outcome: Outcome, several: Collection[str]) -> tuple[str, ...]:
+def _row(outcome: StudyResult, several: Collection[str]) -> tuple[str, ...]:
     chosen = outcome.selected
     assert chosen is not None
     drawn = f"{len(outcome.drawn)}" + (f", {outcome.lost} failed" if outcome.lost else "")
@@ -66,7 +51,7 @@ def _row(outcome: Outcome, several: Collection[str]) -> tuple[str, ...]:
     )
 
 
-def _direction(outcome: Outcome, several: Collection[str]) -> str:
+def _direction(outcome: StudyResult, several: Collection[str]) -> str:
     fold = f", fold {outcome.trials.fold}" if outcome.trials.dataset in several else ""
     return f"{outcome.column.direction}{fold}"
 
@@ -75,7 +60,7 @@ def _percent(value: float | None) -> str:
     return "failed" if value is None else f"{value:.2f}"
 
 
-def _how(outcomes: Sequence[Outcome]) -> str:
+def _how(outcomes: Sequence[StudyResult]) -> str:
     draws = " or ".join(map(str, sorted({len(outcome.drawn) for outcome in outcomes})))
     seeds = " or ".join(map(str, sorted({outcome.trials.seed for outcome in outcomes})))
     return (
@@ -98,7 +83,7 @@ def _untuned(record: Record) -> str:
     return f"Not tuned: {', '.join(reasons)}." if reasons else ""
 
 
-def _missing(outcomes: Sequence[Outcome], several: Collection[str]) -> Iterator[str]:
+def _missing(outcomes: Sequence[StudyResult], several: Collection[str]) -> Iterator[str]:
     """What has no tuned cell yet."""
     waiting = [outcome for outcome in outcomes if not all(one.is_over for one in outcome.drawn)]
     if waiting:
@@ -113,7 +98,7 @@ def _missing(outcomes: Sequence[Outcome], several: Collection[str]) -> Iterator[
         yield f"{selections(ready)} can be made: the same command again runs all seeds with the selected values."
 
 
-def _cost(outcomes: Sequence[Outcome]) -> str:
+def _cost(outcomes: Sequence[StudyResult]) -> str:
     """Of each run once: a method without a teacher has the same draws in several directions."""
     seconds = {one.draw.run_id: one.seconds or 0.0 for outcome in outcomes for one in outcome.drawn[1:]}
     return (
