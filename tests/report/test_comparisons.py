@@ -17,11 +17,11 @@ from scipy import stats
 from cmkd_bench.files import read_json, write_json
 from cmkd_bench.record import read_record
 from cmkd_bench.report.comparisons import Comparisons, compare
+from cmkd_bench.report.csv_files import comparisons_csv
 from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.results import collect
-from cmkd_bench.report.tables import comparisons_csv
 from cmkd_bench.statistics.multiple import holm
 from cmkd_bench.store import Experiment
 

@@ -23,7 +23,8 @@ from cmkd_bench.report.experiment_tables import make_board, write_board
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Column, Leaderboard
 from cmkd_bench.report.predictions import PredictionCache
-from cmkd_bench.report.published import HEADER, Published
+from cmkd_bench.report.published import HEADER
+from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
@@ -62,8 +63,7 @@ def test_the_terminal_table_is_compact_and_says_which_test(board: Leaderboard) -
     assert max(map(len, text.splitlines())) <= 100
     assert re.search(r"│ dkd +│ +\d+\.\d\d ± \d\.\d\d ↑≈ │", text)
     plain = " ".join(text.split())
-    assert "at level 0.05; differences are paired on the same 6 seeds and test samples" in plain
-    assert "Holm's correction over the table's 6 gains" in plain
+    assert all(part in plain for part in ("level 0.05", "the same 6 seeds", "Holm's", "6 gains")), plain
     assert "(+" not in text
     assert "(+" in shown(board, with_gain=True)
 
@@ -77,7 +77,8 @@ def test_average_ranks_stand_below(board: Leaderboard) -> None:
 def test_two_seeds_get_no_marks(build: Build) -> None:
     board = write_board(build({"none": 0.3, "kd": 0.9}, seeds=2))[1]
     text = " ".join(shown(board).split())
-    assert "No significance is claimed: that takes 3 seeds or more" in text
+    assert "No significance is claimed" in text
+    assert "at least 3 seeds" in text
     assert not re.search("[≈↑↓]", text)
 
 
@@ -179,7 +180,7 @@ def test_latex_compiles(build: Build, tmp_path: Path, gain: bool) -> None:
         do_without("no pdflatex: apt-get install texlive-latex-recommended")
     board = hostile(build)
     board.notes.extend(f"{HOSTILE}, run {i}: failed: out of memory" for i in range(300))
-    published = Published(((HOSTILE,) * len(HEADER),) * 100, (HOSTILE,) * 50)
+    published = TextTable("Published", HEADER, ((HOSTILE,) * len(HEADER),) * 100, (HOSTILE,) * 50)
     text = str(render(board, "latex", "made", gain, published))
     (tmp_path / "board.tex").write_text(text, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "board.tex"]

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
+from cmkd_bench.report.csv_files import board_csv
+from cmkd_bench.report.formats import as_markdown, as_rich
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
-from cmkd_bench.report.tables import as_csv, as_markdown, as_rich
 
 DIRECTION = Column("toy", "audio", "video")
 VALUES = {
@@ -107,7 +108,7 @@ def test_markdown_is_a_table_and_escapes_what_would_break_it() -> None:
 
 
 def test_csv_has_unrounded_numbers() -> None:
-    frame = pd.read_csv(io.StringIO(as_csv(board()))).set_index("row")
+    frame = pd.read_csv(io.StringIO(board_csv(board()))).set_index("row")
     assert frame.loc["kd", "mean"] == pytest.approx(175 / 3, rel=1e-12)
     assert frame.loc["fails", "seeds"] == 2
     assert pd.isna(frame.loc["never", "mean"])
@@ -142,5 +143,5 @@ def test_what_a_number_must_not_be_read_without_stands_in_every_table(
     assert as_markdown(found).splitlines()[0] == f"### {title}"
     assert "- toy: speakers are shared." in as_markdown(found)
     marks = title.removeprefix("toy").strip(" ()")
-    assert all(marks in line for line in as_csv(found).splitlines()[1:])
-    assert ("mean IoU where it is named" in as_markdown(found)) == (metric == "miou")
+    assert all(marks in line for line in board_csv(found).splitlines()[1:])
+    assert ("mean IoU where stated" in as_markdown(found)) == (metric == "miou")

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
+from cmkd_bench.report.csv_files import as_csv, text_csv
 from cmkd_bench.report.formats import FORMATS, render
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
-from cmkd_bench.report.tables import tuning_csv
-from cmkd_bench.report.tuning_results import study_results, trials_csv
+from cmkd_bench.report.tuning_results import TRIAL_COLUMNS, study_results, trial_rows
 from cmkd_bench.trials import Draw, Trials
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
@@ -108,7 +108,7 @@ def test_the_defaults_may_be_what_is_selected() -> None:
 
 
 def test_every_draw_has_a_line_in_trials_csv() -> None:
-    text = trials_csv(study_results(record(), pd.DataFrame(RUNS)))
+    text = as_csv(TRIAL_COLUMNS, trial_rows(study_results(record(), pd.DataFrame(RUNS))))
     lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["number"] for line in lines] == ["0", "1", "2", "3"]
     assert [line["selected"] for line in lines] == ["0", "1", "0", "0"]
@@ -142,7 +142,7 @@ def test_every_format_shows_it_and_none_has_a_trace_of_it_where_nothing_was_draw
 def test_the_csv_of_selected_values_is_a_file_of_its_own() -> None:
     tuning = board().tuning
     assert tuning is not None
-    (line,) = csv.DictReader(io.StringIO(tuning_csv(tuning)))
+    (line,) = csv.DictReader(io.StringIO(text_csv(tuning)))
     assert (line["method"], line["selected values"], line["draw"]) == ("kd", "alpha=0.1", "1")
 
 
