@@ -11,7 +11,7 @@ import pandas as pd
 from cmkd_bench.plan import Cell
 from cmkd_bench.record import Record
 
-COLUMNS = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
+NEEDED = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
 Runs = dict[str, dict[str, Any]]
 
 
@@ -25,33 +25,33 @@ class Column:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """Dataset and modalities."""
+        """Dataset, teacher's and student's modality."""
         return self.dataset, self.teacher_modality, self.student_modality
 
     @property
     def direction(self) -> str:
-        """As it is printed."""
+        """The modalities as they are printed."""
         return f"{self.teacher_modality} → {self.student_modality}"
 
 
 def by_column(record: Record) -> dict[Column, list[Cell]]:
-    """The cells of each column, in the order of the plan."""
+    """Group the cells by column, in the order of the plan."""
     columns: dict[Column, list[Cell]] = {}
     for cell in record.cells.values():
-        column = Column(cell.dataset, cell.teacher_modality, cell.student_modality)
-        columns.setdefault(column, []).append(cell)
+        columns.setdefault(Column(cell.dataset, cell.teacher_modality, cell.student_modality), []).append(cell)
     return columns
 
 
 def runs_of(results: pd.DataFrame, metric: str | None = None) -> Runs:
-    """What tables need of the rows of results.csv, by run id.
+    """Return what tables need of the rows of results.csv, by run id.
 
     Args:
         results: as `collect` returns them.
-        metric: what stands as a run's `value`; each dataset's main metric where None is given.
+        metric: the column to use as each run's `value`; each dataset's main metric where None is given.
     """
-    needed = [name for name in (*COLUMNS, metric) if name in results]
-    runs = {str(run["run_id"]): run for run in records(results[needed])}
+    runs = {
+        str(run["run_id"]): run for run in records(results[[name for name in (*NEEDED, metric) if name in results]])
+    }
     if metric is not None:
         for run in runs.values():
             run["value"] = run.get("value" if run.get("metric") == metric else metric)
@@ -65,7 +65,7 @@ def is_done(run: Mapping[str, Any] | None) -> bool:
 
 
 def records(results: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows by column; of ten thousand, pandas' own takes ten times as long."""
+    """Yield the rows by column, ten times as fast as `to_dict`."""
     names = list(map(str, results.columns))
     for values in zip(*(results[name].tolist() for name in results.columns), strict=True):
         yield dict(zip(names, values, strict=True))

@@ -1,4 +1,4 @@
-"""An experiment's files of results and tables, written anew from its runs."""
+"""An experiment's leaderboard and files of tables, made anew from its runs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from cmkd_bench.store import Experiment
 def write_tables(experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
     """Write results.csv, leaderboard.md, leaderboard.csv and comparisons.csv, and return the results.
 
-    Where draws were made, trials.csv has one line for each, and tuning.csv what was selected.
+    With tuning, also write trials.csv, one line per draw, and tuning.csv, the selected values.
 
     Args:
-        experiment: whose.
-        seen: status and error of runs that are not done, where more is known of them than their folders tell.
+        experiment: its folder.
+        seen: status and error of unfinished runs, where more is known of them than their folders tell.
     """
     return write_board(experiment, seen)[0]
 
@@ -36,7 +36,7 @@ def write_tables(experiment: Experiment, seen: Mapping[str, tuple[str, str]] | N
 def write_board(
     experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None
 ) -> tuple[pd.DataFrame, Leaderboard]:
-    """The same, and return the leaderboard too."""
+    """Write the same files, and return the leaderboard too."""
     cache = PredictionCache(experiment)
     results = collect(experiment, cache, seen)
     record = read_record(experiment)
@@ -51,7 +51,7 @@ def write_board(
 
 
 def make_board(cache: PredictionCache, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
-    """The leaderboard of some of an experiment's cells, with its statistics.
+    """Make the leaderboard of some of an experiment's cells, with its statistics.
 
     Args:
         cache: of the experiment's saved predictions.
@@ -60,7 +60,7 @@ def make_board(cache: PredictionCache, record: Record, results: pd.DataFrame, me
         metric: a name of QUANTITIES; each dataset's main metric where None is given.
 
     Raises:
-        UserError: for a metric that no run has, with those that there are.
+        UserError: for a metric that no run has.
     """
     present = known_metrics(results)
     if metric is not None and metric not in present:
@@ -71,6 +71,6 @@ def make_board(cache: PredictionCache, record: Record, results: pd.DataFrame, me
 
 
 def known_metrics(results: pd.DataFrame) -> list[str]:
-    """The metrics that at least one run has."""
+    """Return the metrics and costs that at least one run has."""
     main = set(results["metric"].dropna())
     return [name for name in QUANTITIES if name in main or (name in results and results[name].notna().any())]

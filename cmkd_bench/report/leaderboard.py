@@ -1,4 +1,4 @@
-"""The leaderboard as data: what stands in each cell, what is best there, and what can be told apart."""
+"""The leaderboard as data: the number of each cell, the best of each column, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ NO_COMPARISONS = Comparisons({}, 0)
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Entries by (row, column).
+    """Numbers by row and column.
 
     Attributes:
         rows: by name, the role.
         columns: the directions of the datasets.
         scores: by row and column.
-        seeds: all that were asked for.
-        marks: by dataset, what stands behind its name: folds, metric, how it departs from a fair comparison.
-        notes: what stands below.
-        baseline: the row that is the student alone.
-        quantity: what the numbers are, where it is the same in all columns.
+        seeds: all that were requested.
+        marks: by dataset, what qualifies its numbers: folds, metric, deviations from a fair comparison.
+        notes: shown below the table.
+        baseline: the row of the student alone.
+        quantity: what the numbers are, where all columns agree.
         comparisons: of all pairs of rows.
         ranking: over all columns; None where there is none.
         tuning: the selected values and their cost; None where nothing was drawn.
@@ -58,14 +58,14 @@ class Leaderboard:
 
     @property
     def claims(self) -> bool:
-        """Whether there were seeds enough for significance to be claimed anywhere."""
+        """Whether there were enough seeds to claim significance anywhere."""
         return self.comparisons.gains > 0
 
 
 def leaderboard(
     record: Record, results: pd.DataFrame, comparisons: Comparisons = NO_COMPARISONS, metric: str | None = None
 ) -> Leaderboard:
-    """Put the results of an experiment's cells into a table; the same input gives the same table.
+    """Tabulate the results of an experiment's cells; the same input gives the same table.
 
     Args:
         record: the experiment's cells.
@@ -95,7 +95,7 @@ def leaderboard(
     competitors = [row for row, role in rows.items() if role != TEACHER]
     for column in columns:
         _mark_best(scores, column, competitors, quantity.better, comparisons)
-    notes |= dict.fromkeys(f"{name}: {remark}" for name, remarks in record.remarks.items() for remark in remarks)
+    notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.remarks.items() for text in texts)
     notes |= dict.fromkeys(comparisons.refused)
     shown = {column.dataset for column in columns}
     metrics = {str(run.get("dataset")): run.get("metric") for run in runs.values() if run["status"] == "done"}
@@ -119,7 +119,7 @@ def leaderboard(
 
 
 def _rows(cells: Collection[Cell]) -> dict[str, str]:
-    """Roles by row: baseline, controls, methods, each in the order of the plan, a method's tuned row below it."""
+    """Return the role of each row, ordered by role and plan, a method's tuned row below it."""
     order = {method: place for place, method in enumerate(dict.fromkeys(cell.method for cell in cells))}
     rows = dict.fromkeys((ROLES.index(cell.role), order[cell.method], cell.tuned, cell.row) for cell in cells)
     return {name: ROLES[role] for role, _, _, name in sorted(rows)}
@@ -128,13 +128,13 @@ def _rows(cells: Collection[Cell]) -> dict[str, str]:
 def _measured(
     columns: Iterable[Column], scores: Mapping[tuple[str, Column], MeanScore], metric: str | None
 ) -> tuple[Column, ...]:
-    """The columns whose students have the metric; all where none was asked for."""
+    """Return the columns whose students have the metric; all where none was requested."""
     measured = {column for (row, column), score in scores.items() if row != TEACHER and score.mean is not None}
     return tuple(column for column in columns if metric is None or column in measured)
 
 
 def _marks(folds: set[int], conditions: Mapping[str, Any], metric: str | None, asked: str | None) -> list[str]:
-    """What a number of a dataset must not be read without."""
+    """Return what qualifies the numbers of a dataset."""
     marks = ["FIXTURE, not the dataset"] if conditions["fixture"] else []
     if conditions["protocol"] != "fair":
         marks.append(f"protocol {conditions['protocol']}")
@@ -157,7 +157,7 @@ def _notes(row: str, column: Column, cells: CellRuns, runs: Runs, seeds: int) ->
             yield f"{where}, seed {cell.seed}: {state_of(cell, run_id, runs)}: {error}"
     asked = len({cell.seed for cell, _ in cells})
     if cells and asked != seeds:
-        yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were asked for."
+        yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were requested."
 
 
 def _mark_best(
@@ -167,7 +167,7 @@ def _mark_best(
     better: int,
     comparisons: Comparisons,
 ) -> None:
-    """Mark the best, the second, and all that may be the best as well, of the rows that miss nothing."""
+    """Mark the best, the second best, and those not significantly worse, among rows with no missing numbers."""
     ranked = {
         row: better * score.mean
         for row in rows

@@ -1,4 +1,4 @@
-"""The papers' numbers beside ours: every published row of a method, the gains, and why they cannot be read directly."""
+"""The papers' numbers beside ours: every published row of a method, the gains, and the differences in protocol."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HEADER = (
     "dataset", "direction", "method", "source", "published", "ours", "difference", "gain there", "gain here", "note",
 )  # fmt: skip
 ADVICE = (
-    "Compare gains, not levels: the student alone moves by tens of points between papers that claim one protocol. A "
-    "gain there is over the student alone of the same paper, dataset and network; empty where it has none."
+    "Compare gains, not levels: the student alone varies by tens of points between papers that claim the same "
+    "protocol. 'gain there' is over the student alone of the same paper, dataset and network; empty where there is none."
 )
 FAIR = "parts without leaks, epochs selected on validation"
 Row = Mapping[str, str]
@@ -27,7 +27,7 @@ Row = Mapping[str, str]
 
 @cache
 def published_rows() -> tuple[Row, ...]:
-    """The file of published numbers; its columns are explained in results/README.md."""
+    """Read the file of published numbers; results/README.md explains its columns."""
     with FILE.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
@@ -38,11 +38,11 @@ def _rows_of(dataset: str) -> tuple[Row, ...]:
 
 
 def compare_published(board: Leaderboard, results: pd.DataFrame) -> TextTable:
-    """All published numbers of the cells of a leaderboard, several sources of one method one below the other.
+    """Tabulate all published numbers of the cells of a leaderboard, each source of a method in a row of its own.
 
     Args:
-        board: of the main metric, as only that is published.
-        results: as `collect` returns them; its networks are set against those of the papers.
+        board: of the main metric, the only one that papers publish.
+        results: as `collect` returns them, to compare its networks with those of the papers.
     """
     places = zip(results["dataset"], results["student_modality"], results["student"], strict=True)
     networks = {(dataset, modality): str(network) for dataset, modality, network in places}
@@ -69,7 +69,7 @@ def _table(rows: tuple[tuple[str, ...], ...], lines: tuple[str, ...]) -> TextTab
 
 
 def _matching(board: Leaderboard, column: Column, name: str) -> Iterator[Row]:
-    """The published rows of a cell; a row without a teacher is one of a network alone."""
+    """Return the published rows of a cell; a row without a teacher is of a network alone."""
     alone = name in (TEACHER, board.baseline)
     modality = column.teacher_modality if name == TEACHER else column.student_modality
     wanted = {
@@ -103,14 +103,14 @@ def _row(board: Leaderboard, column: Column, name: str, score: MeanScore, row: R
 
 
 def _ours(score: MeanScore) -> str:
-    """With the one decimal that most papers have."""
+    """Format our number with one decimal, as most papers do."""
     if score.mean is None:
         return score.problem
     return f"{score.mean:.1f}" + ("" if score.deviation is None else f" ± {score.deviation:.1f}")
 
 
 def _gain(row: Row, baseline: str) -> float | None:
-    """The gain over the student alone of the same paper; None if there is none, or several that differ."""
+    """Return the gain over the student alone of the same paper; None without one, or with several that differ."""
     if not row["teacher_modality"]:
         return None
     same = ("paper", "dataset", "variant", "student", "student_modality", "metric")
@@ -130,15 +130,15 @@ def _table_number(row: Row) -> str:
 
 
 def _footnote(row: Row, network: str) -> str:
-    """The citation, and what differs between the two protocols."""
-    network_there = row["student"] or "a network that is not named"
+    """Cite the source, and list what differs between the two protocols."""
+    network_there = row["student"] or "an unnamed network"
     differences = [
         f"network {network_there}, ours {network}" if network and network_there.lower() != network.lower() else "",
         f"variant: {row['variant']}" if row["variant"] else "",
         f"{row['pairing']} data" if row["pairing"] not in ("", "paired") else "",
-        "" if row["runs"] else "number of runs not said",
-        "the method in the hands of other authors" if row["role"] == "baseline" else "",
-        "read in a secondary source, not checked against the paper" if row["trust"] == "secondary" else "",
+        "" if row["runs"] else "number of runs not stated",
+        "the method as run by other authors" if row["role"] == "baseline" else "",
+        "from a secondary source, not checked against the paper" if row["trust"] == "secondary" else "",
         row["note"],
     ]
     return f"{row['paper']} {row['year']}: {row['source']}. {_sentence(differences)}"

@@ -1,4 +1,4 @@
-"""What a leaderboard can show: the metrics, and what a run cost."""
+"""The quantities that a leaderboard can show: metrics and costs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a leaderboard can show.
+    """A quantity that a leaderboard can show.
 
     Attributes:
-        title: as it is printed.
-        better: 1 if more is better, -1 if less is, 0 for costs, of which none is the best.
-        decimals: as it is printed.
-        unit: `percent` or what else.
+        title: its printed name.
+        better: 1 if higher is better, -1 if lower is, 0 for costs, which have no best.
+        decimals: printed.
+        unit: of the numbers.
     """
 
     title: str

@@ -17,12 +17,12 @@ FEWEST_ROWS = 3
 
 @dataclass(frozen=True)
 class Ranking:
-    """Average ranks, and what may be read from them.
+    """Average ranks and their test.
 
     Attributes:
-        ranks: by row, 1 is the best; rows that are not complete have none.
-        columns: over how many columns.
-        p: of Friedman's test; None where nothing may be claimed.
+        ranks: by row, 1 is the best; incomplete rows have none.
+        columns: number of columns that were ranked.
+        p: of the Friedman test; None where nothing may be claimed.
         distance: Nemenyi's critical difference of two ranks; likewise.
     """
 
@@ -44,17 +44,17 @@ def rank(
     better: int,
     claim: bool,
 ) -> Ranking | None:
-    """Rank rows by their means in each column; None with fewer than two rows or columns to be ranked.
+    """Rank rows by their means in each column; None with fewer than two rows or columns to rank.
 
-    A column in which less than half of the rows are complete is left out, and then a row that is not complete in what
-    remains: a mean rank over other columns would be another quantity.
+    A column in which fewer than half of the rows are complete is left out, and then a row that is incomplete in the
+    remaining columns: a mean rank over other columns would be another quantity.
 
     Args:
         scores: by row and column.
-        rows: those that compete.
-        columns: all.
-        better: 1 if more is better, -1 if less is, 0 for no ranking.
-        claim: whether a test may be made.
+        rows: that compete.
+        columns: all of the table.
+        better: 1 if higher is better, -1 if lower is, 0 for no ranking.
+        claim: whether there are enough seeds for a test.
     """
     complete = {key for key, score in scores.items() if score.mean is not None and not score.problem}
     used = [column for column in columns if 2 * sum((row, column) in complete for row in rows) >= len(rows)]

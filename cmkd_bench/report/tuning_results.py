@@ -1,4 +1,4 @@
-"""What became of the draws: one line each, and which of them was selected."""
+"""The results of tuning: the run of each draw, and the draw that was selected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.record import Record
-from cmkd_bench.report.cells import Column
+from cmkd_bench.report.cells import Column, records
 from cmkd_bench.trials import Draw, Group, Trials
 
 Run = Mapping[str, Any]
@@ -23,13 +23,13 @@ _PENDING: Run = {"status": "pending"}
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A draw with what its run has come to.
+class TrialResult:
+    """A draw with the result of its run.
 
     Attributes:
         draw: its number and values.
         status: of the run, or `not defined`.
-        validation: score that it may be selected by, in percent; None where it is not done.
+        validation: score that it may be selected by, in percent; None where the run is not done.
         test: score of the epoch that validation selected, in percent; likewise.
         seconds: of training; likewise.
         error: why it failed; empty where it did not.
@@ -44,18 +44,18 @@ class Trial:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of it by itself."""
+        """Whether its state is final unless somebody acts."""
         return self.status in ("done", "failed", "blocked", "not defined")
 
     @property
     def text(self) -> str:
         """Its values as they are given to `run`."""
-        return values_text(self.draw.values)
+        return " ".join(f"{name}={value}" for name, value in self.draw.values.items())
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The draws of one group, and the one that its tuned cells have the values of.
+    """The draws of one group, and the one whose values its tuned cells have.
 
     Attributes:
         trials: as they were planned.
@@ -64,22 +64,22 @@ class StudyResult:
     """
 
     trials: Trials
-    drawn: tuple[Trial, ...]
-    selected: Trial | None
+    drawn: tuple[TrialResult, ...]
+    selected: TrialResult | None
 
     @property
     def column(self) -> Column:
-        """The direction that they are of."""
+        """The direction that was tuned."""
         return Column(self.trials.dataset, self.trials.teacher_modality, self.trials.student_modality)
 
     @property
     def lost(self) -> int:
-        """How many draws ended without a score."""
+        """The number of draws that ended without a score."""
         return sum(one.is_over and one.validation is None for one in self.drawn)
 
 
 def study_results(record: Record, results: pd.DataFrame) -> list[StudyResult]:
-    """What became of all draws of an experiment; nothing of methods that are not defined.
+    """Return the results of all draws of an experiment, except for methods that are not defined.
 
     Args:
         record: the experiment's cells and draws.
@@ -88,14 +88,9 @@ def study_results(record: Record, results: pd.DataFrame) -> list[StudyResult]:
     if not record.trials:
         return []
     needed = [name for name in _NEEDED if name in results]
-    runs = {str(run["run_id"]): {str(k): v for k, v in run.items()} for run in results[needed].to_dict("records")}
+    runs: dict[str, Run] = {str(run["run_id"]): run for run in records(results[needed])}
     tuned = {cell.group: cell.run_id for cell in record.cells.values() if cell.tuned and cell.run_id}
-    return [_outcome(one, runs, tuned) for one in record.trials.values() if one.draws]
-
-
-def values_text(values: Mapping[str, object]) -> str:
-    """Hyper-parameters in one line."""
-    return " ".join(f"{name}={value}" for name, value in values.items())
+    return [_study(one, runs, tuned) for one in record.trials.values() if one.draws]
 
 
 def trial_rows(studies: list[StudyResult]) -> list[list[object]]:
@@ -108,31 +103,21 @@ def trial_rows(studies: list[StudyResult]) -> list[list[object]]:
     ]  # fmt: skip
 
 
-def _outcome(trials: Trials, runs: Mapping[str, Run], tuned: Mapping[Group, str]) -> StudyResult:
-    drawn = tuple(_trial(draw, runs) for draw in trials.draws)
-    # Found by its values, because the cells are what was run, whatever has become of the draws since.
+def _study(trials: Trials, runs: Mapping[str, Run], tuned: Mapping[Group, str]) -> StudyResult:
+    found = [runs.get(draw.run_id, _PENDING) if draw.run_id else _NOT_DEFINED for draw in trials.draws]
+    drawn = tuple(_trial(draw, run) for draw, run in zip(trials.draws, found, strict=True))
+    # The selected draw is found by its values, because the cells are what was run, whatever the draws' state is now.
     wanted = runs.get(tuned.get(trials.group, ""), {}).get("hyperparameters")
-    same = (one for one in drawn if wanted is not None and _run(one.draw, runs).get("hyperparameters") == wanted)
+    same = (one for one, run in zip(drawn, found, strict=True) if wanted and run.get("hyperparameters") == wanted)
     return StudyResult(trials, drawn, next(same, None))
 
 
-def _trial(draw: Draw, runs: Mapping[str, Run]) -> Trial:
-    run = _run(draw, runs)
+def _trial(draw: Draw, run: Run) -> TrialResult:
+    validation, test, seconds = (_number(run.get(name)) for name in ("val_value", "value", "seconds"))
     error = run.get("error")
-    return Trial(
-        draw=draw,
-        status=str(run["status"]),
-        validation=_number(run.get("val_value")),
-        test=_number(run.get("value")),
-        seconds=_number(run.get("seconds")),
-        error=error if isinstance(error, str) else "",
-    )
-
-
-def _run(draw: Draw, runs: Mapping[str, Run]) -> Run:
-    return runs.get(draw.run_id, _PENDING) if draw.run_id else _NOT_DEFINED
+    return TrialResult(draw, str(run["status"]), validation, test, seconds, error if isinstance(error, str) else "")
 
 
 def _number(value: object) -> float | None:
-    """A number of results.csv; an empty field is read as one that is no number."""
+    """Return a number of results.csv; an empty field, which is read as NaN, is None."""
     return float(value) if isinstance(value, int | float) and value == value else None

@@ -89,7 +89,7 @@ def test_a_row_of_fewer_seeds_says_so(build: Build) -> None:
     write_json(experiment.plan, plan)
     board = write_board(experiment)[1]
     assert re.search(r"│ dkd +│ +\d+\.\d\d ± \d+\.\d\d .. n=2 │", shown(board))
-    assert "dkd, toy: 2 of 3 seeds were asked for." in board.notes
+    assert "dkd, toy: 2 of 3 seeds were requested." in board.notes
 
 
 def test_costs_have_no_best_and_no_test(build: Build) -> None:

@@ -66,7 +66,7 @@ def test_what_forbids_a_direct_reading_is_said(found: tuple[Leaderboard, TextTab
     (row,) = [one for one in rows(published, "c2kd", "audio → video") if one["source"] == "C2KD 2024"]
     (line,) = [text for text in published.lines if text.startswith(row["note"])]
     assert "network ResNet-18, ours mlp" in line
-    assert "number of runs not said" in line
+    assert "number of runs not stated" in line
     assert "not checked against the paper" in line
     assert any("Compare gains, not levels" in text for text in published.lines)
     assert any("protocol c2kd" in text for text in published.lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -78,8 +79,9 @@ def test_the_table_has_selected_values_validation_and_cost() -> None:
     assert tuning is not None
     assert tuning.rows == (("kd", "toy", "audio → video", "alpha=0.1", "1", "60.00 → 70.00", "4, 1 failed", "7.5"),)
     how, left_out, cost = tuning.lines
-    assert "4 draws from each method's search space, draw 0 the defaults, all on seed 0" in how
-    assert left_out.startswith("Not tuned: none (the student alone, which gains are measured by), late (nothing was")
+    assert how.startswith("Tuned rows: 4 draws")
+    assert "all on seed 0" in how
+    assert re.match(r"Not tuned: none \([^)]*\), late \(nothing to draw", left_out)
     assert cost.endswith("tuning took 3 draws and 6.0 seconds of training.")
 
 
@@ -87,7 +89,7 @@ def test_what_is_not_selected_yet_is_said() -> None:
     tuning = board(with_cells=False).tuning
     assert tuning is not None
     assert tuning.rows == ()
-    assert "1 selection can be made: the same command again runs all seeds" in tuning.lines[2]
+    assert tuning.lines[2].startswith("1 selection can be made")
     pending = leaderboard(record(with_cells=False), pd.DataFrame(RUNS[:-3])).tuning
     assert pending is not None
     assert "1 selection must wait for draws, of which 3 of 4 are over." in pending.lines
