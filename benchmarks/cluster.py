@@ -19,8 +19,8 @@ from rich.table import Table
 
 from benchmarks._commands import measured
 from benchmarks.report import CLASSES, SAMPLES, write_run
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.campaign import specs_of
-from cmkd_bench.store import Experiment
 
 METHODS = "kd,dkd,fitnet,crd,cmcd,c2kd"
 OF_A_JOB = ("launcher.device=cpu", "launcher.gpus=0", "launcher.runs_per_job=1")

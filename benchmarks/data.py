@@ -26,11 +26,11 @@ from rich.table import Table
 from torch.nn import functional as F
 
 from benchmarks._timing import interleaved
-from cmkd_bench.augmentation import Augmentation
-from cmkd_bench.config import compose, parse_overrides
-from cmkd_bench.data.clips import AudioClip, VideoClip
-from cmkd_bench.data.encoding import write_video
-from cmkd_bench.data.preparation import Preparation
+from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.data.fixtures.encoding import write_video
+from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.networks import build_network
 from cmkd_bench.networks.base import InputShape
 from cmkd_bench.training.feed import AHEAD, feed

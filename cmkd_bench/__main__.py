@@ -1,6 +1,8 @@
 """`python -m cmkd_bench`."""
 
-from cmkd_bench.cli import main
+import sys
+
+from cmkd_bench.cli.app import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,10 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.clips import AudioClip, VideoClip
 from cmkd_bench.data.dataset import PARTS, Modality, Source
-from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
-from cmkd_bench.data.signals import film, sound
+from cmkd_bench.data.fixtures.signals import film, sound
+from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.clips import AudioClip, VideoClip
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset
@@ -128,7 +129,7 @@ class CremaD(MediaDataset[Options]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """At least twelve actors, four emotions; the clips with a defect come on top."""
-        from cmkd_bench.data.encoding import truncate, write_lfs_pointer, write_wav
+        from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer, write_wav
 
         pointer, empty, lost, mute = "1002_IWW_HAP_XX", "1003_IWW_HAP_XX", "1007_IWW_HAP_XX", "1005_IWW_DIS_XX"
         names = [*_fixture_names(clips), *DEFECTS, f"{MISNAMED}X", pointer, empty, lost, mute]
@@ -248,7 +249,7 @@ def _fixture_names(clips: int) -> list[str]:
 
 
 def _write_clip(root: Path, name: str, rng: np.random.Generator, mute: bool) -> None:
-    from cmkd_bench.data.encoding import write_video, write_wav
+    from cmkd_bench.data.fixtures.encoding import write_video, write_wav
 
     label, classes, frames = CremaD.classes.index(name.split("_")[2]), len(CremaD.classes), int(rng.integers(13, 26))
     picture = film(label, classes, frames, (48, 64), rng)

@@ -27,10 +27,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cmkd_bench.data.clips import ImageClip
+from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.dataset import PARTS, Modality, Source
-from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
-from cmkd_bench.data.preparation import Preparation
+from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.clips import ImageClip
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.errors import UserError, nearest_match
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset
@@ -236,7 +237,7 @@ class CrisisMMD(MediaDataset[Options]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """Tweets of four classes; to the files of all rows a quarter is added whose text and image disagree."""
-        from cmkd_bench.data.encoding import truncate, write_lfs_pointer
+        from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer
 
         sizes = {"dev": max(4, clips // 6), "test": max(4, clips * 5 // 24)}
         sizes["train"] = max(8, clips - sum(sizes.values()))
@@ -292,8 +293,8 @@ def _write_sample(
     root: Path, number: int, row: int, second: bool, agreed: bool, rng: np.random.Generator
 ) -> tuple[str, ...]:
     """Write an image, and return the fields of its line in the file of all humanitarian rows."""
-    from cmkd_bench.data.encoding import write_image
-    from cmkd_bench.data.signals import picture, sentence
+    from cmkd_bench.data.fixtures.encoding import write_image
+    from cmkd_bench.data.fixtures.signals import picture, sentence
 
     label = row % len(_FIXTURE_CLASSES)
     other = label if agreed else (label + 1) % len(_FIXTURE_CLASSES)

@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.clips import BadClip, Clip, resize_depth, resize_labels, resize_rgb
+from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.dataset import Modality, Source
-from cmkd_bench.data.matlab import find_file, load_mat, open_hdf5, text_cells
-from cmkd_bench.data.media import Catalogue, MediaDataset
-from cmkd_bench.data.preparation import Preparation
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.clips import BadClip, Clip, resize_depth, resize_labels, resize_rgb
+from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5, text_cells
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import stratified
 from cmkd_bench.errors import UserError, nearest_match
 from cmkd_bench.parameters import parameter
@@ -251,8 +252,8 @@ class NyudV2(MediaDataset[Options]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """About twice as many images, so that a tenth of a part is enough; scenes have one to three."""
-        from cmkd_bench.data.encoding import write_mat, write_mat73
-        from cmkd_bench.data.signals import room
+        from cmkd_bench.data.fixtures.encoding import write_mat, write_mat73
+        from cmkd_bench.data.fixtures.signals import room
 
         types, things = ("bedroom", "kitchen", "living_room", "excercise_room"), (157, 3, 5, 894)
         scene = np.repeat(np.arange(clips), np.arange(clips) % 3 + 1)

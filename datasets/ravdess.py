@@ -21,10 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.clips import AudioClip, VideoClip
 from cmkd_bench.data.dataset import Modality, Source
-from cmkd_bench.data.media import Catalogue, MediaDataset
-from cmkd_bench.data.signals import film, sound
+from cmkd_bench.data.fixtures.signals import film, sound
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.clips import AudioClip, VideoClip
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import by_group
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import NoParameters
@@ -98,7 +99,7 @@ class Ravdess(MediaDataset[NoParameters]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """All archives unpacked into one place, four emotions; the trials with a defect come on top, for actor 24."""
-        from cmkd_bench.data.encoding import truncate, write_wav
+        from cmkd_bench.data.fixtures.encoding import truncate, write_wav
 
         broken, lost, empty, mute = (f"01-0{emotion}-01-02-02-24" for emotion in (1, 2, 3, 4))
         for trial in [*_fixture_trials(clips), broken, lost, empty, mute]:
@@ -142,7 +143,7 @@ def _fixture_trials(clips: int) -> list[str]:
 
 
 def _write_trial(root: Path, trial: str, rng: np.random.Generator, mute: bool) -> None:
-    from cmkd_bench.data.encoding import write_video, write_wav
+    from cmkd_bench.data.fixtures.encoding import write_video, write_wav
 
     label, classes, frames = int(trial[3:5]) - 1, len(Ravdess.classes), int(rng.integers(12, 20))
     voice = sound(label, classes, frames / 10, 48000, rng)

@@ -24,9 +24,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cmkd_bench.data.clips import ImageClip
 from cmkd_bench.data.dataset import PARTS, Modality, Source
-from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.clips import ImageClip
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset
@@ -132,8 +133,8 @@ class Sketchy(MediaDataset[Options]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """Four classes of six photos each; one is for testing, one of the others will be for validation."""
-        from cmkd_bench.data.encoding import truncate, write_image, write_lfs_pointer
-        from cmkd_bench.data.signals import picture
+        from cmkd_bench.data.fixtures.encoding import truncate, write_image, write_lfs_pointer
+        from cmkd_bench.data.fixtures.signals import picture
 
         each = max(1, clips // 24)
         photos = [(label, f"n0269{label}156_{58 + 100 * number}") for label in range(4) for number in range(6)]

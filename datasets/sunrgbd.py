@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.clips import BadClip, Clip, ImageClip, media_file, resize_depth, resize_labels
+from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.dataset import Modality, Source
-from cmkd_bench.data.matlab import find_file, load_mat, open_hdf5
-from cmkd_bench.data.media import Catalogue, MediaDataset, Skipped
-from cmkd_bench.data.preparation import Preparation
+from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.clips import BadClip, Clip, ImageClip, media_file, resize_depth, resize_labels
+from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import stratified
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
@@ -248,8 +249,8 @@ class SunRgbd(MediaDataset[Options]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """About twice as many images, so that a tenth of a part is enough; recordings have one to three."""
-        from cmkd_bench.data.encoding import truncate, write_image, write_mat, write_mat73
-        from cmkd_bench.data.signals import room
+        from cmkd_bench.data.fixtures.encoding import truncate, write_image, write_mat, write_mat73
+        from cmkd_bench.data.fixtures.signals import room
 
         scenes, things = ("bathroom", "bedroom", "kitchen", "office"), (33, 4, 3, 14)
         recording = np.repeat(np.arange(clips), np.arange(clips) % 3 + 1)

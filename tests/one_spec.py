@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cmkd_bench.spec import RunSpec
+from cmkd_bench.experiment.spec import RunSpec
 
 SPEC = RunSpec(
     method="kd",

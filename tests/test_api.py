@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import cmkd_bench
-from cmkd_bench.data.prepare import prepare
+from cmkd_bench.data.loading import prepare
 from cmkd_bench.registry import datasets
 
 Run = Callable[..., pd.DataFrame]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cmkd_bench.cli import app
+from cmkd_bench.cli.app import app
 from cmkd_bench.doctor import Finding, all_is_there
 from cmkd_bench.doctor.folders import check_data, check_folders, mount_of
 from cmkd_bench.doctor.installation import check_hub, check_python
-from cmkd_bench.doctor.slurm import check_slurm
+from cmkd_bench.doctor.scheduler import check_slurm
 
 ROOT = Path(__file__).parent.parent
 
@@ -159,7 +159,7 @@ def test_a_controller_that_is_silent_holds_nothing_up(commands: Path, monkeypatc
     for name in ("sbatch", "squeue", "scancel"):
         fake(commands, name, "exit 1")
     fake(commands, "scontrol", "exec /bin/sleep 60")
-    monkeypatch.setattr("cmkd_bench.doctor.slurm.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("cmkd_bench.doctor.scheduler.ANSWER_SECONDS", 0.2)
     found = by_subject(list(check_slurm(needed=True)))
     assert found["commands"].verdict == "ok"
     assert found["controller"].verdict == "missing"

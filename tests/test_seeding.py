@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cmkd_bench.seeding import derangement, derive_seed, permutation, random_stream
+from cmkd_bench.training.seeding import derangement, derive_seed, permutation, random_stream
 
 
 def test_names_and_seeds_give_different_streams() -> None:

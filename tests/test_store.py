@@ -10,8 +10,8 @@ import pytest
 from one_spec import SPEC
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.store import Busy, Experiment, RunFolder
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
 
 
 def test_the_state_is_what_the_files_say(tmp_path: Path) -> None:

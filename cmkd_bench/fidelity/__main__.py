@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cmkd_bench import losses
 from cmkd_bench.errors import UnknownName
+from cmkd_bench.experiment.files import write_text
 from cmkd_bench.fidelity.oracles import SHIPPED, Oracle, as_json, collect
 from cmkd_bench.fidelity.page import as_markdown
-from cmkd_bench.files import write_text
 from cmkd_bench.registry import methods
 
 ROOT = Path(__file__).parent.parent.parent

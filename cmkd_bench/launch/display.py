@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.schedule import Schedule
 from cmkd_bench.launch.worker import Message
-from cmkd_bench.spec import RunSpec
 
 LINE_SECONDS = 10.0
 

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import write_json
+from cmkd_bench.experiment.files import write_json
 from cmkd_bench.launch.schedule import BUSY_SECONDS, Schedule
 from cmkd_bench.launch.worker import Message, WorkerSettings, serve, warm_up
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cmkd_bench.files import read_json
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 
 MAX_DEATHS = 3
 BUSY_SECONDS = 1.0

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cmkd_bench.errors import UnknownName
-from cmkd_bench.files import write_text
-from cmkd_bench.record import Record, read_record
+from cmkd_bench.experiment.files import write_text
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.comparisons import compare
 from cmkd_bench.report.csv_files import as_csv, board_csv, comparisons_csv, text_csv
 from cmkd_bench.report.formats import as_markdown
@@ -18,7 +20,6 @@ from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.results import collect
 from cmkd_bench.report.tuning_results import TRIAL_COLUMNS, study_results, trial_rows
 from cmkd_bench.statistics.metrics import METRICS
-from cmkd_bench.store import Experiment
 
 
 def write_tables(experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def write_board(
     """Write the same files, and return the leaderboard too."""
     cache = PredictionCache(experiment)
     results = collect(experiment, cache, seen)
-    record = read_record(experiment)
+    record = read_plan(experiment)
     board = make_board(cache, record, results)
     write_text(experiment.path / "leaderboard.md", as_markdown(board))
     write_text(experiment.path / "leaderboard.csv", board_csv(board))
@@ -50,7 +51,7 @@ def write_board(
     return results, board
 
 
-def make_board(cache: PredictionCache, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
+def make_board(cache: PredictionCache, record: Plan, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
     """Make the leaderboard of some of an experiment's cells, with its statistics.
 
     Args:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
@@ -63,7 +62,7 @@ class Leaderboard:
 
 
 def leaderboard(
-    record: Record, results: pd.DataFrame, comparisons: Comparisons = NO_COMPARISONS, metric: str | None = None
+    record: Plan, results: pd.DataFrame, comparisons: Comparisons = NO_COMPARISONS, metric: str | None = None
 ) -> Leaderboard:
     """Tabulate the results of an experiment's cells; the same input gives the same table.
 

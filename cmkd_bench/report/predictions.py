@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import write_bytes
+from cmkd_bench.experiment.files import write_bytes
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.statistics.metrics import METRICS, Array, Predictions, metrics_of
-from cmkd_bench.store import Experiment
 
 CACHE = "predictions-cache.safetensors"
 VERSION = 1  # raised when the content of the file means something else

@@ -19,7 +19,7 @@ HEADER = (
 )  # fmt: skip
 ADVICE = (
     "Compare gains, not levels: the student alone varies by tens of points between papers that claim the same "
-    "protocol. 'gain there' is over the student alone of the same paper, dataset and network; empty where there is none."
+    "protocol. 'gain there' is over the student alone of the same paper, dataset and network; empty without one."
 )
 FAIR = "parts without leaks, epochs selected on validation"
 Row = Mapping[str, str]

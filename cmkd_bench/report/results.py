@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.files import read_json, write_text
+from cmkd_bench.experiment.files import read_json, write_text
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import read_plan, read_specs
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
-from cmkd_bench.record import Record, read_record, read_specs
 from cmkd_bench.report.predictions import PredictionCache
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 Read = Callable[[Path], Any]
 
@@ -51,8 +52,8 @@ def collect(
         The fixed columns are followed by one for each further metric of the saved predictions, and one for each value
         that a method logged, e.g. `keep_rate`.
     """
-    record = read_record(experiment)
-    specs = read_specs(experiment, record) if specs is None else specs
+    record = read_plan(experiment)
+    specs = read_specs(record) if specs is None else specs
     rows = {run_id: _row(experiment, run_id, spec, (seen or {}).get(run_id), read) for run_id, spec in specs.items()}
     done = [run_id for run_id, row in rows.items() if row["status"] == "done"]
     for run_id, scores in (predictions or PredictionCache(experiment)).find(done).items():
@@ -65,7 +66,7 @@ def collect(
     return frame
 
 
-def _tuned(record: Record) -> dict[str, str]:
+def _tuned(record: Plan) -> dict[str, str]:
     """Return whether the runs of draws and of tuned cells are tuned."""
     untuned = {run_id for cell in record.cells.values() if not cell.tuned for run_id in (cell.run_id, cell.teacher_id)}
     draws = {run_id: "draw" for trials in record.trials.values() for run_id in trials.run_ids if run_id not in untuned}

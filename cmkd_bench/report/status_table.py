@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY, TIME_OUT, TRANSIENT, Kind, RunStatus, by_cause, counts
 from cmkd_bench.launch.slurm.survey import Survey
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 MOST_RUNNING, MOST_REASONS = 12, 5
 _COLUMNS: tuple[Kind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.trials import Draw, Group, Trials
 from cmkd_bench.report.cells import Column, records
-from cmkd_bench.trials import Draw, Group, Trials
 
 Run = Mapping[str, Any]
 TRIAL_COLUMNS = (
@@ -78,7 +78,7 @@ class StudyResult:
         return sum(one.is_over and one.validation is None for one in self.drawn)
 
 
-def study_results(record: Record, results: pd.DataFrame) -> list[StudyResult]:
+def study_results(record: Plan, results: pd.DataFrame) -> list[StudyResult]:
     """Return the results of all draws of an experiment, except for methods that are not defined.
 
     Args:

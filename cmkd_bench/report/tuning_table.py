@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
 
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.trials import selections
 from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.report.tuning_results import StudyResult, study_results
-from cmkd_bench.trials import selections
 
 HEADER = ("method", "dataset", "direction", "selected values", "draw", "validation", "draws", "seconds")
 
 
-def tuning_of(record: Record, results: pd.DataFrame) -> TextTable | None:
+def tuning_of(record: Plan, results: pd.DataFrame) -> TextTable | None:
     """Make the table of an experiment; None where nothing was drawn."""
     studies = study_results(record, results)
     if not studies:
@@ -62,7 +62,7 @@ def _selection(studies: Sequence[StudyResult]) -> str:
     )
 
 
-def _untuned(record: Record) -> str:
+def _untuned(record: Plan) -> str:
     drawn = {trials.method for trials in record.trials.values()}
     left = dict.fromkeys(cell.method for cell in record.cells.values() if cell.method not in drawn)
     reasons = [

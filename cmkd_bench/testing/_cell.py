@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Batch, Losses, Method, Pair, Stage
 from cmkd_bench.networks import Network, shape_of
 from cmkd_bench.parameters import build
-from cmkd_bench.recipe import Recipe
-from cmkd_bench.seeding import random_stream
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.loop import Stopped, Training
+from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from cmkd_bench.method import Batch, NetworkShape, Pair
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
-from cmkd_bench.seeding import random_stream
 from cmkd_bench.testing._case import MethodCase, not_finite
+from cmkd_bench.training.seeding import random_stream
 
 IMAGES, ROWS, CLASSES = 3, 20, 4
 STUDENT = NetworkShape(6, ((4, 8, 8), (5, 4, 4), (6, 2, 2)), positions=(4, 4))

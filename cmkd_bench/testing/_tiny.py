@@ -8,9 +8,9 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from cmkd_bench.augmentation import NO_AUGMENTATION
+from cmkd_bench.config.augmentation import NO_AUGMENTATION
 from cmkd_bench.networks.base import Features, InputShape, Network, build_network
-from cmkd_bench.seeding import random_stream
+from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.tensors import Inputs, Part, Resident
 from cmkd_bench.training.views import View
 

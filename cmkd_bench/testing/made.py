@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from cmkd_bench.files import write_json
-from cmkd_bench.plan import Cell
-from cmkd_bench.spec import RunSpec, Settings
-from cmkd_bench.store import Experiment
+from cmkd_bench.experiment.files import write_json
+from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.experiment.store import Experiment
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 EPOCHS = 15

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cmkd_bench.seeding import derangement, derive_seed, permutation
 from cmkd_bench.training.feed import AHEAD, feed
+from cmkd_bench.training.seeding import derangement, derive_seed, permutation
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 from cmkd_bench.training.views import Box

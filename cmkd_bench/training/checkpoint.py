@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cmkd_bench.files import write_atomically
+from cmkd_bench.experiment.files import write_atomically
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Batch, Method, Stage
 from cmkd_bench.networks.base import Network
-from cmkd_bench.recipe import Recipe
-from cmkd_bench.seeding import seed_generators
 from cmkd_bench.training.batches import Batches, Seen
 from cmkd_bench.training.evaluation import evaluate
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from cmkd_bench.recipe import Recipe
+from cmkd_bench.config.recipe import Recipe
 
 
 def build_optimizer(recipe: Recipe, modules: Iterable[nn.Module]) -> torch.optim.Optimizer:

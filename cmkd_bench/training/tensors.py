@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.config.augmentation import Augmentation
 from cmkd_bench.data.dataset import Modality
-from cmkd_bench.data.prepare import PreparedData
+from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.networks.base import InputShape
 from cmkd_bench.training.views import View
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.config.augmentation import Augmentation
 
 PICTURES = ("image", "video", "depth")
 IGNORED = 255  # in a label map

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.dataset import Dataset, Modality, PairedData
-from cmkd_bench.data.preparation import Preparation
 from cmkd_bench.parameters import NoParameters
 
 SMALL = Preparation(

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from cmkd_bench.data.clips import AudioClip, BadClip
-from cmkd_bench.data.decoding.audio import waveform
-from cmkd_bench.data.decoding.spectrogram import log_spectrogram
-from cmkd_bench.data.encoding import truncate, write_video, write_wav
+from cmkd_bench.data.fixtures.encoding import truncate, write_video, write_wav
+from cmkd_bench.data.media.clips import AudioClip, BadClip
+from cmkd_bench.data.media.decoding.audio import waveform
+from cmkd_bench.data.media.decoding.spectrogram import log_spectrogram
 from cmkd_bench.errors import UserError
 
 BLACK = np.zeros((30, 48, 64, 3), np.uint8)

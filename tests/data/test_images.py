@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmkd_bench.data.clips import ArrayClip, BadClip, ImageClip, resize_depth, resize_labels, resize_rgb
-from cmkd_bench.data.encoding import truncate, write_image
+from cmkd_bench.data.fixtures.encoding import truncate, write_image
+from cmkd_bench.data.media.clips import ArrayClip, BadClip, ImageClip, resize_depth, resize_labels, resize_rgb
 
 
 def colour(tmp_path: Path, settings: Any, image: Any, name: str = "a.png", **options: Any) -> list[int]:

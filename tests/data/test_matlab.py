@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from cmkd_bench.data.clips import BadClip
-from cmkd_bench.data.encoding import truncate, write_mat, write_mat73
-from cmkd_bench.data.matlab import find_file, load_mat, open_hdf5, text_cells
+from cmkd_bench.data.fixtures.encoding import truncate, write_mat, write_mat73
+from cmkd_bench.data.media.clips import BadClip
+from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5, text_cells
 from cmkd_bench.errors import UserError
 
 

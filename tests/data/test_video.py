@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from cmkd_bench.data.clips import BadClip, VideoClip
-from cmkd_bench.data.decoding import video as module
-from cmkd_bench.data.encoding import truncate, write_lfs_pointer, write_video, write_wav
+from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer, write_video, write_wav
+from cmkd_bench.data.media.clips import BadClip, VideoClip
+from cmkd_bench.data.media.decoding import video as module
 
 FPS = 10
 STEP = 6  # of grey between two frames; codecs are off by less than half of it

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cmkd_bench.data.prepare import PreparedData
+from cmkd_bench.data.loading import PreparedData
 
 
 @pytest.fixture

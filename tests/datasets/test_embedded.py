@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cmkd_bench.data.loading import prepare
 from cmkd_bench.data.manifest import COMMITTED, build_manifest
-from cmkd_bench.data.prepare import prepare
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.registry import datasets
 
@@ -80,7 +80,7 @@ def test_files_are_small_hashed_and_hold_no_pickle() -> None:
 
 def test_nothing_imports_torch() -> None:
     code = (
-        "import sys; from cmkd_bench.registry import datasets; import cmkd_bench.data.prepare; "
+        "import sys; from cmkd_bench.registry import datasets; import cmkd_bench.data.loading; "
         "[datasets.get(name) for name in ('gaussian', 'mfeat', 'openmoji', 'watch')]; "
         "sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     )

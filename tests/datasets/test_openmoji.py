@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmkd_bench.data.prepare import prepare
+from cmkd_bench.data.loading import prepare
 from cmkd_bench.parameters import NoParameters
 from cmkd_bench.registry import datasets
 

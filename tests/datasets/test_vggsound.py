@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from cmkd_bench.data import encoding
-from cmkd_bench.data.clips import AudioClip, VideoClip
-from cmkd_bench.data.media import Catalogue
+from cmkd_bench.data.fixtures import encoding
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets

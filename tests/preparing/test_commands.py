@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cmkd_bench.cli import app
-from cmkd_bench.data.location import DATA_ROOT, PREPARED_ROOT
+from cmkd_bench.cli.app import app
+from cmkd_bench.data.media.location import DATA_ROOT, PREPARED_ROOT
 from cmkd_bench.errors import UserError
 
 SETTINGS = ["prepare.frames=2", "prepare.height=16", "prepare.width=16", "prepare.seconds=1.0", "prepare.mels=20"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmkd_bench.data.prepared import row_moments
+from cmkd_bench.data.media.prepared import row_moments
 
 
 @pytest.mark.parametrize(

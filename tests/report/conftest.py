@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from made_runs import write_experiment
 
-from cmkd_bench.store import Experiment
+from cmkd_bench.experiment.store import Experiment
 
 
 @pytest.fixture

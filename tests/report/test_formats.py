@@ -15,17 +15,17 @@ import pytest
 from programs import do_without
 from rich.console import Console
 
-from cmkd_bench.cli_leaderboard import show_leaderboard
+from cmkd_bench.cli.leaderboard import leaderboard as show_leaderboard
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.record import read_record
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.experiment_tables import make_board, write_board
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Column, Leaderboard
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.published import HEADER
 from cmkd_bench.report.text_table import TextTable
-from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
 FORWARD = Column("toy", "audio", "video")
@@ -95,7 +95,7 @@ def test_a_row_of_fewer_seeds_says_so(build: Build) -> None:
 def test_costs_have_no_best_and_no_test(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
-    board = make_board(PredictionCache(experiment), read_record(experiment), results, "seconds")
+    board = make_board(PredictionCache(experiment), read_plan(experiment), results, "seconds")
     text = " ".join(shown(board).split())
     assert "│ kd │ 1.5 ± 0.0 │ 1.5 ± 0.0 │" in text
     assert "Training time in seconds, mean ± standard deviation over 3 seeds." in text
@@ -105,7 +105,7 @@ def test_costs_have_no_best_and_no_test(build: Build) -> None:
 def test_a_smaller_calibration_error_is_better(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.9})
     results, _ = write_board(experiment)
-    board = make_board(PredictionCache(experiment), read_record(experiment), results, "ece")
+    board = make_board(PredictionCache(experiment), read_plan(experiment), results, "ece")
     means = {row: board.scores[row, FORWARD].mean for row in ("none", "kd")}
     best = min(means, key=lambda row: means[row] or 0.0)
     assert [row for row in means if board.scores[row, FORWARD].is_best] == [best]
@@ -115,7 +115,7 @@ def test_a_metric_that_no_run_has_is_refused(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
     with pytest.raises(UserError, match=r"'macrof1'\. Did you mean 'macro_f1'\? Available: accuracy, ece"):
-        make_board(PredictionCache(experiment), read_record(experiment), results, "macrof1")
+        make_board(PredictionCache(experiment), read_plan(experiment), results, "macrof1")
 
 
 class Page(HTMLParser):
@@ -213,7 +213,7 @@ def test_a_metric_is_left_out_where_it_is_not_measured(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
     results.loc[results["student_modality"] == "video", "macro_f1"] = None
-    board = make_board(PredictionCache(experiment), read_record(experiment), results, "macro_f1")
+    board = make_board(PredictionCache(experiment), read_plan(experiment), results, "macro_f1")
     assert [column.student_modality for column in board.columns] == ["audio"]
 
 
@@ -232,12 +232,12 @@ def test_the_command_names_what_there_is(
     experiment = build({"none": 0.6, "kd": 0.7})
     form, metric, other = arguments
     with pytest.raises(UserError, match=message):
-        show_leaderboard("made", experiment.root, form, metric, None, other)
+        show_leaderboard("made", form, metric, None, other, experiment.root)
 
 
 def test_the_command_prints_a_format_and_writes_the_files(build: Build, capsys: pytest.CaptureFixture[str]) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
-    show_leaderboard(None, experiment.root, "markdown", "macro_f1", False, None)
+    show_leaderboard(None, "markdown", "macro_f1", False, None, experiment.root)
     printed = capsys.readouterr().out
     assert printed.startswith("### toy")
     assert "Test macro F1 in percent" in printed

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cmkd_bench.augmentation import NO_AUGMENTATION
+from cmkd_bench.config.augmentation import NO_AUGMENTATION
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.batches import Batches, Seen
 from cmkd_bench.training.teacher import StoredTeacher, Teacher, TrainedTeacher

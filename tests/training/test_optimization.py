@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Stage
-from cmkd_bench.recipe import Recipe
 from cmkd_bench.training.loop import stage_epochs
 from cmkd_bench.training.optimization import build_optimizer, learning_rate
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from cmkd_bench.augmentation import NO_AUGMENTATION
+from cmkd_bench.config.augmentation import NO_AUGMENTATION
 from cmkd_bench.networks import Network, build_network
 from cmkd_bench.networks.base import InputShape
 from cmkd_bench.training.evaluation import accuracy, outputs_of

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cmkd_bench.augmentation import NO_AUGMENTATION
+from cmkd_bench.config.augmentation import NO_AUGMENTATION
 from cmkd_bench.training.tensors import Resident
 from cmkd_bench.training.views import Box, View, resize, resize_labels
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmkd_bench.files import read_json
+from cmkd_bench.config.slurm import Profile
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.packing import START_SECONDS
-from cmkd_bench.launch.slurm.settings import Profile
-from cmkd_bench.spec import RunSpec
 
 # From the most alike to the least: a run is estimated from the first kind of likeness that a recorded one has.
 _ALIKE: tuple[Callable[[RunSpec], tuple[object, ...]], ...] = (

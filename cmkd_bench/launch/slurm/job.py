@@ -12,13 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from cmkd_bench.code_version import code_version
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.heartbeat import slurm_job
+from cmkd_bench.config.roots import Roots
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.heartbeat import slurm_job
+from cmkd_bench.experiment.provenance import code_version
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.ledger import Ledger, Submission
 from cmkd_bench.launch.slurm.states import TIME_OUT
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 if TYPE_CHECKING:
     from cmkd_bench.launch.local import LocalLauncher
@@ -105,6 +106,7 @@ class Job:
             device=profile.device,
             checkpoint_seconds=work.checkpoint_seconds,
             plugins=tuple(Path(plugin) for plugin in work.plugins),
+            roots=Roots.from_json(work.roots),
             shielded=True,
         )
         networks = sorted({schedule.specs[run_id].student_network for run_id in schedule.waiting})

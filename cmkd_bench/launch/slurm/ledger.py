@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import file_lock, read_json, write_json
-from cmkd_bench.launch.slurm.settings import Profile
-from cmkd_bench.store import Experiment
+from cmkd_bench.experiment.files import file_lock, read_json, write_json
+from cmkd_bench.experiment.store import Experiment
 
 # intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that shows
 # up nevertheless finds that here, and does nothing.
@@ -29,7 +29,8 @@ class Work:
         root: the results folder.
         experiment: its name.
         plugins: files that register methods or datasets.
-        environment: variables that the jobs need, e.g. where the data are.
+        roots: where data and weights lie, as JSON values.
+        environment: variables that the jobs need, e.g. where the hub's files are.
         checkpoint_seconds: least time between two checkpoints of a run.
         signal_delay_s: seconds between SLURM's signal and the end of a job.
         max_num_timeout: how often a job that reached its time limit is queued again.
@@ -40,6 +41,7 @@ class Work:
     root: str
     experiment: str
     plugins: tuple[str, ...]
+    roots: Mapping[str, str | None]
     environment: Mapping[str, str]
     checkpoint_seconds: float
     signal_delay_s: int

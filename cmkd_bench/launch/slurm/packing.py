@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from cmkd_bench.launch.slurm.settings import Profile
+from cmkd_bench.config.slurm import Profile
 
 START_SECONDS = 3.0  # of a run before its first epoch, and behind its last one
 

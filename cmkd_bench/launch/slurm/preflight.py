@@ -6,10 +6,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from cmkd_bench.config.slurm import Profile, SlurmSettings
 from cmkd_bench.errors import GridError, nearest_match
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.cluster import NEEDED, Cluster, Partition, SlurmSilent
-from cmkd_bench.launch.slurm.settings import Profile, SlurmSettings
-from cmkd_bench.spec import RunSpec
 
 SUBMITIT_MINUTES = 10  # a limit up to this makes submitit take every signal for a time-out
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from cmkd_bench.heartbeat import Beat
+from cmkd_bench.experiment.heartbeat import Beat
 
 Kind = Literal["done", "running", "queued", "failed", "blocked", "waiting", "unknown"]
 ACTIVE: tuple[Kind, ...] = ("running", "queued", "unknown")

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cmkd_bench.code_version import code_version
-from cmkd_bench.files import read_json
-from cmkd_bench.heartbeat import read_beat
+from cmkd_bench.config.slurm import Profile
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.heartbeat import read_beat
+from cmkd_bench.experiment.provenance import code_version
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster, Queue, SlurmSilent
 from cmkd_bench.launch.slurm.ledger import Ledger, Submission, latest_jobs
-from cmkd_bench.launch.slurm.settings import Profile
 from cmkd_bench.launch.slurm.states import Evidence, JobState, RunStatus, block, derive
-from cmkd_bench.spec import RunSpec
-from cmkd_bench.store import Experiment
 
 LOG_BYTES = 4096
 

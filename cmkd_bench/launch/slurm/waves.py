@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from cmkd_bench.config.slurm import Profile
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.packing import pack, unknown_per_job
-from cmkd_bench.launch.slurm.settings import Profile
-from cmkd_bench.spec import RunSpec
 
 Job = tuple[str, ...]  # the ids of its runs
 A = TypeVar("A", bound=Hashable)

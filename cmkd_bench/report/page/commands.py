@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.plan import Cell
+from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.spec import Scalar
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.registry import datasets, methods
-from cmkd_bench.spec import Scalar
-from cmkd_bench.store import Experiment
 
 REPEATED = "repeated"  # the folder that repeated runs go to
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -79,8 +79,8 @@ def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str
 @cache
 def _usual(protocol: str, dataset: str) -> dict[str, Any]:
     """Return the conditions of a dataset under a protocol without overrides; empty where they cannot be composed."""
-    from cmkd_bench.config import GROUPS, compose, parse_overrides
-    from cmkd_bench.spec import settings as pairs
+    from cmkd_bench.config.compose import GROUPS, compose, parse_overrides
+    from cmkd_bench.experiment.spec import settings as pairs
 
     if dataset not in datasets.names():
         return {}
@@ -103,7 +103,7 @@ def _defaults(method: str) -> dict[str, Any]:
     if method not in methods.names():
         return {}
     try:
-        parameters: Any = methods.get(method).HyperParameters
+        parameters: Any = methods.declared(method).HyperParameters
     except UserError:
         return {}
     return dataclasses.asdict(parameters())

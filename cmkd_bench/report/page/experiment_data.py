@@ -9,16 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.files import read_json
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record, read_record, read_specs
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.record import read_plan, read_specs
+from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.cells import Column, Runs, by_column, records
 from cmkd_bench.report.experiment_tables import make_board
 from cmkd_bench.report.leaderboard import TEACHER, Leaderboard
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.results import Read, collect
-from cmkd_bench.spec import RunSpec, Settings
-from cmkd_bench.store import Experiment
 
 Values = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ class ExperimentData:
     """
 
     experiment: Experiment
-    record: Record
+    record: Plan
     results: pd.DataFrame
     board: Leaderboard
     specs: Mapping[str, RunSpec]
@@ -88,8 +88,8 @@ class ExperimentData:
 
 def read_experiment(experiment: Experiment) -> ExperimentData:
     """Read an experiment, and bring its results.csv up to date."""
-    predictions, record = PredictionCache(experiment), read_record(experiment)
-    specs = read_specs(experiment, record)
+    predictions, record = PredictionCache(experiment), read_plan(experiment)
+    specs = read_specs(record)
     read = cache(read_json)
     results = collect(experiment, predictions, specs=specs, read=read)
     return ExperimentData(experiment, record, results, make_board(predictions, record, results), specs, read)

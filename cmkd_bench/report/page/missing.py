@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cmkd_bench.plan import Cell
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.experiment_data import ExperimentData, seeds_text
 from cmkd_bench.report.text_table import TextTable

@@ -12,7 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import write_text
+from cmkd_bench.experiment.files import write_text
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.comparisons import Comparison
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
@@ -26,7 +27,6 @@ from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.report.wording import by_dataset, legend, numbers_line
 from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.statistics.paired import LEVEL
-from cmkd_bench.store import Experiment
 
 # Characters that could end the block, begin another, or be read as the end of a line by a script
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}

@@ -6,13 +6,13 @@ import math
 from typing import Any
 from urllib.parse import quote
 
-from cmkd_bench.plan import Cell
+from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import is_distinct
 from cmkd_bench.report.leaderboard import TEACHER
 from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.experiment_data import ExperimentData
-from cmkd_bench.spec import RunSpec, Settings
 
 MISSING = "\N{EN DASH}"
 SECTIONS = {

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 
+from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.plots.material import Material, Result
 from cmkd_bench.report.plots.page import Picture, Refusal, grid, hide_rest, paired, sheet, shorten
 from cmkd_bench.report.plots.ranges import arrow, is_outside, minus, view_of_gains
 from cmkd_bench.report.plots.style import BLACK, GREY, NORMAL, PAGE, SMALL, Look, look, styled
-from cmkd_bench.trials import TUNED
 
 MOST_ACROSS, MOST = 4, 20
 FEWEST_DIRECTIONS = 2

@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, paired, sheet, shorten
 from cmkd_bench.report.plots.ranges import arrow, is_outside, view
 from cmkd_bench.report.plots.style import GREY, NORMAL, PAGE, SMALL, Look, styled
-from cmkd_bench.trials import TUNED
 
 MOST_ACROSS, MOST = 4, 20
 TUNED_LINE = (0, (4, 1.5))

@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.files import read_json
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record, read_record
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.experiment_tables import make_board
 from cmkd_bench.report.leaderboard import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.plots.style import Look, looks_of
@@ -20,7 +21,6 @@ from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.results import collect
 from cmkd_bench.report.tuning_results import study_results
-from cmkd_bench.store import Experiment
 
 History = list[dict[str, Any]]
 ORDER = (TEACHER, "baseline", "method", "control")
@@ -76,7 +76,7 @@ class Material:
     def __init__(
         self,
         name: str,
-        record: Record,
+        record: Plan,
         results: pd.DataFrame,
         history: Callable[[str], History] = lambda run_id: [],
         board: Leaderboard | None = None,
@@ -193,7 +193,7 @@ def read_material(experiment: Experiment) -> Material:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {error}. Delete its folder and run the grid again.") from error
 
-    outcomes, record = PredictionCache(experiment), read_record(experiment)
+    outcomes, record = PredictionCache(experiment), read_plan(experiment)
     results = collect(experiment, outcomes)
     return Material(experiment.name, record, results, history, make_board(outcomes, record, results))
 

@@ -18,8 +18,8 @@ from matplotlib.textpath import TextToPath
 from matplotlib.transforms import Bbox
 
 from cmkd_bench.errors import UnknownName
+from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GREY, LARGE, PAGE, SMALL, styled
-from cmkd_bench.trials import TUNED
 
 FORMATS = ("png", "svg", "pdf")
 _LINE = 1.35  # of the font's size

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import matplotlib as mpl
 
-from cmkd_bench.trials import TUNED
+from cmkd_bench.experiment.trials import TUNED
 
 COLUMN, PAGE = 3.4, 7.0
 """The width of one column of a paper and of two, in inches."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.files import write_bytes
+from cmkd_bench.experiment.files import write_bytes
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.plots.material import Material, read_material
 from cmkd_bench.report.plots.page import FORMATS, Picture, Refusal, render
-from cmkd_bench.store import Experiment
 
 KINDS = {
     "gains": "what each method gains over the student alone",

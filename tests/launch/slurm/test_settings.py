@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from one_spec import SPEC
 
-from cmkd_bench.config import compose, parse_overrides
-from cmkd_bench.launch.slurm.settings import Profile, read_settings
+from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.slurm import Profile, read_settings
 
 
 def profile(*overrides: str, **changes: str) -> Profile:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from planned_grid import FakeSlurm, Planned
 
-from cmkd_bench.files import write_json
+from cmkd_bench.experiment.files import write_json
 
 ERROR = {"cause": "bad data", "message": "x", "traceback": []}
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -176,7 +176,7 @@ def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command,
 def test_status_needs_no_torch(grid: Planned, slurm: FakeSlurm, tmp_path: Path) -> None:
     grid.submit()
     code = (
-        "import sys\nfrom cmkd_bench.cli import main\nsys.argv = ['cmkd-bench', 'status', 'grid']\n"
+        "import sys\nfrom cmkd_bench.cli.app import main\nsys.argv = ['cmkd-bench', 'status', 'grid']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('torch', 'pandas', 'submitit') if name in sys.modules])"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cmkd_bench.heartbeat import Beat
+from cmkd_bench.experiment.heartbeat import Beat
 from cmkd_bench.launch.slurm.cluster import expand, minutes_of
 from cmkd_bench.launch.slurm.states import Evidence, JobState, RunStatus, block, by_cause, derive
 

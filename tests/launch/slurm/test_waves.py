@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from one_spec import SPEC
 
+from cmkd_bench.config.slurm import Profile
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.durations import estimate, expected_seconds
 from cmkd_bench.launch.slurm.packing import pack, unknown_per_job
-from cmkd_bench.launch.slurm.settings import Profile
 from cmkd_bench.launch.slurm.waves import Place, SameElement, Wave, plan_waves
-from cmkd_bench.spec import RunSpec
 
 SMALL, LARGE = Profile(gpus=0, device="cpu"), Profile(gpus=4, timeout_min=600)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from made_runs import write_experiment
 
-from cmkd_bench.files import read_json, write_json
-from cmkd_bench.plan import Cell
-from cmkd_bench.store import Experiment
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.store import Experiment
 
 METHOD = "<script>alert(1)</script>"
 DATASET = "<img src=x onerror=alert(2)>"

@@ -15,12 +15,12 @@ import pytest
 from hostile import ERROR, METHOD, REASON, write_hostile
 from typer.testing import CliRunner
 
-from cmkd_bench.cli import app
+from cmkd_bench.cli.app import app
 from cmkd_bench.diagnostics.table import ROWS
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.report_page import as_block, make_page, write_page
-from cmkd_bench.store import Experiment
 
 Build = Callable[..., Experiment]
 PLACE = ("dataset", "teacher_modality", "student_modality", "method", "teacher_run", "student_run")

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.leaderboard import leaderboard
@@ -62,7 +61,7 @@ def material(
             value = by_seed[seed] if seed < len(by_seed) else None
             runs[run_id] = _run(run_id, column, value, (costs or {}).get(method, (1.0, 0)))
     names = {column.dataset: CONDITIONS for column in columns}
-    record = Record(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
+    record = Plan(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
     results = pd.DataFrame(list(runs.values()))
     compared = {
         (column, method, record.baseline): Comparison(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cmkd_bench.cli_pictures import plot
+from cmkd_bench.cli.plot import plot
 from cmkd_bench.errors import UserError
 
 

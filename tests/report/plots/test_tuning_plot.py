@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from cmkd_bench.plan import Cell
-from cmkd_bench.record import Record
+from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.trials import Draw, Trials
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, render
 from cmkd_bench.report.plots.style import looks_of
 from cmkd_bench.report.plots.tuning import curves_of, draw
-from cmkd_bench.trials import Draw, Trials
 
 CONDITIONS: dict[str, Any] = {"folds": 2, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 COLUMN = Column("toy", "audio", "video")
@@ -40,7 +39,7 @@ def material(scores: dict[int, list[tuple[float, float] | None]] | Any, with_tri
         trials[one.group] = one
     runs.append({"run_id": "teacher", "status": "done", "value": 90.0, "val_value": 1.0})
     frame = pd.DataFrame([{"dataset": "toy", "metric": "accuracy", "error": None, **run} for run in runs])
-    record = Record("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, trials if with_trials else {})
+    record = Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, trials if with_trials else {})
     return Material("made", record, frame)
 
 

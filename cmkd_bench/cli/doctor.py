@@ -1,0 +1,75 @@
+"""`cmkd-bench doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cmkd_bench.cli.exit_codes import ExitCode
+from cmkd_bench.cli.options import Results
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cmkd_bench.doctor import Finding
+
+STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
+
+
+def doctor(
+    results: Results = Path("results"),
+    slurm: Annotated[bool, typer.Option("--slurm", help="SLURM is needed, too.")] = False,
+) -> None:
+    """Check this installation: versions, devices, SLURM, folders. Nothing is changed, nothing is fetched."""
+    from rich.console import Console
+
+    from cmkd_bench.doctor import all_is_there
+    from cmkd_bench.doctor.folders import check_data, check_folders
+    from cmkd_bench.doctor.installation import check_devices, check_hub, check_python
+    from cmkd_bench.doctor.scheduler import check_slurm
+
+    console = Console()
+    groups = {
+        "Python": check_python(),
+        "devices": check_devices(),
+        "SLURM": check_slurm(slurm),
+        "data": check_data(),
+        "folders": check_folders(results),
+        "weights": check_hub(),
+    }
+    found = {}
+    for title, findings in groups.items():
+        found[title] = list(findings)
+        _show(console, title, found[title])
+    everything = [finding for findings in found.values() for finding in findings]
+    if all_is_there(everything):
+        console.print("All that is needed is here.", style="green")
+        return
+    missing = [finding.subject for finding in everything if finding.verdict == "missing"]
+    console.print(f"Missing: {', '.join(missing)}.", style="bold red", markup=False, soft_wrap=True)
+    raise typer.Exit(ExitCode.FAILED)
+
+
+def _show(console: Console, title: str, findings: Sequence[Finding]) -> None:
+    """A table on a terminal; elsewhere a line per finding, whole, so that it can be searched and sent."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not console.is_terminal:
+        for one in findings:
+            advice = f" -> {one.advice}" if one.advice else ""
+            console.print(f"{one.verdict:<8} {one.subject}: {one.found}{advice}", markup=False, soft_wrap=True)
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=True)
+    table.add_column(min_width=7)
+    table.add_column(min_width=18)
+    table.add_column()
+    for one in findings:
+        text = Text(one.found)
+        if one.advice:
+            text.append(f"\n{one.advice}", style="dim")
+        table.add_row(Text(one.verdict, style=STYLES[one.verdict]), Text(one.subject), text)
+    console.print(table)

@@ -1,0 +1,281 @@
+"""`cmkd-bench run --launcher slurm`, `status`, `watch`, `cancel`, `retry` and `collect`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from cmkd_bench.cli.exit_codes import ExitCode
+from cmkd_bench.cli.options import Results
+from cmkd_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cmkd_bench.experiment.plan import Plan
+    from cmkd_bench.experiment.spec import RunSpec
+    from cmkd_bench.experiment.store import Experiment
+    from cmkd_bench.launch.slurm.campaign import Campaign
+    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.submission import Outcome
+    from cmkd_bench.launch.slurm.survey import Survey
+    from cmkd_bench.planning.resolve import Grid
+
+POLL_SECONDS = 30.0
+
+Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="Its name; the latest by default.")]
+
+
+def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool, wait: bool) -> int:
+    """Check everything, submit what no job has, and say how to follow it; if asked, wait for the end and collect.
+
+    Returns:
+        the exit code: 0 when all is submitted, or done; 4 when sbatch refused something; as `collect` when it waited.
+    """
+    from cmkd_bench.cli.cluster_tuning import add_tuned_on_cluster, draws_are_awaited
+    from cmkd_bench.experiment.record import add_plan
+    from cmkd_bench.launch.slurm.campaign import campaign_of
+    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.preflight import check_cluster
+
+    campaign = campaign_of(grid)
+    cluster = Cluster()
+    waiting = add_tuned_on_cluster(grid.experiment, plan, cluster, retry_failed)
+    for remark in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
+        _say(console, remark, "yellow")
+    while True:
+        for warning in add_plan(grid.experiment, plan):
+            _say(console, warning, "yellow")
+        specs = list(plan.specs.values())
+        code = _submit(console, campaign, specs, cluster, grid.experiment.root, retry_failed, wait)
+        left = add_tuned_on_cluster(grid.experiment, plan, cluster) if waiting and wait else waiting
+        if left == waiting:
+            break
+        waiting, retry_failed = left, False
+    tuned = {cell.group for cell in plan.cells.values() if cell.tuned}
+    if waiting:
+        _say(console, draws_are_awaited([one for group, one in plan.trials.items() if group not in tuned]))
+    return _collect(console, grid.experiment.name, grid.experiment.root) if wait else code
+
+
+def estimated_cost(grid: Grid, plan: Plan) -> str:
+    """What the runs of a plan that are not done are expected to cost on the cluster, in one line."""
+    from cmkd_bench.experiment.store import find_done
+    from cmkd_bench.launch.slurm.campaign import campaign_of
+
+    campaign = campaign_of(grid)
+    return _cost(campaign, [spec for spec in plan.specs.values() if not find_done(grid.experiment, spec.id)])
+
+
+def status(experiment: Name = None, results: Results = Path("results")) -> None:
+    """Show the state of an experiment's runs, wherever they run; exit code 0: all done, 3: failures, 4: incomplete."""
+    from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.launch.slurm.campaign import exit_code
+    from cmkd_bench.report.status_table import as_rich, next_command
+
+    found, seen = _look(experiment, results)
+    place = _place(results)
+    console = Console()
+    console.print(as_rich(found, seen, place=place), soft_wrap=True)
+    if left := left_to_tune(found, seen):
+        _say(console, left)
+    _say(console, f"next: {next_command(found, seen, place)}", "dim")
+    raise typer.Exit(ExitCode.INCOMPLETE if left else exit_code(seen))
+
+
+def watch(
+    experiment: Name = None,
+    results: Results = Path("results"),
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = POLL_SECONDS,
+) -> None:
+    """Show the state again and again, until no run is left that is running or queued; leaving it stops nothing."""
+    from cmkd_bench.api import find_experiment
+
+    raise typer.Exit(_watch(Console(), find_experiment(experiment, results), _place(results), every))
+
+
+def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
+    """End all jobs of an experiment; runs keep their checkpoints, and the same `run` goes on from there."""
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.launch.slurm.campaign import cancel as cancel_jobs
+    from cmkd_bench.launch.slurm.cluster import Cluster
+
+    found = find_experiment(experiment, results)
+    jobs = cancel_jobs(found, Cluster())
+    _say(Console(), f"{found.name}: cancelled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
+
+
+def retry(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EXPERIMENT] [KEY=VALUE]...", help="Its name, and settings: launcher.mem_gb=64"),
+    ] = None,
+    cause: Annotated[
+        list[str] | None, typer.Option(help="Only failures of this cause, as `status` names it; repeatable.")
+    ] = None,
+    results: Results = Path("results"),
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until all is over, then collect.")] = False,
+) -> None:
+    """Submit failed runs again, from their checkpoints, and with them all that they block."""
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.launch.slurm.campaign import specs_of, stored_campaign
+    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.preflight import check_cluster
+
+    # An experiment's own name may hold a "=", as in fair+train.epochs=5.
+    names = [text for text in arguments or () if not text.startswith("launcher.")]
+    if len(names) > 1:
+        raise UserError(f"retry: one experiment is wanted, not {len(names)}: {', '.join(names)}.")
+    found = find_experiment(names[0] if names else None, results)
+    console, cluster = Console(), Cluster()
+    campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
+    specs = specs_of(found)
+    check_cluster(campaign.settings, specs, cluster, results)
+    code = _submit(console, campaign, specs, cluster, results, cause or True, wait)
+    raise typer.Exit(_collect(console, found.name, results) if wait else code)
+
+
+def collect(experiment: Name = None, results: Results = Path("results")) -> None:
+    """Write results.csv and the leaderboard from what is there; exit code 0: all done, 3: failures, 4: incomplete."""
+    raise typer.Exit(_collect(Console(), experiment, results))
+
+
+def _collect(console: Console, name: str | None, results: Path) -> int:
+    from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.experiment.record import read_plan
+    from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
+    from cmkd_bench.report.experiment_tables import write_tables
+    from cmkd_bench.report.formats import as_rich
+    from cmkd_bench.report.leaderboard import leaderboard
+    from cmkd_bench.report.status_table import summary
+
+    found, seen = _look(name, results)
+    frame = write_tables(found, rows(seen))
+    tidy(found, seen)
+    console.print(as_rich(leaderboard(read_plan(found), frame)))
+    _say(console, summary(found, seen))
+    for note in seen.notes:
+        _say(console, f"note: {note}", "yellow")
+    if left := left_to_tune(found, seen):
+        _say(console, left)
+    _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
+    return ExitCode.INCOMPLETE if left else exit_code(seen)
+
+
+def _submit(
+    console: Console,
+    campaign: Campaign,
+    specs: Collection[RunSpec],
+    cluster: Cluster,
+    results: Path,
+    again: bool | list[str],
+    wait: bool,
+) -> int:
+    place = _place(results)
+    experiment = campaign.experiment
+    to_do = [spec for spec in specs if not experiment.run(spec.id).result.exists()]
+    _say(console, _cost(campaign, to_do))
+
+    def progress(done: int, total: int) -> None:
+        if total > 10 and done % 10 == 0:
+            _say(console, f"submitted {done} of {total} arrays", "dim")
+
+    outcome = campaign.submit(
+        specs, cluster, lambda status: again is True or (isinstance(again, list) and status.cause in again), progress
+    )
+    _report(console, experiment, outcome, place)
+    if outcome.refused:
+        return ExitCode.INCOMPLETE
+    return _watch(console, experiment, place, POLL_SECONDS) if wait else 0
+
+
+def _report(console: Console, experiment: Experiment, outcome: Outcome, place: str) -> None:
+    from cmkd_bench.launch.slurm.states import counts
+
+    before = counts(outcome.survey.statuses.values())
+    told = ", ".join(f"{count} {kind}" for kind, count in before.items())
+    _say(console, f"before: {told}")
+    _say(
+        console, f"submitted {len(outcome.submitted)} runs in {outcome.jobs} jobs with {outcome.calls} calls of sbatch"
+    )
+    if outcome.held_back:
+        text = f"{outcome.held_back} students wait for teachers that a local command works on: submit again after it."
+        _say(console, text, "yellow")
+    if failed := before.get("failed", 0) - outcome.again:
+        text = f"{failed} failed before and are left alone; `status` says why, `cmkd-bench retry` submits them again."
+        _say(console, text, "yellow")
+    for note in outcome.survey.notes:
+        _say(console, f"note: {note}", "yellow")
+    if outcome.refused:
+        _say(console, f"{outcome.refused}\nWhat sbatch took is safe. The same command submits the rest.", "red")
+    for command, meaning in (
+        ("status", "the state of all runs"),
+        ("watch", "the same, live; leaving it stops nothing"),
+        ("collect", "results.csv and the leaderboard, from whatever is there"),
+        ("cancel", "end all jobs"),
+    ):
+        _say(console, f"  {f'cmkd-bench {command} {experiment.name}{place}':<50}  {meaning}")
+
+
+def _cost(campaign: Campaign, to_do: Collection[RunSpec]) -> str:
+    cost = campaign.estimate(to_do)
+    known = len(to_do) - cost.unknown
+    text = f"{len(to_do)} runs to do"
+    if known:
+        text += f", about {cost.gpu_hours:.2g} GPU-hours and {cost.cpu_hours:.2g} CPU-hours for {known} of them"
+        text += ", from the durations of similar runs"
+    return f"{text}; {cost.unknown} without a similar one on record" if cost.unknown else text
+
+
+def _look(name: str | None, results: Path) -> tuple[Experiment, Survey]:
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.launch.slurm.campaign import look
+    from cmkd_bench.launch.slurm.cluster import Cluster
+
+    found = find_experiment(name, results)
+    return found, look(found, Cluster())
+
+
+def _watch(console: Console, experiment: Experiment, place: str, every: float) -> int:
+    from cmkd_bench.launch.slurm.campaign import exit_code, specs_of
+    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.states import ACTIVE
+    from cmkd_bench.launch.slurm.survey import survey
+    from cmkd_bench.report.status_table import as_rich, summary
+
+    cluster, specs = Cluster(), specs_of(experiment)
+    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    last = ""
+    try:
+        if live is not None:
+            live.start()
+        while True:
+            seen = survey(experiment, specs, cluster)
+            if live is not None:
+                live.update(as_rich(experiment, seen, place=place), refresh=True)
+            elif (line := summary(experiment, seen)) != last:
+                last = line
+                console.print(f"{time.strftime('%H:%M:%S')} {line}", soft_wrap=True, markup=False, highlight=False)
+            if not any(status.kind in ACTIVE for status in seen.statuses.values()):
+                break
+            time.sleep(every)
+    finally:
+        if live is not None:
+            live.stop()
+    if live is None:
+        console.print(as_rich(experiment, seen, place=place), soft_wrap=True)
+    return exit_code(seen)
+
+
+def _place(results: Path) -> str:
+    return "" if results == Path("results") else f" --results {results}"
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style), soft_wrap=True)

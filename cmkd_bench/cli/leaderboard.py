@@ -1,0 +1,63 @@
+"""The command `leaderboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cmkd_bench.cli.options import Results
+from cmkd_bench.errors import UnknownName, UserError
+
+if TYPE_CHECKING:
+    from cmkd_bench.report.leaderboard import Leaderboard
+
+FILES = "results.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
+
+
+def leaderboard(
+    experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
+    form: Annotated[str, typer.Option("--format", help="rich, markdown, latex, csv or html.")] = "rich",
+    metric: Annotated[
+        str | None, typer.Option(help="e.g. macro_f1, ece, top5, seconds; each dataset's main one by default.")
+    ] = None,
+    gain: Annotated[
+        bool | None, typer.Option(help="Show gains over the student alone; by default in markdown and html.")
+    ] = None,
+    compare: Annotated[str | None, typer.Option(help="published: the papers' numbers beside ours.")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Show the table of an experiment with its statistics, and write it as Markdown and CSV."""
+    from rich.console import Console
+
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.experiment.record import read_plan
+    from cmkd_bench.report.experiment_tables import make_board, write_board
+    from cmkd_bench.report.formats import FORMATS, render
+    from cmkd_bench.report.predictions import PredictionCache
+    from cmkd_bench.report.published import compare_published
+
+    if form not in FORMATS:
+        raise UnknownName("format", form, FORMATS)
+    if compare not in (None, "published"):
+        raise UnknownName("comparison", str(compare), ["published"])
+    if compare and metric not in (None, "accuracy", "miou"):
+        raise UserError(f"--compare published --metric {metric}: only accuracy and miou are published.")
+    found = find_experiment(experiment, results)
+    frame, board = write_board(found)
+    if metric is not None:
+        board = make_board(PredictionCache(found), read_plan(found), frame, metric)
+    published = compare_published(board, frame) if compare else None
+    rendered = render(board, form, found.name, gain, published)
+    if isinstance(rendered, str):
+        print(rendered, end="")
+        return
+    console = Console()
+    console.print(rendered)
+    console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
+
+
+def files_of(board: Leaderboard) -> str:
+    """The files that were written with a leaderboard."""
+    return FILES if board.tuning is None else f"{FILES}, trials.csv, tuning.csv"

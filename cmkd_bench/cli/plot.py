@@ -1,0 +1,145 @@
+"""`cmkd-bench plot` and `cmkd-bench diagnose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cmkd_bench.cli import options
+from cmkd_bench.cli.options import Results
+from cmkd_bench.errors import UnknownName, UserError
+
+if TYPE_CHECKING:
+    from cmkd_bench.diagnostics.collect import Diagnosed
+    from cmkd_bench.experiment.store import Experiment
+    from cmkd_bench.planning.directions import Direction
+
+Formats = Annotated[str, typer.Option("--format", help="png, svg, pdf, separated by commas.")]
+
+
+def plot(
+    experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="gains, transfer, critical, cost, learning, observed, gap, tuning; repeatable, all by default."
+        ),
+    ] = None,
+    formats: Formats = "png,svg",
+    results: Results = Path("results"),
+) -> None:
+    """Draw an experiment: gains, transfer, ranks, cost, learning curves, what methods observed, what tuning gave."""
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.report.plots.write import KINDS, check, write_pictures
+
+    kinds = options.names(kind) or list(KINDS)
+    chosen = options.names(formats)
+    check(kinds, chosen)
+    found = find_experiment(experiment, results)
+    console = Console()
+    with console.status("Drawing"):
+        written = write_pictures(found, kinds, chosen)
+    for file in written.files:
+        console.print(Text(str(file)), soft_wrap=True)
+    for refusal in written.refusals:
+        console.print(Text(f"not drawn: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
+
+
+def diagnose(
+    dataset: Annotated[str, typer.Argument(help="A dataset with finished runs.")],
+    pairs: Annotated[
+        str | None,
+        typer.Option(help="teacher:student, separated by commas, as written; all of the experiment by default."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="How many, or which: 5, or 0,3,7; all by default.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Which students; the student alone by default.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Its name; the latest with the dataset by default.")] = None,
+    temperature: Annotated[float, typer.Option(help="Of the parts of the KD loss.")] = 1.0,
+    formats: Formats = "png,svg",
+    results: Results = Path("results"),
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    plugin: Annotated[list[Path] | None, typer.Option("--plugin", help="File that registers a dataset.")] = None,
+) -> None:
+    """Relate teacher and student of finished runs: accuracy gap, agreement, ranks, parts of the KD loss, CKA."""
+    import torch
+
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.config.roots import Roots
+    from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
+    from cmkd_bench.diagnostics.saved import SavedRuns
+    from cmkd_bench.registry import load_plugin
+    from cmkd_bench.report.plots.write import check
+
+    for file in plugin or ():
+        load_plugin(file)
+    chosen = options.names(formats)
+    check((), chosen)
+    _check_device(device)
+    if temperature <= 0:
+        raise UserError(f"--temperature {temperature:g}: a number above 0 is wanted.")
+    asked = options.seeds(seeds)
+    question = Question(
+        dataset=dataset,
+        pairs=_pairs(dataset, options.names(pairs)),
+        methods=options.names(methods) or None,
+        seeds=range(asked) if isinstance(asked, int) else asked,
+        temperature=temperature,
+    )
+    found = latest_with(dataset, results) if experiment is None else find_experiment(experiment, results)
+    console = Console()
+    with console.status("Running the saved students over the test part"):
+        diagnosed = list(diagnose_runs(found, question, SavedRuns(found, torch.device(device), Roots.read())))
+    _show(console, found, diagnosed, temperature, chosen)
+
+
+def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
+    """The pairs in the direction in which they are written.
+
+    Raises:
+        GridError: if the dataset does not exist or does not have them.
+    """
+    from cmkd_bench.planning.request import GridOptions
+    from cmkd_bench.planning.resolve import resolve
+
+    options = GridOptions(datasets=(dataset,), pairs=tuple(names) or None, seeds=(0,), controls=False, one_way=True)
+    directions = resolve(options).datasets[dataset].directions
+    return list(directions) if names else None
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    from cmkd_bench.config.compose import DEVICES
+
+    if device not in DEVICES:
+        raise UnknownName("device", device, DEVICES)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch finds no GPU here. Use --device cpu.")
+
+
+def _show(
+    console: Console, experiment: Experiment, found: list[Diagnosed], temperature: float, formats: list[str]
+) -> None:
+    """Print a table per direction, and write it and its picture beside the other pictures."""
+    from cmkd_bench.diagnostics.collect import as_csv
+    from cmkd_bench.diagnostics.table import as_rich
+    from cmkd_bench.experiment.files import write_text
+    from cmkd_bench.experiment.record import read_plan
+    from cmkd_bench.report.leaderboard import leaderboard
+    from cmkd_bench.report.plots.diagnosis import picture
+    from cmkd_bench.report.plots.write import save
+    from cmkd_bench.report.results import collect
+
+    folder = experiment.path / "plots"
+    marks = leaderboard(read_plan(experiment), collect(experiment)).marks[found[0].cell.dataset]
+    for direction in dict.fromkeys((one.cell.teacher_modality, one.cell.student_modality) for one in found):
+        part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
+        drawn = picture(part, temperature, marks)
+        files = save(drawn, folder, formats)
+        write_text(folder / f"{drawn.name}.csv", as_csv(part))
+        console.print(as_rich(part, temperature, marks))
+        console.print(f"{folder}/: {', '.join([*(file.name for file in files), f'{drawn.name}.csv'])}\n", markup=False)

@@ -1,0 +1,171 @@
+"""`cmkd-bench prepare` and `cmkd-bench fixture`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cmkd_bench.cli.exit_codes import ExitCode
+from cmkd_bench.cli.options import RESUME, Plugins
+from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.registry import datasets, load_plugin
+
+if TYPE_CHECKING:
+    from cmkd_bench.config.compose import Overrides
+    from cmkd_bench.data.media.media_dataset import MediaDataset
+    from cmkd_bench.data.media.preparing.pipeline import Report
+
+FIXTURE_CLIPS = 96
+
+
+def prepare(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME... [KEY=VALUE]...", help="Datasets, and settings as of `run`: prepare.frames=5"),
+    ],
+    root: Annotated[Path | None, typer.Option(help="Folder of the dataset; below $CMKD_DATA_ROOT by default.")] = None,
+    prepared: Annotated[
+        Path | None, typer.Option(help="Where the arrays go; $CMKD_PREPARED_ROOT, or prepared/ here, by default.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; one per core by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Compare every row with the manifest.")] = False,
+    retry_skipped: Annotated[bool, typer.Option("--retry-skipped", help="Try the clips that were bad again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Forget what is prepared, and start anew.")] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Decode downloaded datasets once into memory-mapped arrays; what is done already is not done again."""
+    from cmkd_bench.config.compose import parse_overrides
+    from cmkd_bench.data.media.location import find_root
+    from cmkd_bench.data.media.preparing.pipeline import check_prepared, prepare_dataset
+    from cmkd_bench.data.media.preparing.progress import Display
+
+    for file in plugin or ():
+        load_plugin(file)
+    console = Console()
+    overrides = parse_overrides([argument for argument in arguments if "=" in argument])
+    opened = [_open(name, overrides, root, prepared) for name in _names(arguments)]
+    damaged = False
+    for dataset, given in opened:
+        if check:
+            damaged |= _print_problems(console, dataset, check_prepared(dataset, Display(console)))
+            continue
+        workers = jobs or len(os.sched_getaffinity(0))
+        found = find_root(dataset.download(), dataset.roots.data, given)
+        console.print(f"{dataset.registry_name}: reading {found}", style="dim", markup=False, soft_wrap=True)
+        try:
+            report = prepare_dataset(
+                dataset, found, workers, Display(console), start_anew=force, retry_skipped=retry_skipped
+            )
+        except KeyboardInterrupt:
+            console.print(RESUME)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        _print_report(console, dataset.registry_name, report)
+    if damaged:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def fixture(
+    name: Annotated[str, typer.Argument(help="A dataset that is downloaded otherwise.")],
+    out: Annotated[Path, typer.Option(help="A folder that can serve as CMKD_DATA_ROOT.")],
+    clips: Annotated[int, typer.Option(min=1, help="About how many samples.")] = FIXTURE_CLIPS,
+    seed: Annotated[int, typer.Option(min=0, help="Of the generated media.")] = 0,
+    plugin: Plugins = None,
+) -> None:
+    """Write a miniature of a dataset in its official layout, to try everything without the download."""
+    import numpy as np
+
+    from cmkd_bench.config.roots import DATA_ROOT
+    from cmkd_bench.data.media.location import FIXTURE_MARK
+    from cmkd_bench.experiment.files import write_json
+
+    for file in plugin or ():
+        load_plugin(file)
+    cls = _media(name)
+    folder = out / cls.folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not empty. Choose another --out, or remove it: nothing is written over.")
+    folder.mkdir(parents=True, exist_ok=True)
+    cls.write_fixture(folder, clips, np.random.default_rng(seed))
+    write_json(folder / FIXTURE_MARK, {"dataset": name, "clips": clips, "seed": seed})
+    console = Console()
+    console.print(f"{folder}: a miniature of '{name}', marked as such in every table.", markup=False, soft_wrap=True)
+    console.print(f"Next: {DATA_ROOT}={out} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
+
+
+def _names(arguments: Sequence[str]) -> list[str]:
+    names = [name for argument in arguments if "=" not in argument for name in argument.split(",") if name]
+    if not names:
+        raise UserError(f"prepare: no dataset is named. Available: {', '.join(_media_names())}.")
+    return names
+
+
+def _open(
+    name: str, overrides: Overrides, root: Path | None, prepared: Path | None
+) -> tuple[MediaDataset[Any], Path | None]:
+    """The dataset under the configuration that a run with the same overrides would have, and its folder if given."""
+    from cmkd_bench.config.compose import compose
+    from cmkd_bench.config.roots import Roots
+    from cmkd_bench.data.opening import open_configured
+    from cmkd_bench.parameters import problems_of
+
+    cls = _media(name)
+    if overrides.problems:
+        raise GridError(overrides.problems)
+    configuration, problems = compose(overrides, name)
+    given = overrides.datasets.get(name, {})
+    problems = [*problems, *problems_of(cls.Options, given, f"dataset.{name}")]
+    if configuration is None or problems:
+        raise GridError(problems)
+    roots = Roots.read(configuration.data["root"], prepared or configuration.data["prepared"])
+    dataset = open_configured(name, configuration, given, roots)
+    assert isinstance(dataset, cls)
+    return dataset, root
+
+
+def _media(name: str) -> type[MediaDataset[Any]]:
+    from cmkd_bench.data.media.media_dataset import MediaDataset
+
+    cls = datasets.get(name)
+    if not issubclass(cls, MediaDataset):
+        raise UserError(
+            f"dataset '{name}' is not read from media files, so there is nothing to prepare: use it as it is. "
+            f"Datasets that are prepared: {', '.join(_media_names())}."
+        )
+    return cls
+
+
+def _media_names() -> list[str]:
+    from cmkd_bench.data.media.media_dataset import MediaDataset
+
+    return [name for name in datasets.names() if issubclass(datasets.get(name), MediaDataset)]
+
+
+def _print_problems(console: Console, dataset: MediaDataset[Any], problems: Sequence[str]) -> bool:
+    """Say what a check found; whether that is something."""
+    name = dataset.registry_name
+    if not problems:
+        console.print(f"{name}: every row is as the manifest says.", markup=False)
+        return False
+    shown = "\n".join(f"  - {problem}" for problem in problems)
+    text = f"{name}: {len(problems)} differ from the manifest:\n{shown}\n"
+    console.print(Text(f"{text}Prepare it anew: cmkd-bench prepare {name} --force"), soft_wrap=True)
+    return True
+
+
+def _print_report(console: Console, name: str, report: Report) -> None:
+    state = f"prepared in {report.seconds:.0f} s" if report.decoded else "nothing to do, all is prepared"
+    lines = [f"{name}{' (miniature)' if report.fixture else ''}: {state}"]
+    lines.append(f"  samples  {report.usable} of {report.samples} usable")
+    lines += [f"  skipped  {count} x {reason}" for reason, count in report.skipped.most_common()]
+    lines.append(f"  size     {report.bytes / 1e6:.1f} MB")
+    lines.append(f"  folder   {report.folder}")
+    if report.skipped:
+        hint = "; after adding files: --retry-skipped" if report.usable < report.samples else ""
+        lines.append(f"  reasons  {report.folder.parent / 'skipped.csv'}{hint}")
+    console.print(Text("\n".join(lines)), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Hydra's configuration, composed per dataset, checked, and read into plain dataclasses."""

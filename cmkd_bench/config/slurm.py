@@ -1,0 +1,158 @@
+"""What a job asks of the cluster: one profile of resources per run, from configs/launcher/slurm.yaml."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
+from cmkd_bench.parameters import build, parameter, problems_of
+from cmkd_bench.registry import datasets, methods
+
+AUTO = 0  # runs_per_job: from measured durations
+MAPPINGS = ("datasets", "networks", "methods")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The resources of a job, and what it does with them; runs with equal profiles can share arrays and jobs."""
+
+    partition: str = parameter("", "empty: the cluster's default")
+    account: str = parameter("", "that the time is charged to")
+    qos: str = parameter("", "quality of service")
+    constraint: str = parameter("", "features of the node")
+    gpus: int = parameter(1, "GPUs of a job", minimum=0)
+    cpus: int = parameter(4, "cores of a job", minimum=1)
+    mem_gb: float = parameter(16.0, "memory of a job in GiB; 0 is the cluster's default", minimum=0)
+    timeout_min: int = parameter(240, "time limit of a job in minutes", minimum=1)
+    device: str = parameter("cuda", "where the networks are", choices=("cpu", "cuda"))
+    jobs: int = parameter(1, "runs at once in a job; 0: one per core or GPU of the job", minimum=0)
+    runs_per_job: int = parameter(AUTO, "runs that share a job, one after the other", minimum=0)
+    pack_minutes: float = parameter(30.0, "how long a job of several runs should take", minimum=0)
+    extra: Settings = ()
+    setup: tuple[str, ...] = ()
+
+    @property
+    def at_once(self) -> int:
+        """How many runs a job works on at the same time."""
+        return self.jobs or (max(self.gpus, 1) if self.device == "cuda" else self.cpus)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; `from_json` is the inverse."""
+        return {**dataclasses.asdict(self), "extra": dict(self.extra), "setup": list(self.setup)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Profile:
+        """The profile that `to_json` wrote."""
+        return cls(**{**values, "extra": tuple(values["extra"].items()), "setup": tuple(values["setup"])})
+
+
+@dataclass(frozen=True)
+class General:
+    """What is the same for all jobs."""
+
+    checkpoint_seconds: float = parameter(60.0, "least time between two checkpoints of a run", minimum=0)
+    array_parallelism: int = parameter(64, "jobs of an array that may run at once", minimum=1)
+    signal_delay_s: int = parameter(120, "seconds between the signal and the end of a job", minimum=1)
+    max_num_timeout: int = parameter(20, "how often a job that reached its time limit is queued again", minimum=0)
+    teacher_wait_s: float = parameter(60.0, "how long a student looks for its teacher's files", minimum=0)
+
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    """The section `launcher` of the configuration for a cluster.
+
+    Attributes:
+        general: what is the same for all jobs.
+        values: of the profile that runs have where nothing else is said.
+        changes: by `datasets`, `networks` and `methods`, then by name: other values.
+    """
+
+    general: General
+    values: Mapping[str, Any]
+    changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    def profile(self, spec: RunSpec) -> Profile:
+        """The profile of a run: a method's values win over a network's, and those over a dataset's."""
+        names = {
+            "datasets": (spec.dataset,),
+            "networks": (spec.teacher_network or "", spec.student_network),
+            "methods": (spec.method,),
+        }
+        found = [self.changes[kind].get(name, {}) for kind in MAPPINGS for name in names[kind]]
+        extra = {name: value for one in (self.values, *found) for name, value in one.get("extra", {}).items()}
+        return _profile({**self.values, **{name: value for one in found for name, value in one.items()}}, extra)
+
+
+def read_settings(section: Mapping[str, Any]) -> SlurmSettings:
+    """The settings of a section that `problems_of_section` has nothing against."""
+    general, profile, _ = _sorted_by_place(section)
+    return SlurmSettings(build(General, general), profile, {kind: dict(section[kind]) for kind in MAPPINGS})
+
+
+def problems_of_section(section: Mapping[str, Any]) -> list[str]:
+    """All that is wrong with the section `launcher` of a cluster."""
+    general, profile, unknown = _sorted_by_place(section)
+    problems = [*problems_of(General, general, "launcher"), *_problems_of_profile({**profile, **unknown}, "launcher")]
+    for kind in MAPPINGS:
+        problems += _problems_of_changes(kind, section[kind])
+    return problems
+
+
+def _sorted_by_place(section: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    given = {name: value for name, value in section.items() if name not in (*MAPPINGS, "kind")}
+    general = {field.name: given.pop(field.name) for field in dataclasses.fields(General) if field.name in given}
+    profile = {field.name: given.pop(field.name) for field in dataclasses.fields(Profile) if field.name in given}
+    return general, profile, given
+
+
+def _problems_of_changes(kind: str, changes: Any) -> Iterator[str]:
+    if not isinstance(changes, Mapping):
+        yield f"launcher.{kind}={changes}: names with their values are wanted, e.g. {{NAME: {{mem_gb: 32}}}}."
+        return
+    for name, values in changes.items():
+        prefix = f"launcher.{kind}.{name}"
+        if problem := _problem_of_name(kind, str(name)):
+            yield f"{prefix}: {problem}"
+        if isinstance(values, Mapping):
+            yield from _problems_of_profile(values, prefix)
+        else:
+            yield f"{prefix}={values}: values by name are wanted, e.g. {prefix}.mem_gb=32"
+
+
+def _problem_of_name(kind: str, name: str) -> str | None:
+    if kind == "networks":
+        from cmkd_bench.networks import problem_with
+
+        return problem_with(name)
+    try:
+        (datasets if kind == "datasets" else methods).require(name)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _problems_of_profile(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    plain = dict(values)
+    runs, extra, setup = plain.pop("runs_per_job", "auto"), plain.pop("extra", {}), plain.pop("setup", [])
+    yield from problems_of(Profile, plain, prefix)
+    if runs != "auto" and (type(runs) is not int or runs < 1):
+        yield f"{prefix}.runs_per_job={runs}: a whole number from 1, or auto."
+    if not isinstance(extra, Mapping) or not all(isinstance(value, Scalar) for value in extra.values()):
+        yield f"{prefix}.extra={extra}: sbatch options by name are wanted, e.g. {prefix}.extra={{exclude: n1}}"
+    if not isinstance(setup, list) or not all(isinstance(line, str) for line in setup):
+        yield f"{prefix}.setup={setup}: a list of shell lines is wanted, e.g. {prefix}.setup=[module load cuda]"
+
+
+def _profile(values: Mapping[str, Any], extra: Mapping[str, Scalar]) -> Profile:
+    given = {name: value for name, value in values.items() if name not in ("extra", "setup", "runs_per_job")}
+    runs = values.get("runs_per_job", "auto")
+    return dataclasses.replace(
+        build(Profile, given),
+        runs_per_job=AUTO if runs == "auto" else runs,
+        extra=tuple(sorted(extra.items())),
+        setup=tuple(values.get("setup", ())),
+    )

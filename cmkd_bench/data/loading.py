@@ -1,0 +1,216 @@
+"""From a dataset to arrays that a network takes: checked, verified, normalised by the training part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.data.dataset import Dataset, Modality, PairedData
+from cmkd_bench.data.manifest import Manifest, input_hash, split_hash, verify
+from cmkd_bench.data.splits import check_parts
+from cmkd_bench.data.text import Tokenizer, tokenizer
+from cmkd_bench.errors import UnknownName, UserError
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedData:
+    """One fold, ready for training. Row i of every array is the same sample; it is equal to itself alone.
+
+    Attributes:
+        inputs: by modality: float32 arrays (N, ...), or int64 token ids (N, L), 0 is padding, for a text.
+        labels: (N,) int64, 0 to C-1.
+        parts: the rows of train, validation and test.
+        sample_ids: (N,) strings.
+        classes: the C class names.
+        vocabularies: by modality, for texts.
+        manifest: sha256 of the split and of the raw inputs in use.
+        normalisation: mean and standard deviation of each channel over the training part, by modality, for inputs that
+            are normalised when they are read.
+        targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
+        fixture: whether this is a miniature and not the dataset.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    parts: Mapping[str, np.ndarray]
+    sample_ids: np.ndarray
+    classes: tuple[str, ...]
+    vocabularies: Mapping[str, Tokenizer]
+    manifest: str
+    normalisation: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    targets: np.ndarray | None = None
+    fixture: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedFold:
+    """One fold of a dataset as it was loaded, checked; what is worked out of it is worked out once.
+
+    Attributes:
+        dataset: with its options.
+        fold: index of the split.
+        paired: the raw arrays.
+    """
+
+    dataset: Dataset[Any]
+    fold: int
+    paired: PairedData
+    _hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names."""
+        return self.paired.classes or self.dataset.classes
+
+    def manifest(self, *modalities: str) -> str:
+        """The hash of the split and of the modalities in use.
+
+        Raises:
+            UserError: for data unlike the published.
+        """
+        return Manifest(self._split, {name: self._hash(name) for name in modalities}).hash
+
+    def prepare(self, modalities: Iterable[str], tokenizers: Mapping[str, str] | None = None) -> PreparedData:
+        """Arrays that networks take.
+
+        Args:
+            modalities: those in use.
+            tokenizers: which one each text modality gets; words where nothing is said.
+
+        Raises:
+            UserError: for data unlike the published.
+        """
+        asked, data = set(modalities), self.paired
+        used = [modality for modality in self.dataset.modalities if modality.name in asked]
+        inputs, vocabularies, normalisation = {}, {}, {}
+        train = data.parts["train"]
+        for modality in used:
+            name, array = modality.name, data.inputs[modality.name]
+            if modality.kind == "text":
+                vocabularies[name] = tokenizer((tokenizers or {}).get(name, "words"), array[train].tolist())
+                inputs[name] = vocabularies[name].encode(array)
+            elif data.moments is not None and name in data.moments:
+                inputs[name] = array
+                normalisation[name] = statistics(data.moments[name][train])
+            elif self.dataset.standardise:
+                inputs[name] = standardise(array, train, modality)
+            else:
+                inputs[name] = array.astype(np.float32)
+        return PreparedData(
+            inputs=inputs,
+            labels=data.labels,
+            parts=data.parts,
+            sample_ids=data.sample_ids,
+            classes=self.classes,
+            vocabularies=vocabularies,
+            manifest=self.manifest(*(modality.name for modality in used)),
+            normalisation=normalisation,
+            targets=data.targets,
+            fixture=data.fixture,
+        )
+
+    @cached_property
+    def _split(self) -> str:
+        split = split_hash(self.dataset, self.fold, self.paired)
+        verify(self.dataset, self.fold, {"split": split})
+        return split
+
+    def _hash(self, modality: str) -> str:
+        if modality not in self._hashes:
+            self._hashes[modality] = input_hash(self.paired, modality)
+            verify(self.dataset, self.fold, {modality: self._hashes[modality]})
+        return self._hashes[modality]
+
+
+def load_fold(dataset: Dataset[Any], fold: int) -> LoadedFold:
+    """Load one fold, and check that it keeps the contract.
+
+    Raises:
+        UserError: for a fold that does not exist, or a split that leaks.
+    """
+    if not 0 <= fold < dataset.folds:
+        name = dataset.registry_name
+        raise UserError(f"dataset '{name}' has no fold {fold}. Available: 0 to {dataset.folds - 1}.")
+    data = dataset.load(fold)
+    _check(dataset, data)
+    return LoadedFold(dataset, fold, data)
+
+
+def prepare(
+    dataset: Dataset[Any],
+    fold: int,
+    modalities: Iterable[str] | None = None,
+    tokenizers: Mapping[str, str] | None = None,
+) -> PreparedData:
+    """Load one fold and prepare it.
+
+    Args:
+        dataset: with its options.
+        fold: 0 to folds-1.
+        modalities: the modalities to prepare; all where None is given.
+        tokenizers: which one each text modality gets; words where nothing is said.
+
+    Raises:
+        UserError: for a fold or modality that does not exist, a split that leaks, or data unlike the published.
+    """
+    known = [modality.name for modality in dataset.modalities]
+    asked = known if modalities is None else list(modalities)
+    for modality in sorted(set(asked) - set(known)):
+        raise UnknownName("modality", modality, known)
+    return load_fold(dataset, fold).prepare(asked, tokenizers)
+
+
+def statistics(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel from sums.
+
+    Args:
+        moments: (M, channels, 3), the sum, the sum of squares and the count of each sample.
+
+    Returns:
+        (channels,) each, float64.
+    """
+    total, squares, count = moments.sum(0, dtype=np.float64).T
+    mean = total / np.maximum(count, 1)
+    variance = squares / np.maximum(count, 1) - mean**2
+    return mean, np.sqrt(np.maximum(variance, 0))
+
+
+def standardise(array: np.ndarray, train: np.ndarray, modality: Modality) -> np.ndarray:
+    """Mean 0 and standard deviation 1 over the training rows: per feature of a vector, per channel otherwise.
+
+    Args:
+        array: (N, D), (N, channels, time) or (N, channels, height, width).
+        train: rows of the training part.
+        modality: its kind says over which axes the statistics are taken.
+
+    Returns:
+        (N, ...) float32. A feature that is constant in training is 0 everywhere: no weight of it could be learnt.
+    """
+    axes = 0 if modality.kind == "vector" else (0, *range(2, array.ndim))
+    mean = array[train].mean(axes, np.float64, keepdims=True)
+    deviation = array[train].std(axes, np.float64, keepdims=True)
+    varies = deviation > 1e-7 * np.abs(mean) + 1e-12
+    scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0)
+    centred = array.astype(np.float32) - mean.astype(np.float32)
+    result: np.ndarray = centred * scale.astype(np.float32)
+    return result
+
+
+def _check(dataset: Dataset[Any], data: PairedData) -> None:
+    """That the loaded data keep the contract, before anything is trained on them."""
+    name, samples = dataset.registry_name, len(data.labels)
+    lengths = {modality.name: len(data.inputs[modality.name]) for modality in dataset.modalities}
+    for what, length in {**lengths, "sample_ids": len(data.sample_ids)}.items():
+        if length != samples:
+            raise UserError(f"dataset '{name}': {length} rows of {what} but {samples} labels.")
+    if len(np.unique(data.sample_ids)) != samples:
+        raise UserError(f"dataset '{name}': sample_ids are not unique.")
+    classes = len(data.classes or dataset.classes)
+    if not np.issubdtype(data.labels.dtype, np.integer) or not np.isin(data.labels, range(classes)).all():
+        raise UserError(f"dataset '{name}': labels must be integers from 0 to {classes - 1}.")
+    # Of a dataset on disk, samples with a broken file are in no part.
+    check_parts(name, data.parts, samples, data.groups, complete=data.hashes is None)

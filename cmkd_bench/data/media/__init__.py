@@ -1,0 +1,1 @@
+"""Datasets on the user's disk: found, catalogued, decoded and stored as prepared arrays."""

@@ -1,0 +1,136 @@
+"""What a sample consists of on disk, and how each kind is decoded into an array of a fixed shape."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.data.media.decoding import image as pixels
+from cmkd_bench.data.media.decoding.arrays import read_row
+from cmkd_bench.data.media.decoding.audio import waveform
+from cmkd_bench.data.media.decoding.files import BadClip, media_file
+from cmkd_bench.data.media.decoding.spectrogram import log_spectrogram
+from cmkd_bench.data.media.decoding.video import frames_at_middles
+
+__all__ = [
+    "ArrayClip",
+    "AudioClip",
+    "BadClip",
+    "Clip",
+    "ImageClip",
+    "VideoClip",
+    "media_file",
+    "resize_depth",
+    "resize_labels",
+    "resize_rgb",
+]
+
+
+@dataclass(frozen=True)
+class Clip(ABC):
+    """A piece of one file.
+
+    A dataset may define kinds of its own beside the ones below, for files that no other dataset has.
+
+    Attributes:
+        path: of the file, relative to the dataset's root, with `/`.
+    """
+
+    path: str
+
+    @abstractmethod
+    def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
+        """The clip as an array; the same file and settings give the same bytes.
+
+        Raises:
+            BadClip: if the file is missing, empty, broken, silent, or a git-lfs pointer.
+        """
+
+
+@dataclass(frozen=True)
+class VideoClip(Clip):
+    """The frames of a video between two times.
+
+    Attributes:
+        start: in seconds.
+        end: in seconds; None is the end of the file.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+
+    def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
+        """(frames, 3, height, width) uint8, RGB."""
+        frames = frames_at_middles(media_file(root, self.path), self.start, self.end, preparation.frames)
+        return np.stack([resize_rgb(frame, preparation) for frame in frames])
+
+
+@dataclass(frozen=True)
+class AudioClip(Clip):
+    """The sound of an audio or video file between two times.
+
+    Attributes:
+        start: in seconds.
+        end: in seconds; None is the end of the file.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+
+    def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
+        """(1, frequencies, columns) float16 or float32, the logarithm of the spectrogram."""
+        sound = waveform(media_file(root, self.path), self.start, self.end, preparation)
+        return log_spectrogram(sound, preparation)
+
+
+@dataclass(frozen=True)
+class ImageClip(Clip):
+    """An image file of any mode."""
+
+    def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
+        """(3, height, width) uint8, RGB; the whole image, whatever its aspect ratio."""
+        return resize_rgb(pixels.read_rgb(media_file(root, self.path)), preparation)
+
+
+@dataclass(frozen=True)
+class ArrayClip(Clip):
+    """One row of a .npy file.
+
+    Attributes:
+        row: its number.
+        shape: what the row is reshaped to.
+    """
+
+    row: int
+    shape: tuple[int, ...]
+
+    def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
+        """(*shape) float32."""
+        return read_row(media_file(root, self.path), self.row, self.shape)
+
+
+def resize_depth(depth: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """Depth for storing, without mixing known and unknown pixels.
+
+    Args:
+        depth: (H, W) in metres, 0 where unknown.
+
+    Returns:
+        (1, height, width) int16 in millimetres, nearest neighbour, 0 where unknown; at most 32.767 m.
+    """
+    resized = pixels.resize_nearest(depth, preparation.height, preparation.width)
+    return pixels.depth_in_millimetres(resized)[None]
+
+
+def resize_labels(labels: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """A label map for storing: (H, W) of 0 to C-1, 255 is ignored -> (height, width) uint8, nearest neighbour."""
+    return pixels.resize_nearest(labels, preparation.height, preparation.width).astype(np.uint8)
+
+
+def resize_rgb(image: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """(H, W, 3) uint8 -> (3, height, width) uint8, antialiased."""
+    return pixels.resize_antialiased(image, preparation.height, preparation.width)

@@ -1,0 +1,67 @@
+"""Images of any mode as RGB, and resizing of what has pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.data.media.decoding.files import BadClip
+
+MILLIMETRES = 1000
+_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """An image file as (H, W, 3) uint8: upright, transparency over white, 16 bits scaled to 8, the first of several.
+
+    Raises:
+        BadClip: if it cannot be decoded to its end.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+            return np.asarray(_to_rgb(image))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "no known image format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        raise BadClip(f"cannot be decoded: {reason}") from error
+
+
+def resize_antialiased(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W, 3) uint8 -> (3, height, width) uint8 by a triangle filter as wide as an output pixel."""
+    from PIL import Image
+
+    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    return np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
+
+
+def resize_nearest(array: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W) -> (height, width): the input pixel in which an output pixel's centre lies."""
+    rows = ((np.arange(height) + 0.5) * array.shape[0] / height).astype(int)
+    columns = ((np.arange(width) + 0.5) * array.shape[1] / width).astype(int)
+    resized: np.ndarray = array[np.ix_(rows, columns)]
+    return resized
+
+
+def depth_in_millimetres(depth: np.ndarray) -> np.ndarray:
+    """Metres to int16 millimetres; what is not a positive number is unknown, which is 0."""
+    known = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
+    millimetres: np.ndarray = np.rint(known * MILLIMETRES).clip(0, np.iinfo(np.int16).max).astype(np.int16)
+    return millimetres
+
+
+def _to_rgb(image: Any) -> Any:
+    from PIL import Image
+
+    if image.mode in _DEEP:
+        return Image.fromarray((np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        opaque = image.convert("RGBA")
+        white = Image.new("RGBA", opaque.size, "white")
+        return Image.alpha_composite(white, opaque).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,154 @@
+"""Frames of a video at wanted times, in one pass through the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.data.media.decoding.files import BadClip, tolerance
+
+SEEK_FROM = 20.0  # seconds; up to there reading through is about as fast as one seek, whatever the key frames
+_TIE = 1e-6  # seconds; times are fractions in the file and floats here
+
+
+def frames_at_middles(path: Path, start: float, end: float | None, count: int) -> list[np.ndarray]:
+    """For each of `count` equal parts of [start, end) the frame that is shown at its middle.
+
+    Args:
+        path: of the file.
+        start: in seconds after the beginning of the file.
+        end: likewise; None is the end of the video track.
+        count: how many frames.
+
+    Returns:
+        `count` arrays (H, W, 3) uint8, RGB.
+
+    Raises:
+        BadClip: if there is no video track, nothing can be decoded, or the frames end before the clip does.
+    """
+    with open_container(path) as container:
+        stream = _video_stream(container)
+        end = _duration(path, container, stream) if end is None else end
+        if end <= start:
+            raise BadClip(f"starts at {start:.1f} s, but ends at {end:.1f} s")
+        middles = start + (np.arange(count) + 0.5) * (end - start) / count
+        if start >= SEEK_FROM and (chosen := _after_seek(container, stream, start, end, middles)) is not None:
+            return chosen
+    with open_container(path) as container:
+        return _pick(_timed_frames(container, _video_stream(container)), start, end, middles)
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[Any]:
+    """A container of PyAV's; its errors become the reason why the clip is bad.
+
+    Raises:
+        BadClip: if the file cannot be opened, or an error leaves the block.
+    """
+    import av
+
+    try:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise BadClip(f"cannot be decoded: {error.strerror}") from error
+
+
+def origin(container: Any) -> float:
+    """The time that a container's clock shows at its beginning, in seconds; sound and picture share it."""
+    import av
+
+    return float(container.start_time or 0) / float(av.time_base)
+
+
+def decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """All frames of a stream; a packet that cannot be decoded is passed over, as players do."""
+    import av
+
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue
+        yield from frames
+
+
+def _video_stream(container: Any) -> Any:
+    if not container.streams.video:
+        raise BadClip("no video track")
+    stream = container.streams.video[0]
+    stream.thread_type = "NONE"
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _timed_frames(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+    begin = origin(container)
+    for frame in decoded(container, stream):
+        if frame.time is not None:
+            yield frame.time - begin, frame
+
+
+def _pick(frames: Iterator[tuple[float, Any]], start: float, end: float, middles: np.ndarray) -> list[np.ndarray]:
+    chosen: list[np.ndarray] = []
+    latest = None
+    time = step = 0.0
+    for shown_from, frame in frames:
+        if latest is None:
+            latest = frame
+        while len(chosen) < len(middles) and shown_from > middles[len(chosen)] + _TIE:
+            chosen.append(latest.to_ndarray(format="rgb24"))
+        if len(chosen) == len(middles):
+            return chosen
+        time, step, latest = shown_from, shown_from - time, frame
+    if latest is None:
+        raise BadClip("no frame can be decoded")
+    # The last frame lasts as long as the one before it did.
+    if time + step + tolerance(end - start) < middles[-1]:
+        raise BadClip(f"truncated: frames end at {time + step:.1f} s of {end:.1f} s")
+    last = latest.to_ndarray(format="rgb24")
+    return chosen + [last] * (len(middles) - len(chosen))
+
+
+def _after_seek(container: Any, stream: Any, start: float, end: float, middles: np.ndarray) -> list[np.ndarray] | None:
+    """The same frames from the key frame before the start on, or None where the file leads us to a later one."""
+    import av
+
+    try:
+        container.seek(round((start + origin(container)) / stream.time_base), stream=stream, backward=True)
+    except av.error.FFmpegError:
+        return None
+    frames = _timed_frames(container, stream)
+    first = next(frames, None)
+    if first is None or first[0] > start + _TIE:
+        return None
+
+    def all_frames() -> Iterator[tuple[float, Any]]:
+        yield first
+        yield from frames
+
+    return _pick(all_frames(), start, end, middles)
+
+
+def _duration(path: Path, container: Any, stream: Any) -> float:
+    """The length of the video track in seconds: the header's word, or else the end of its last packet."""
+    import av
+
+    if stream.duration:
+        first = float((stream.start_time or 0) * stream.time_base) - origin(container)
+        return first + float(stream.duration * stream.time_base)
+    if container.duration:
+        return float(container.duration) / float(av.time_base)
+    with open_container(path) as again:
+        ends = [
+            float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            for packet in again.demux(again.streams.video[0])
+            if packet.pts is not None
+        ]
+        if not ends:
+            raise BadClip("no frame can be decoded")
+        return max(ends) - origin(again)

@@ -1,0 +1,196 @@
+"""A prepared set on disk: memory-mapped arrays, an index, and a digest and sums per row.
+
+The folder is `<prepared root>/<dataset>/<key>/`; the key is a hash of the dataset's name, its options and the
+preparation. `begun.json` says what the set will be, `manifest.json` appears by rename when all of it is there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.data.dataset import PARTS, PairedData
+from cmkd_bench.data.manifest import TARGETS
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.files import read_json
+
+FORMAT = 1  # raised when the same input would be stored otherwise
+DIGEST_BYTES = 16
+MOMENTS = 3  # sum, sum of squares, count
+
+
+@dataclass(frozen=True)
+class SetFolder:
+    """The files of one prepared set."""
+
+    path: Path
+
+    @property
+    def begun(self) -> Path:
+        """What the set is made from; written first."""
+        return self.path / "begun.json"
+
+    @property
+    def manifest(self) -> Path:
+        """The hashes of a complete set; written last."""
+        return self.path / "manifest.json"
+
+    @property
+    def samples(self) -> Path:
+        """Ids, labels, groups, parts, classes, remarks and texts."""
+        return self.path / "samples.json"
+
+    @property
+    def skipped(self) -> Path:
+        """By column and row: why a clip could not be used."""
+        return self.path / "skipped.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by who prepares the set."""
+        return self.path / "lock"
+
+    def array(self, column: str) -> Path:
+        """(N, ...), the decoded clips of a modality, or the targets."""
+        return self.path / f"{column}.npy"
+
+    def digests(self, column: str) -> Path:
+        """(N, 16) uint8, blake2b of each row's bytes; zeros where there is no row yet."""
+        return self.path / f"{column}.digests.npy"
+
+    def moments(self, column: str) -> Path:
+        """(N, channels, 3) float64: sum, sum of squares and count of each row's values."""
+        return self.path / f"{column}.moments.npy"
+
+
+def set_folder(root: Path, name: str, options: Any, preparation: Preparation) -> SetFolder:
+    """Where a set lies.
+
+    Args:
+        root: of the prepared arrays.
+        name: of the dataset.
+        options: of the dataset, a dataclass.
+        preparation: how clips are stored.
+    """
+    identity = [name, dataclasses.asdict(options), dataclasses.asdict(preparation), FORMAT]
+    key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=5).hexdigest()
+    return SetFolder(root / name / key)
+
+
+def open_prepared(folder: SetFolder) -> PreparedSet | None:
+    """The prepared set in a folder, or None where there is none that is complete."""
+    return PreparedSet(folder, read_json(folder.manifest)) if folder.manifest.is_file() else None
+
+
+def load_prepared(name: str, folder: SetFolder) -> PreparedSet:
+    """The prepared set of a dataset.
+
+    Raises:
+        UserError: if nothing is prepared under these settings.
+    """
+    if (found := open_prepared(folder)) is not None:
+        return found
+    state = "was begun, but is not complete" if folder.begun.exists() else "is not prepared under these settings"
+    raise UserError(
+        f"dataset '{name}' {state} ({folder.path}). Run, with the same settings: cmkd-bench prepare {name} --root DIR"
+    )
+
+
+@dataclass(frozen=True)
+class PreparedSet:
+    """A complete set.
+
+    Attributes:
+        folder: its files.
+        manifest: settings, column shapes and hashes.
+    """
+
+    folder: SetFolder
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def samples(self) -> Mapping[str, Any]:
+        """The index, as JSON values."""
+        values: Mapping[str, Any] = read_json(self.folder.samples)
+        return values
+
+    @cached_property
+    def usable(self) -> np.ndarray:
+        """(N,) bool: all clips of the sample are there."""
+        return usable_rows(self.folder, list(self.manifest["columns"]), len(self.samples["sample_ids"]))
+
+    def paired(self, fold: int) -> PairedData:
+        """The data with the parts of one fold. Samples with a bad clip keep their row, but are in no part."""
+        samples, columns = self.samples, self.manifest["columns"]
+        modalities = [name for name in columns if name != TARGETS]
+        parts = {part: np.array(samples["parts"][fold][part], np.int64) for part in PARTS}
+        used = {part: rows[self.usable[rows]] for part, rows in parts.items()}
+        texts = {name: np.array(strings, np.str_) for name, strings in samples["texts"].items()}
+        arrays = {name: np.load(self.folder.array(name), mmap_mode="r", allow_pickle=False) for name in columns}
+        return PairedData(
+            inputs={**{name: arrays[name] for name in modalities}, **texts},
+            labels=np.array(samples["labels"], np.int64),
+            parts=used,
+            sample_ids=np.array(samples["sample_ids"], np.str_),
+            groups=None if samples["groups"] is None else np.array(samples["groups"]),
+            hashes={name: columns[name]["hash"] for name in columns},
+            classes=tuple(samples["classes"]),
+            targets=arrays.get(TARGETS),
+            moments={name: np.load(self.folder.moments(name), allow_pickle=False) for name in modalities},
+            remarks=(*samples["remarks"], *_loss(parts, used)),
+            fixture=bool(self.manifest["fixture"]),
+        )
+
+
+def usable_rows(folder: SetFolder, columns: list[str], samples: int) -> np.ndarray:
+    """(N,) bool: the rows that are there in all columns."""
+    usable = np.ones(samples, bool)
+    for column in columns:
+        usable &= np.load(folder.digests(column), allow_pickle=False).any(axis=1)
+    return usable
+
+
+def digest(row: np.ndarray) -> np.ndarray:
+    """(16,) uint8: blake2b of an array's bytes."""
+    content = hashlib.blake2b(row.tobytes(), digest_size=DIGEST_BYTES).digest()
+    return np.frombuffer(content, np.uint8)
+
+
+def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
+    """Sums over one row, from which statistics of any part follow without reading the arrays.
+
+    Args:
+        row: a clip as it is stored.
+        kind: of the modality. The channels are the second axis of a video and the first of all else; of depth, only
+            known pixels count.
+
+    Returns:
+        (channels, 3) float64: sum, sum of squares, count.
+    """
+    channels = row.swapaxes(0, 1) if kind == "video" else row
+    # Whole numbers are added up as such: 255 squared fits into 16 bits, and it is several times faster.
+    wide, total = (np.uint16, np.uint64) if row.dtype == np.uint8 else (np.float64, np.float64)
+    sums = np.empty((len(channels), MOMENTS))
+    for number, channel in enumerate(channels):
+        known = channel[channel > 0] if kind == "depth" else channel
+        squares = np.square(known, dtype=wide)
+        sums[number] = known.sum(dtype=total), squares.sum(dtype=total), known.size
+    return sums
+
+
+def _loss(parts: Mapping[str, np.ndarray], used: Mapping[str, np.ndarray]) -> list[str]:
+    """A remark on the samples that the parts lack."""
+    lost = {part: len(parts[part]) - len(used[part]) for part in PARTS}
+    if not any(lost.values()):
+        return []
+    counts = ", ".join(f"{lost[part]} of {len(parts[part])} in {part}" for part in PARTS if lost[part])
+    return [f"samples left out because a clip could not be read: {counts} (skipped.csv)"]

@@ -1,0 +1,125 @@
+"""What is decoded: one column of clips per modality, and its shape, which is that of the first clip that is good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.data.manifest import TARGETS
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.clips import BadClip, Clip
+from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.errors import UserError
+
+SHOWN = 3  # bad clips in a message
+
+
+@dataclass(frozen=True)
+class Column:
+    """The clips of one modality, or the label maps.
+
+    Attributes:
+        name: of the modality, or `targets`.
+        kind: of the modality; empty for the targets, which have no statistics.
+        clips: N.
+    """
+
+    name: str
+    kind: str
+    clips: Sequence[Clip]
+
+    def decode(self, row: int, root: Path, preparation: Preparation) -> np.ndarray:
+        """One clip.
+
+        Raises:
+            BadClip: whatever goes wrong with the file; one of a million files may break a decoder in any way.
+            UserError: if the settings are at fault, so that no clip could be decoded.
+        """
+        try:
+            return self.clips[row].decode(root, preparation)
+        except (BadClip, UserError):
+            raise
+        except Exception as error:
+            raise BadClip(" ".join(f"{type(error).__name__}: {error}".split())) from error
+
+
+def columns_of(dataset: MediaDataset[Any], catalogue: Catalogue) -> list[Column]:
+    """All that is to be decoded; texts are kept as they are.
+
+    Raises:
+        UserError: if the catalogue's lists differ in length or an id stands twice.
+    """
+    media = [modality for modality in dataset.modalities if modality.kind != "text"]
+    columns: list[Column] = []
+    for modality in media:
+        clips: Any = catalogue.inputs[modality.name]
+        columns.append(Column(modality.name, modality.kind, clips))
+    if catalogue.targets is not None:
+        columns.append(Column(TARGETS, "", catalogue.targets))
+    samples = len(catalogue.sample_ids)
+    lengths = {name: len(values) for name, values in catalogue.inputs.items()}
+    lengths |= {column.name: len(column.clips) for column in columns}
+    for what, length in {**lengths, "labels": len(catalogue.labels)}.items():
+        if length != samples:
+            raise UserError(f"dataset '{dataset.registry_name}': {length} {what} but {samples} samples.")
+    if len(set(catalogue.sample_ids)) != samples:
+        raise UserError(f"dataset '{dataset.registry_name}': sample ids are not unique.")
+    return columns
+
+
+def catalogue_hash(catalogue: Catalogue) -> str:
+    """A hash of all that a catalogue says, by which another copy of the dataset is told."""
+    content = hashlib.blake2b(digest_size=16)
+    content.update(json.dumps(index_of(catalogue), sort_keys=True).encode())
+    clips = [*catalogue.inputs.values(), *([catalogue.targets] if catalogue.targets is not None else [])]
+    for values in clips:
+        for value in values:
+            content.update(repr(value).encode())
+    content.update(repr(list(catalogue.skipped)).encode())
+    return content.hexdigest()
+
+
+def index_of(catalogue: Catalogue) -> dict[str, Any]:
+    """What is kept of a catalogue besides its clips, as JSON values."""
+    texts = {
+        name: [str(value) for value in values]
+        for name, values in catalogue.inputs.items()
+        if len(values) and isinstance(values[0], str)
+    }
+    return {
+        "sample_ids": [str(name) for name in catalogue.sample_ids],
+        "labels": np.asarray(catalogue.labels).tolist(),
+        "classes": list(catalogue.classes),
+        "groups": None if catalogue.groups is None else np.asarray(catalogue.groups).tolist(),
+        "parts": [{part: np.asarray(rows).tolist() for part, rows in fold.items()} for fold in catalogue.parts],
+        "texts": texts,
+        "remarks": list(catalogue.remarks),
+    }
+
+
+def probe(dataset: str, column: Column, ids: Sequence[str], root: Path, preparation: Preparation) -> dict[str, Any]:
+    """The type and shape of a column's rows.
+
+    Raises:
+        UserError: if not one clip can be decoded.
+    """
+    reasons = []
+    for row, clip in enumerate(column.clips):
+        try:
+            array = column.decode(row, root, preparation)
+        except BadClip as error:
+            reasons.append(f"{ids[row]} ({clip.path}): {error}")
+            continue
+        return {"kind": column.kind, "dtype": array.dtype.str, "shape": list(array.shape)}
+    examples = "; ".join(reasons[:SHOWN]) or "there are no samples"
+    raise UserError(
+        f"dataset '{dataset}': no clip of '{column.name}' below {root} can be read. {examples}. "
+        "Are the media files downloaded and unpacked?"
+    )

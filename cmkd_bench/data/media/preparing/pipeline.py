@@ -1,0 +1,176 @@
+"""`cmkd-bench prepare`: read the catalogue, decode what is missing, write the manifest."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.data.media.prepared import SetFolder, open_prepared, usable_rows
+from cmkd_bench.data.media.preparing.columns import Column, columns_of
+from cmkd_bench.data.media.preparing.progress import Display
+from cmkd_bench.data.media.preparing.skipped import Reasons, count_reasons, list_skipped, write_skipped
+from cmkd_bench.data.media.preparing.workers import Decoding, Job
+from cmkd_bench.data.media.preparing.writing import (
+    bad_rows,
+    begin,
+    column_hash,
+    file_hash,
+    finish,
+    forget_torn_rows,
+    locked,
+)
+from cmkd_bench.data.media.preparing.writing import start_anew as remove_files
+from cmkd_bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of preparing a dataset.
+
+    Attributes:
+        folder: of the set.
+        samples: in the catalogue.
+        usable: samples whose clips are all there.
+        decoded: samples of which something was decoded now; 0 if the set was complete before.
+        skipped: how often each reason occurs, annotation lines included.
+        bytes: of the set on disk.
+        seconds: that it took.
+        fixture: whether the files are a miniature.
+    """
+
+    folder: Path
+    samples: int
+    usable: int
+    decoded: int
+    skipped: Counter[str]
+    bytes: int
+    seconds: float
+    fixture: bool
+
+
+def prepare_dataset(
+    dataset: MediaDataset[Any],
+    root: Path,
+    workers: int,
+    display: Display,
+    *,
+    start_anew: bool = False,
+    retry_skipped: bool = False,
+) -> Report:
+    """Prepare a dataset, or go on with it; the bytes depend neither on the workers nor on interruptions.
+
+    Args:
+        dataset: with options and preparation.
+        root: its folder.
+        workers: number of processes.
+        display: shows the progress.
+        start_anew: forget what is prepared under the same settings.
+        retry_skipped: try the bad clips again, after missing files have come.
+
+    Raises:
+        UserError: for annotations unlike the official ones, another copy of the dataset than before, a full disk, or a
+            modality of which nothing can be read.
+    """
+    begin_time = time.monotonic()
+    folder = dataset.folder_of_set()
+    catalogue = dataset.catalogue(root)
+    columns = columns_of(dataset, catalogue)
+    with locked(folder):
+        if start_anew:
+            remove_files(folder)
+        was_begun = folder.begun.exists()
+        begun = begin(folder, dataset, root, catalogue, columns)
+        reasons = Reasons(folder)
+        decoded = 0
+        if retry_skipped and len(reasons):
+            folder.manifest.unlink(missing_ok=True)
+            reasons.forget()
+        if not folder.manifest.exists():
+            for column in columns if was_begun else ():
+                with display.of(f"looking through {column.name}", begun["samples"]) as show:
+                    forget_torn_rows(folder, column.name, column.kind, show)
+            decoded = _decode(dataset, folder, root, columns, reasons, workers, display)
+            finish(folder, begun)
+        return _report(folder, catalogue, columns, reasons, decoded, begin_time, begun["fixture"])
+
+
+def check_prepared(dataset: MediaDataset[Any], display: Display) -> list[str]:
+    """Compare a prepared set with its manifest, row by row.
+
+    Returns:
+        What is wrong, one line each; empty if every byte is as it was written.
+
+    Raises:
+        UserError: if nothing is prepared under these settings.
+    """
+    found = open_prepared(dataset.folder_of_set())
+    if found is None:
+        name = dataset.registry_name
+        raise UserError(f"dataset '{name}' is not prepared under these settings. Run: cmkd-bench prepare {name}")
+    folder, manifest = found.folder, found.manifest
+    problems = [] if file_hash(folder.samples) == manifest["index"] else [f"{folder.samples.name} was changed"]
+    columns: dict[str, Any] = manifest["columns"]
+    with display.of(f"checking {dataset.registry_name}", len(columns) * manifest["samples"]) as show:
+        for number, (name, stored) in enumerate(columns.items()):
+            if column_hash(folder, name, stored) != stored["hash"]:
+                problems.append(f"{folder.digests(name).name} was changed")
+            if stored["kind"] and file_hash(folder.moments(name)) != stored["moments"]:
+                problems.append(f"{folder.moments(name).name} was changed")
+            for row, bad in bad_rows(folder, name, stored["kind"]):
+                if bad:
+                    problems.append(f"{folder.array(name).name}, row {row}: {found.samples['sample_ids'][row]}")
+                show(number * manifest["samples"] + row + 1)
+    return problems
+
+
+def _decode(
+    dataset: MediaDataset[Any],
+    folder: SetFolder,
+    root: Path,
+    columns: Sequence[Column],
+    reasons: Reasons,
+    workers: int,
+    display: Display,
+) -> int:
+    """Decode the clips that are neither there nor known to be bad; how many samples that were."""
+    assert dataset.preparation is not None, "the folder's key was made of it"
+    todo = {}
+    for column in columns:
+        todo[column.name] = ~np.load(folder.digests(column.name), allow_pickle=False).any(axis=1)
+        todo[column.name][list(reasons.of(column.name))] = False
+    samples = int(np.logical_or.reduce(list(todo.values())).sum())
+    with display.of(dataset.registry_name, samples) as show:
+        Decoding(Job(folder, root, dataset.preparation, columns, todo), reasons, show).run(workers)
+    return samples
+
+
+def _report(
+    folder: SetFolder,
+    catalogue: Catalogue,
+    columns: Sequence[Column],
+    reasons: Reasons,
+    decoded: int,
+    begin_time: float,
+    fixture: bool,
+) -> Report:
+    skipped = list_skipped(catalogue, columns, reasons)
+    write_skipped(folder.path.parent / "skipped.csv", skipped)
+    usable = usable_rows(folder, [column.name for column in columns], len(catalogue.sample_ids))
+    return Report(
+        folder=folder.path,
+        samples=len(usable),
+        usable=int(usable.sum()),
+        decoded=decoded,
+        skipped=count_reasons(skipped),
+        bytes=sum(path.stat().st_blocks * 512 for path in folder.path.iterdir()),
+        seconds=time.monotonic() - begin_time,
+        fixture=fixture,
+    )

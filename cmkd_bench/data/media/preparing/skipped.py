@@ -1,0 +1,76 @@
+"""Which clips cannot be used and why: kept while a set is prepared, and written for the user to read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.prepared import SetFolder
+from cmkd_bench.data.media.preparing.columns import Column
+from cmkd_bench.experiment.files import read_json, write_json, write_text
+
+FIELDS = ("sample_id", "modality", "path", "reason")
+
+
+class Reasons:
+    """The reasons by column and row, saved by rename."""
+
+    def __init__(self, folder: SetFolder) -> None:
+        self._path = folder.skipped
+        stored = read_json(self._path) if self._path.is_file() else {}
+        self._reasons: dict[str, dict[int, str]] = {
+            column: {int(row): reason for row, reason in rows.items()} for column, rows in stored.items()
+        }
+        self._saved = self._path.is_file()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._reasons.values()))
+
+    def add(self, column: str, row: int, reason: str) -> None:
+        """Remember why a clip cannot be used."""
+        self._reasons.setdefault(column, {})[row] = reason
+        self._saved = False
+
+    def of(self, column: str) -> dict[int, str]:
+        """The reasons of a column by row."""
+        return self._reasons.get(column, {})
+
+    def forget(self) -> None:
+        """Let everything be tried again."""
+        self._reasons, self._saved = {}, False
+
+    def save(self) -> None:
+        """Write what is new."""
+        if not self._saved:
+            write_json(
+                self._path, {name: {str(row): rows[row] for row in rows} for name, rows in self._reasons.items()}
+            )
+            self._saved = True
+
+
+def list_skipped(catalogue: Catalogue, columns: Sequence[Column], reasons: Reasons) -> list[Skipped]:
+    """All that is left out: what the annotations leave out first, then bad clips in the order of the samples."""
+    bad = [
+        (row, number, Skipped(str(catalogue.sample_ids[row]), column.name, column.clips[row].path, reason))
+        for number, column in enumerate(columns)
+        for row, reason in reasons.of(column.name).items()
+    ]
+    return [*catalogue.skipped, *(skipped for _, _, skipped in sorted(bad, key=lambda entry: entry[:2]))]
+
+
+def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
+    """Write skipped.csv of a dataset: that of the set that was prepared last, whatever other sets there are."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    writer.writerows([one.sample_id, one.modality, one.path, one.reason] for one in skipped)
+    write_text(path, text.getvalue())
+
+
+def count_reasons(skipped: Sequence[Skipped]) -> Counter[str]:
+    """How often each reason occurs, without its details."""
+    return Counter(one.reason.partition(":")[0] for one in skipped)

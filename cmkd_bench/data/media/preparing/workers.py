@@ -1,0 +1,216 @@
+"""Worker processes that decode rows straight into the memory-mapped arrays; any of them may die at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.data.media.clips import BadClip
+from cmkd_bench.data.media.prepared import SetFolder, digest, row_moments
+from cmkd_bench.data.media.preparing.columns import Column
+from cmkd_bench.data.media.preparing.skipped import Reasons
+from cmkd_bench.errors import UserError
+
+CHUNK = 8  # samples per message
+DEATHS = 2  # of workers on the same sample, alone, before its file is to blame
+POLL_SECONDS, SAVE_SECONDS = 0.2, 1.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all workers share; they are forked, so nothing of it is copied.
+
+    Attributes:
+        folder: of the set.
+        root: of the dataset.
+        preparation: the settings.
+        columns: with their clips.
+        todo: by column, (N,) bool.
+    """
+
+    folder: SetFolder
+    root: Path
+    preparation: Preparation
+    columns: Sequence[Column]
+    todo: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker says of a chunk: its clips that are bad, or that the settings are."""
+
+    reasons: list[tuple[str, int, str]]
+    user_error: str | None = None
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    rows: list[int] = field(default_factory=list)
+
+
+class Decoding:
+    """Decodes all rows of a job that are to do.
+
+    Args:
+        job: what is to do.
+        reasons: takes up what cannot be decoded, and is saved every second.
+        show: is told how many samples are over, several times a second.
+    """
+
+    def __init__(self, job: Job, reasons: Reasons, show: Callable[[int], None]) -> None:
+        self._job, self._reasons, self._show = job, reasons, show
+        rows = np.flatnonzero(np.logical_or.reduce(list(job.todo.values()))).tolist()
+        self._waiting = deque(rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
+        self._deaths: dict[int, int] = {}
+        self._workers: list[_Worker] = []
+        self._over = 0
+
+    def run(self, jobs: int) -> None:
+        """Work until nothing is left.
+
+        Args:
+            jobs: number of processes.
+
+        Raises:
+            UserError: if the settings make decoding impossible, or the disk is full.
+        """
+        saved = time.monotonic()
+        try:
+            self._workers = [self._start() for _ in range(min(jobs, len(self._waiting)))]
+            while self._waiting or any(worker.rows for worker in self._workers):
+                self._assign()
+                self._listen()
+                self._show(self._over)
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    self._reasons.save()
+                    saved = time.monotonic()
+        finally:
+            for worker in self._workers:
+                worker.connection.close()
+                worker.process.kill()
+                worker.process.join()
+            self._reasons.save()
+
+    def _assign(self) -> None:
+        for worker in self._workers:
+            if not worker.rows and self._waiting:
+                worker.rows = self._waiting.popleft()
+                # A worker that died while it was idle is noticed when it is listened to.
+                with contextlib.suppress(OSError):
+                    worker.connection.send(worker.rows)
+
+    def _listen(self) -> None:
+        by_connection = {worker.connection: worker for worker in self._workers}
+        for ready in wait(list(by_connection), timeout=POLL_SECONDS):
+            assert isinstance(ready, Connection)
+            worker = by_connection[ready]
+            try:
+                done: Done = ready.recv()
+            except (EOFError, OSError):
+                self._replace(worker)
+                continue
+            if done.user_error is not None:
+                raise UserError(done.user_error)
+            for reason in done.reasons:
+                self._reasons.add(*reason)
+            self._over += len(worker.rows)
+            worker.rows = []
+
+    def _replace(self, worker: _Worker) -> None:
+        """A worker died: its samples are tried one by one, so that only a file that kills every worker is given up."""
+        worker.process.join()
+        worker.connection.close()
+        self._workers.remove(worker)
+        code = worker.process.exitcode or 0
+        if code >= 0:  # not killed: an error of ours, which would come again with every file
+            raise RuntimeError(f"a worker of prepare ended with exit code {code}; its traceback is printed above")
+        if code == -signal.SIGBUS:
+            raise UserError(f"the disk is full ({self._job.folder.path}). Make room; the same command goes on.")
+        if len(worker.rows) == 1:
+            row = worker.rows[0]
+            self._deaths[row] = self._deaths.get(row, 0) + 1
+            if self._deaths[row] >= DEATHS:
+                self._give_up(row, -code)
+                worker.rows = []
+        self._waiting.extendleft([row] for row in reversed(worker.rows))
+        self._workers.append(self._start())
+
+    def _give_up(self, row: int, number: int) -> None:
+        self._over += 1
+        for column in self._job.columns:
+            there = np.load(self._job.folder.digests(column.name), mmap_mode="r", allow_pickle=False)[row].any()
+            if self._job.todo[column.name][row] and not there:
+                self._reasons.add(column.name, row, f"the decoder crashes: signal {number}")
+
+    def _start(self) -> _Worker:
+        context = multiprocessing.get_context("fork")
+        ours, theirs = context.Pipe()
+        # Open in a worker, our ends of the pipes would hide our death from the others.
+        inherited = [ours, *(worker.connection for worker in self._workers)]
+        process = context.Process(target=_serve, args=(self._job, theirs, os.getpid(), inherited), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+
+def _serve(job: Job, connection: Connection, parent: int, inherited: Sequence[Connection]) -> None:
+    """Decode chunk after chunk until the connection is closed or the parent is gone."""
+    for end in inherited:
+        end.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
+    writers = [_Writer(job, column) for column in job.columns]
+    while True:
+        try:
+            rows: list[int] = connection.recv()
+            reasons = []
+            for row in rows:
+                if os.getppid() != parent:
+                    return
+                reasons += [(writer.name, row, reason) for writer in writers if (reason := writer.write(row))]
+            connection.send(Done(reasons))
+        except UserError as error:
+            connection.send(Done([], str(error)))
+        except (EOFError, OSError):
+            return
+
+
+class _Writer:
+    """Decodes the rows of one column into its arrays."""
+
+    def __init__(self, job: Job, column: Column) -> None:
+        self.name = column.name
+        self._job, self._column, self._todo = job, column, job.todo[column.name]
+        self._array = open_memmap(job.folder.array(column.name), "r+")
+        self._digests = open_memmap(job.folder.digests(column.name), "r+")
+        self._moments = open_memmap(job.folder.moments(column.name), "r+") if column.kind else None
+
+    def write(self, row: int) -> str | None:
+        """Decode and store one row; the reason if it is bad. The digest comes last: it says that the row is there."""
+        if not self._todo[row]:
+            return None
+        try:
+            values = self._column.decode(row, self._job.root, self._job.preparation)
+        except BadClip as error:
+            return str(error)
+        if (values.shape, values.dtype) != (self._array.shape[1:], self._array.dtype):
+            return f"decodes to {values.dtype} {values.shape} instead of {self._array.dtype} {self._array.shape[1:]}"
+        self._array[row] = values
+        if self._moments is not None:
+            self._moments[row] = row_moments(values, self._column.kind)
+        self._digests[row] = digest(values)
+        return None

@@ -1,0 +1,174 @@
+"""The files of a set that is being prepared: begun once, taken up again after a kill, finished by a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.location import is_fixture
+from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.data.media.prepared import DIGEST_BYTES, FORMAT, MOMENTS, SetFolder, digest, row_moments
+from cmkd_bench.data.media.preparing.columns import Column, catalogue_hash, index_of, probe
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.files import file_lock, read_json, write_json, write_text
+
+LOCK_SECONDS = 10.0  # as long as the workers of a killed command may take to notice
+LIBRARIES = ("av", "soundfile", "pillow", "torch", "torchaudio", "numpy", "scipy")
+_SPARE = 64 * 1024 * 1024
+
+
+@contextlib.contextmanager
+def locked(folder: SetFolder) -> Iterator[None]:
+    """Hold a set's lock within the block.
+
+    Raises:
+        UserError: if another command holds it.
+    """
+    folder.path.mkdir(parents=True, exist_ok=True)
+    refusal = UserError(f"another command is preparing {folder.path}. Wait for it, or stop it.")
+    with file_lock(folder.lock, refusal, LOCK_SECONDS):
+        yield
+
+
+def begin(
+    folder: SetFolder, dataset: MediaDataset[Any], root: Path, catalogue: Catalogue, columns: Sequence[Column]
+) -> dict[str, Any]:
+    """What the set will be: as it was begun, or begun now with empty arrays.
+
+    Raises:
+        UserError: if it was begun from another copy of the dataset, or the disk is too small.
+    """
+    assert dataset.preparation is not None, "the folder's key was made of it"
+    head: dict[str, Any] = {
+        "format": FORMAT,
+        "dataset": dataset.registry_name,
+        "options": dataclasses.asdict(dataset.options),
+        "preparation": dataclasses.asdict(dataset.preparation),
+        "catalogue": catalogue_hash(catalogue),
+        "fixture": is_fixture(root),
+        "samples": len(catalogue.sample_ids),
+    }
+    if folder.begun.is_file():
+        begun: dict[str, Any] = read_json(folder.begun)
+        _check_copy(folder, begun, head)
+        return begun
+    shapes = {
+        column.name: probe(dataset.registry_name, column, catalogue.sample_ids, root, dataset.preparation)
+        for column in columns
+    }
+    check_disk(folder, head["samples"], shapes)
+    for name, shape in shapes.items():
+        _create_arrays(folder, name, head["samples"], shape)
+    write_text(folder.samples, json.dumps(index_of(catalogue), ensure_ascii=False, sort_keys=True) + "\n")
+    write_json(folder.begun, {**head, "columns": shapes})
+    return {**head, "columns": shapes}
+
+
+def start_anew(folder: SetFolder) -> None:
+    """Remove a set's files but for its lock; the first to go are those that say that it is a set."""
+    for path in (folder.manifest, folder.begun):
+        path.unlink(missing_ok=True)
+    for path in folder.path.iterdir():
+        if path != folder.lock:
+            path.unlink()
+
+
+def finish(folder: SetFolder, begun: Mapping[str, Any]) -> None:
+    """Flush the arrays to the disk, then write the manifest: its presence means that the set is complete."""
+    columns = {}
+    for name, shape in begun["columns"].items():
+        paths = [folder.array(name), folder.digests(name)]
+        columns[name] = {**shape, "hash": column_hash(folder, name, shape)}
+        if shape["kind"]:
+            paths.append(folder.moments(name))
+            columns[name]["moments"] = file_hash(folder.moments(name))
+        for path in paths:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    index = {"index": file_hash(folder.samples), "versions": versions}
+    write_json(folder.manifest, {**begun, **index, "columns": columns})
+
+
+def column_hash(folder: SetFolder, name: str, shape: Mapping[str, Any]) -> str:
+    """sha256 over a column's type, shape and the digests of its rows."""
+    digests = np.load(folder.digests(name), allow_pickle=False)
+    head = json.dumps([shape["dtype"], [len(digests), *shape["shape"]]])
+    return hashlib.sha256(head.encode() + digests.tobytes()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a small file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def bad_rows(folder: SetFolder, name: str, kind: str, sums: bool = True) -> Iterator[tuple[int, bool]]:
+    """For each row that is there: its number, and whether its bytes (and sums) are not what they were."""
+    array = np.load(folder.array(name), mmap_mode="r", allow_pickle=False)
+    digests = np.load(folder.digests(name), mmap_mode="r", allow_pickle=False)
+    moments = np.load(folder.moments(name), mmap_mode="r", allow_pickle=False) if kind and sums else None
+    for row in np.flatnonzero(digests.any(axis=1)).tolist():
+        bad = not np.array_equal(digest(array[row]), digests[row])
+        if moments is not None and not bad:
+            bad = not np.array_equal(row_moments(array[row], kind), moments[row])
+        yield row, bad
+
+
+def forget_torn_rows(folder: SetFolder, name: str, kind: str, show: Callable[[int], None]) -> None:
+    """Let rows of a column be decoded again that a crash of the machine left half-written."""
+    torn = []
+    for row, bad in bad_rows(folder, name, kind, sums=False):
+        torn += [row] if bad else []
+        show(row + 1)
+    if torn:
+        open_memmap(folder.digests(name), "r+")[torn] = 0
+
+
+def check_disk(folder: SetFolder, samples: int, shapes: Mapping[str, Any]) -> None:
+    """That the arrays will fit.
+
+    Raises:
+        UserError: with what is needed, what is free, and how to choose another disk.
+    """
+    rows = [math.prod(shape["shape"]) * np.dtype(shape["dtype"]).itemsize for shape in shapes.values()]
+    needed = samples * sum(rows) + _SPARE
+    free = shutil.disk_usage(folder.path).free
+    if needed > free:
+        raise UserError(
+            f"preparing needs {needed / 1e9:.1f} GB ({samples} samples of {sum(rows) / 1e6:.2f} MB), but "
+            f"{free / 1e9:.1f} GB are free at {folder.path}. Choose another disk by --prepared DIR or "
+            "CMKD_PREPARED_ROOT, or smaller arrays, e.g. prepare.frames=3 prepare.height=128 prepare.width=128."
+        )
+
+
+def _check_copy(folder: SetFolder, begun: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+    if all(begun[name] == head[name] for name in ("catalogue", "fixture", "samples")):
+        return
+    was, now = (f"{'a miniature' if one['fixture'] else 'files'} of {one['samples']} samples" for one in (begun, head))
+    raise UserError(
+        f"dataset '{head['dataset']}': {folder.path} was prepared from another copy: from {was}, and now there are "
+        f"{now}{' with other annotations' if was == now else ''}. --force starts anew; "
+        "--prepared DIR or CMKD_PREPARED_ROOT keeps both."
+    )
+
+
+def _create_arrays(folder: SetFolder, name: str, samples: int, shape: Mapping[str, Any]) -> None:
+    rows = tuple(shape["shape"])
+    open_memmap(folder.array(name), "w+", np.dtype(shape["dtype"]), (samples, *rows))
+    open_memmap(folder.digests(name), "w+", np.dtype(np.uint8), (samples, DIGEST_BYTES))
+    if shape["kind"]:
+        channels = rows[1 if shape["kind"] == "video" else 0]
+        open_memmap(folder.moments(name), "w+", np.dtype(np.float64), (samples, channels, MOMENTS))

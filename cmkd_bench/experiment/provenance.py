@@ -1,0 +1,32 @@
+"""Which code made a result."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+@functools.cache
+def code_version() -> str:
+    """The package's version, and in a git checkout the commit, with `+changed` where files differ from it."""
+    try:
+        number = version("cmkd-bench")
+    except PackageNotFoundError:
+        number = "unknown"
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    if not commit:
+        return number
+    return f"{number} ({commit}{'+changed' if _git('status', '--porcelain', '--untracked-files=no') else ''})"
+
+
+def _git(*arguments: str) -> str:
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder.parent / ".git").exists():  # an installed copy inside somebody else's repository
+        return ""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return ""

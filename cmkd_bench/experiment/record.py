@@ -1,0 +1,90 @@
+"""An experiment's plan on disk, merged over the commands that were given."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from cmkd_bench.experiment.files import file_lock, read_json, write_json
+from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.experiment.trials import Trials
+
+
+class _StoredSpecs(dict[str, RunSpec]):
+    """Specs by run id, each read from its folder when it is first asked for."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self._experiment = experiment
+
+    def __missing__(self, run_id: str) -> RunSpec:
+        spec = self[run_id] = self._experiment.read_spec(run_id)
+        return spec
+
+
+def read_plan(experiment: Experiment) -> Plan:
+    """The plan of an experiment, as the commands so far have made it."""
+    stored = read_json(experiment.plan)
+    cells = [Cell(**cell) for cell in stored["cells"]]
+    trials = [Trials.from_json(one) for one in stored.get("trials", ())]
+    return Plan(
+        baseline=stored["baseline"],
+        conditions=stored["conditions"],
+        cells={cell.key: cell for cell in cells},
+        remarks=stored["remarks"],
+        trials={one.group: one for one in trials},
+        specs=_StoredSpecs(experiment),
+    )
+
+
+def read_specs(plan: Plan) -> dict[str, RunSpec]:
+    """The runs of all cells and trials of a stored plan by id, each teacher before its first student."""
+    specs: dict[str, RunSpec] = {}
+
+    def add(run_id: str | None) -> None:
+        if run_id and run_id not in specs:
+            spec = plan.specs[run_id]
+            add(spec.teacher)
+            specs[run_id] = spec
+
+    for cell in plan.cells.values():
+        add(cell.teacher_id)
+        add(cell.run_id)
+    for trials in plan.trials.values():
+        for run_id in trials.run_ids:
+            add(run_id)
+    return specs
+
+
+def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
+    """Add a command's cells to the experiment, and its runs to the store; one command at a time does so.
+
+    Returns:
+        what the user should know: methods whose cells have other settings now.
+
+    Raises:
+        GridError: if a dataset has other conditions in the experiment; then numbers would not be comparable.
+    """
+    experiment.path.mkdir(parents=True, exist_ok=True)
+    with file_lock(experiment.path / ".lock", patience=math.inf):
+        stored = read_plan(experiment) if experiment.plan.exists() else Plan(plan.baseline)
+        replaced = stored.merge(plan)
+        for spec in plan.specs.values():
+            experiment.add(spec)
+        write_json(
+            experiment.plan,
+            {
+                "baseline": stored.baseline,
+                "conditions": stored.conditions,
+                "remarks": stored.remarks,
+                "cells": [dataclasses.asdict(cell) for cell in stored.cells.values()],
+                "trials": [dataclasses.asdict(one) for one in stored.trials.values()],
+            },
+        )
+    return [
+        f"{row}: the settings differ from those of an earlier command. Its earlier runs stay in runs/ but leave the "
+        "tables; use --experiment NAME to keep both."
+        for row in replaced
+    ]

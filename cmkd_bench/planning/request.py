@@ -1,0 +1,55 @@
+"""What a user asks for: the same options for the command line and for Python programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path("results")
+Names = Sequence[str] | str | None  # a string holds names separated by commas
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """A grid as it is asked for; `resolve` finds all that is wrong with it.
+
+    Attributes:
+        methods: names; None for all.
+        datasets: names; None for the bundled real datasets.
+        pairs: `teacher:student`; None for each dataset's own pairs. Each is run in both directions.
+        seeds: how many (0, 1, ...), or which.
+        folds: which, or `all`.
+        overrides: `KEY=VALUE`, e.g. `train.epochs=5` or `method.kd.temperature=2.0`.
+        experiment: name of the folder under `results`; None for one made of the protocol and the overrides.
+        results: folder of the experiments.
+        plugins: files that register methods, datasets or networks.
+        launcher: `local`, `slurm`, or another file of configs/launcher/.
+        jobs: number of worker processes; None for one per core.
+        device: `cpu` or `cuda`.
+        controls: whether the rows that every table should have (the student alone, the controls) are added.
+        one_way: whether pairs are run only in the direction in which they are written.
+        trials: tune each method by so many trials on the first seed, selected on validation; None for no tuning.
+        retry_failed: whether failed runs are run again.
+        quiet: whether no progress is shown.
+        command: the command that asks for the same again; empty for a Python program.
+    """
+
+    methods: Names = None
+    datasets: Names = None
+    pairs: Names = None
+    seeds: int | Iterable[int] | None = None
+    folds: int | Iterable[int] | str | None = None
+    overrides: Sequence[str] = ()
+    experiment: str | None = None
+    results: Path | str = RESULTS
+    plugins: Sequence[Path | str] = ()
+    launcher: str | None = None
+    jobs: int | None = None
+    device: str | None = None
+    controls: bool = True
+    one_way: bool = False
+    trials: int | None = None
+    retry_failed: bool = False
+    quiet: bool = False
+    command: str = ""

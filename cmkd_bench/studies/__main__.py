@@ -1,0 +1,18 @@
+"""`python -m cmkd_bench.studies`: write docs/reproductions.md and draw the pictures, from the records in results/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cmkd_bench.experiment.files import write_text
+from cmkd_bench.studies.figure import draw
+from cmkd_bench.studies.page import as_markdown, recorded
+from cmkd_bench.studies.reproduce import picture
+from cmkd_bench.studies.table import stem
+
+ROOT = Path(__file__).parent.parent.parent
+
+if __name__ == "__main__":
+    write_text(ROOT / "docs" / "reproductions.md", as_markdown(ROOT / "results"))
+    for one in recorded(ROOT / "results"):
+        draw(picture(one), ROOT / "results" / one.preset.name / stem(one.draws))

@@ -1,0 +1,147 @@
+"""Rows against an axis with intervals, published numbers beside them, in the look of all pictures, as PNG and SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmkd_bench.studies.intervals import mean_interval
+
+if TYPE_CHECKING:
+    from cmkd_bench.report.plots.page import Picture
+    from cmkd_bench.report.plots.style import Look
+
+SOURCES = ("o", "s", "^", "D")
+MAIN, BELOW, LEGEND_ROW = 2.6, 1.5, 0.17  # inches
+COLUMNS, ONE_ROW = 4, 5  # of a legend; entries that fit into one row
+ASIDE = 0.6  # share of the space between two points that their rows take, side by side
+STEP = 0.013  # share of the axis by which a row stands aside, where there is that much space
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What is drawn.
+
+    Attributes:
+        title: above the panels.
+        note: below them, how they are to be read.
+        axis: below the axes.
+        quantity: beside the first panel.
+        places: the names of the points.
+        x: where they stand; None spaces them evenly.
+        curves: by row, (points, draws).
+        baseline: the row that is drawn as the student alone is in all pictures.
+        published: by source and row, one number per point or None.
+        zero: whether zero is marked.
+        below: by quantity, the curves of a smaller panel; drawn for numeric axes.
+        known: rows of all pictures of the kind, so that each has one look in all of them; those of `curves` if empty.
+    """
+
+    title: str
+    note: str
+    axis: str
+    quantity: str
+    places: Sequence[str]
+    x: Sequence[float] | None
+    curves: Mapping[str, np.ndarray]
+    baseline: str
+    published: Mapping[str, Mapping[str, Sequence[float | None]]] = field(default_factory=dict)
+    zero: bool = False
+    below: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    known: Sequence[str] = ()
+
+
+def draw(chart: Chart, path: Path) -> None:
+    """Write the chart as `path` with .png and .svg; the same input gives the same bytes."""
+    from cmkd_bench.report.plots.write import DEFAULT_FORMATS, save
+
+    save(as_picture(chart, path.name), path.parent, DEFAULT_FORMATS)
+
+
+def as_picture(chart: Chart, name: str) -> Picture:
+    """The chart under the name of its file, not written yet."""
+    from cmkd_bench.report.plots.page import Picture, sheet
+    from cmkd_bench.report.plots.style import BLACK, looks_of, styled
+
+    rows = dict.fromkeys([*chart.known, *chart.curves])
+    looks = looks_of({row: "baseline" if row == chart.baseline else "method" for row in rows})
+    entries = len(chart.curves) + len(chart.published)
+    columns = entries if entries <= ONE_ROW else COLUMNS
+    main = MAIN + LEGEND_ROW * math.ceil(entries / columns)
+    with styled():
+        figure, body = sheet(chart.title, chart.note, main + BELOW * bool(chart.below))
+        panels = max(1, len(chart.below))
+        grid = body.add_gridspec(1 + bool(chart.below), panels, height_ratios=[main, BELOW][: 1 + bool(chart.below)])
+        axes = body.add_subplot(grid[0, :])
+        _rows(axes, chart, chart.curves, looks)
+        _published(axes, chart, looks)
+        if chart.zero:
+            axes.axhline(0, color=BLACK, linewidth=0.8, zorder=1)
+        _axis(axes, chart, chart.quantity)
+        _legend(body, axes, columns)
+        for place, (quantity, curves) in enumerate(chart.below.items()):
+            _small_panel(body.add_subplot(grid[1, place]), chart, quantity, curves)
+    return Picture(name, chart.title, figure)
+
+
+def _small_panel(axes: Any, chart: Chart, quantity: str, curves: Mapping[str, np.ndarray]) -> None:
+    from cmkd_bench.report.plots.style import looks_of
+
+    _rows(axes, chart, curves, looks_of(dict.fromkeys(curves, "method")))
+    _axis(axes, chart, quantity)
+    if len(curves) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def _legend(part: Any, axes: Any, columns: int) -> None:
+    """The rows first, then whose numbers are published."""
+    handles, labels = axes.get_legend_handles_labels()
+    published = len([handle for handle in handles if hasattr(handle, "get_offsets")])
+    order = [*range(published, len(handles)), *range(published)]
+    part.legend([handles[i] for i in order], [labels[i] for i in order], loc="outside upper left", ncols=columns)
+
+
+def _axis(axes: Any, chart: Chart, quantity: str) -> None:
+    axes.grid()
+    axes.set(xlabel=chart.axis, ylabel=quantity)
+    if chart.x is None:
+        axes.set_xticks(range(len(chart.places)), [place.replace(" ", "\n") for place in chart.places])
+
+
+def _rows(axes: Any, chart: Chart, curves: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
+    """Means with their intervals, side by side; along numbers they are joined."""
+    for row, curve in curves.items():
+        means = [mean_interval(draws) for draws in curve]
+        middle = np.array([one.value for one in means])
+        reach = np.nan_to_num(middle - np.array([one.low for one in means]))
+        look = looks[row]
+        # where numbers are published, a marker's shape says whose they are
+        mark = {**look.mark, **({"marker": ".", "markerfacecolor": look.colour} if chart.published else {})}
+        line = "" if chart.x is None else look.line
+        axes.errorbar(_places(chart, row, curves), middle, reach, linestyle=line, elinewidth=0.8, label=row, **mark)
+
+
+def _published(axes: Any, chart: Chart, looks: Mapping[str, Look]) -> None:
+    from cmkd_bench.report.plots.style import GREY
+
+    for (source, rows), marker in zip(chart.published.items(), SOURCES, strict=False):
+        open_ = {"marker": marker, "facecolors": "none", "zorder": 3}
+        axes.scatter([], [], edgecolors=GREY, label=source, **open_)
+        for row, values in rows.items():
+            numbers = np.array(values, dtype=np.float64)
+            axes.scatter(_places(chart, row, chart.curves), numbers, edgecolors=looks[row].colour, s=22, **open_)
+
+
+def _places(chart: Chart, row: str, curves: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Where a row's points stand: rows that coincide are seen side by side."""
+    places = np.arange(len(chart.places), dtype=np.float64) if chart.x is None else np.array(chart.x, dtype=np.float64)
+    gap = float(np.diff(np.sort(places)).min()) if len(places) > 1 else 1.0
+    step = ASIDE * gap / len(curves)
+    if chart.x is not None:
+        step = min(step, STEP * float(np.ptp(places)))
+    return places + step * (list(curves).index(row) - (len(curves) - 1) / 2)

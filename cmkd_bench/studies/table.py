@@ -1,0 +1,174 @@
+"""A reproduction as text: measured beside published, claims and verdicts; for a terminal, as Markdown, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cmkd_bench.studies.intervals import Interval, mean_interval
+from cmkd_bench.studies.preset import Preset
+from cmkd_bench.studies.verdict import Curves, Judged, Levels
+
+RULE = (
+    "The rule, fixed in the preset: a claim holds where the 95 % interval of the paired difference lies wholly on its "
+    "side. *reproduced*: all claims that concern a source hold, and all its numbers are within the tolerance; "
+    "*trend only*: these claims hold; otherwise *not reproduced*."
+)
+DRAW = "draw "
+STYLES = {"reproduced": "green", "trend only": "yellow", "not reproduced": "red"}
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What a reproduction found.
+
+    Attributes:
+        preset: what was reproduced.
+        curves: by row, (points, draws) in percent.
+        claims: with their outcomes.
+        levels: by source, with its verdict.
+        crossing: where a difference changes its sign, if the preset asks for it and it does.
+    """
+
+    preset: Preset
+    curves: Curves
+    claims: Sequence[Judged]
+    levels: Sequence[Levels]
+    crossing: Interval | None
+
+    @property
+    def draws(self) -> int:
+        """How many draws there are."""
+        return int(next(iter(self.curves.values())).shape[1])
+
+
+def as_rich(found: Reproduction) -> RenderableType:
+    """The table, the claims and the verdicts."""
+    table = Table(title=Text(_title(found)), title_justify="left", title_style="bold")
+    for heading in ("point", "row", "measured"):
+        table.add_column(heading, justify="right" if heading == "measured" else "left", no_wrap=True)
+    for number in range(1, len(found.levels) + 1):  # the verdicts below have the names, which are long
+        table.add_column(f"({number})", justify="right", no_wrap=True)
+    for cells, ends in rows(found):
+        table.add_row(*map(Text, cells), end_section=ends)
+    coloured = [
+        Text(f"({number}) {line}", style=STYLES[one.verdict])
+        for number, (one, line) in enumerate(zip(found.levels, verdicts(found), strict=True), start=1)
+    ]
+    return Group(table, Text(), *map(Text, sentences(found)), *coloured)
+
+
+def as_markdown(found: Reproduction) -> str:
+    """The same in GitHub's Markdown, with the paper, the rule and the departures."""
+    preset = found.preset
+    lines = [f"# {preset.title}", "", f"{preset.paper}", "", f"**{_title(found)}**", ""]
+    lines += [f"- **{line}**" for line in verdicts(found)]
+    lines += ["", f"![{preset.title}]({stem(found.draws)}.svg)", "", *markdown_table(found), ""]
+    lines += [*(f"- {line}" for line in sentences(found)), "", RULE, ""]
+    lines += [
+        f"- {one.source.name}: tolerance {_points(one.source.tolerance)}; {one.source.why}" for one in found.levels
+    ]
+    if preset.departures:
+        lines += ["", "Not as published:", *(f"- {text}" for text in preset.departures)]
+    lines += ["", f"    cmkd-bench reproduce {preset.name} --seeds {found.draws}"]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(found: Reproduction) -> list[str]:
+    """The lines of the table alone."""
+    heading = ["point", "row", "measured", *(one.source.name for one in found.levels)]
+    lines = [f"| {' | '.join(heading)} |", "|---|---|" + "---:|" * (len(heading) - 2)]
+    return lines + [f"| {' | '.join(cells)} |" for cells, _ in rows(found)]
+
+
+def as_csv(found: Reproduction) -> str:
+    """One line per point and row, with unrounded numbers and those of every draw: `read_csv` reads them back."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    sources = [one.source for one in found.levels]
+    heading = ["point", "x", "row", "mean", "low", "high", "std", "draws", *(source.name for source in sources)]
+    writer.writerow([*heading, *(f"{DRAW}{number}" for number in range(found.draws))])
+    for place, point in enumerate(found.preset.points):
+        for row, curve in found.curves.items():
+            mean = mean_interval(curve[place])
+            deviation = curve[place].std(ddof=1) if found.draws > 1 else ""
+            published = [source.values[row][place] if row in source.values else None for source in sources]
+            numbers = [mean.value, mean.low, mean.high, deviation, found.draws]
+            writer.writerow([point.label, point.x, row, *numbers, *published, *curve[place].tolist()])
+    return file.getvalue()
+
+
+def read_csv(text: str, preset: Preset) -> Curves:
+    """The curves of a record, (points, draws) by row: enough to judge it again without running anything."""
+    lines = {(line["point"], line["row"]): line for line in csv.DictReader(io.StringIO(text))}
+
+    def of(point: str, row: str) -> list[float]:
+        return [float(value) for name, value in lines[point, row].items() if name.startswith(DRAW)]
+
+    return {row: np.array([of(point.label, row) for point in preset.points]) for row in preset.rows}
+
+
+def stem(draws: int) -> str:
+    """What the files of a reproduction are called."""
+    return f"{draws}-draws"
+
+
+def show(interval: Interval, sign: str = "", decimals: int = 2) -> str:
+    """A number with its interval, e.g. `69.41 [67.20, 71.62]`."""
+    value, low, high = (f"{number:{sign}.{decimals}f}" for number in (interval.value, interval.low, interval.high))
+    return value if np.isnan(interval.low) else f"{value} [{low}, {high}]"
+
+
+def _title(found: Reproduction) -> str:
+    return f"{found.preset.name}: test accuracy in percent, mean of {found.draws} draws and its 95 % interval"
+
+
+def _points(number: float) -> str:
+    return f"{number:g} point" if number == 1 else f"{number:g} points"
+
+
+def rows(found: Reproduction) -> Iterator[tuple[list[str], bool]]:
+    """The cells of each line, and whether a section ends below it."""
+    names = list(found.curves)
+    for place, point in enumerate(found.preset.points):
+        for row in names:
+            values = [one.source.values.get(row) for one in found.levels]
+            numbers = [None if one is None else one[place] for one in values]
+            cells = [point.label if row == names[0] else "", row, show(mean_interval(found.curves[row][place]))]
+            yield [*cells, *("" if number is None else f"{number:g}" for number in numbers)], row == names[-1]
+
+
+def sentences(found: Reproduction) -> list[str]:
+    """The claims, and the place where a difference changes its sign."""
+    lines = []
+    for one in found.claims:
+        quantity = "slope" if one.claim.expect in ("rising", "falling") else "difference"
+        lines.append(f"{one.claim.says}: {one.outcome} ({quantity} {show(one.interval, '+')})")
+    if found.preset.crossing:
+        row, minus = found.preset.crossing
+        place = "does not change its sign" if found.crossing is None else f"changes its sign at {show(found.crossing)}"
+        lines.append(f"{row} minus {minus} {place} (interval over resampled draws)")
+    return lines
+
+
+def verdicts(found: Reproduction) -> list[str]:
+    """One sentence per source."""
+    return [
+        f"against {one.source.name}: {one.verdict} ({one.within} of {one.count} numbers within "
+        f"{_points(one.source.tolerance)}, farthest {one.worst:+.2f}, {one.where}{_undecided(one.claims)})"
+        for one in found.levels
+    ]
+
+
+def _undecided(claims: Sequence[Judged]) -> str:
+    outcomes = [one.outcome for one in claims]
+    if "fails" in outcomes or "undecided" not in outcomes:
+        return ""
+    return f"; {outcomes.count('undecided')} of {len(claims)} claims undecided, none refuted: more draws may decide"

@@ -1,0 +1,75 @@
+"""Runs of many grids that differ in their data and seed alone, trained as one; groups of them side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.planning.resolve import Grid
+
+Group = list[tuple[Grid, str]]
+
+
+def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
+    """Train what can be trained together; the rest, and what is cut off, is left to the launcher.
+
+    Args:
+        planned: the grids and their runs.
+        jobs: how many groups are trained at a time; one per core where None is given.
+    """
+    from cmkd_bench.launch.worker import warm_up
+
+    groups: dict[RunSpec, Group] = {}
+    for grid, plan in planned:
+        for spec in plan.specs.values():
+            if grid.experiment.run(spec.id).state() in ("pending", "interrupted"):
+                teacher = spec.teacher and "any"
+                alike = replace(spec, seed=0, fold=0, manifest="", options=(), teacher=teacher)
+                groups.setdefault(alike, []).append((grid, spec.id))
+    warm_up(sorted({alike.student_network for alike in groups}))
+    for has_teacher in (False, True):
+        ready = [runs for alike, runs in groups.items() if bool(alike.teacher) == has_teacher and len(runs) > 1]
+        _train_side_by_side(ready, min(len(ready), jobs or len(os.sched_getaffinity(0))))
+
+
+def _train_side_by_side(groups: Sequence[Group], jobs: int) -> None:
+    if jobs < 2:
+        for runs in groups:
+            _train(runs)
+        return
+    context = multiprocessing.get_context("fork")
+    for start in range(0, len(groups), jobs):
+        processes = [context.Process(target=_serve, args=(runs,)) for runs in groups[start : start + jobs]]
+        try:
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+        finally:
+            for process in processes:
+                if process.is_alive():  # after Ctrl-C; a group writes its results when all of it is trained
+                    process.terminate()
+                    process.join()
+
+
+def _serve(runs: Group) -> None:
+    # Ctrl-C goes to the whole group of processes; the parent alone answers it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _train(runs)
+
+
+def _train(runs: Group) -> None:
+    import torch
+
+    from cmkd_bench.training.loop import NonFiniteLoss
+    from cmkd_bench.training.together import execute_together
+
+    grids, run_ids = zip(*runs, strict=True)
+    with contextlib.suppress(NonFiniteLoss):
+        execute_together([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

@@ -1,0 +1,111 @@
+"""Whether a published experiment is reproduced, by the rule in its preset.
+
+A claim *holds* where the 95 % interval of the difference lies wholly on its side, *fails* where it lies wholly on the
+other, and is *undecided* in between; then more draws may decide it. A source is *reproduced* if all claims that concern
+it hold and all its numbers are within its tolerance, *trend only* if all these claims hold, else *not reproduced*. A
+claim along the axis concerns every source, one at a point those that have a number there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cmkd_bench.studies.intervals import Interval, mean_interval, slope_interval
+from cmkd_bench.studies.preset import Claim, Preset, Source
+
+Outcome = Literal["holds", "undecided", "fails"]
+Verdict = Literal["reproduced", "trend only", "not reproduced"]
+Curves = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, the interval that decides it, and how."""
+
+    claim: Claim
+    interval: Interval
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How far the measured means are from a source's numbers.
+
+    Attributes:
+        source: whose.
+        worst: the largest distance, in points.
+        where: row and point of it.
+        count: of the numbers that are compared.
+        within: of those, how many are within the tolerance.
+        verdict: on the source.
+        claims: those that concern it.
+    """
+
+    source: Source
+    worst: float
+    where: str
+    count: int
+    within: int
+    verdict: Verdict
+    claims: tuple[Judged, ...]
+
+
+def judge(preset: Preset, curves: Curves) -> tuple[list[Judged], list[Levels]]:
+    """All claims, and a verdict on each source.
+
+    Args:
+        preset: with the rule.
+        curves: by row, (points, draws) in percent.
+    """
+    claims = [_judge_claim(claim, preset, curves) for claim in preset.claims]
+    return claims, [_levels(source, preset, curves, claims) for source in preset.sources]
+
+
+def _judge_claim(claim: Claim, preset: Preset, curves: Curves) -> Judged:
+    difference = curves[claim.row] - curves[claim.minus]
+    if claim.expect in ("rising", "falling"):
+        interval = slope_interval([point.x for point in preset.points if point.x is not None], difference)
+    else:
+        labels = [point.label for point in preset.points]
+        interval = mean_interval(difference[labels.index(claim.at)])
+    return Judged(claim, interval, _outcome(claim, interval))
+
+
+def _outcome(claim: Claim, interval: Interval) -> Outcome:
+    if claim.expect == "small":
+        holds = -claim.limit < interval.low and interval.high < claim.limit
+        fails = interval.low >= claim.limit or interval.high <= -claim.limit
+    else:
+        above, below = interval.low > 0, interval.high < 0
+        holds, fails = (above, below) if claim.expect in ("positive", "rising") else (below, above)
+    return "holds" if holds else "fails" if fails else "undecided"
+
+
+def _levels(source: Source, preset: Preset, curves: Curves, claims: Sequence[Judged]) -> Levels:
+    distances = {
+        f"{row} at {point.label}": float(curves[row][place].mean() - published)
+        for row, values in source.values.items()
+        for place, (point, published) in enumerate(zip(preset.points, values, strict=True))
+        if published is not None
+    }
+    where = max(distances, key=lambda key: abs(distances[key]))
+    within = sum(abs(distance) <= source.tolerance for distance in distances.values())
+    concerning = tuple(one for one in claims if one.claim.at in ("", *_places(source, preset)))
+    verdict: Verdict = "not reproduced"
+    if all(one.outcome == "holds" for one in concerning):
+        verdict = "reproduced" if within == len(distances) else "trend only"
+    return Levels(source, distances[where], where, len(distances), within, verdict, concerning)
+
+
+def _places(source: Source, preset: Preset) -> list[str]:
+    """The points at which a source has a number."""
+    columns = zip(*source.values.values(), strict=True)
+    return [
+        point.label
+        for point, column in zip(preset.points, columns, strict=True)
+        if any(value is not None for value in column)
+    ]

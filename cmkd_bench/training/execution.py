@@ -1,0 +1,236 @@
+"""One run, from its spec to its result: what every launcher calls."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import time
+import traceback
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from cmkd_bench.config.recipe import Recipe
+from cmkd_bench.config.roots import Roots
+from cmkd_bench.experiment.files import write_atomically, write_json, write_records
+from cmkd_bench.experiment.heartbeat import Heartbeat, is_alive_elsewhere
+from cmkd_bench.experiment.provenance import code_version
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
+from cmkd_bench.method import Method
+from cmkd_bench.networks import Network
+from cmkd_bench.parameters import build
+from cmkd_bench.registry import methods
+from cmkd_bench.training.assembly import Assembly, BadData, build_method
+from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
+from cmkd_bench.training.evaluation import Score, evaluate
+from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
+from cmkd_bench.training.memory import peak_mb, reset_peak
+from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
+from cmkd_bench.training.tensors import Part
+
+
+class TeacherMissing(Exception):
+    """The teacher's artefact is not there."""
+
+
+def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch, roots: Roots) -> None:
+    """Run one run to its end, going on from its checkpoint; a failure is written to its folder.
+
+    Nothing happens if the run is done already.
+
+    Raises:
+        Busy: if another process works on it.
+        Stopped: if the watch asked for it; the checkpoint is written.
+    """
+    folder = experiment.run(run_id)
+    with folder.locked():
+        if folder.result.exists():
+            return
+        # Not every shared file system passes locks on from node to node.
+        if is_alive_elsewhere(folder.heartbeat):
+            raise Busy(run_id)
+        folder.discard_leftovers()
+        reset_peak(device)
+        with Heartbeat(folder.heartbeat) as heartbeat:
+            try:
+                Run(experiment, experiment.read_spec(run_id), device, roots).execute(_Beating(watch, heartbeat))
+            except Stopped:
+                raise
+            except Exception as error:
+                write_json(folder.error, _describe(error))
+
+
+class _Beating:
+    """A launcher's watch, and the heartbeat that every launcher has."""
+
+    def __init__(self, watch: Watch, heartbeat: Heartbeat) -> None:
+        self._watch, self._heartbeat = watch, heartbeat
+        self.should_stop, self.should_save = watch.should_stop, watch.should_save
+
+    def epoch(self, done: int, total: int) -> None:
+        self._heartbeat.epoch(done, total)
+        self._watch.epoch(done, total)
+
+
+class Run:
+    """The parts of one run, built from its spec."""
+
+    def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device, roots: Roots) -> None:
+        self.experiment, self.spec, self.device = experiment, spec, device
+        self.folder = experiment.run(spec.id)
+        self.parts = Assembly(spec, device, roots)
+        self.recipe = build(Recipe, dict(spec.recipe))
+        self.student = self.parts.network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
+        self.teacher_network = self._teacher_network()
+        self.method = self._method().to(device)
+
+    def execute(self, watch: Watch) -> None:
+        """Train, select, and read the test part once."""
+        training = self.training()
+        checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
+        training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
+        self.finish(training.progress)
+
+    def training(self) -> Training:
+        """The training that the run asks for, not begun."""
+        return Training(
+            recipe=self.recipe,
+            seed=self.spec.seed,
+            method=self.method,
+            student=self.student,
+            teacher=self._teacher(),
+            trained_teacher=self.teacher_network if self.method.updates_teacher else None,
+            train=self.parts.part("train"),
+            selection=None if self.recipe.select_on == "last" else self.parts.part(self.recipe.select_on),
+            modality=self.spec.student_modality,
+            classes=self.parts.classes,
+            device=self.device,
+        )
+
+    def finish(self, progress: Progress) -> None:
+        """Read the test part and write the result of the student as it is now."""
+        test = self.parts.part("test")
+        score = self._score(self.student, test, self.spec.student_modality)
+        _save_tensors(self.folder, self.student, score.predictions)
+        write_records(self.folder.history, progress.history)
+        write_json(self.folder.cost, self._cost(progress))
+        write_json(self.folder.result, self._result(progress, score, test))
+        self.folder.checkpoint.unlink(missing_ok=True)
+
+    def _score(self, network: Network, part: Part, modality: str) -> Score:
+        return evaluate(network, part, modality, self.parts.classes)
+
+    def _result(self, progress: Progress, score: Score, test: Part) -> dict[str, Any]:
+        after = None
+        if self.method.updates_teacher and self.teacher_network is not None and self.spec.teacher_modality:
+            after = self._score(self.teacher_network, test, self.spec.teacher_modality).value
+        return {
+            "run_id": self.spec.id,
+            "metric": score.metric,
+            "value": score.value,
+            "other_metrics": dict(score.others),
+            "selected_on": self.recipe.select_on,
+            "val_value": progress.best_value if progress.best_value >= 0 else None,
+            "teacher_value": self._teacher_result().get("value"),
+            "teacher_value_after": after,
+            "epochs": len(progress.history),
+            "best_epoch": progress.best_epoch,
+            "observed": _observed(progress),
+            "student_parameters": _count(self.student),
+            "extra_parameters": _count(self.method),
+            "samples": {name: len(rows) for name, rows in self.parts.data.parts.items()},
+            "fixture": self.parts.data.fixture,
+            "tokenizers": {name: one.description for name, one in self.parts.data.vocabularies.items()},
+            "departures": list(self.method.departures),
+        }
+
+    def _cost(self, progress: Progress) -> dict[str, Any]:
+        return {
+            "seconds": progress.seconds,
+            "peak_mb": peak_mb(self.device),
+            "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
+            "host": platform.node(),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "code": code_version(),
+            "python": platform.python_version(),
+            "packages": package_versions(),
+        }
+
+    def _teacher_network(self) -> Network | None:
+        spec = self.spec
+        if spec.teacher is None or spec.teacher_modality is None or spec.teacher_network is None:
+            return None
+        self._teacher_result()
+        # Built like the teacher's own run built it: pretrained weights may bring a shape with them.
+        network = self.parts.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
+        network.load_state_dict(load_file(self.experiment.run(spec.teacher).weights))
+        return network.to(self.device)
+
+    def _teacher_result(self) -> dict[str, Any]:
+        if self.spec.teacher is None:
+            return {}
+        folder = self.experiment.run(self.spec.teacher)
+        if not folder.result.exists() or not folder.weights.exists():
+            raise TeacherMissing(f"teacher {self.spec.teacher} is not trained: {folder.path} holds no result")
+        return self.experiment.read_result(self.spec.teacher)
+
+    def _method(self) -> Method[Any]:
+        student = teacher = self.parts.shape(self.student, self.spec.student_modality)
+        if self.teacher_network is not None and self.spec.teacher_modality is not None:
+            teacher = self.parts.shape(self.teacher_network, self.spec.teacher_modality)
+        pair = self.parts.pair(student, teacher)
+        return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
+
+    def _teacher(self) -> Teacher | None:
+        network, modality = self.teacher_network, self.spec.teacher_modality
+        if network is None or modality is None:
+            return None
+        stages = self.method.teacher_stages()
+        if self.method.updates_teacher:
+            return TrainedTeacher(network, modality, stages)
+        # In the precision of a training step, so that it makes no difference whether outputs are kept.
+        with autocast(self.device, self.recipe):
+            return frozen_teacher(network, self.parts.part("train"), modality, stages, self.recipe.cache_mb)
+
+
+@functools.cache
+def package_versions() -> dict[str, str]:
+    """What a result depends on; looked up once, for that reads files."""
+    return {name: version(name) for name in ("torch", "numpy", "transformers", "timm")}
+
+
+def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor]) -> None:
+    weights = {name: value.detach().cpu().contiguous() for name, value in student.state_dict().items()}
+    write_atomically(folder.weights, lambda file: file.write(save(weights)))
+    write_atomically(folder.predictions, lambda file: file.write(save(dict(predictions))))
+
+
+def _observed(progress: Progress) -> dict[str, float]:
+    """What the method observed, as the mean over the epochs in which it was."""
+    by_name: dict[str, list[float]] = {}
+    for record in progress.history:
+        for name, value in record["observed"].items():
+            by_name.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in by_name.items()}
+
+
+def _describe(error: Exception) -> State:
+    causes = {
+        NonFiniteLoss: "non-finite loss",
+        TeacherMissing: "teacher missing",
+        MemoryError: "out of memory",
+        BadData: "bad data",
+    }
+    cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        cause = "out of memory"
+    return {"cause": cause, "message": str(error), "traceback": traceback.format_exception(error)}
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
