@@ -22,24 +22,24 @@ from cmkd_bench.report.tuning_results import TRIAL_COLUMNS, study_results, trial
 from cmkd_bench.statistics.metrics import METRICS
 
 
-def write_tables(experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
+def write_tables(experiment: Experiment, statuses: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
     """Write results.csv, leaderboard.md, leaderboard.csv and comparisons.csv, and return the results.
 
     With tuning, also write trials.csv, one line per draw, and tuning.csv, the selected values.
 
     Args:
         experiment: its folder.
-        seen: status and error of unfinished runs, where more is known of them than their folders tell.
+        statuses: status and error of unfinished runs, where more is known of them than their folders tell.
     """
-    return write_board(experiment, seen)[0]
+    return write_board(experiment, statuses)[0]
 
 
 def write_board(
-    experiment: Experiment, seen: Mapping[str, tuple[str, str]] | None = None
+    experiment: Experiment, statuses: Mapping[str, tuple[str, str]] | None = None
 ) -> tuple[pd.DataFrame, Leaderboard]:
     """Write the same files, and return the leaderboard too."""
     cache = PredictionCache(experiment)
-    results = collect(experiment, cache, seen)
+    results = collect(experiment, cache, statuses)
     record = read_plan(experiment)
     board = make_board(cache, record, results)
     write_text(experiment.path / "leaderboard.md", as_markdown(board))

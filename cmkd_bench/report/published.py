@@ -51,9 +51,9 @@ def compare_published(board: Leaderboard, results: pd.DataFrame) -> TextTable:
     for column in board.columns:
         for name in board.rows:
             score = board.scores[name, column]
-            seen = column.teacher_modality if name == TEACHER else column.student_modality
+            modality = column.teacher_modality if name == TEACHER else column.student_modality
             for row in _matching(board, column, name):
-                reason = _footnote(row, networks.get((column.dataset, seen), ""))
+                reason = _footnote(row, networks.get((column.dataset, modality), ""))
                 mark = footnotes.setdefault(reason, len(footnotes) + 1)
                 rows.append(_row(board, column, name, score, row, mark))
     if not rows:

@@ -32,7 +32,7 @@ COLUMNS = (
 def collect(
     experiment: Experiment,
     predictions: PredictionCache | None = None,
-    seen: Mapping[str, tuple[str, str]] | None = None,
+    statuses: Mapping[str, tuple[str, str]] | None = None,
     specs: Mapping[str, RunSpec] | None = None,
     read: Read = read_json,
 ) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def collect(
     Args:
         experiment: its folder.
         predictions: of its runs, where the caller has them.
-        seen: status and error of unfinished runs, where more is known of them than their folders tell.
+        statuses: status and error of unfinished runs, where more is known of them than their folders tell.
         specs: as `read_specs` returns them, where the caller has them.
         read: reads a run's result.json and cost.json, so that a caller can keep them.
 
@@ -54,7 +54,9 @@ def collect(
     """
     record = read_plan(experiment)
     specs = read_specs(record) if specs is None else specs
-    rows = {run_id: _row(experiment, run_id, spec, (seen or {}).get(run_id), read) for run_id, spec in specs.items()}
+    rows = {
+        run_id: _row(experiment, run_id, spec, (statuses or {}).get(run_id), read) for run_id, spec in specs.items()
+    }
     done = [run_id for run_id, row in rows.items() if row["status"] == "done"]
     for run_id, scores in (predictions or PredictionCache(experiment)).find(done).items():
         rows[run_id] |= {name: value for name, value in scores.metrics.items() if name != rows[run_id]["metric"]}
@@ -75,7 +77,7 @@ def _tuned(record: Plan) -> dict[str, str]:
 
 
 def _row(
-    experiment: Experiment, run_id: str, spec: RunSpec, seen: tuple[str, str] | None, read: Read
+    experiment: Experiment, run_id: str, spec: RunSpec, known: tuple[str, str] | None, read: Read
 ) -> dict[str, Any]:
     folder = experiment.run(run_id)
     row: dict[str, Any] = {
@@ -98,8 +100,8 @@ def _row(
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
         row |= {"code_version": cost["code"], **result["other_metrics"], **result["observed"]}
-    elif seen is not None:
-        row |= {"status": seen[0], "error": seen[1] or None}
+    elif known is not None:
+        row |= {"status": known[0], "error": known[1] or None}
     elif row["status"] == "failed":
         error = read_json(folder.error)
         row["error"] = f"{error['cause']}: {error['message']}"
