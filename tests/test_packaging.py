@@ -60,4 +60,6 @@ def test_the_published_numbers_are_packaged_by_a_link() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = settings["tool"]["setuptools"]["package-data"]
     packaged = {path for pattern in packages["cmkd_bench.report"] for path in link.parent.glob(pattern)}
-    assert packaged == {path for path in link.parent.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert packaged == {
+        path for path in link.parent.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -76,37 +76,27 @@ def _matching(board: Leaderboard, column: Column, name: str) -> Iterator[Row]:
         "method": name,
         "student_modality": modality,
         "teacher_modality": "" if alone else column.teacher_modality,
-        "metric": _metric(board, column),
+        "metric": "miou" if "mean IoU" in board.marks[column.dataset] else "accuracy",
     }
     return (row for row in _rows_of(column.dataset) if all(row[key] == value for key, value in wanted.items()))
-
-
-def _metric(board: Leaderboard, column: Column) -> str:
-    return "miou" if "mean IoU" in board.marks[column.dataset] else "accuracy"
 
 
 def _row(board: Leaderboard, column: Column, name: str, score: MeanScore, row: Row, mark: int) -> tuple[str, ...]:
     value = float(row["value"])
     there = _gain(row, board.baseline)
+    spread = "" if score.deviation is None else f" ± {score.deviation:.1f}"  # one decimal, as in most papers
     return (
         column.dataset,
         column.direction,
         name,
         f"{row['paper']} {row['year']}",
         row["value"] + (f" ± {row['std']}" if row["std"] else ""),
-        _ours(score),
+        score.problem if score.mean is None else f"{score.mean:.1f}{spread}",
         "" if score.mean is None else f"{score.mean - value:+.1f}",
         "" if there is None else f"{there:+.1f}",
         "" if score.gain is None else f"{score.gain:+.1f}",
         f"[{mark}]",
     )
-
-
-def _ours(score: MeanScore) -> str:
-    """Format our number with one decimal, as most papers do."""
-    if score.mean is None:
-        return score.problem
-    return f"{score.mean:.1f}" + ("" if score.deviation is None else f" ± {score.deviation:.1f}")
 
 
 def _gain(row: Row, baseline: str) -> float | None:
@@ -141,8 +131,4 @@ def _footnote(row: Row, network: str) -> str:
         "from a secondary source, not checked against the paper" if row["trust"] == "secondary" else "",
         row["note"],
     ]
-    return f"{row['paper']} {row['year']}: {row['source']}. {_sentence(differences)}"
-
-
-def _sentence(parts: Sequence[str]) -> str:
-    return f"{'; '.join(part for part in parts if part)}."
+    return f"{row['paper']} {row['year']}: {row['source']}. {'; '.join(filter(None, differences))}."

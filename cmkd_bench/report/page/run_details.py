@@ -15,12 +15,7 @@ from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.experiment_data import ExperimentData
 
 MISSING = "\N{EN DASH}"
-SECTIONS = {
-    "recipe": "recipe",
-    "dataset options": "options",
-    "preparation": "preparation",
-    "augmentation": "augmentation",
-}
+NUMBERS = {"value": 2, "val_value": 2, "seconds": 1, "peak_mb": 0, "teacher_value": 2}  # with their decimals
 Values = dict[str, Any]
 
 
@@ -54,47 +49,36 @@ def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object,
     ends: dict[Settings, str] = {}
     found = []
     for cell, run_id in data.columns[column][row]:
-        method = data.board.baseline if row == TEACHER else cell.method
-        chosen, conditions = data.hyperparameters(run_id), data.record.conditions[cell.dataset]
-        if chosen not in ends:
-            ends[chosen] = commands.settings(conditions, cell.dataset, {method: dict(chosen)})
-        if cell.impossible and run_id == cell.run_id:
-            found.append(_not_run(cell, "not defined", cell.impossible))
-        elif run_id in data.runs:
-            run = _run(data, cell, run_id)
+        run = _run(data, cell, run_id)
+        if run["id"]:
+            method = data.board.baseline if row == TEACHER else cell.method
+            chosen, conditions = data.hyperparameters(run_id), data.record.conditions[cell.dataset]
+            if chosen not in ends:
+                ends[chosen] = commands.settings(conditions, cell.dataset, {method: dict(chosen)})
             run["settings"] = settings.setdefault(_settings(data.specs[run_id]), len(settings))
             run["command"] = commands.one_run(data.experiment, cell, method, conditions, run["state"]) + ends[chosen]
-            found.append(run)
-        else:
-            found.append(_not_run(cell, "pending", ""))
+        found.append(run)
     return found
 
 
-def _not_run(cell: Cell, state: str, cause: str) -> Values:
-    common = {"id": "", "teacher": "", "values": [MISSING] * 6, "curve": [], "best": None, "command": ""}
-    return {"seed": cell.seed, "fold": cell.fold, "state": state, "cause": cause, "settings": -1, **common}
-
-
 def _run(data: ExperimentData, cell: Cell, run_id: str) -> Values:
-    run, best = data.runs[run_id], data.details.get(run_id, {}).get("best_epoch")
-    epochs = number(run["epochs"], 0)
+    """Describe the run behind a cell; without settings and command."""
+    is_defined = not cell.impossible or run_id != cell.run_id
+    run = data.runs.get(run_id, {}) if is_defined else {}
+    best, epochs = data.details.get(run_id, {}).get("best_epoch"), number(run.get("epochs"), 0)
+    test, validation, seconds, memory, teacher = (number(run.get(name), digits) for name, digits in NUMBERS.items())
     return {
         "seed": cell.seed,
         "fold": cell.fold,
-        "state": run["status"],
-        "cause": run["error"] or "",
-        "id": run_id,
-        "teacher": run["teacher"] or "",
-        "values": [
-            number(run["value"]),
-            number(run["val_value"]),
-            f"{best} of {epochs}" if best else epochs,
-            number(run["seconds"], 1),
-            number(run["peak_mb"], 0),
-            number(run["teacher_value"]),
-        ],
+        "state": run.get("status", "pending") if is_defined else "not defined",
+        "cause": (run.get("error") or "") if is_defined else cell.impossible,
+        "id": run_id if run else "",
+        "teacher": run.get("teacher") or "",
+        "values": [test, validation, f"{best} of {epochs}" if best else epochs, seconds, memory, teacher],
         "curve": _curve(data, run_id),
         "best": best,
+        "settings": -1,
+        "command": "",
     }
 
 
@@ -107,7 +91,10 @@ def _settings(spec: RunSpec) -> tuple[object, ...]:
     return (
         ("hyper-parameters", spec.hyperparameters),
         ("networks", tuple((name, text) for name, text in networks.items() if text)),
-        *((title, getattr(spec, name)) for title, name in SECTIONS.items()),
+        ("recipe", spec.recipe),
+        ("dataset options", spec.options),
+        ("preparation", spec.preparation),
+        ("augmentation", spec.augmentation),
         ("data", (("fold", spec.fold), ("sha256", spec.manifest), ("results version", spec.version))),
     )
 
