@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
 
+TEACHER = "teacher"  # the name of its row
 NEEDED = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
 Runs = dict[str, dict[str, Any]]
 
@@ -39,6 +40,14 @@ def by_column(record: Plan) -> dict[Column, list[Cell]]:
     for cell in record.cells.values():
         columns.setdefault(Column(cell.dataset, cell.teacher_modality, cell.student_modality), []).append(cell)
     return columns
+
+
+def by_row(cells: Sequence[Cell]) -> dict[str, list[tuple[Cell, str]]]:
+    """Group the cells of a column by row, the teacher's first, each with the run that counts for it."""
+    rows = {TEACHER: list({(cell.fold, cell.seed): (cell, cell.teacher_id) for cell in cells}.values())}
+    for cell in cells:
+        rows.setdefault(cell.row, []).append((cell, cell.run_id))
+    return rows
 
 
 def runs_of(results: pd.DataFrame, metric: str | None = None) -> Runs:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
-from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
+from cmkd_bench.report.cells import TEACHER, Column, Runs, by_column, by_row, runs_of
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
@@ -20,7 +20,6 @@ from cmkd_bench.statistics.paired import FEWEST_SEEDS
 
 __all__ = ["TEACHER", "Column", "Leaderboard", "MeanScore", "leaderboard"]
 
-TEACHER = "teacher"
 ROLES = ("teacher", "baseline", "control", "method")
 NO_COMPARISONS = Comparisons({}, 0)
 
@@ -80,12 +79,10 @@ def leaderboard(
     scores: dict[tuple[str, Column], MeanScore] = {}
     notes: dict[str, None] = {}
     for column, here in grouped.items():
-        by_row: dict[str, list[tuple[Cell, str]]] = {row: [] for row in rows}
-        for cell in here:
-            by_row[cell.row].append((cell, cell.run_id))
-        by_row[TEACHER] = list({(c.fold, c.seed): (c, c.teacher_id) for c in here}.values())
-        alone = finished(by_row.get(record.baseline, ()), runs)
-        for row, chosen in by_row.items():
+        found = by_row(here)
+        alone = finished(found.get(record.baseline, ()), runs)
+        for row in rows:
+            chosen = found.get(row, [])
             gained = {} if row in (TEACHER, record.baseline) else alone
             comparison = comparisons.pairs.get((column, row, record.baseline))
             scores[row, column] = mean_score(chosen, runs, gained, {c.fold for c in here}, comparison)

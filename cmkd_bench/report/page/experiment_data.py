@@ -14,9 +14,9 @@ from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.report.cells import Column, Runs, by_column, records
+from cmkd_bench.report.cells import Column, Runs, by_column, by_row, records
 from cmkd_bench.report.experiment_tables import make_board
-from cmkd_bench.report.leaderboard import TEACHER, Leaderboard
+from cmkd_bench.report.leaderboard import Leaderboard
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.results import Read, collect
 
@@ -77,13 +77,7 @@ class ExperimentData:
     @cached_property
     def columns(self) -> dict[Column, dict[str, list[tuple[Cell, str]]]]:
         """The cells behind each row of each direction, with the run that counts for each cell."""
-        found: dict[Column, dict[str, list[tuple[Cell, str]]]] = {}
-        for column, cells in by_column(self.record).items():
-            rows = found[column] = {row: [] for row in self.board.rows}
-            rows[TEACHER] = list({(cell.fold, cell.seed): (cell, cell.teacher_id) for cell in cells}.values())
-            for cell in cells:
-                rows[cell.row].append((cell, cell.run_id))
-        return found
+        return {column: by_row(cells) for column, cells in by_column(self.record).items()}
 
 
 def read_experiment(experiment: Experiment) -> ExperimentData:

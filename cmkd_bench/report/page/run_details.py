@@ -39,8 +39,7 @@ def run_details(data: ExperimentData) -> Values:
             **_comparisons(data, row, column),
         }
         for column, rows in data.columns.items()
-        for row, behind in rows.items()
-        if behind
+        for row in rows
     }
     return {"cells": cells, "settings": list(settings)}
 
