@@ -18,7 +18,7 @@ from cmkd_bench.report.comparisons import Comparison
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
 from cmkd_bench.report.leaderboard import Leaderboard, leaderboard
-from cmkd_bench.report.page import commands, figures, missing, protocol, run_details
+from cmkd_bench.report.page import commands, completeness, figures, protocol, run_details
 from cmkd_bench.report.page.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
@@ -84,9 +84,9 @@ def _context(data: ExperimentData) -> dict[str, Any]:
         "script": script,
         "policy": _policy(style, script),
         "overview": _overview(data),
-        "counts": missing.counts(data),
-        "gaps": missing.gaps(data),
-        "repairs": missing.repairs(data),
+        "counts": completeness.counts(data),
+        "gaps": completeness.gaps(data),
+        "repairs": completeness.repairs(data),
         "board": board,
         "legend": legend(board, with_gain=True)[:2],  # the ranks have a table of their own
         "address": run_details.address,
