@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import info_nce, similarity_distillation
-from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Stage
+from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Phase
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -22,28 +22,19 @@ class CMCDParameters:
         "le", "linear evaluation on the frozen student, or fine-tuning", source="paper", choices=("le", "ft")
     )
     temperature: float = parameter(
-        0.1,
-        "divides similarities; of the student for cmd",
-        source="ours",
-        minimum=0.001,
-        search=LogUniform(0.03, 1),  # around what contrastive methods use
+        0.1, "divides similarities (cmd: the student's)", source="ours", minimum=0.001, search=LogUniform(0.03, 1)
     )
     teacher_temperature: float = parameter(
         0.1, "divides the teacher's similarities (cmd)", source="ours", minimum=0.001
     )
     distillation_share: float = parameter(
-        0.7,
-        "share of the epochs for distillation; the rest sees labels",
-        source="ours",
-        minimum=0,
-        maximum=1,
-        search=Uniform(0.3, 0.9),  # no paper says it, so it is searched
+        0.7, "share of the epochs without labels", source="ours", minimum=0, maximum=1, search=Uniform(0.3, 0.9)
     )
 
 
 @register_method("cmcd")
 class CMCD(Method[CMCDParameters]):
-    """Stage 1 sees pairs and no label, stage 2 sees labels and no pair.
+    """Phase 1 sees pairs and no label, phase 2 sees labels and no pair.
 
     `cmc`: the symmetric InfoNCE of CLIP between the student's projected and the teacher's embedding. `cmd`:
     cross-entropy between the softmax of the teacher's similarities within the batch and the student's, the diagonal
@@ -57,11 +48,11 @@ class CMCD(Method[CMCDParameters]):
         venue="arXiv 2405.03355 (2024)",
         url="https://arxiv.org/abs/2405.03355",
     )
-    departures = (
-        "The teacher is the supervised one of all other rows, where the paper pre-trains its source encoder without "
-        "labels; labels reach the student through it.",
-        "Reconstructed from the abstract and public reviews: the exact equations, the temperature and the epochs of "
-        "the paper were not available, so the defaults are ours.",
+    deviations = (
+        "The teacher is the supervised one of all other rows, whereas the paper pre-trains its source encoder without "
+        "labels; so labels reach the student through the teacher.",
+        "The method is reconstructed from the abstract and public reviews: the exact equations, the temperature and "
+        "the number of epochs were not available, so the defaults are ours.",
     )
 
     def __init__(self, hyperparameters: CMCDParameters, pair: Pair) -> None:
@@ -73,20 +64,20 @@ class CMCD(Method[CMCDParameters]):
     def unsupported(cls, hyperparameters: CMCDParameters, pair: Pair) -> str | None:
         if pair.is_dense:
             return "not defined for segmentation here: it would contrast every position of a batch with every other"
-        if not pair.student.stages:
+        if not pair.student.layers:
             return "CMCD trains the embedding, and that of a linear classifier is its input"
         return None
 
-    def stages(self) -> tuple[Stage, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share
         linear = self.hyperparameters.evaluation == "le"
         return (
-            Stage("distillation", self.distil, share=share, labels=False),
-            Stage("train", self.forward, share=1 - share, trains="head" if linear else "student", extras=False),
+            Phase("distillation", self.distil, share=share, labels=False),
+            Phase("train", self.forward, share=1 - share, trains="head" if linear else "student", extras=False),
         )
 
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        """The label-free stage."""
+        """The label-free phase."""
         given = self.hyperparameters
         projected = self.projection(student.embedding)
         if given.form == "cmc":

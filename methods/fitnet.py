@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import hint_loss, kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Stage
+from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -22,7 +21,7 @@ class FitNetParameters:
     form: str = parameter("two_stage", "of the training", source="paper, section 2.3", choices=("two_stage", "joint"))
     depth: float = parameter(
         0.5,
-        "where hint and guided stage lie, as a share of the depth",
+        "where the hint and the guided layer lie, as a share of the depth",
         source="paper: the middle",
         minimum=0,
         maximum=1,
@@ -39,41 +38,34 @@ class FitNetParameters:
         source="ours",
         minimum=0,
         maximum=0.9,
-        search=Uniform(0.1, 0.6),  # no paper says it, so it is searched
+        search=Uniform(0.1, 0.6),  # the paper gives no value
     )
+    # The paper's weights, searched a decade to either side.
     weight_start: float = parameter(
-        4.0,
-        "of distillation, in the first epoch (two_stage)",
-        source="paper",
-        minimum=0,
-        search=LogUniform(0.4, 40),  # the paper's value and a decade to either side, as below
+        4.0, "of distillation, in the first epoch (two_stage)", source="paper", minimum=0, search=LogUniform(0.4, 40)
     )
     weight_end: float = parameter(
-        1.0,
-        "of distillation, in the last epoch (two_stage)",
-        source="paper",
-        minimum=0,
-        search=LogUniform(0.1, 10),
+        1.0, "of distillation, in the last epoch (two_stage)", source="paper", minimum=0, search=LogUniform(0.1, 10)
     )
     temperature: float = parameter(
         3.0, "divides the logits (two_stage)", source="paper", minimum=0.01, search=LogUniform(1, 10)
     )
-    # Of form=joint alone: searched, it would fill draws of the other form with values that change nothing.
+    # Not searched: only form=joint uses it, and the trials of the other form would vary a value without effect.
     hint_weight: float = parameter(
         200.0,
         "of half the mean squared error (joint)",
-        source="RepDistiller and mdistiller: 100 on the mean squared error",
+        source="RepDistiller, mdistiller: 100 times all of it",
         minimum=0,
     )
 
 
 @register_method("fitnet")
 class FitNet(Method[FitNetParameters]):
-    """Two stages, each with an optimizer of its own.
+    """Two phases, each with an optimizer of its own.
 
-    Hint, equation 3: min 1/2 || u_T(x_T) - r(v_S(x_S)) ||^2 over the student up to its guided stage and the regressor
+    Hint, equation 3: min 1/2 || u_T(x_T) - r(v_S(x_S)) ||^2 over the student up to its guided layer and the regressor
     r; the layers above get no gradient. Training, equation 2: L = H(y, p_S) + w(e) H(p_T^t, p_S^t), w falling linearly
-    over the epochs, without the factor t^2; the regressor is gone. `form=joint` is the zoos' single stage,
+    over the epochs, without the factor t^2; the regressor is gone. `form=joint` is the zoos' single phase,
     L = H(y, p_S) + w_hint 1/2 MSE.
     """
 
@@ -83,45 +75,45 @@ class FitNet(Method[FitNetParameters]):
         venue="ICLR 2015",
         url="https://arxiv.org/abs/1412.6550",
     )
-    departures = (
-        "The regressor is linear without the teacher's nonlinearity, on features pooled over space, time or tokens.",
+    deviations = (
+        "The regressor is linear, without the teacher's nonlinearity, on features pooled over space, time or tokens.",
         "The squared error is averaged over elements, where the paper sums them.",
-        "Both stages share the epochs of one training, and the hint stage keeps its last epoch.",
-        "H(p_T, p_S) is written as KL(p_T || p_S): the same gradient, a value lower by the teacher's entropy.",
+        "Both phases share the epochs of one training, and the hint phase keeps its last epoch.",
+        "H(p_T, p_S) is computed as KL(p_T || p_S): the same gradient, but a value lower by the teacher's entropy.",
     )
     without_distillation = {"form": "joint", "hint_weight": 0.0}
 
     def __init__(self, hyperparameters: FitNetParameters, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
-        self._guided, self._hint = (_stage_at(hyperparameters.depth, shape) for shape in (pair.student, pair.teacher))
-        student, teacher = pair.student.stages[self._guided], pair.teacher.stages[self._hint]
-        # On maps this is applied along the channels at each position: a convolution with a kernel of one.
+        self._guided, self._hint = (_layer_at(hyperparameters.depth, shape) for shape in (pair.student, pair.teacher))
+        student, teacher = pair.student.layers[self._guided], pair.teacher.layers[self._hint]
+        # On maps it acts on the channels of each position, as a 1 x 1 convolution does.
         self.regressor = nn.Linear(student[0], teacher[0])
 
     @classmethod
     def unsupported(cls, hyperparameters: FitNetParameters, pair: Pair) -> str | None:
-        if not pair.student.stages or not pair.teacher.stages:
-            return "FitNet needs a hidden stage in student and teacher, and a linear classifier has none"
+        if not pair.student.layers or not pair.teacher.layers:
+            return "FitNet needs a hidden layer in student and teacher, and a linear classifier has none"
         student, teacher = (
-            shape.stages[_stage_at(hyperparameters.depth, shape)] for shape in (pair.student, pair.teacher)
+            shape.layers[_layer_at(hyperparameters.depth, shape)] for shape in (pair.student, pair.teacher)
         )
         if hyperparameters.geometry == "spatial" and len(student) != len(teacher):
             return f"geometry=spatial needs maps with as many axes; student {student}, teacher {teacher}"
         return None
 
-    def stages(self) -> tuple[Stage, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         if self.hyperparameters.form == "joint":
-            return (Stage("train", self.joint),)
+            return (Phase("train", self.joint),)
         share = self.hyperparameters.hint_share
         return (
-            Stage("hint", self.hint, share=share, labels=False),
-            Stage("train", self.forward, share=1 - share, extras=False),
+            Phase("hint", self.hint, share=share, labels=False),
+            Phase("train", self.forward, share=1 - share, extras=False),
         )
 
-    def student_stages(self) -> tuple[int, ...]:
+    def student_layers(self) -> tuple[int, ...]:
         return (self._guided,)
 
-    def teacher_stages(self) -> tuple[int, ...]:
+    def teacher_layers(self) -> tuple[int, ...]:
         return (self._hint,)
 
     def hint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
@@ -138,7 +130,7 @@ class FitNet(Method[FitNetParameters]):
         }
 
     def joint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        """The single stage of RepDistiller and mdistiller."""
+        """The single phase of RepDistiller and mdistiller."""
         hint = self.hint(student, teacher, batch)["hint"]
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
@@ -146,7 +138,7 @@ class FitNet(Method[FitNetParameters]):
         }
 
     def _features(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
-        """Guided and hint features, channels last: (B, D) each, or (B, ..., D) of a common size."""
+        """Return guided and hint features, channels last: (B, D) each, or (B, ..., D) of a common size."""
         if self.hyperparameters.geometry == "pooled":
             return student.pooled(self._guided), teacher.pooled(self._hint)
         guided, hint = student.feature_maps[self._guided], teacher.feature_maps[self._hint]
@@ -158,79 +150,12 @@ class FitNet(Method[FitNetParameters]):
         return start + (end - start) * (batch.epoch - 1) / max(batch.epochs - 1, 1)
 
 
-# By the number of axes of a map beside its channels: time, image, video.
-_POOLS: dict[int, Callable[..., Tensor]] = {
-    1: F.adaptive_avg_pool1d,
-    2: F.adaptive_avg_pool2d,
-    3: F.adaptive_avg_pool3d,
-}
-
-
-def _stage_at(depth: float, shape: NetworkShape) -> int:
-    """The stage at a share of the depth; the middle of four stages is the second."""
-    return max(math.ceil(depth * len(shape.stages)) - 1, 0)
+def _layer_at(depth: float, shape: NetworkShape) -> int:
+    """The layer at a share of the depth; the middle of four layers is the second."""
+    return max(math.ceil(depth * len(shape.layers)) - 1, 0)
 
 
 def _resize(features: Tensor, size: tuple[int, ...]) -> Tensor:
-    pooled = _POOLS[len(size)](features, size) if size else features
+    """Pool maps over time, images or videos to a size: (B, D, ...) -> (B, ..., D)."""
+    pooled: Tensor = getattr(F, f"adaptive_avg_pool{len(size)}d")(features, size) if size else features
     return pooled.movedim(1, -1)
-
-
-FitNet.implementations = (
-    Implementation(
-        "adri-romsor/FitNets",
-        "0f633b1",
-        "KDCost.py:121-123",
-        does="has no factor t^2 in the second stage.",
-        ours="none either: the weights of 4 to 1 belong to that form.",
-    ),
-    Implementation(
-        "adri-romsor/FitNets",
-        "0f633b1",
-        "HintCost.py:77-80",
-        does="sums the squared error over one axis and averages over the others.",
-        ours="the mean over all elements, times 1/2.",
-        paper="half the sum over all elements of a sample.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "train_student.py:185-189",
-        does="trains once, with cross-entropy and 100 times the mean squared error.",
-        ours="two stages; `form=joint` is the single one, with 200 times half of it.",
-        paper="two stages.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "ConvReg, in mdistiller too",
-        does="chooses the regressor by the maps' height alone: a teacher's 7 x 20 against a student's 7 x 7 asks "
-        "for a kernel of negative width.",
-        ours="`geometry=spatial` pools both to a common size; by default features are pooled to vectors.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/module.py:205-252",
-        does="stretches the student's map to the teacher's size, weighs one of five levels by 100 and the others "
-        "by 0, and leaves the teacher's map attached.",
-        ours="one level, and the teacher's features are detached.",
-        paper="one hint, from the middle.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "FitNets.py:131-133",
-        does="trains, in the hint stage, only the parameters whose name contains that of the guided layer.",
-        ours="all layers up to the guided one, and none above.",
-        paper="all layers up to the guided one.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "main-FitNets.py:243-256",
-        does="selects the checkpoint by a loss whose weights change at epochs 30, 60 and 90.",
-        ours="selection is the protocol's, by the validation part's metric, for all methods.",
-    ),
-)

@@ -91,7 +91,7 @@ def leaderboard(
     competitors = [row for row, role in rows.items() if role != TEACHER]
     for column in columns:
         _mark_best(scores, column, competitors, quantity.better, comparisons)
-    notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.remarks.items() for text in texts)
+    notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.notes.items() for text in texts)
     notes |= dict.fromkeys(comparisons.refused)
     shown = {column.dataset for column in columns}
     metrics = {str(run.get("dataset")): run.get("metric") for run in runs.values() if run["status"] == "done"}

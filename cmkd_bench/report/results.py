@@ -99,7 +99,7 @@ def _row(
         result, cost = read(folder.result), read(folder.cost)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["other_metrics"], **result["observed"]}
+        row |= {"code_version": cost["code"], **result["other_metrics"], **result["logged"]}
     elif known is not None:
         row |= {"status": known[0], "error": known[1] or None}
     elif row["status"] == "failed":

@@ -22,7 +22,7 @@ from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
 from cmkd_bench.method import Method
-from cmkd_bench.networks import Network
+from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
 from cmkd_bench.training.assembly import Assembly, BadData, build_method
@@ -140,13 +140,13 @@ class Run:
             "teacher_value_after": after,
             "epochs": len(progress.history),
             "best_epoch": progress.best_epoch,
-            "observed": _observed(progress),
+            "logged": _logged(progress),
             "student_parameters": _count(self.student),
             "extra_parameters": _count(self.method),
             "samples": {name: len(rows) for name, rows in self.parts.data.parts.items()},
             "fixture": self.parts.data.fixture,
             "tokenizers": {name: one.description for name, one in self.parts.data.vocabularies.items()},
-            "departures": list(self.method.departures),
+            "deviations": list(self.method.deviations),
         }
 
     def _cost(self, progress: Progress) -> dict[str, Any]:
@@ -190,12 +190,12 @@ class Run:
         network, modality = self.teacher_network, self.spec.teacher_modality
         if network is None or modality is None:
             return None
-        stages = self.method.teacher_stages()
+        layers = self.method.teacher_layers()
         if self.method.updates_teacher:
-            return TrainedTeacher(network, modality, stages)
+            return TrainedTeacher(network, modality, layers)
         # In the precision of a training step, so that it makes no difference whether outputs are kept.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self.parts.part("train"), modality, stages, self.recipe.cache_mb)
+            return frozen_teacher(network, self.parts.part("train"), modality, layers, self.recipe.cache_mb)
 
 
 @functools.cache
@@ -210,11 +210,11 @@ def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str,
     write_atomically(folder.predictions, lambda file: file.write(save(dict(predictions))))
 
 
-def _observed(progress: Progress) -> dict[str, float]:
-    """What the method observed, as the mean over the epochs in which it was."""
+def _logged(progress: Progress) -> dict[str, float]:
+    """What the method logged, as the mean over the epochs in which it was."""
     by_name: dict[str, list[float]] = {}
     for record in progress.history:
-        for name, value in record["observed"].items():
+        for name, value in record["logged"].items():
             by_name.setdefault(name, []).append(value)
     return {name: sum(values) / len(values) for name, values in by_name.items()}
 

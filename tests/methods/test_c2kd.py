@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from cmkd_bench.methods.c2kd import C2KD
 
 MAPS = {0: (4, 3)}
-PAIR = {"student_stages": ((4, 3), (5,)), "teacher_stages": ((4, 3), (7,))}
+PAIR = {"student_layers": ((4, 3), (5,)), "teacher_layers": ((4, 3), (7,))}
 FORMS = {
     "paper": {},
     "official_code": C2KD.presets["official_code"],
@@ -88,7 +88,7 @@ def test_every_term_equals_the_equations(toys, form):
     losses = method(student, teacher, batch)
     expected, keep_rate = expected_losses(method, student, teacher, batch.labels.numpy())
     assert {name: value.item() for name, value in losses.items()} == pytest.approx(expected, rel=1e-10)
-    assert method.observed["keep_rate"].item() == pytest.approx(keep_rate)
+    assert method.logged["keep_rate"].item() == pytest.approx(keep_rate)
     assert 0 < keep_rate < 1, "the batch should show the selection"
 
 
@@ -105,7 +105,7 @@ def test_a_threshold_of_one_leaves_the_six_other_terms(toys):
         method.zero_grad()
         assert losses["cross"].item() == 0
     assert all(map(torch.equal, *gradients))
-    assert method.observed["keep_rate"].item() == 0
+    assert method.logged["keep_rate"].item() == 0
 
 
 @pytest.mark.oracle("c2kd", "5 of 6 samples kept, where one ranking is reversed")
@@ -115,7 +115,7 @@ def test_a_threshold_of_minus_one_drops_reversed_rankings_alone(toys):
     teacher.logits[4] = 0.5 * student.logits[4]
     method = toys.method("c2kd", toys.pair(), krc_threshold=-1.0)
     method(student, teacher, toys.batch())
-    assert method.observed["keep_rate"].item() == pytest.approx(5 / 6)
+    assert method.logged["keep_rate"].item() == pytest.approx(5 / 6)
 
 
 @pytest.mark.parametrize("variant", ["a", "b"])
@@ -124,8 +124,8 @@ def test_constant_logits_are_never_kept_by_default(toys, variant):
     teacher.logits.fill_(0.25)
     method = toys.method("c2kd", toys.pair(), krc_variant=variant)
     losses = method(student, teacher, toys.batch())
-    assert method.observed["keep_rate"].item() == 0
-    assert all(value.isfinite() for value in (*losses.values(), *method.observed.values()))
+    assert method.logged["keep_rate"].item() == 0
+    assert all(value.isfinite() for value in (*losses.values(), *method.logged.values()))
 
 
 def test_two_classes_have_a_cross_term_only_in_the_zeroed_form(toys):
@@ -140,18 +140,18 @@ def test_two_classes_have_a_cross_term_only_in_the_zeroed_form(toys):
 
 
 def test_proxies_have_the_width_of_what_they_read(toys):
-    pair = toys.pair(student_stages=((3, 9), (4, 6), (5,)), teacher_stages=((6, 2, 2), (7,)))
-    pooled, stage = (toys.method("c2kd", pair, proxy_tap=tap) for tap in ("pooled", "stage"))
+    pair = toys.pair(student_layers=((3, 9), (4, 6), (5,)), teacher_layers=((6, 2, 2), (7,)))
+    pooled, tapped = (toys.method("c2kd", pair, proxy_tap=tap) for tap in ("pooled", "stage"))
     assert [pooled.student_proxy[0].in_features, pooled.teacher_proxy[0].in_features] == [5, 7]
-    assert [stage.student_proxy[0].in_features, stage.teacher_proxy[0].in_features] == [4, 6]
-    assert (stage.student_stages(), stage.teacher_stages()) == ((1,), (0,))
-    assert (pooled.student_stages(), pooled.teacher_stages()) == ((), ())
+    assert [tapped.student_proxy[0].in_features, tapped.teacher_proxy[0].in_features] == [4, 6]
+    assert (tapped.student_layers(), tapped.teacher_layers()) == ((1,), (0,))
+    assert (pooled.student_layers(), pooled.teacher_layers()) == ((), ())
 
 
-def test_a_tap_below_the_top_needs_two_stages(toys):
-    pair = toys.pair(student_stages=((5,),))
-    stage, pooled = (C2KD.HyperParameters(proxy_tap=tap) for tap in ("stage", "pooled"))
-    assert "proxy_tap=pooled" in C2KD.unsupported(stage, pair)
+def test_a_tap_below_the_top_needs_two_layers(toys):
+    pair = toys.pair(student_layers=((5,),))
+    tapped, pooled = (C2KD.HyperParameters(proxy_tap=tap) for tap in ("stage", "pooled"))
+    assert "proxy_tap=pooled" in C2KD.unsupported(tapped, pair)
     assert C2KD.unsupported(pooled, pair) is None
 
 

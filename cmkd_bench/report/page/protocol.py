@@ -22,7 +22,7 @@ def conditions(data: ExperimentData) -> list[dict[str, Any]]:
             "protocol": values["protocol"],
             "folds": values["folds"],
             "fixture": values["fixture"],
-            "notes": data.record.remarks.get(dataset, []),
+            "notes": data.record.notes.get(dataset, []),
             "samples": samples.get(dataset, ""),
             "sections": _sections(dataset, values),
         }
@@ -46,7 +46,7 @@ def deviations(data: ExperimentData) -> dict[str, list[str]]:
     """List by method how it deviates from its paper, as its runs recorded it."""
     found: dict[str, dict[str, None]] = {}
     for run_id, result in data.details.items():
-        found.setdefault(data.specs[run_id].method, {}).update(dict.fromkeys(result.get("departures", ())))
+        found.setdefault(data.specs[run_id].method, {}).update(dict.fromkeys(result.get("deviations", ())))
     return {method: list(texts) for method, texts in found.items() if texts}
 
 

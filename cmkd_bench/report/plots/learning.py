@@ -131,13 +131,13 @@ def _arrow(ax: Axes, values: pd.DataFrame, limits: tuple[float, float], look: Lo
 
 
 def _unmeasured(ax: Axes, material: Material, method: str, column: Column, first: int) -> None:
-    """Shade the stages in which the student is not selected."""
+    """Shade the phases in which the student is not selected."""
     _, run = material.runs(method, column)[0]
-    stages = [str(one["stage"]) for one in material.history(str(run["run_id"]))]
-    before = list(dict.fromkeys(stages[: first - 1]))
-    if before and before != [stages[first - 1]]:
+    phases = [str(one["phase"]) for one in material.history(str(run["run_id"]))]
+    before = list(dict.fromkeys(phases[: first - 1]))
+    if before and before != [phases[first - 1]]:
         ax.axvspan(0.5, first - 0.5, color="#eeeeee", linewidth=0)
-        text = shorten(f"stage {', '.join(before)}", 0.9)
+        text = shorten(f"phase {', '.join(before)}", 0.9)
         back = {"facecolor": "#eeeeee", "edgecolor": "none", "pad": 0.5}  # the student alone goes through it
         place: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "bbox": back}
         ax.text(first / 2, 0.5, text, transform=ax.get_xaxis_transform(), fontsize=SMALL, color=GREY, **place)
@@ -155,6 +155,6 @@ def _note(material: Material, rows: Sequence[str]) -> str:
     tuned = " (solid: with its defaults; dashed with markers: tuned)" if are_tuned else ""
     return (
         f"Line: mean over {material.seeds_text()}{tuned}; band: from the lowest to the highest seed. Dotted grey: the "
-        f"student alone ('{material.baseline}'). Grey area: a stage in which no epoch is measured. Curves may "
+        f"student alone ('{material.baseline}'). Grey area: a phase in which no epoch is measured. Curves may "
         "begin off the scale; an arrow points to the end of a control's that ends there."
     )

@@ -177,7 +177,7 @@ def test_runs_with_the_same_settings_share_them(hostile: Experiment) -> None:
 
 def test_a_curve_has_the_value_of_each_epoch(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7}, seeds=1, directions=1)
-    epochs = [{"epoch": n, "stage": "train", "losses": {}, "observed": {}, "selection": n / 2} for n in range(1, 101)]
+    epochs = [{"epoch": n, "phase": "train", "losses": {}, "logged": {}, "selection": n / 2} for n in range(1, 101)]
     for path in experiment.path.glob("runs/*/result.json"):
         path.with_name("history.json").write_text(json.dumps(epochs))
     cells = block(make_page(experiment))["cells"].values()

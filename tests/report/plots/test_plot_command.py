@@ -17,15 +17,15 @@ def test_it_lists_what_it_wrote_and_what_it_could_not_draw(
 ) -> None:
     quick_run(methods=["c2kd"])
     results = tmp_path / "results"
-    plot("quick", kind=["learning,observed", "critical"], formats="svg", results=results)
+    plot("quick", kind=["learning,logged", "critical"], formats="svg", results=results)
     shown = capsys.readouterr().out
     files = sorted((results / "quick" / "plots").iterdir())
-    assert [file.name for file in files] == ["learning-mfeat-pixels-fourier.svg", "observed-c2kd-mfeat.svg"]
+    assert [file.name for file in files] == ["learning-mfeat-pixels-fourier.svg", "logged-c2kd-mfeat.svg"]
     assert all(str(file) in shown for file in files)
     assert "not drawn: critical-differences: ranks can be told apart over at least 3 directions" in shown
 
     first = [file.read_bytes() for file in files]
-    plot("quick", kind=["learning,observed"], formats="svg", results=results)
+    plot("quick", kind=["learning,logged"], formats="svg", results=results)
     assert [file.read_bytes() for file in files] == first
 
     with pytest.raises(UserError, match="unknown kind of picture 'learnin'"):

@@ -40,8 +40,8 @@ VALUES = {
 INTERVALS = {("kd", AB): (1.5, 4.75), ("shuffled", AB): (-34.0, -28.0)}
 
 
-def epoch(number: int, value: float | None, stage: str = "train", **observed: float) -> dict[str, Any]:
-    return {"epoch": number, "stage": stage, "observed": observed} | ({} if value is None else {"selection": value})
+def epoch(number: int, value: float | None, phase: str = "train", **logged: float) -> dict[str, Any]:
+    return {"epoch": number, "phase": phase, "logged": logged} | ({} if value is None else {"selection": value})
 
 
 HISTORIES = {
@@ -261,7 +261,7 @@ def test_a_learning_curve_is_the_mean_with_the_range_of_the_seeds(one: Material)
     assert list(lines["kd"].get_ydata()) == pytest.approx([49.0])  # type: ignore[arg-type]
     band = kd.collections[0].get_paths()[0].vertices
     assert (min(band[:, 1]), max(band[:, 1])) == (44.0, 56.0)  # type: ignore[index,call-overload]
-    assert "stage hint" in {text.get_text() for text in kd.texts}
+    assert "phase hint" in {text.get_text() for text in kd.texts}
 
 
 def test_a_tuned_row_shares_the_panel_of_its_method(make_material: Make) -> None:
@@ -298,9 +298,9 @@ def test_a_panel_without_a_curve_says_why(one: Material) -> None:
     assert "not defined" in {text.get_text() for text in titles["never"].texts}
 
 
-def test_what_a_method_observed_is_drawn_by_its_name(one: Material) -> None:
-    drawn = only(one, "observed")
-    assert drawn.name == "observed-kd-toy"
+def test_what_a_method_logged_is_drawn_by_its_name(one: Material) -> None:
+    drawn = only(one, "logged")
+    assert drawn.name == "logged-kd-toy"
     (ax,) = panels(drawn.figure)
     assert ax.get_ylabel() == "keep rate"
     (line,) = [line for line in ax.lines if line.get_label() == AB.direction]
@@ -335,7 +335,7 @@ def test_in_the_gap_a_tuned_row_is_open_beside_its_method(make_material: Make) -
         ("gains", "no method and 'none' are both done for one seed of 'toy'."),
         ("transfer", "'toy' has one pair of modalities here, and a matrix needs two."),
         ("learning", "measured an epoch"),
-        ("observed", "no method of this experiment reports a quantity"),
+        ("logged", "no method of this experiment reports a quantity"),
         ("gap", "two are the fewest"),
         ("cost", "is done"),
     ],
@@ -386,7 +386,7 @@ def test_every_kind_gives_the_same_bytes_twice(make_material: Make) -> None:
         return {one.name: render(one.figure, "svg") for one in draw(made) if isinstance(one, Picture)}
 
     first = all_bytes()
-    assert set(first) == {"gains-toy", "cost-toy-audio-video", "learning-toy-audio-video", "observed-kd-toy"}
+    assert set(first) == {"gains-toy", "cost-toy-audio-video", "learning-toy-audio-video", "logged-kd-toy"}
     assert first == all_bytes()
 
 
