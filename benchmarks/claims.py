@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.coverage import RESAMPLES, World
-from cmkd_bench.statistics import best_set, holm, paired_differences, resampled, resampling_counts
-from cmkd_bench.statistics.paired import LEVEL
+from cmkd_bench.statistics.multiple import best_set, holm
+from cmkd_bench.statistics.paired import LEVEL, paired_differences
+from cmkd_bench.statistics.resampling import resampled, resampling_counts
 
 ALONE, BEST, FAR = 0, 3, 11  # the student alone; how many methods are the best; the one that is far below
 EQUAL = (1.0,) * 12

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from cmkd_bench.statistics import paired_differences, resampled, resampling_counts
+from cmkd_bench.statistics.paired import paired_differences
+from cmkd_bench.statistics.resampling import resampled, resampling_counts
 
 RESAMPLES = 1000
 Array = NDArray[np.float64]

@@ -21,8 +21,8 @@ from benchmarks._commands import measured
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.formats import render
-from cmkd_bench.report.write import write_board
 from cmkd_bench.testing.made import made_spec, write_made_plan, write_made_run
 
 METHODS, SEEDS, SAMPLES, CLASSES = 20, 10, 600, 10
@@ -47,7 +47,7 @@ def main(
         }.items():
             busy, wall = measured(command)
             say(f"{name}: {wall:.1f} s, of which {busy:.1f} s processor time")
-        for name in ("report.html", "outcomes.npz"):
+        for name in ("report.html", "predictions-cache.safetensors"):
             say(f"{name}: {(experiment.path / name).stat().st_size / 1e6:.1f} MB")
         _, board = write_board(experiment)
         say(f"{len(board.comparisons.pairs)} pairs compared")

@@ -107,7 +107,7 @@ def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame
     Raises:
         UserError: if there is no such experiment, with the nearest match.
     """
-    from cmkd_bench.report.collect import collect
+    from cmkd_bench.report.results import collect
 
     return collect(find_experiment(experiment, Path(results)))
 
@@ -131,7 +131,7 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
 def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, step: str) -> tuple[Schedule, pd.DataFrame]:
     from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.schedule import Schedule, first_teachers
-    from cmkd_bench.report.write import write_tables
+    from cmkd_bench.report.experiment_tables import write_tables
 
     for warning in add_plan(grid.experiment, plan):
         console.print(warning, style="yellow", markup=False)

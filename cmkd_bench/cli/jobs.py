@@ -150,10 +150,10 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
+    from cmkd_bench.report.experiment_tables import write_tables
+    from cmkd_bench.report.formats import as_rich
     from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.status_table import summary
-    from cmkd_bench.report.tables import as_rich
-    from cmkd_bench.report.write import write_tables
 
     found, seen = _look(name, results)
     frame = write_tables(found, rows(seen))

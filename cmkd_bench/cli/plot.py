@@ -129,10 +129,10 @@ def _show(
     from cmkd_bench.diagnostics.table import as_rich
     from cmkd_bench.experiment.files import write_text
     from cmkd_bench.experiment.record import read_plan
-    from cmkd_bench.report.collect import collect
     from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.plots.diagnosis import picture
     from cmkd_bench.report.plots.write import save
+    from cmkd_bench.report.results import collect
 
     folder = experiment.path / "plots"
     marks = leaderboard(read_plan(experiment), collect(experiment)).marks[found[0].cell.dataset]

@@ -19,7 +19,7 @@ def report(
 ) -> None:
     """Write an experiment as one HTML file: tables, statistics, pictures, every run, protocol, what is missing."""
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.report.page.write import write_page
+    from cmkd_bench.report.page.report_page import write_page
 
     found = find_experiment(experiment, results)
     console = Console()

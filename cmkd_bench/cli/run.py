@@ -114,11 +114,11 @@ def _show_leaderboard(
     """Print the table of some of an experiment's cells."""
     from cmkd_bench.cli.leaderboard import files_of
     from cmkd_bench.experiment.record import read_plan
-    from cmkd_bench.report.outcomes import Outcomes
-    from cmkd_bench.report.tables import as_rich
-    from cmkd_bench.report.write import make_board
+    from cmkd_bench.report.experiment_tables import make_board
+    from cmkd_bench.report.formats import as_rich
+    from cmkd_bench.report.predictions import PredictionCache
 
     record = read_plan(experiment).only(keys)
-    board = make_board(Outcomes(experiment), record, results)
+    board = make_board(PredictionCache(experiment), record, results)
     console.print(as_rich(board))
     console.print(f"{experiment.path}/: {files_of(board)}", style="dim", markup=False)

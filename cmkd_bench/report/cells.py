@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
 
-COLUMNS = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
+TEACHER = "teacher"  # the name of its row
+NEEDED = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
 Runs = dict[str, dict[str, Any]]
 
 
@@ -23,29 +24,42 @@ class Column:
     student_modality: str
 
     @property
+    def names(self) -> tuple[str, str, str]:
+        """Dataset, teacher's and student's modality."""
+        return self.dataset, self.teacher_modality, self.student_modality
+
+    @property
     def direction(self) -> str:
-        """As it is printed."""
+        """The modalities as they are printed."""
         return f"{self.teacher_modality} → {self.student_modality}"
 
 
 def by_column(record: Plan) -> dict[Column, list[Cell]]:
-    """The cells of each column, in the order of the plan."""
+    """Group the cells by column, in the order of the plan."""
     columns: dict[Column, list[Cell]] = {}
     for cell in record.cells.values():
-        column = Column(cell.dataset, cell.teacher_modality, cell.student_modality)
-        columns.setdefault(column, []).append(cell)
+        columns.setdefault(Column(cell.dataset, cell.teacher_modality, cell.student_modality), []).append(cell)
     return columns
 
 
+def by_row(cells: Sequence[Cell]) -> dict[str, list[tuple[Cell, str]]]:
+    """Group the cells of a column by row, the teacher's first, each with the run that counts for it."""
+    rows = {TEACHER: list({(cell.fold, cell.seed): (cell, cell.teacher_id) for cell in cells}.values())}
+    for cell in cells:
+        rows.setdefault(cell.row, []).append((cell, cell.run_id))
+    return rows
+
+
 def runs_of(results: pd.DataFrame, metric: str | None = None) -> Runs:
-    """What tables need of the rows of results.csv, by run id.
+    """Return what tables need of the rows of results.csv, by run id.
 
     Args:
         results: as `collect` returns them.
-        metric: what stands as a run's `value`; each dataset's main metric where None is given.
+        metric: the column to use as each run's `value`; each dataset's main metric where None is given.
     """
-    needed = [name for name in (*COLUMNS, metric) if name in results]
-    runs = {str(run["run_id"]): run for run in records(results[needed])}
+    runs = {
+        str(run["run_id"]): run for run in records(results[[name for name in (*NEEDED, metric) if name in results]])
+    }
     if metric is not None:
         for run in runs.values():
             run["value"] = run.get("value" if run.get("metric") == metric else metric)
@@ -59,7 +73,7 @@ def is_done(run: Mapping[str, Any] | None) -> bool:
 
 
 def records(results: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows by column; of ten thousand, pandas' own takes ten times as long."""
+    """Yield the rows by column, ten times as fast as `to_dict`."""
     names = list(map(str, results.columns))
     for values in zip(*(results[name].tolist() for name in results.columns), strict=True):
         yield dict(zip(names, values, strict=True))

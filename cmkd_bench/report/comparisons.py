@@ -12,12 +12,12 @@ import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
-from cmkd_bench.report.metrics import METRICS, Array
-from cmkd_bench.report.outcomes import Outcome, Outcomes
-from cmkd_bench.statistics import best_set, holm, mcnemar, paired_differences, resampled, resampling_counts
-from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
-from cmkd_bench.statistics.proportions import only_one_right
-from cmkd_bench.statistics.resampling import RESAMPLES
+from cmkd_bench.report.predictions import PredictionCache, PredictionScores
+from cmkd_bench.statistics.metrics import METRICS, Array
+from cmkd_bench.statistics.multiple import best_set, holm
+from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL, paired_differences
+from cmkd_bench.statistics.proportions import mcnemar, only_one_right
+from cmkd_bench.statistics.resampling import RESAMPLES, resampled, resampling_counts
 
 Unit = tuple[int, int]  # seed and fold
 Units = dict[Unit, Cell]
@@ -30,20 +30,20 @@ class Comparison:
 
     Attributes:
         column: the direction.
-        row: whose value is counted positive.
-        other: whose is counted negative.
+        row: whose value counts as positive.
+        other: whose value counts as negative.
         difference: of the means over the common seeds.
         seeds: common to both.
         folds: common to both.
-        samples: in the test parts of these folds together.
+        samples: total size of the test parts of these folds.
         runs: of the row and of the other, in the order of seeds and folds; the same hypothesis has the same runs.
-        low: end of the 95 % interval; None for fewer than 3 seeds, as all below.
-        high: the other end.
-        p: of no difference.
-        of_seeds: share of the variance that comes from the seeds.
+        low: lower end of the 95 % interval; None for fewer than 3 seeds, like all that follow.
+        high: its upper end.
+        p: under the hypothesis of no difference.
+        of_seeds: share of the variance that is due to the seeds.
         p_gain: corrected for all differences to the baseline in the table; None for other pairs.
         p_pair: corrected for all pairs of the column.
-        mcnemar: by seed the exact p-value on the test samples; only where the metric is accuracy.
+        mcnemar: by seed, the exact p-value on the test samples; for accuracy only.
     """
 
     column: Column
@@ -68,9 +68,9 @@ class Comparisons:
     """All comparisons of a table.
 
     Attributes:
-        pairs: by column, row and other row, in both orders of the plan's rows once.
-        gains: how many different gains were tested.
-        refused: pairs that have no test samples in common, with the reason.
+        pairs: by column, row and other row, each pair once.
+        gains: number of different gains that were tested.
+        refused: pairs without common test samples, with the reason.
     """
 
     pairs: Mapping[tuple[Column, str, str], Comparison]
@@ -78,16 +78,16 @@ class Comparisons:
     refused: tuple[str, ...] = ()
 
     def find(self, column: Column, row: str, other: str) -> Comparison | None:
-        """The comparison of two rows, in whichever order it was made."""
+        """Return the comparison of two rows, in whichever order it was made."""
         return self.pairs.get((column, row, other)) or self.pairs.get((column, other, row))
 
     def contenders(self, column: Column, rows: Sequence[str], better: int) -> set[str]:
-        """The rows of which one is the best, but for a chance of LEVEL; empty where nothing is claimed.
+        """Return the rows among which the best is, up to an error of LEVEL; empty where nothing is claimed.
 
         Args:
             column: the direction.
             rows: that compete.
-            better: 1 if more is better, -1 if less is.
+            better: 1 if higher is better, -1 if lower is.
         """
         p, difference = np.full((2, len(rows), len(rows)), np.nan)
         for (i, row), (j, other) in itertools.permutations(enumerate(rows), 2):
@@ -107,21 +107,23 @@ class Comparisons:
         return row == other or (found is not None and found.runs[0] == found.runs[1])
 
 
-def compare(record: Plan, results: pd.DataFrame, outcomes: Outcomes, metric: str | None = None) -> Comparisons:
+def compare(
+    record: Plan, results: pd.DataFrame, predictions: PredictionCache, metric: str | None = None
+) -> Comparisons:
     """Compare all pairs of rows but the teacher; the same input gives the same numbers.
 
     Args:
         record: the experiment's cells.
         results: as `collect` returns them.
-        outcomes: of its runs.
+        predictions: of its runs.
         metric: a name of METRICS; each dataset's main metric where None is given.
     """
     runs = runs_of(results, metric)
-    done = outcomes.find(run_id for run_id, run in runs.items() if is_done(run))
+    done = predictions.find(run_id for run_id, run in runs.items() if is_done(run))
     found: list[Comparison] = []
     refused: list[str] = []
     for column, cells in by_column(record).items():
-        one = _Column(column, cells, runs, done, outcomes, record.baseline)
+        one = _Column(column, cells, runs, done, predictions, record.baseline)
         found += one.compare()
         refused += one.refused
     return _corrected(found, record.baseline, refused)
@@ -135,11 +137,11 @@ class _Column:
         column: Column,
         cells: Sequence[Cell],
         runs: Runs,
-        done: Mapping[str, Outcome],
-        outcomes: Outcomes,
+        done: Mapping[str, PredictionScores],
+        predictions: PredictionCache,
         baseline: str,
     ) -> None:
-        self.column, self.runs, self.done, self.outcomes = column, runs, done, outcomes
+        self.column, self.runs, self.done, self.predictions = column, runs, done, predictions
         self.units: dict[str, Units] = {cell.row: {} for cell in cells}
         self.folds: dict[str, set[int]] = {cell.row: set() for cell in cells}
         for cell in cells:
@@ -151,7 +153,7 @@ class _Column:
         self.refused: list[str] = []
 
     def compare(self) -> Iterator[Comparison]:
-        """All pairs that share seeds, those that share the same ones together."""
+        """Compare all pairs that share seeds, those that share the same ones together."""
         groups: dict[Shared, list[tuple[str, str]]] = {}
         for row, other in itertools.combinations(self.rows, 2):
             shared = self._shared(row, other)
@@ -162,7 +164,7 @@ class _Column:
             yield from self._group(shared, pairs, draws)
 
     def _shared(self, row: str, other: str) -> Shared:
-        """The folds that both were asked for, and the seeds with all of these folds done in both."""
+        """Return the folds requested for both, and the seeds with all of these folds done in both."""
         folds = tuple(sorted(self.folds[row] & self.folds[other]))
         first, second = self.units[row], self.units[other]
         seeds = sorted({seed for seed, _ in first} & {seed for seed, _ in second})
@@ -178,7 +180,7 @@ class _Column:
             if first.teacher_id != second.teacher_id or not same_samples or len(manifests) > 1:
                 where = f"{self.column.dataset}, {self.column.direction}, seed {unit[0]}"
                 self.refused.append(
-                    f"{row} and {other} are not compared: {where}: they ran on different data. Run both again."
+                    f"{row} and {other} are not compared: {where}: they ran on different data. Rerun both."
                 )
                 return False
         return True
@@ -187,27 +189,27 @@ class _Column:
         return isinstance(self.runs[cell.run_id].get("teacher"), str)
 
     def _draws(self) -> dict[str, Array]:
-        """By run the metric under each draw of test samples; all runs of a fold see the same draws."""
+        """Return by run the metric under each draw of test samples; all runs of a fold see the same draws."""
         draws: dict[str, Array] = {}
         by_samples: dict[tuple[int, str], dict[str, None]] = {}
         for units in self.units.values():
             for (_, fold), cell in units.items():
                 by_samples.setdefault((fold, self.done[cell.run_id].samples), {})[cell.run_id] = None
         for (fold, _), run_ids in by_samples.items():
-            contributions = [self.outcomes.contributions(run_id, self.metric) for run_id in run_ids]
+            contributions = [self.predictions.contributions(run_id, self.metric) for run_id in run_ids]
             counts = _counts(len(contributions[0]), fold)
             draws.update(zip(run_ids, resampled(contributions, METRICS[self.metric].value, counts).T, strict=True))
         return draws
 
     @property
     def metric(self) -> str:
-        """The name of what is compared."""
+        """The name of the compared metric."""
         return str(next(self.runs[cell.run_id]["metric"] for units in self.units.values() for cell in units.values()))
 
     def _group(
         self, shared: Shared, pairs: Sequence[tuple[str, str]], draws: Mapping[str, Array]
     ) -> Iterator[Comparison]:
-        """Pairs of the same folds and seeds, at once."""
+        """Compare pairs with the same folds and seeds at once."""
         folds, seeds = shared
         rows = list(dict.fromkeys(itertools.chain.from_iterable(pairs)))
         ids = {row: [[self.units[row][seed, fold].run_id for fold in folds] for seed in seeds] for row in rows}
@@ -238,23 +240,23 @@ class _Column:
             )
 
     def _mcnemar(self, ids: Mapping[str, list[list[str]]], rows: Sequence[str], seeds: int) -> Array:
-        """(seeds, k, k): the samples of all folds together, as they are different samples."""
+        """(seeds, k, k): p-values on the samples of all folds together, as these are different samples."""
         counts = np.array([self._only_one_right([ids[row][s] for row in rows]) for s in range(seeds)])
         return mcnemar(counts, counts.transpose(0, 2, 1))
 
     def _only_one_right(self, ids: Sequence[Sequence[str]]) -> Array:
-        correct = [np.concatenate([self.outcomes.contributions(i, "accuracy")[:, 0] for i in one]) for one in ids]
+        correct = [np.concatenate([self.predictions.contributions(i, "accuracy")[:, 0] for i in one]) for one in ids]
         return only_one_right(np.array(correct).T)
 
 
 @lru_cache(maxsize=8)
 def _counts(samples: int, fold: int) -> Array:
-    """The draws of a test part; that of another fold is another part."""
+    """Draw from a test part; each fold has its own."""
     return resampling_counts(samples, RESAMPLES, [samples, fold])
 
 
 def _corrected(found: Iterable[Comparison], baseline: str, refused: Iterable[str]) -> Comparisons:
-    """With Holm's correction over the gains of the table, and over the pairs of each column."""
+    """Apply Holm's correction over the gains of the table, and over the pairs of each column."""
     tested = [one for one in found if one.p is not None]
     gains = _holm(one for one in tested if one.other == baseline)
     pairs = {column: _holm(same) for column, same in itertools.groupby(tested, key=lambda one: one.column)}
@@ -270,11 +272,11 @@ def _corrected(found: Iterable[Comparison], baseline: str, refused: Iterable[str
 
 
 def _holm(tested: Iterable[Comparison]) -> dict[object, float]:
-    """Corrected p-values by runs: a hypothesis that stands in several columns, because its runs do, counts once."""
+    """Correct p-values, by runs: a hypothesis that appears in several columns, because its runs do, counts once."""
     p = {one.runs: one.p for one in tested if one.runs[0] != one.runs[1]}
     return dict(zip(p, holm(np.array(list(p.values()), dtype=np.float64)).tolist(), strict=True))
 
 
 def is_distinct(p: float | None) -> bool:
-    """Whether a corrected p-value says that there is a difference."""
+    """Whether a corrected p-value is significant."""
     return p is not None and p < LEVEL

@@ -1,81 +1,111 @@
-"""A leaderboard in the format that was asked for."""
+"""A leaderboard in any of its formats."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import groupby
 
+from markupsafe import Markup
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cmkd_bench.report.html import as_html
-from cmkd_bench.report.latex import as_latex, latex_table
-from cmkd_bench.report.leaderboard import Leaderboard
-from cmkd_bench.report.published import Published
-from cmkd_bench.report.tables import as_csv, as_markdown, as_rich, escape_markdown
+from cmkd_bench.report.csv_files import board_csv, text_csv
+from cmkd_bench.report.leaderboard import Column, Leaderboard
+from cmkd_bench.report.templating import TEMPLATES, render_template
+from cmkd_bench.report.text_table import TextTable
+from cmkd_bench.report.wording import by_dataset, cell_text, legend, sections
 
+_TEMPLATES = {"markdown": "leaderboard.md", "latex": "leaderboard.tex", "html": "leaderboard.html"}
 FORMATS = ("rich", "markdown", "latex", "csv", "html")
 WITH_GAIN = ("markdown", "html")  # by default: where a table may be wide
-NUMBERS = 4  # the first columns of a table of published numbers are text
 
 
 def render(
-    board: Leaderboard, form: str, name: str, with_gain: bool | None = None, published: Published | None = None
+    board: Leaderboard, form: str, name: str, with_gain: bool | None = None, published: TextTable | None = None
 ) -> str | RenderableType:
-    """A table as text, or as what a rich console prints.
+    """Render a table as text, or as something that a rich console prints.
 
     Args:
         board: the table.
         form: one of FORMATS.
         name: of the experiment.
-        with_gain: whether gains are shown; as the format has it where None is given. CSV always has them.
+        with_gain: whether to show gains; the format's default where None is given. CSV always has them.
         published: the papers' numbers; as CSV they stand alone, because a file has one table.
     """
     gains = form in WITH_GAIN if with_gain is None else with_gain
-    if form == "html":
-        return as_html(board, name, gains, published)
     if form == "csv":
-        return as_csv(board) if published is None else _csv([published.header, *published.rows])
-    if form == "latex":
-        return as_latex(
-            board, gains, latex_table(published.header, published.rows, published.lines) if published else ""
-        )
-    if form == "markdown":
-        return as_markdown(board, gains) + ("" if published is None else _markdown(published))
-    table = as_rich(board, gains)
-    return table if published is None else Group(table, Text(), _rich(published))
+        return board_csv(board) if published is None else text_csv(published)
+    if form == "rich":
+        return as_rich(board, gains, published)
+    text = render_template(
+        _TEMPLATES[form],
+        board=board,
+        name=name,
+        with_gain=gains,
+        legend=legend(board, gains, list_ranks=form == "markdown"),
+        tables=[table for table in (board.tuning, published) if table is not None],
+        style=asset("page.css"),
+        script=asset("sort.js"),
+    )
+    return f"{text.rstrip()}\n"
 
 
-def _rich(published: Published) -> RenderableType:
-    """One table per dataset and direction, which so need no columns of their own."""
+def as_markdown(board: Leaderboard) -> str:
+    """Render a table in GitHub's Markdown, with gains."""
+    return str(render(board, "markdown", ""))
+
+
+def asset(name: str) -> Markup:
+    """Return a file of this package that a page contains as it is."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of this package)
+
+
+def as_rich(board: Leaderboard, with_gain: bool = False, published: TextTable | None = None) -> RenderableType:
+    """Render one table per dataset for a terminal: methods as rows, directions as columns, the best in bold."""
     parts: list[RenderableType] = []
-    for place, rows in groupby(published.rows, key=lambda row: row[:2]):
-        table = Table(title=Text(f"published: {', '.join(place)}"), title_justify="left", title_style="bold")
-        for i, name in enumerate(published.header[2:], start=2):
-            table.add_column(name, justify="left" if i < NUMBERS else "right")
-        for row in rows:
-            table.add_row(*map(Text, row[2:]))
+    for title, columns in by_dataset(board):
+        table = _table(title)
+        table.add_column("method", no_wrap=True)
+        for column in columns:
+            table.add_column(Text(column.direction), justify="right")
+        for row, ends_section in sections(board):
+            cells = (_cell(board, row, column, with_gain) for column in columns)
+            table.add_row(Text(row), *cells, end_section=ends_section)
         parts += [table, Text()]
-    return Group(*parts, *(Text(line, style="dim") for line in published.lines))
+    parts += [Text(line, style="dim") for line in legend(board, with_gain)]
+    parts += [Text(note, style="yellow") for note in board.notes]
+    for further in (board.tuning, published):
+        parts += [] if further is None else [Text(), *_rich_texts(further)]
+    return Group(*parts)
 
 
-def _markdown(published: Published) -> str:
-    lines = ["", "### Published numbers", ""]
-    if published.rows:
-        lines += [_line(published.header), "|" + "---|" * NUMBERS + "---:|" * (len(published.header) - NUMBERS)]
-        lines += [_line(row) for row in published.rows] + [""]
-    lines += [f"- {escape_markdown(line)}" for line in published.lines]
-    return "\n".join(lines) + "\n"
+def _cell(board: Leaderboard, row: str, column: Column, with_gain: bool) -> Text:
+    cell = cell_text(board, row, column, with_gain)
+    if cell.value is None:
+        return Text(cell.problem, style="red")
+    text = Text()
+    text.append(cell.number, style={"best": "bold", "second": "underline"}.get(cell.style, ""))
+    if board.claims:
+        text.append(f" {cell.marks:<2}", style="dim")
+    if cell.gain:
+        gain = board.scores[row, column].gain or 0.0
+        text.append(f" {cell.gain:>8}", style="green" if gain * board.quantity.better > 0 else "dim")
+    if cell.problem:
+        text.append(f" {cell.problem}", style="red")
+    return text
 
 
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(map(escape_markdown, cells))} |"
+def _rich_texts(table: TextTable) -> Iterator[RenderableType]:
+    for place, rows in groupby(table.rows, key=lambda row: row[: table.places]):
+        shown = _table(f"{table.title}: {', '.join(place)}" if place else table.title)
+        for i, name in enumerate(table.header[table.places :], start=table.places):
+            shown.add_column(name, justify="left" if i < table.texts else "right")
+        for row in rows:
+            shown.add_row(*map(Text, row[table.places :]))
+        yield from (shown, Text())
+    yield from (Text(line, style="dim") for line in table.lines)
 
 
-def _csv(lines: Iterable[Iterable[str]]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(lines)
-    return file.getvalue()
+def _table(title: str) -> Table:
+    return Table(title=Text(title), title_justify="left", title_style="bold")

@@ -1,4 +1,4 @@
-"""The leaderboard as data: what stands in each cell, what is best there, and what can be told apart."""
+"""The leaderboard as data: the number of each cell, the best of each column, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
-from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
+from cmkd_bench.report.cells import TEACHER, Column, Runs, by_column, by_row, runs_of
 from cmkd_bench.report.comparisons import Comparisons
-from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of
-from cmkd_bench.report.metrics import QUANTITIES, Quantity
+from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
-from cmkd_bench.report.tuning import Tuning, tuning_of
+from cmkd_bench.report.scores import CellRuns, MeanScore, finished, mean_score, state_of
+from cmkd_bench.report.text_table import TextTable
+from cmkd_bench.report.tuning_table import tuning_of
 from cmkd_bench.statistics.paired import FEWEST_SEEDS
 
-__all__ = ["TEACHER", "Column", "Entry", "Leaderboard", "leaderboard"]
+__all__ = ["TEACHER", "Column", "Leaderboard", "MeanScore", "leaderboard"]
 
-TEACHER = "teacher"
 ROLES = ("teacher", "baseline", "control", "method")
 NO_COMPARISONS = Comparisons({}, 0)
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Entries by (row, column).
+    """Numbers by row and column.
 
     Attributes:
         rows: by name, the role.
         columns: the directions of the datasets.
-        entries: by row and column.
-        seeds: all that were asked for.
-        marks: by dataset, what stands behind its name: folds, metric, how it deviates from a fair comparison.
-        notes: what stands below.
-        baseline: the row that is the student alone.
-        quantity: what the numbers are, where it is the same in all columns.
+        scores: by row and column.
+        seeds: all that were requested.
+        marks: by dataset, what qualifies its numbers: folds, metric, deviations from a fair comparison.
+        notes: shown below the table.
+        baseline: the row of the student alone.
+        quantity: what the numbers are, where all columns agree.
         comparisons: of all pairs of rows.
         ranking: over all columns; None where there is none.
         tuning: the selected values and their cost; None where nothing was drawn.
@@ -44,7 +44,7 @@ class Leaderboard:
 
     rows: dict[str, str]
     columns: tuple[Column, ...]
-    entries: dict[tuple[str, Column], Entry]
+    scores: dict[tuple[str, Column], MeanScore]
     seeds: tuple[int, ...]
     marks: dict[str, list[str]]
     notes: list[str] = field(default_factory=list)
@@ -52,18 +52,18 @@ class Leaderboard:
     quantity: Quantity = QUANTITIES["accuracy"]
     comparisons: Comparisons = NO_COMPARISONS
     ranking: Ranking | None = None
-    tuning: Tuning | None = None
+    tuning: TextTable | None = None
 
     @property
     def claims(self) -> bool:
-        """Whether there were seeds enough for significance to be claimed anywhere."""
+        """Whether there were enough seeds to claim significance anywhere."""
         return self.comparisons.gains > 0
 
 
 def leaderboard(
     record: Plan, results: pd.DataFrame, comparisons: Comparisons = NO_COMPARISONS, metric: str | None = None
 ) -> Leaderboard:
-    """Put the results of an experiment's cells into a table; the same input gives the same table.
+    """Tabulate the results of an experiment's cells; the same input gives the same table.
 
     Args:
         record: the experiment's cells.
@@ -76,23 +76,21 @@ def leaderboard(
     rows = {TEACHER: TEACHER} | _rows(record.cells.values())
     seeds = tuple(sorted({cell.seed for cell in cells}))
     quantity = QUANTITIES[metric or "accuracy"]
-    entries: dict[tuple[str, Column], Entry] = {}
+    scores: dict[tuple[str, Column], MeanScore] = {}
     notes: dict[str, None] = {}
     for column, here in grouped.items():
-        by_row: dict[str, list[tuple[Cell, str]]] = {row: [] for row in rows}
-        for cell in here:
-            by_row[cell.row].append((cell, cell.run_id))
-        by_row[TEACHER] = list({(c.fold, c.seed): (c, c.teacher_id) for c in here}.values())
-        alone = finished(by_row.get(record.baseline, ()), runs)
-        for row, chosen in by_row.items():
+        found = by_row(here)
+        alone = finished(found.get(record.baseline, ()), runs)
+        for row in rows:
+            chosen = found.get(row, [])
             gained = {} if row in (TEACHER, record.baseline) else alone
             comparison = comparisons.pairs.get((column, row, record.baseline))
-            entries[row, column] = make_entry(chosen, runs, gained, {c.fold for c in here}, comparison)
+            scores[row, column] = mean_score(chosen, runs, gained, {c.fold for c in here}, comparison)
             notes |= dict.fromkeys(_notes(row, column, chosen, runs, len(seeds)))
-    columns = _measured(grouped, entries, metric)
+    columns = _measured(grouped, scores, metric)
     competitors = [row for row, role in rows.items() if role != TEACHER]
     for column in columns:
-        _mark_best(entries, column, competitors, quantity.better, comparisons)
+        _mark_best(scores, column, competitors, quantity.better, comparisons)
     notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.notes.items() for text in texts)
     notes |= dict.fromkeys(comparisons.refused)
     shown = {column.dataset for column in columns}
@@ -100,7 +98,7 @@ def leaderboard(
     return Leaderboard(
         rows=rows,
         columns=columns,
-        entries=entries,
+        scores=scores,
         seeds=seeds,
         marks={
             name: _marks({c.fold for c in cells if c.dataset == name}, conditions, metric or metrics.get(name), metric)
@@ -111,28 +109,28 @@ def leaderboard(
         baseline=record.baseline,
         quantity=quantity,
         comparisons=comparisons,
-        ranking=rank(entries, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
+        ranking=rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
         tuning=tuning_of(record, results),
     )
 
 
 def _rows(cells: Collection[Cell]) -> dict[str, str]:
-    """Roles by row: baseline, controls, methods, each in the order of the plan, a method's tuned row below it."""
+    """Return the role of each row, ordered by role and plan, a method's tuned row below it."""
     order = {method: place for place, method in enumerate(dict.fromkeys(cell.method for cell in cells))}
     rows = dict.fromkeys((ROLES.index(cell.role), order[cell.method], cell.tuned, cell.row) for cell in cells)
     return {name: ROLES[role] for role, _, _, name in sorted(rows)}
 
 
 def _measured(
-    columns: Iterable[Column], entries: Mapping[tuple[str, Column], Entry], metric: str | None
+    columns: Iterable[Column], scores: Mapping[tuple[str, Column], MeanScore], metric: str | None
 ) -> tuple[Column, ...]:
-    """The columns whose students have the metric; all where none was asked for."""
-    measured = {column for (row, column), entry in entries.items() if row != TEACHER and entry.mean is not None}
+    """Return the columns whose students have the metric; all where none was requested."""
+    measured = {column for (row, column), score in scores.items() if row != TEACHER and score.mean is not None}
     return tuple(column for column in columns if metric is None or column in measured)
 
 
 def _marks(folds: set[int], conditions: Mapping[str, Any], metric: str | None, asked: str | None) -> list[str]:
-    """What a number of a dataset must not be read without."""
+    """Return what qualifies the numbers of a dataset."""
     marks = ["FIXTURE, not the dataset"] if conditions["fixture"] else []
     if conditions["protocol"] != "fair":
         marks.append(f"protocol {conditions['protocol']}")
@@ -155,30 +153,30 @@ def _notes(row: str, column: Column, cells: CellRuns, runs: Runs, seeds: int) ->
             yield f"{where}, seed {cell.seed}: {state_of(cell, run_id, runs)}: {error}"
     asked = len({cell.seed for cell, _ in cells})
     if cells and asked != seeds:
-        yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were asked for."
+        yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were requested."
 
 
 def _mark_best(
-    entries: dict[tuple[str, Column], Entry],
+    scores: dict[tuple[str, Column], MeanScore],
     column: Column,
     rows: Sequence[str],
     better: int,
     comparisons: Comparisons,
 ) -> None:
-    """Mark the best, the second, and all that may be the best as well, of the rows that miss nothing."""
-    scores = {
-        row: better * entry.mean
+    """Mark the best, the second best, and those not significantly worse, among rows with no missing numbers."""
+    ranked = {
+        row: better * score.mean
         for row in rows
-        if (entry := entries[row, column]).mean is not None and not entry.problem
+        if (score := scores[row, column]).mean is not None and not score.problem
     }
-    if better == 0 or not scores:
+    if better == 0 or not ranked:
         return
-    best, *others = sorted(set(scores.values()), reverse=True)
-    contenders = comparisons.contenders(column, list(scores), better)
-    for row, score in scores.items():
-        entries[row, column] = replace(
-            entries[row, column],
-            is_best=score == best,
-            is_second=bool(others) and score == others[0],
-            is_close=score != best and row in contenders,
+    best, *others = sorted(set(ranked.values()), reverse=True)
+    contenders = comparisons.contenders(column, list(ranked), better)
+    for row, value in ranked.items():
+        scores[row, column] = replace(
+            scores[row, column],
+            is_best=value == best,
+            is_second=bool(others) and value == others[0],
+            is_close=value != best and row in contenders,
         )

@@ -1,4 +1,4 @@
-"""A plan as a table: what would be run, what is done, what cannot be."""
+"""A plan as a table: the runs to do, the finished ones, and the methods that are not defined."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cmkd_bench.planning.directions import Direction
 
 
 def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:
-    """One table per dataset, methods as rows, directions as columns, and below them reasons and sums."""
+    """Show one table per dataset, with methods as rows and directions as columns, then reasons and totals."""
     done = {run_id for run_id in plan.specs if find_done(experiment, run_id)}
     parts: list[RenderableType] = [Text(f"plan of experiment '{experiment.name}'", style="bold"), Text()]
     for dataset in plan.conditions:
@@ -24,7 +24,7 @@ def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:
     )
     parts += [Text(reason, style="yellow") for reason in reasons]
     parts += [Text(_tuning(plan))] if plan.trials else []
-    return Group(*parts, Text(_sums(plan, done)))
+    return Group(*parts, Text(_totals(plan, done)))
 
 
 def _table(dataset: str, cells: Sequence[Cell], done: set[str]) -> Table:
@@ -38,11 +38,11 @@ def _table(dataset: str, cells: Sequence[Cell], done: set[str]) -> Table:
     for direction in directions:
         table.add_column(Text(" → ".join(direction)), justify="right")
     for method, row in grouped.items():
-        table.add_row(Text(method), *(_entry(row[direction], done) for direction in directions))
+        table.add_row(Text(method), *(_count(row[direction], done) for direction in directions))
     return table
 
 
-def _entry(cells: Sequence[Cell], done: set[str]) -> Text:
+def _count(cells: Sequence[Cell], done: set[str]) -> Text:
     if any(cell.impossible for cell in cells):
         return Text("not defined", style="yellow")
     finished = sum(cell.run_id in done for cell in cells)
@@ -56,16 +56,15 @@ def _tuning(plan: Plan) -> str:
     groups = {group for group, trials in plan.trials.items() if trials.draws}
     later = sum(cell.group in groups for cell in plan.cells.values())
     return (
-        f"Tuning: {draws} draws for each of {len(groups)} selections, draw 0 the defaults; when they are over, up to "
-        f"{later} further runs with the selected values, all seeds."
+        f"Tuning: {draws} draws for each of {len(groups)} selections, draw 0 being the defaults; then up to {later} "
+        "further runs of all seeds with the selected values."
     )
 
 
-def _sums(plan: Plan, done: set[str]) -> str:
+def _totals(plan: Plan, done: set[str]) -> str:
     teachers = {spec.teacher for spec in plan.specs.values() if spec.teacher}
-    to_do = len(plan.specs) - len(done)
     return (
-        f"{len(plan.specs)} runs ({len(done)} done, {to_do} to do) behind {len(plan.cells)} cells; "
-        f"{len(teachers)} of the runs are teachers, untrained ones included, each run once and shared "
+        f"{len(plan.specs)} runs ({len(done)} done, {len(plan.specs) - len(done)} to do) for {len(plan.cells)} cells; "
+        f"{len(teachers)} of the runs are teachers, including untrained ones, each run once and shared "
         f"({len(teachers & done)} done)."
     )

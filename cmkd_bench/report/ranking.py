@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmkd_bench.report.cells import Column
-from cmkd_bench.report.entries import Entry
-from cmkd_bench.statistics import average_ranks, friedman, nemenyi_distance
+from cmkd_bench.report.scores import MeanScore
+from cmkd_bench.statistics.ranks import average_ranks, friedman, nemenyi_distance
 
 FEWEST_COLUMNS = 3
 FEWEST_ROWS = 3
@@ -17,12 +17,12 @@ FEWEST_ROWS = 3
 
 @dataclass(frozen=True)
 class Ranking:
-    """Average ranks, and what may be read from them.
+    """Average ranks and their test.
 
     Attributes:
-        ranks: by row, 1 is the best; rows that are not complete have none.
-        columns: over how many columns.
-        p: of Friedman's test; None where nothing may be claimed.
+        ranks: by row, 1 is the best; incomplete rows have none.
+        columns: number of columns that were ranked.
+        p: of the Friedman test; None where nothing may be claimed.
         distance: Nemenyi's critical difference of two ranks; likewise.
     """
 
@@ -31,33 +31,38 @@ class Ranking:
     p: float | None = None
     distance: float | None = None
 
+    @property
+    def ordered(self) -> list[tuple[str, float]]:
+        """The rows with their ranks, the best first."""
+        return sorted(self.ranks.items(), key=lambda item: item[1])
+
 
 def rank(
-    entries: Mapping[tuple[str, Column], Entry],
+    scores: Mapping[tuple[str, Column], MeanScore],
     rows: Sequence[str],
     columns: Sequence[Column],
     better: int,
     claim: bool,
 ) -> Ranking | None:
-    """Rank rows by their means in each column; None with fewer than two rows or columns to be ranked.
+    """Rank rows by their means in each column; None with fewer than two rows or columns to rank.
 
-    A column in which less than half of the rows are complete is left out, and then a row that is not complete in what
-    remains: a mean rank over other columns would be another quantity.
+    A column in which fewer than half of the rows are complete is left out, and then a row that is incomplete in the
+    remaining columns: a mean rank over other columns would be another quantity.
 
     Args:
-        entries: by row and column.
-        rows: those that compete.
-        columns: all.
-        better: 1 if more is better, -1 if less is, 0 for no ranking.
-        claim: whether a test may be made.
+        scores: by row and column.
+        rows: that compete.
+        columns: all of the table.
+        better: 1 if higher is better, -1 if lower is, 0 for no ranking.
+        claim: whether there are enough seeds for a test.
     """
-    complete = {key for key, entry in entries.items() if entry.mean is not None and not entry.problem}
+    complete = {key for key, score in scores.items() if score.mean is not None and not score.problem}
     used = [column for column in columns if 2 * sum((row, column) in complete for row in rows) >= len(rows)]
     ranked = [row for row in rows if all((row, column) in complete for column in used)]
     if better == 0 or len(used) < 2 or len(ranked) < 2:
         return None
-    scores = better * np.array([[entries[row, column].mean for row in ranked] for column in used], dtype=np.float64)
-    ranks = dict(zip(ranked, average_ranks(scores).tolist(), strict=True))
+    values = better * np.array([[scores[row, column].mean for row in ranked] for column in used], dtype=np.float64)
+    ranks = dict(zip(ranked, average_ranks(values).tolist(), strict=True))
     if not claim or len(used) < FEWEST_COLUMNS or len(ranked) < FEWEST_ROWS:
         return Ranking(ranks, len(used))
-    return Ranking(ranks, len(used), friedman(scores), nemenyi_distance(len(ranked), len(used)))
+    return Ranking(ranks, len(used), friedman(values), nemenyi_distance(len(ranked), len(used)))

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from cmkd_bench.outputs import Outputs
+from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.training.feed import AHEAD, feed
-from cmkd_bench.training.segmentation import confusion, mean_iou, pixel_accuracy
+from cmkd_bench.training.segmentation import confusion
 from cmkd_bench.training.tensors import Part
 
 BATCH = 512
@@ -48,8 +49,8 @@ def evaluate(network: nn.Module, part: Part, modality: str, classes: int) -> Sco
     for index, outputs in _chunks(network, part, modality, ()):
         matrices.append(confusion(outputs.logits, targets.stored(index), classes).cpu())
     whole = torch.cat(matrices)
-    total = whole.sum(0)
-    return Score("miou", mean_iou(total), {"pixel_accuracy": pixel_accuracy(total)}, {"confusion": whole})
+    miou, pixel_accuracy = (METRICS[name]({"confusion": whole.numpy()}) for name in ("miou", "pixel_accuracy"))
+    return Score("miou", miou, {"pixel_accuracy": pixel_accuracy}, {"confusion": whole})
 
 
 def outputs_of(network: nn.Module, part: Part, modality: str, layers: Sequence[int] = ()) -> Outputs:

@@ -1,4 +1,4 @@
-"""Segmentation: a method sees the labelled positions of a batch as its samples; scores come from confusion matrices."""
+"""Segmentation: a method sees the labelled positions of a batch as its samples; confusion matrices of images."""
 
 from __future__ import annotations
 
@@ -52,23 +52,6 @@ def confusion(logits: Tensor, targets: Tensor, classes: int) -> Tensor:
     image = torch.arange(len(labels), device=labels.device).view(-1, 1, 1).expand_as(labels)
     places = (image * classes + labels) * classes + found
     return places[counted].bincount(minlength=len(labels) * classes**2).view(-1, classes, classes)
-
-
-def mean_iou(matrix: Tensor) -> float:
-    """The mean over classes of intersection over union, in percent, without classes that neither occur nor are found.
-
-    Args:
-        matrix: (C, C), rows are labels.
-    """
-    hits = matrix.diagonal().double()
-    union = matrix.sum(0) + matrix.sum(1) - matrix.diagonal()
-    present = union > 0
-    return float(100.0 * (hits[present] / union[present]).mean())
-
-
-def pixel_accuracy(matrix: Tensor) -> float:
-    """The share of labelled pixels that are right, in percent; matrix: (C, C)."""
-    return float(100.0 * matrix.diagonal().sum() / matrix.sum())
 
 
 def _rows(outputs: Outputs, rows: Tensor) -> Outputs:

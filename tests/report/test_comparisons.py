@@ -17,13 +17,13 @@ from scipy import stats
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.report.collect import collect
 from cmkd_bench.report.comparisons import Comparisons, compare
+from cmkd_bench.report.csv_files import comparisons_csv
+from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.leaderboard import Column
-from cmkd_bench.report.outcomes import Outcomes
-from cmkd_bench.report.tables import comparisons_csv
-from cmkd_bench.report.write import write_board
-from cmkd_bench.statistics import holm
+from cmkd_bench.report.predictions import PredictionCache
+from cmkd_bench.report.results import collect
+from cmkd_bench.statistics.multiple import holm
 
 Build = Callable[..., Experiment]
 
@@ -31,7 +31,7 @@ FORWARD, BACKWARD = Column("toy", "audio", "video"), Column("toy", "video", "aud
 
 
 def compared(experiment: Experiment, metric: str | None = None) -> Comparisons:
-    return compare(read_plan(experiment), collect(experiment), Outcomes(experiment), metric)
+    return compare(read_plan(experiment), collect(experiment), PredictionCache(experiment), metric)
 
 
 def right(share: float, seed: int) -> np.ndarray:
@@ -198,15 +198,15 @@ def test_folds_are_averaged_and_their_samples_drawn_apart(build: Build) -> None:
 
 def test_the_cache_changes_nothing_and_is_made_anew(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = build({"none": 0.5, "kd": 0.7})
-    names = ("results.csv", "leaderboard.md", "leaderboard.csv", "comparisons.csv", "outcomes.npz")
+    names = ("results.csv", "leaderboard.md", "leaderboard.csv", "comparisons.csv", "predictions-cache.safetensors")
     write_board(experiment)
     first = {name: (experiment.path / name).read_bytes() for name in names}
     refuse: Callable[..., Any] = lambda path: pytest.fail(f"{path} was read again")  # noqa: E731
     with monkeypatch.context() as patched:
-        patched.setattr("cmkd_bench.report.outcomes._read", refuse)
+        patched.setattr("cmkd_bench.report.predictions._read", refuse)
         write_board(experiment)
     assert {name: (experiment.path / name).read_bytes() for name in names} == first
-    (experiment.path / "outcomes.npz").write_bytes(b"PK\x03\x04 cut off")
+    (experiment.path / "predictions-cache.safetensors").write_bytes(b"PK\x03\x04 cut off")
     write_board(experiment)
     assert {name: (experiment.path / name).read_bytes() for name in names} == first
 
@@ -225,7 +225,7 @@ def test_runs_without_predictions_have_a_value_and_no_comparison(build: Build) -
     for path in experiment.path.glob("runs/*/predictions.safetensors"):
         path.unlink()
     _, board = write_board(experiment)
-    assert board.entries["kd", FORWARD].mean is not None
+    assert board.scores["kd", FORWARD].mean is not None
     assert not board.comparisons.pairs
     assert not board.claims
 

@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.report.csv_files import board_csv
+from cmkd_bench.report.formats import as_markdown, as_rich
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
-from cmkd_bench.report.tables import as_csv, as_markdown, as_rich
 
 DIRECTION = Column("toy", "audio", "video")
 VALUES = {
@@ -45,7 +46,7 @@ def board() -> Leaderboard:
 
 
 def test_mean_and_deviation_are_over_seeds_of_the_means_over_folds() -> None:
-    entry = board().entries["kd", DIRECTION]
+    entry = board().scores["kd", DIRECTION]
     assert entry.values == {0: 58.0, 1: 54.0, 2: 63.0}
     assert entry.mean == pytest.approx(175 / 3)
     # deviations from the mean: -1/3, -13/3, 14/3; their squares add up to 366/9
@@ -54,13 +55,13 @@ def test_mean_and_deviation_are_over_seeds_of_the_means_over_folds() -> None:
 
 def test_the_gain_is_over_the_student_alone_under_the_same_seed() -> None:
     # none: 55, 56, 60; kd: 58, 54, 63
-    assert board().entries["kd", DIRECTION].gain == pytest.approx((3 - 2 + 3) / 3)
-    assert board().entries["none", DIRECTION].gain is None
-    assert board().entries["teacher", DIRECTION].gain is None
+    assert board().scores["kd", DIRECTION].gain == pytest.approx((3 - 2 + 3) / 3)
+    assert board().scores["none", DIRECTION].gain is None
+    assert board().scores["teacher", DIRECTION].gain is None
 
 
 def test_a_seed_with_a_missing_fold_is_left_out_and_said() -> None:
-    entry = board().entries["fails", DIRECTION]
+    entry = board().scores["fails", DIRECTION]
     assert entry.values == {0: 71.0, 2: 90.0}
     assert entry.problem == "1 failed"
     assert entry.gain == pytest.approx((16 + 30) / 2)
@@ -74,7 +75,7 @@ def test_a_row_with_fewer_folds_is_compared_on_those_and_is_not_the_best() -> No
         cells.append(Cell(method, "method", "toy", fold, "audio", "video", 0, f"{method}{fold}", "teacher"))
         runs.append({"run_id": f"{method}{fold}", "status": "done", "value": value, "error": None})
     record = Plan("none", {"toy": CONDITIONS | {"folds": 2}}, {cell.key: cell for cell in cells})
-    entries = leaderboard(record, pd.DataFrame(runs)).entries
+    entries = leaderboard(record, pd.DataFrame(runs)).scores
     early = entries["early", DIRECTION]
     assert (early.mean, early.gain, early.problem) == (80.0, 10.0, "1 of 2 folds")
     assert entries["kd", DIRECTION].gain == 3.0
@@ -83,7 +84,7 @@ def test_a_row_with_fewer_folds_is_compared_on_those_and_is_not_the_best() -> No
 
 
 def test_the_best_is_a_method_with_all_its_runs() -> None:
-    best = [row for row in board().rows if board().entries[row, DIRECTION].is_best]
+    best = [row for row in board().rows if board().scores[row, DIRECTION].is_best]
     assert best == ["kd"], "the teacher is no competitor, and `fails` is incomplete"
 
 
@@ -92,7 +93,7 @@ def test_rows_stand_by_role() -> None:
 
 
 def test_a_cell_that_is_not_defined_says_why() -> None:
-    assert board().entries["never", DIRECTION].problem == "not defined"
+    assert board().scores["never", DIRECTION].problem == "not defined"
     assert "never, toy, audio → video: not defined: needs a | bar" in board().notes
 
 
@@ -106,7 +107,7 @@ def test_markdown_is_a_table_and_escapes_what_would_break_it() -> None:
 
 
 def test_csv_has_unrounded_numbers() -> None:
-    frame = pd.read_csv(io.StringIO(as_csv(board()))).set_index("row")
+    frame = pd.read_csv(io.StringIO(board_csv(board()))).set_index("row")
     assert frame.loc["kd", "mean"] == pytest.approx(175 / 3, rel=1e-12)
     assert frame.loc["fails", "seeds"] == 2
     assert pd.isna(frame.loc["never", "mean"])
@@ -141,5 +142,5 @@ def test_what_a_number_must_not_be_read_without_stands_in_every_table(
     assert as_markdown(found).splitlines()[0] == f"### {title}"
     assert "- toy: speakers are shared." in as_markdown(found)
     marks = title.removeprefix("toy").strip(" ()")
-    assert all(marks in line for line in as_csv(found).splitlines()[1:])
-    assert ("mean IoU where it is named" in as_markdown(found)) == (metric == "miou")
+    assert all(marks in line for line in board_csv(found).splitlines()[1:])
+    assert ("mean IoU where stated" in as_markdown(found)) == (metric == "miou")

@@ -71,7 +71,7 @@ def test_jobs_that_were_cancelled_are_submitted_again(cluster: Cluster, tmp_path
         cluster.wait_until(grid.checkpoints, "a run has a checkpoint")
         cluster.cancel_all()
     assert grid.checkpoints(), "the run was over before it was cancelled"
-    assert "failed: cancelled; `run` submits them again by itself" in grid.about("status", code=FAILED)
+    assert "failed: cancelled; `run` resubmits them automatically" in grid.about("status", code=FAILED)
     grid.submit()
     grid.finish()
     grid.about("collect")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cmkd_bench.statistics import paired_differences, resampled, resampling_counts
+from cmkd_bench.statistics.paired import paired_differences
+from cmkd_bench.statistics.resampling import resampled, resampling_counts
 
 GENERATOR = np.random.default_rng(5)
 VALUES = GENERATOR.normal(70, 2, (4, 3))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cmkd_bench.statistics import average_ranks, best_set, friedman, holm, mcnemar, nemenyi_distance
-from cmkd_bench.statistics.proportions import only_one_right
+from cmkd_bench.statistics.multiple import best_set, holm
+from cmkd_bench.statistics.proportions import mcnemar, only_one_right
+from cmkd_bench.statistics.ranks import average_ranks, friedman, nemenyi_distance
 
 # Demsar 2006 (JMLR 7), Table 6: AUC of C4.5, +m, +cf, +m+cf on 14 data sets; in the last but one the third and the
 # fourth are printed alike and ranked 2 and 3, so they get a fourth digit here

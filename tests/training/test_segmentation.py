@@ -1,14 +1,13 @@
-"""Segmentation against loops over pixels, and numbers worked out by hand."""
+"""Segmentation against loops over pixels."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch.nn import functional as F
 
 from cmkd_bench.method import Batch
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.training.segmentation import as_positions, confusion, mean_iou, pixel_accuracy
+from cmkd_bench.training.segmentation import as_positions, confusion
 
 
 def dense(batch: int, classes: int, width: int, size: tuple[int, int]) -> Outputs:
@@ -77,14 +76,3 @@ def test_logits_are_brought_to_the_labels_resolution() -> None:
     logits = torch.tensor([[[[4.0, -4.0]], [[-4.0, 4.0]]]])  # two classes, left and right
     labels = torch.tensor([[[0, 0, 1, 1], [0, 0, 1, 1]]], dtype=torch.uint8)
     assert confusion(logits, labels, 2).tolist() == [[[4, 0], [0, 4]]]
-
-
-def test_scores_by_hand() -> None:
-    # class 0: 3 of 4 found, 1 falsely; class 1: 2 of 3, 1 falsely; class 2 neither occurs nor is found
-    matrix = torch.tensor([[3, 1, 0], [1, 2, 0], [0, 0, 0]])
-    assert mean_iou(matrix) == pytest.approx(100 * (3 / 5 + 2 / 4) / 2)
-    assert pixel_accuracy(matrix) == pytest.approx(100 * 5 / 7)
-
-
-def test_a_class_that_is_only_found_counts_as_nothing_right() -> None:
-    assert mean_iou(torch.tensor([[2, 2], [0, 0]])) == pytest.approx(100 * (2 / 4 + 0) / 2)

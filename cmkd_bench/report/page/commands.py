@@ -1,4 +1,4 @@
-"""The commands that bring what is missing, and those that run one run again."""
+"""The commands that produce missing numbers, and those that repeat one run."""
 
 from __future__ import annotations
 
@@ -12,38 +12,55 @@ from typing import Any
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import Scalar
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.registry import datasets, methods
 
+REPEATED = "repeated"  # the folder that repeated runs go to
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = ("true", "false", "null", "nan", "inf")  # a text that reads like these needs quotes
 
 
 def grid(names: Iterable[str], dataset: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """The part of a command that says which rows in which directions of a dataset."""
+    """Return the part of a command that selects rows and directions of a dataset."""
     directions = ",".join(":".join(pair) for pair in pairs)
     options = ["--methods", ",".join(names), "--datasets", dataset, "--pairs", directions]
     return f"cmkd-bench run {shlex.join(options)} --one-way --no-controls"
 
 
 def place(name: str, results: str, retry: bool = False) -> str:
-    """The part that says where: the experiment, and the folder of experiments where it is not the default.
+    """Return the part that selects the experiment, and the folder of experiments where it is not the default."""
+    return f" --experiment {shlex.quote(name)}{where(results)}{' --retry-failed' if retry else ''}"
 
-    Args:
-        name: of the experiment.
-        results: the folder's own name.
-        retry: whether failed runs are to be run again.
+
+def where(results: str) -> str:
+    """Return the option that selects the folder of experiments; empty for the default."""
+    return "" if results in ("results", "") else f" --results {shlex.quote(results)}"
+
+
+def one_run(experiment: Experiment, cell: Cell, method: str, conditions: Mapping[str, Scalar], state: str) -> str:
+    """Return the command of one run, up to its settings; a run that is done is repeated in another folder.
+
+    Tuned values given by hand would be the untuned row's, so those runs go to another folder as well.
     """
-    where = "" if results in ("results", "") else f" --results {shlex.quote(results)}"
-    return f" --experiment {shlex.quote(name)}{where}{' --retry-failed' if retry else ''}"
+    start = grid([method], cell.dataset, [(cell.teacher_modality, cell.student_modality)])
+    fold = f" --folds {cell.fold}," if has_folds(conditions) else ""
+    is_own = state != "done" and not cell.tuned
+    target = place(experiment.name, experiment.root.name, retry=True) if is_own else place(experiment.name, REPEATED)
+    return f"{start} --seeds {cell.seed},{fold}{target}"
+
+
+def has_folds(conditions: Mapping[str, Scalar]) -> bool:
+    """Whether a dataset has several folds."""
+    return int(conditions["folds"]) > 1
 
 
 def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str, Mapping[str, Scalar]]) -> str:
-    """The part that sets what is not the default; all of it for what is not registered here.
+    """Return the part that sets what is not the default; everything for names that are not registered.
 
     Args:
         conditions: of the dataset, as the plan records them.
         dataset: its name.
-        chosen: by method its hyper-parameters, all of them.
+        chosen: by method all of its hyper-parameters.
     """
     protocol = str(conditions["protocol"])
     usual = _usual(protocol, dataset)
@@ -59,14 +76,9 @@ def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str
     return "".join(f" {shlex.quote(part)}" for part in parts)
 
 
-def pairs_of(cells: Iterable[Cell]) -> list[tuple[str, str]]:
-    """The directions of cells."""
-    return list(dict.fromkeys((cell.teacher_modality, cell.student_modality) for cell in cells))
-
-
 @cache
 def _usual(protocol: str, dataset: str) -> dict[str, Any]:
-    """The conditions of a dataset under a protocol without any override; nothing where they cannot be composed."""
+    """Return the conditions of a dataset under a protocol without overrides; empty where they cannot be composed."""
     from cmkd_bench.config.compose import GROUPS, compose, parse_overrides
     from cmkd_bench.experiment.spec import settings as pairs
 
@@ -98,7 +110,7 @@ def _defaults(method: str) -> dict[str, Any]:
 
 
 def _text(value: Scalar | None) -> str:
-    """A value as Hydra reads it back."""
+    """Write a value as Hydra reads it back."""
     if value is None:
         return "null"
     if isinstance(value, bool):

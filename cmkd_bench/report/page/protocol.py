@@ -1,90 +1,88 @@
-"""How the numbers came about: conditions, splits, what deviates from papers, and the machines and versions."""
+"""How the numbers were produced: conditions, splits, deviations from papers, and the machines and versions."""
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from cmkd_bench.report.page.source import Files, Source
+from cmkd_bench.report.page.experiment_data import ExperimentData, Values
+from cmkd_bench.report.page.run_details import MISSING
+from cmkd_bench.report.text_table import TextTable
 
 SECTIONS = {"train": "recipe", "model": "networks", "augment": "augmentation", "prepare": "preparation"}
-Context = dict[str, Any]
 
 
-def conditions(source: Source) -> list[Context]:
-    """By dataset what all of its runs have in common, with the notes that its tables carry."""
-    samples = _samples(source)
+def conditions(data: ExperimentData) -> list[dict[str, Any]]:
+    """List by dataset what all of its runs have in common, with the notes that its tables carry."""
+    samples = _samples(data)
     return [
         {
             "dataset": dataset,
             "protocol": values["protocol"],
             "folds": values["folds"],
             "fixture": values["fixture"],
-            "notes": source.record.notes.get(dataset, []),
+            "notes": data.record.notes.get(dataset, []),
             "samples": samples.get(dataset, ""),
             "sections": _sections(dataset, values),
         }
-        for dataset, values in source.record.conditions.items()
+        for dataset, values in data.record.conditions.items()
     ]
 
 
-def splits(source: Source) -> list[Context]:
-    """Each split with the modalities that were read, its hash, and how many runs read it."""
-    found: dict[tuple[str, int, tuple[str, ...], str], int] = {}
-    for spec in source.specs.values():
-        modalities = tuple(sorted({spec.student_modality, spec.teacher_modality or spec.student_modality}))
-        key = (spec.dataset, spec.fold, modalities, spec.manifest)
-        found[key] = found.get(key, 0) + 1
-    return [
-        {"dataset": dataset, "fold": fold, "modalities": " + ".join(modalities), "sha256": sha256, "runs": runs}
-        for (dataset, fold, modalities, sha256), runs in sorted(found.items())
-    ]
+def splits(data: ExperimentData) -> TextTable:
+    """List each split with the modalities that were read, its hash, and how many runs read it."""
+    found: Counter[tuple[str, int, str, str]] = Counter()
+    for spec in data.specs.values():
+        modalities = " + ".join(sorted({spec.student_modality, spec.teacher_modality or spec.student_modality}))
+        found[spec.dataset, spec.fold, modalities, spec.manifest] += 1
+    header = ("dataset", "modalities read", "SHA-256 of split and data", "fold", "runs")
+    rows = ((dataset, text, sha, f"{fold}", f"{runs}") for (dataset, fold, text, sha), runs in sorted(found.items()))
+    note = "The hash covers the sample ids of each part in order, the labels, and the data of the modalities read."
+    return TextTable("Splits", header, tuple(rows), (note,), texts=3)
 
 
-def deviations(source: Source) -> dict[str, list[str]]:
-    """By method in what it differs from its paper, as its runs recorded it."""
+def deviations(data: ExperimentData) -> dict[str, list[str]]:
+    """List by method how it deviates from its paper, as its runs recorded it."""
     found: dict[str, dict[str, None]] = {}
-    for run_id, result in source.details.items():
-        found.setdefault(source.specs[run_id].method, {}).update(dict.fromkeys(result.get("deviations", ())))
+    for run_id, result in data.details.items():
+        found.setdefault(data.specs[run_id].method, {}).update(dict.fromkeys(result.get("deviations", ())))
     return {method: list(texts) for method, texts in found.items() if texts}
 
 
-def environments(source: Source) -> list[Context]:
-    """The versions and devices of the finished runs, most runs first."""
-    found: dict[str, list[Files]] = {}
-    for cost in source.costs.values():
-        facts = {
-            "code": cost.get("code", ""),
-            "python": cost.get("python", ""),
-            "packages": ", ".join(f"{name} {version}" for name, version in sorted(cost.get("packages", {}).items())),
-            "device": cost.get("device", ""),
-        }
-        found.setdefault(json.dumps(facts, sort_keys=True), []).append(cost)
+def environments(data: ExperimentData) -> TextTable:
+    """List the versions and devices of the finished runs, most runs first."""
+    found: dict[tuple[str, ...], list[Values]] = {}
+    for cost in data.costs.values():
+        packages = ", ".join(f"{name} {version}" for name, version in sorted(cost.get("packages", {}).items()))
+        facts = [*(str(cost.get(name, "")) for name in ("code", "device", "python")), packages]
+        found.setdefault(tuple(fact or MISSING for fact in facts), []).append(cost)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [json.loads(facts) | {"runs": len(costs), "period": period(costs)} for facts, costs in ordered]
+    rows = ((period(costs) or MISSING, *facts, str(len(costs))) for facts, costs in ordered)
+    header = ("finished", "cmkd-bench", "device", "Python", "packages", "runs")
+    note = (
+        "As recorded by the runs. Results are bit-identical on a CPU with the same version of torch, but not across "
+        "devices."
+    )
+    return TextTable("Environment", header, tuple(rows), (note,), texts=5)
 
 
-def period(costs: Iterable[Files]) -> str:
-    """From the day of the first finished run to that of the last, as the runs recorded it; empty where they did not."""
+def period(costs: Iterable[Values]) -> str:
+    """Return the days of the first and the last finished run; empty where no run recorded them."""
     days = sorted({str(cost["finished"])[:10] for cost in costs if cost.get("finished")})
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
 
 
-def papers(source: Source) -> list[tuple[str, str]]:
-    """What to cite beside the suite: the methods' papers and the sources of the data, where they are registered.
-
-    Returns:
-        the names of all rows or datasets that go back to a source, and the source.
-    """
+def papers(data: ExperimentData) -> list[tuple[str, str]]:
+    """List what to cite: each source of registered methods and datasets, after the names of those that it is for."""
     from cmkd_bench.registry import datasets, methods
 
     found: dict[str, dict[str, None]] = {}
-    for method in dict.fromkeys(cell.method for cell in source.record.cells.values()):
+    for method in dict.fromkeys(cell.method for cell in data.record.cells.values()):
         if method in methods.names() and (paper := methods.declared(method).paper) is not None:
             text = f"{paper.authors}: {paper.title}. {paper.venue}. {paper.url}".strip()
             found.setdefault(text, {})[method] = None
-    for dataset in source.record.conditions:
+    for dataset in data.record.conditions:
         if dataset in datasets.names():
             for one in datasets.get(dataset).sources:
                 found.setdefault(one.citation, {})[dataset] = None
@@ -104,12 +102,12 @@ def _sections(dataset: str, values: dict[str, Any]) -> list[tuple[str, list[tupl
     return list(found.items())
 
 
-def _samples(source: Source) -> dict[str, str]:
-    """By dataset how many samples each part has; several texts where folds differ."""
+def _samples(data: ExperimentData) -> dict[str, str]:
+    """Say by dataset how many samples each part has; several texts where folds differ."""
     found: dict[str, dict[str, None]] = {}
-    for run_id, result in source.details.items():
-        if counts := result.get("samples"):
-            parts = [name for name in ("train", "validation", "test") if name in counts]
-            text = ", ".join(f"{counts[name]} {name}" for name in parts)
-            found.setdefault(source.specs[run_id].dataset, {})[text] = None
+    for run_id, result in data.details.items():
+        if sizes := result.get("samples"):
+            parts = [name for name in ("train", "validation", "test") if name in sizes]
+            text = ", ".join(f"{sizes[name]} {name}" for name in parts)
+            found.setdefault(data.specs[run_id].dataset, {})[text] = None
     return {dataset: " / ".join(texts) for dataset, texts in found.items()}

@@ -14,13 +14,13 @@ from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.report.collect import collect
-from cmkd_bench.report.leaderboard import TEACHER, Column, Entry, Leaderboard, leaderboard
-from cmkd_bench.report.metrics import QUANTITIES
-from cmkd_bench.report.outcomes import Outcomes
+from cmkd_bench.report.experiment_tables import make_board
+from cmkd_bench.report.leaderboard import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.plots.style import Look, looks_of
-from cmkd_bench.report.trials import outcomes_of
-from cmkd_bench.report.write import make_board
+from cmkd_bench.report.predictions import PredictionCache
+from cmkd_bench.report.quantities import QUANTITIES
+from cmkd_bench.report.results import collect
+from cmkd_bench.report.tuning_results import study_results
 
 History = list[dict[str, Any]]
 ORDER = (TEACHER, "baseline", "method", "control")
@@ -92,7 +92,7 @@ class Material:
         self.columns = self._board.columns
         self.seeds = self._board.seeds
         self.ranking = self._board.ranking
-        self.trials = outcomes_of(record, results)
+        self.trials = study_results(record, results)
 
     @cached_property
     def looks(self) -> dict[str, Look]:
@@ -153,11 +153,11 @@ class Material:
         """All methods but the student alone, controls last."""
         return [self.result(method, column) for method in self.methods]
 
-    def teacher(self, column: Column) -> Entry:
+    def teacher(self, column: Column) -> MeanScore:
         """The teacher of a direction."""
         return self._entry(TEACHER, column)
 
-    def alone(self, column: Column) -> Entry:
+    def alone(self, column: Column) -> MeanScore:
         """The student alone."""
         return self._entry(self.baseline, column)
 
@@ -178,8 +178,8 @@ class Material:
             found.setdefault((cell.row, column), []).append(cell)
         return found
 
-    def _entry(self, row: str, column: Column) -> Entry:
-        return self._board.entries[row, column]
+    def _entry(self, row: str, column: Column) -> MeanScore:
+        return self._board.scores[row, column]
 
 
 def read_material(experiment: Experiment) -> Material:
@@ -193,7 +193,7 @@ def read_material(experiment: Experiment) -> Material:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {error}. Delete its folder and run the grid again.") from error
 
-    outcomes, record = Outcomes(experiment), read_plan(experiment)
+    outcomes, record = PredictionCache(experiment), read_plan(experiment)
     results = collect(experiment, outcomes)
     return Material(experiment.name, record, results, history, make_board(outcomes, record, results))
 
@@ -202,6 +202,6 @@ def _named(run: Mapping[Hashable, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in run.items()}
 
 
-def _interval(entry: Entry) -> tuple[float, float] | None:
+def _interval(entry: MeanScore) -> tuple[float, float] | None:
     found = entry.comparison
     return None if found is None or found.low is None or found.high is None else (found.low, found.high)

@@ -14,7 +14,7 @@ from cmkd_bench.report.plots.material import Material
 from cmkd_bench.report.plots.page import Picture, Refusal, file_stem, grid, hide_rest, sheet, shorten, width_of
 from cmkd_bench.report.plots.ranges import arrow, is_outside, view
 from cmkd_bench.report.plots.style import BLACK, NORMAL, PAGE, SMALL, styled
-from cmkd_bench.report.trials import Outcome
+from cmkd_bench.report.tuning_results import StudyResult
 from cmkd_bench.statistics.budget import expected_selected
 
 Curve = dict[int, float]  # by number of draws
@@ -40,7 +40,7 @@ def draw(material: Material) -> Iterator[Picture | Refusal]:
 
 def curves_of(material: Material, column: Column) -> dict[str, Curve]:
     """By method the expected test score by number of draws, the mean over folds, where the draws of all have ended."""
-    by_method: dict[str, list[Outcome]] = {}
+    by_method: dict[str, list[StudyResult]] = {}
     for outcome in material.trials:
         if outcome.column == column:
             by_method.setdefault(outcome.trials.method, []).append(outcome)
@@ -48,7 +48,7 @@ def curves_of(material: Material, column: Column) -> dict[str, Curve]:
     return {method: curve for method, curve in found.items() if curve}
 
 
-def _curve(outcome: Outcome) -> Curve:
+def _curve(outcome: StudyResult) -> Curve:
     if not all(one.is_over for one in outcome.drawn):
         return {}
     pairs = [(one.validation, one.test) for one in outcome.drawn]

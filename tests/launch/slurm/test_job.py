@@ -27,7 +27,7 @@ from cmkd_bench.launch.slurm.submission import Outcome
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
-from cmkd_bench.report.write import write_tables
+from cmkd_bench.report.experiment_tables import write_tables
 
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
 SETTINGS = ("launcher.gpus=0", "launcher.checkpoint_seconds=0", "launcher.teacher_wait_s=0", "launcher.jobs=2")

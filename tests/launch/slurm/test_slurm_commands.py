@@ -57,10 +57,10 @@ def test_status_groups_failures_by_cause_with_the_command_that_tries_again(
     assert "grid: 8 runs: 1 done, 1 running, 3 failed, 3 blocked" in done.stdout
     assert "epoch 3/9 on n2 in job 102_2" in done.stdout
     assert "1 failed: out of memory" in done.stdout
-    assert "again: cmkd-bench retry grid --cause 'out of memory' launcher.mem_gb=32" in done.stdout
+    assert "retry: cmkd-bench retry grid --cause 'out of memory' launcher.mem_gb=32" in done.stdout
     assert "1 failed: bad data" in done.stdout
     assert "no file a.wav" in done.stdout
-    assert "1 failed: lost; `run` submits them again by itself" in done.stdout
+    assert "1 failed: lost; `run` resubmits them automatically" in done.stdout
     assert "log:   results/grid/slurm/jobs/" in done.stdout
     assert f"3 blocked: teacher {teachers[0]} failed: out of memory" in done.stdout
     assert "sacct does not answer" in done.stdout
@@ -125,7 +125,7 @@ def test_watch_prints_lines_where_there_is_no_terminal_and_ends(grid: Planned, s
     done = cmkd("watch", "grid", "--every", "1")
     assert done.returncode == 3
     assert "grid: 8 runs: 0 done, 8 failed" in done.stdout
-    assert "again: cmkd-bench retry grid --cause 'bad data'" in done.stdout
+    assert "retry: cmkd-bench retry grid --cause 'bad data'" in done.stdout
 
 
 def test_collect_makes_the_tables_of_what_is_there(grid: Planned, slurm: FakeSlurm, cmkd: Command) -> None:
@@ -145,7 +145,7 @@ def test_status_of_a_local_experiment_asks_slurm_nothing(grid: Planned, slurm: F
     done = cmkd("status", "grid")
     assert done.returncode == 4
     assert "8 runs: 0 done, 4 waiting, 1 failed, 3 blocked" in done.stdout
-    assert "again: the command that began it, with --retry-failed" in done.stdout
+    assert "retry: the command that started it, with --retry-failed" in done.stdout
     assert not slurm.calls()
     cancelled = cmkd("cancel", "grid")
     assert "has no jobs to cancel" in cancelled.stdout

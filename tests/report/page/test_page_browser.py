@@ -16,7 +16,7 @@ from made_runs import write_experiment
 from programs import REQUIRED
 
 from cmkd_bench.report.page import figures
-from cmkd_bench.report.page.write import write_page
+from cmkd_bench.report.page.report_page import write_page
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def address(driver: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def page(driver: Any, address: str) -> Iterator[Any]:
     """The page, opened anew; whatever a test does to it, the console stays silent."""
-    look(driver, 1280, "light")
+    emulate(driver, 1280, "light")
     driver.get("about:blank")
     driver.get_log("browser")
     driver.get(address)
@@ -43,7 +43,7 @@ def page(driver: Any, address: str) -> Iterator[Any]:
     assert driver.get_log("browser") == []
 
 
-def look(driver: Any, width: int, scheme: str) -> None:
+def emulate(driver: Any, width: int, scheme: str) -> None:
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -139,7 +139,7 @@ def test_a_link_opens_its_cell_and_an_unknown_one_nothing(page: Any, address: st
 def test_of_many_runs_the_first_are_shown_until_more_are_asked_for(
     driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "drawn", lambda source: [])
+    monkeypatch.setattr(figures, "plots", lambda data: [])
     page = write_page(write_experiment(tmp_path / "results", {"none": 0.6, "kd": 0.7}, seeds=52, directions=1))
     driver.get(page.as_uri() + "#cell/kd/toy/audio/video")
     seeds = "#detail-body > .scroll:first-of-type tr:not(.extra) th[scope=row]"
@@ -155,38 +155,23 @@ def test_names_that_look_like_markup_are_text_and_nothing_is_fetched(page: Any) 
     open_cell(page, METHOD)
     assert page.title == "made: report"
     assert METHOD in [one.text for one in find(page, ".board tbody th")]
-    wait_for(page, lambda page: not find(page, "img[data-packed]"))
-    injected = page.execute_script("return [...document.images].filter(i => !i.src.startsWith('blob:')).length")
+    injected = page.execute_script("return [...document.images].filter(i => !i.src.startsWith('data:')).length")
     assert injected == 0
     assert page.execute_script("return document.scripts.length") == 2
     assert page.execute_script("return document.querySelectorAll('main b').length") == 0
     fetched = page.execute_script("return performance.getEntriesByType('resource').map(one => one.name)")
-    assert [name for name in fetched if not name.startswith("blob:")] == []
+    assert [name for name in fetched if not name.startswith("data:")] == []
 
 
-def test_pictures_are_drawn_under_the_policy(page: Any) -> None:
+def test_plots_are_drawn_under_the_policy(page: Any) -> None:
     complete = "return [...document.images].every(one => one.src && one.complete)"
     wait_for(page, lambda page: page.execute_script(complete))
-    sizes = page.execute_script(
-        "return [...document.images].map(i => [i.naturalWidth, i.naturalHeight, i.width, i.height])"
-    )
+    sizes = page.execute_script("return [...document.images].map(i => [i.naturalWidth, i.naturalHeight])")
     assert len(sizes) >= 3
-    assert min(width for width, *_ in sizes) > 100
-    # the room that was kept before the picture was there is the room that it takes
-    for width, height, shown_width, shown_height in sizes:
-        assert shown_width / shown_height == pytest.approx(width / height, rel=0.02)
+    assert min(min(size) for size in sizes) > 50
 
 
-def test_a_picture_that_cannot_be_unpacked_says_so(driver: Any, address: str, tmp_path: Path) -> None:
-    page = Path(address.removeprefix("file://")).read_text(encoding="utf-8")
-    (tmp_path / "broken.html").write_text(page.replace('data-packed="', 'data-packed="AAAA', 1), encoding="utf-8")
-    driver.get((tmp_path / "broken.html").as_uri())
-    (said,) = wait_for(driver, lambda page: find(page, ".warning:not(noscript *)"))
-    assert said.text.startswith("This browser cannot unpack the picture ")
-
-
-def test_all_pictures_are_printed(page: Any) -> None:
-    wait_for(page, lambda page: not find(page, "img[data-packed]"))
+def test_all_plots_are_printed(page: Any) -> None:
     whole = len(base64.b64decode(page.print_page()))
     page.execute_script("for (const one of [...document.images]) one.remove()")
     assert whole > 1.2 * len(base64.b64decode(page.print_page()))
@@ -195,7 +180,7 @@ def test_all_pictures_are_printed(page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_window(page: Any, width: int, scheme: str) -> None:
-    look(page, width, scheme)
+    emulate(page, width, scheme)
     for summary in find(page, "details:not([open]) > summary"):
         page.execute_script("arguments[0].parentElement.open = true", summary)
     widest = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -218,7 +203,7 @@ def luminance(colour: str) -> float:
 def test_light_and_dark_differ_and_both_can_be_read(page: Any) -> None:
     backs = {}
     for scheme in ("light", "dark"):
-        look(page, 1280, scheme)
+        emulate(page, 1280, scheme)
         back = luminance(page.execute_script("return getComputedStyle(document.body).backgroundColor"))
         backs[scheme] = back
         for selector in ("body", "nav a", ".note", ".problem", ".state.failed", ".gain", ".done strong", ".brand"):

@@ -17,7 +17,7 @@ from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.report.page import commands, figures
-from cmkd_bench.report.page.write import make_page
+from cmkd_bench.report.page.report_page import make_page
 
 OVERRIDES = ("train.epochs=3", "train.optimizer=sgd", "method.kd.temperature=2.5", "model.vector=linear")
 
@@ -59,7 +59,7 @@ def plan_of(root: Path, arguments: list[str]) -> Any:
 def test_each_command_plans_its_own_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, pair: str, extra: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(figures, "drawn", lambda source: [])
+    monkeypatch.setattr(figures, "plots", lambda data: [])
     chosen = [one for one in OVERRIDES if dataset == "mfeat" or not one.startswith("model")]
     asked = ["--methods", "none,kd,kd_random", "--datasets", dataset, "--pairs", pair, "--seeds", "0,4", *extra]
     grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", *chosen])
@@ -67,19 +67,20 @@ def test_each_command_plans_its_own_run(
     (text,) = re.findall(r'id="data">(.*?)</script>', make_page(grid.experiment), re.DOTALL)
     data = json.loads(text)
     seen = 0
-    for _, column, start, belongs_here, members in data["cells"]:
-        assert belongs_here
-        for seed, fold, place, _, end in members:
-            folds = f" --folds {fold}," if data["folds"][column] > 1 else ""
-            command = f"{data['texts'][start]} --seeds {seed},{folds}{data['own']}{data['texts'][end]}"
-            _, found = plan_of(tmp_path / "results", shlex.split(command)[2:])
-            assert data["runs"]["id"][place] in found.specs
+    for cell in data["cells"].values():
+        assert cell["has_folds"] == (dataset == "watch")
+        for run in cell["runs"]:
+            arguments = shlex.split(run["command"])[2:]
+            assert arguments[arguments.index("--experiment") + 1] == "mine"
+            assert "--results" not in arguments
+            _, found = plan_of(tmp_path / "results", arguments)
+            assert run["id"] in found.specs
             seen += 1
     assert seen == 2 * 2 * (3 + 2 + 1)  # directions, seeds, and rows: asked for, further controls, teacher
 
 
 def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "drawn", lambda source: [])
+    monkeypatch.setattr(figures, "plots", lambda data: [])
     asked = ["--methods", "kd", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--seeds", "1"]
     grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", "--one-way", "--trials", "3"])
     (default,) = [cell for cell in plan.cells.values() if cell.method == "kd"]
@@ -89,13 +90,11 @@ def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, mo
     page = make_page(grid.experiment)
     (text,) = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
     data = json.loads(text)
-    ((_, _, start, belongs_here, members),) = [cell for cell in data["cells"] if cell[0] == "kd (tuned)"]
-    ((seed, _, place, _, end),) = members
-    assert not belongs_here, "given by hand, its values would be those of the row kd"
-    command = f"{data['texts'][start]} --seeds {seed},{data['copy']}{data['texts'][end]}"
-    assert " --results repeated" in command
-    _, found = plan_of(tmp_path / "results", shlex.split(command)[2:])
-    assert data["runs"]["id"][place] == drawn.run_id
+    (cell,) = [cell for cell in data["cells"].values() if cell["title"].startswith("kd (tuned)")]
+    (run,) = cell["runs"]
+    assert " --results repeated" in run["command"], "given by hand, its values would be those of the row kd"
+    _, found = plan_of(tmp_path / "results", shlex.split(run["command"])[2:])
+    assert run["id"] == drawn.run_id
     assert drawn.run_id in found.specs
     assert "THE COMMAND --trials 3" in page, "what is missing of a tuned row is brought by the command that tuned it"
 

@@ -1,4 +1,4 @@
-"""One entry of the table: mean and standard deviation over seeds, gain over the student alone, and what is missing."""
+"""A number of the table: mean and standard deviation over seeds, gain over the student alone, and what is missing."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ CellRuns = Sequence[tuple[Cell, str]]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One number of the table.
+class MeanScore:
+    """A number of the table.
 
     Attributes:
         values: by seed, the mean over folds.
-        mean: over seeds; None where nothing is done.
+        mean: over seeds; None where no seed is complete.
         deviation: standard deviation over seeds (n-1); None for fewer than two.
         gain: mean over seeds of the difference to the student alone under the same seed; None where that is missing.
         problem: why numbers are missing, e.g. `2 failed`.
-        is_best: whether no other row is better; the teacher and rows with missing numbers are out of the competition.
+        is_best: whether no other row is better; the teacher and rows with missing numbers do not compete.
         is_second: whether only the best is better.
-        is_close: whether it may be the best as well, as no row is known to be better; False where nothing is claimed.
+        is_close: whether it is not significantly worse than the best; False where no significance is claimed.
         comparison: with the student alone; None where there is none.
     """
 
@@ -42,19 +42,19 @@ class Entry:
 
     @property
     def direction(self) -> int:
-        """1 or -1 if it is known to lie above or below the student alone, else 0."""
+        """1 or -1 if it is significantly above or below the student alone, else 0."""
         if self.comparison is None or not is_distinct(self.comparison.p_gain):
             return 0
         return 1 if self.comparison.difference > 0 else -1
 
 
-def make_entry(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comparison: Comparison | None) -> Entry:
-    """The entry of a row and column.
+def mean_score(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comparison: Comparison | None) -> MeanScore:
+    """Compute the number of a row and column.
 
     Args:
-        cells: with the run that counts for each.
+        cells: each with the run that counts for it.
         runs: rows of results.csv by id.
-        alone: the values of the student alone; empty where there is no gain to be shown.
+        alone: the values of the student alone; empty where no gain is shown.
         folds: of the whole column.
         comparison: with the student alone.
     """
@@ -64,7 +64,7 @@ def make_entry(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comp
     gains = _by_seed({place: value - alone[place] for place, value in values.items() if place in alone}, own)
     numbers = list(by_seed.values())
     problems = [_problem(cells, runs), f"{len(own)} of {len(folds)} folds" if cells and own != folds else ""]
-    return Entry(
+    return MeanScore(
         values=by_seed,
         mean=statistics.fmean(numbers) if numbers else None,
         deviation=statistics.stdev(numbers) if len(numbers) > 1 else None,
@@ -75,12 +75,12 @@ def make_entry(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comp
 
 
 def finished(cells: Iterable[tuple[Cell, str]], runs: Runs) -> Values:
-    """The finished runs' values by seed and fold."""
+    """Return the finished runs' values by seed and fold."""
     return {(cell.seed, cell.fold): runs[run_id]["value"] for cell, run_id in cells if is_done(runs.get(run_id))}
 
 
 def state_of(cell: Cell, run_id: str, runs: Runs) -> str:
-    """What became of the run behind a cell."""
+    """Return the state of the run behind a cell."""
     if cell.impossible and run_id == cell.run_id:
         return "not defined"
     run = runs.get(run_id)
@@ -90,7 +90,7 @@ def state_of(cell: Cell, run_id: str, runs: Runs) -> str:
 
 
 def _by_seed(values: Mapping[tuple[int, int], float], folds: set[int]) -> dict[int, float]:
-    """The mean over folds; a seed with a missing fold is left out, as its mean would be of other data."""
+    """Average over folds; a seed with a missing fold is left out, as its mean would be of other data."""
     seeds = sorted({seed for seed, _ in values})
     complete = [seed for seed in seeds if all((seed, fold) in values for fold in folds)]
     return {seed: statistics.fmean(values[seed, fold] for fold in folds) for seed in complete}

@@ -1,14 +1,14 @@
-"""Metrics of saved predictions: by hand, and against loops over samples."""
+"""Metrics of saved predictions: by hand, against loops over samples, and against torchmetrics."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from torchmetrics import functional
 
-from cmkd_bench.report.metrics import METRICS, metrics_of
+from cmkd_bench.statistics.metrics import METRICS, metrics_of
 from cmkd_bench.training.evaluation import accuracy
-from cmkd_bench.training.segmentation import mean_iou, pixel_accuracy
 
 GENERATOR = np.random.default_rng(11)
 LOGITS = GENERATOR.normal(0, 2, (400, 25)).astype(np.float32)
@@ -74,10 +74,44 @@ def test_a_certain_prediction_has_a_bin() -> None:
     assert METRICS["ece"]({"logits": logits, "labels": np.array([0, 1])}) == pytest.approx(50.0)
 
 
-def test_segmentation_is_that_of_the_evaluation() -> None:
-    total = torch.from_numpy(CONFUSION).sum(0)
-    assert METRICS["miou"]({"confusion": CONFUSION}) == pytest.approx(mean_iou(total), rel=1e-12)
-    assert METRICS["pixel_accuracy"]({"confusion": CONFUSION}) == pytest.approx(pixel_accuracy(total), rel=1e-6)
+def torchmetrics_of(name: str) -> float:
+    """A metric of PREDICTIONS as torchmetrics computes it, in percent."""
+    logits, labels = torch.from_numpy(LOGITS), torch.from_numpy(LABELS)
+    common = {"task": "multiclass", "num_classes": LOGITS.shape[1]}
+    found = {
+        "accuracy": lambda: functional.accuracy(logits, labels, average="micro", **common),
+        "macro_f1": lambda: functional.f1_score(logits, labels, average="macro", **common),
+        "top5": lambda: functional.accuracy(logits, labels, average="micro", top_k=5, **common),
+        "ece": lambda: functional.calibration_error(logits.double().softmax(1), labels, n_bins=15, **common),
+    }
+    return 100 * float(found[name]())
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "top5", "ece"])
+def test_classification_agrees_with_torchmetrics(name: str) -> None:
+    assert METRICS[name](PREDICTIONS) == pytest.approx(torchmetrics_of(name), rel=1e-5)
+
+
+def test_segmentation_agrees_with_torchmetrics() -> None:
+    images, labels, found = (torch.from_numpy(place) for place in np.nonzero(CONFUSION))
+    counts = torch.from_numpy(CONFUSION)[images, labels, found]
+    pixels = labels.repeat_interleave(counts), found.repeat_interleave(counts)
+    common = {"task": "multiclass", "num_classes": 4}
+    iou = functional.jaccard_index(pixels[1], pixels[0], average="macro", **common)
+    accuracy = functional.accuracy(pixels[1], pixels[0], average="micro", **common)
+    assert METRICS["miou"]({"confusion": CONFUSION}) == pytest.approx(100 * float(iou), rel=1e-6)
+    assert METRICS["pixel_accuracy"]({"confusion": CONFUSION}) == pytest.approx(100 * float(accuracy), rel=1e-6)
+
+
+def test_segmentation_by_hand() -> None:
+    # class 0: 3 of 4 found, 1 falsely; class 1: 2 of 3, 1 falsely; class 2 neither occurs nor is found
+    matrix = {"confusion": np.array([[[3, 1, 0], [1, 2, 0], [0, 0, 0]]])}
+    assert METRICS["miou"](matrix) == pytest.approx(100 * (3 / 5 + 2 / 4) / 2)
+    assert METRICS["pixel_accuracy"](matrix) == pytest.approx(100 * 5 / 7)
+
+
+def test_a_class_that_is_only_predicted_counts_as_nothing_right() -> None:
+    assert METRICS["miou"]({"confusion": np.array([[[2, 2], [0, 0]]])}) == pytest.approx(100 * (2 / 4 + 0) / 2)
 
 
 def test_mean_iou_by_hand() -> None:

@@ -1,0 +1,60 @@
+"""The tables as CSV, with unrounded numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from cmkd_bench.report.comparisons import Comparison
+from cmkd_bench.report.leaderboard import Leaderboard
+from cmkd_bench.report.text_table import TextTable
+
+_PLACE = ("dataset", "teacher_modality", "student_modality", "row")
+_BOARD = (
+    *_PLACE, "role", "mean", "std", "gain", "seeds", "problem", "marks", "gain_low", "gain_high", "gain_p", "best",
+    "second", "may_be_best", "average_rank",
+)  # fmt: skip
+_PAIRS = (
+    *_PLACE, "other", "difference", "low", "high", "p", "p_holm_gains", "p_holm_column", "variance_of_seeds", "seeds",
+    "folds", "samples", "mcnemar_p",
+)  # fmt: skip
+
+
+def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Write rows of values as CSV; None becomes an empty field."""
+    return str(pd.DataFrame(rows, columns=list(header), dtype=object).to_csv(index=False, lineterminator="\n"))
+
+
+def board_csv(board: Leaderboard) -> str:
+    """Write one line per row and direction."""
+    ranks = board.ranking.ranks if board.ranking else {}
+    lines: list[list[object]] = []
+    for column in board.columns:
+        marks = "; ".join(board.marks[column.dataset])
+        for row, role in board.rows.items():
+            one = board.scores[row, column]
+            tested = [one.comparison.low, one.comparison.high, one.comparison.p_gain] if one.comparison else [None] * 3
+            flags = [int(one.is_best), int(one.is_second), int(one.is_close)]
+            numbers = [one.mean, one.deviation, one.gain, len(one.values), one.problem, marks]
+            lines.append([*column.names, row, role, *numbers, *tested, *flags, ranks.get(row)])
+    return as_csv(_BOARD, lines)
+
+
+def text_csv(table: TextTable) -> str:
+    """Write a table of text."""
+    return as_csv(table.header, table.rows)
+
+
+def comparisons_csv(board: Leaderboard) -> str:
+    """Write one line per pair of rows and direction: the row's value minus the other's, with its interval."""
+    return as_csv(_PAIRS, [_pair(one) for one in board.comparisons.pairs.values()])
+
+
+def _pair(one: Comparison) -> list[object]:
+    # Sums over samples may differ in their last bits between machines; nobody reads beyond these digits.
+    numbers = [one.difference, one.low, one.high, one.p, one.p_gain, one.p_pair, one.of_seeds]
+    rounded = [None if value is None else float(f"{value:.10g}") for value in numbers]
+    seeds, folds = (" ".join(map(str, group)) for group in (one.seeds, one.folds))
+    by_seed = " ".join(f"{seed}:{p:.6g}" for seed, p in one.mcnemar.items())
+    return [*one.column.names, one.row, one.other, *rounded, seeds, folds, one.samples, by_seed]

@@ -1,0 +1,97 @@
+"""What the page is made from: an experiment's folder, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import pandas as pd
+
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.record import read_plan, read_specs
+from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.cells import Column, Runs, by_column, by_row, records
+from cmkd_bench.report.experiment_tables import make_board
+from cmkd_bench.report.leaderboard import Leaderboard
+from cmkd_bench.report.predictions import PredictionCache
+from cmkd_bench.report.results import Read, collect
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ExperimentData:
+    """An experiment's results with all that is known of its runs.
+
+    Attributes:
+        experiment: its folder.
+        record: its cells.
+        results: as `collect` returns them.
+        board: of each dataset's main metric, with statistics.
+        specs: by run id.
+        read: reads a JSON file of a run once, however often it is asked for.
+    """
+
+    experiment: Experiment
+    record: Plan
+    results: pd.DataFrame
+    board: Leaderboard
+    specs: Mapping[str, RunSpec]
+    read: Read
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The rows of results.csv by run id; missing values are None."""
+        rows = (
+            {name: None if value != value else value for name, value in run.items()} for run in records(self.results)
+        )
+        return {str(run["run_id"]): run for run in rows}
+
+    @cached_property
+    def costs(self) -> dict[str, Values]:
+        """The content of cost.json of each finished run."""
+        return {run_id: self.read(self.experiment.run(run_id).cost) for run_id in self._done}
+
+    @cached_property
+    def details(self) -> dict[str, Values]:
+        """The content of result.json of each finished run."""
+        return {run_id: self.read(self.experiment.run(run_id).result) for run_id in self._done}
+
+    @property
+    def _done(self) -> list[str]:
+        return [run_id for run_id, run in self.runs.items() if run["status"] == "done"]
+
+    def history(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the record of each epoch; empty for a run that has not ended."""
+        path = self.experiment.run(run_id).history
+        return list(read_json(path)) if path.exists() else []
+
+    def hyperparameters(self, run_id: str) -> Settings:
+        """Return the hyper-parameters of a run; empty where the method is not defined."""
+        return self.specs[run_id].hyperparameters if run_id in self.specs else ()
+
+    @cached_property
+    def columns(self) -> dict[Column, dict[str, list[tuple[Cell, str]]]]:
+        """The cells behind each row of each direction, with the run that counts for each cell."""
+        return {column: by_row(cells) for column, cells in by_column(self.record).items()}
+
+
+def read_experiment(experiment: Experiment) -> ExperimentData:
+    """Read an experiment, and bring its results.csv up to date."""
+    predictions, record = PredictionCache(experiment), read_plan(experiment)
+    specs = read_specs(record)
+    read = cache(read_json)
+    results = collect(experiment, predictions, specs=specs, read=read)
+    return ExperimentData(experiment, record, results, make_board(predictions, record, results), specs, read)
+
+
+def seeds_text(cells: Sequence[Cell]) -> str:
+    """List the seeds of cells, as a range where they follow each other."""
+    seeds = sorted({cell.seed for cell in cells})
+    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))

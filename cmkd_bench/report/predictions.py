@@ -1,0 +1,126 @@
+"""The saved test predictions of an experiment's runs: their metrics, and what paired comparisons need.
+
+What tables need of a run is far smaller than its logits, so it is kept in one file, which can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
+
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.files import write_bytes
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.statistics.metrics import METRICS, Array, Predictions, metrics_of
+
+CACHE = "predictions-cache.safetensors"
+VERSION = 1  # raised when the content of the file means something else
+
+
+@dataclass(frozen=True)
+class PredictionScores:
+    """What tables need of a run's predictions.
+
+    Attributes:
+        metrics: by name, in percent; the first is the main one.
+        samples: digest of the test samples' labels in their order; runs with different ones cannot be paired.
+        contributions: of the main metric, (M, K), bool or int32.
+    """
+
+    metrics: dict[str, float]
+    samples: str
+    contributions: Array
+
+
+class PredictionCache:
+    """The prediction scores of an experiment's runs, each computed once; runs without predictions have none."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._path = experiment.path / CACHE
+        self._stamps: dict[str, list[int]] = {}
+        self._scores: dict[str, PredictionScores] = {}
+        self._changed = False
+        if self._path.exists():
+            self._load()
+
+    def find(self, run_ids: Iterable[str]) -> dict[str, PredictionScores]:
+        """Return the scores of finished runs by id, and bring the file up to date.
+
+        Raises:
+            UserError: if predictions are there but cannot be read.
+        """
+        found = {run_id: scores for run_id in run_ids if (scores := self._find(run_id)) is not None}
+        if self._changed:
+            self._save()
+        return found
+
+    def contributions(self, run_id: str, metric: str) -> Array:
+        """Return what each test sample contributes to a metric, (M, K)."""
+        scores = self._scores[run_id]
+        if metric == next(iter(scores.metrics)):
+            return scores.contributions
+        return METRICS[metric].contributions(_read(self._experiment.run(run_id).predictions))
+
+    def _find(self, run_id: str) -> PredictionScores | None:
+        path = self._experiment.run(run_id).predictions
+        try:
+            status = os.stat(path)  # noqa: PTH116 (ten thousand of these: a Path's own takes twice as long)
+        except FileNotFoundError:
+            return None
+        stamp = [status.st_size, status.st_mtime_ns]
+        if self._stamps.get(run_id) != stamp:
+            self._scores[run_id], self._stamps[run_id] = score_predictions(_read(path)), stamp
+            self._changed = True
+        return self._scores[run_id]
+
+    def _load(self) -> None:
+        """Read the file; one that is damaged or of another version is replaced later."""
+        try:
+            with safe_open(self._path, "numpy") as file:
+                stored = json.loads(file.metadata()["runs"])
+                if stored.pop("version") == VERSION:
+                    for run_id, (stamp, metrics, samples) in stored.items():
+                        self._scores[run_id] = PredictionScores(metrics, samples, file.get_tensor(run_id))
+                        self._stamps[run_id] = stamp
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            self._stamps, self._scores = {}, {}
+
+    def _save(self) -> None:
+        runs = {run_id: (self._stamps[run_id], one.metrics, one.samples) for run_id, one in self._scores.items()}
+        arrays = {run_id: one.contributions for run_id, one in self._scores.items()}
+        write_bytes(self._path, save(arrays, {"runs": json.dumps({"version": VERSION, **runs})}))
+        self._changed = False
+
+
+def score_predictions(predictions: Predictions) -> PredictionScores:
+    """Score a run's predictions: logits (M, C) and labels (M,), or confusion matrices (M, C, C)."""
+    metrics = metrics_of(predictions)
+    main = next(iter(metrics.values())).contributions(predictions)
+    # Label maps are not saved; how many pixels of which class each image has tells the images apart.
+    labels = predictions["confusion"].sum(2) if "confusion" in predictions else predictions["labels"]
+    content = f"{labels.shape}".encode() + labels.astype("<i4").tobytes()
+    return PredictionScores(
+        metrics={name: metric(predictions) for name, metric in metrics.items()},
+        samples=hashlib.blake2b(content, digest_size=8).hexdigest(),
+        contributions=np.ascontiguousarray(main if main.dtype == bool else main.astype(np.int32)),
+    )
+
+
+def _read(path: Path) -> Predictions:
+    try:
+        predictions: Predictions = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}. Delete the folder {path.parent} and rerun the command of the experiment; "
+            "only this run is repeated."
+        ) from error
+    return predictions
