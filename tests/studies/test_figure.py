@@ -29,7 +29,7 @@ CHART = Chart(
 
 def axes_of(chart: Chart) -> list[Any]:
     figure = as_picture(chart, "name").figure
-    return list(figure.subfigs[1].axes)
+    return list(figure.subfigs[0].axes)
 
 
 def bars(axes: Any) -> dict[str, ErrorbarContainer]:

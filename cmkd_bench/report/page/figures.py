@@ -55,18 +55,18 @@ class Diagnosis:
 
 def drawn(source: Source) -> list[Kind]:
     """The pictures of all kinds."""
-    from cmkd_bench.report.plots.material import Material
-    from cmkd_bench.report.plots.page import Refusal, render
-    from cmkd_bench.report.plots.write import KINDS, draw
+    from cmkd_bench.report.plots.picture import Refusal, render
+    from cmkd_bench.report.plots.plot_data import PlotData
+    from cmkd_bench.report.plots.save import KINDS, plot
 
-    material = Material(source.experiment.name, source.record, source.results, cache(source.history), source.board)
+    data = PlotData(source.record, source.results, cache(source.history), source.board)
     found = []
     for name, meaning in KINDS.items():
         kind = Kind(name, meaning, [], [])
         found.append(kind)
         if len(source.board.columns) > MOST_DIRECTIONS and name not in OF_ALL:
             continue
-        for one in draw(material, [name]):
+        for one in plot(data, [name]):
             if isinstance(one, Refusal):
                 kind.refusals.append(one.reason)
             else:

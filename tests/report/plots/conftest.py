@@ -13,19 +13,19 @@ from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.leaderboard import leaderboard
-from cmkd_bench.report.plots.material import Material
+from cmkd_bench.report.plots.plot_data import PlotData
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 Values = Mapping[tuple[str, Column], Sequence[float | None]]
-MakeMaterial = Callable[..., Material]
+MakeData = Callable[..., PlotData]
 
 
 @pytest.fixture
-def make_material() -> MakeMaterial:
-    return material
+def make_data() -> MakeData:
+    return plot_data
 
 
-def material(
+def plot_data(
     roles: Mapping[str, str],
     values: Values,
     intervals: Mapping[tuple[str, Column], tuple[float, float]] | None = None,
@@ -33,7 +33,7 @@ def material(
     costs: Mapping[str, tuple[float, int | None]] | None = None,
     histories: Mapping[str, list[dict[str, Any]]] | None = None,
     gains: int = 1,
-) -> Material:
+) -> PlotData:
     """An experiment with the given test values by seed (None is a run that failed, no value a method not defined).
 
     Args:
@@ -71,7 +71,7 @@ def material(
         for (method, column), (low, high) in (intervals or {}).items()
     }
     board = leaderboard(record, results, Comparisons(compared, gains))
-    return Material("made", record, results, lambda run_id: (histories or {}).get(run_id, []), board)
+    return PlotData(record, results, lambda run_id: (histories or {}).get(run_id, []), board)
 
 
 def _run(run_id: str, column: Column, value: float | None, cost: tuple[float, int | None]) -> dict[str, Any]:
