@@ -19,7 +19,7 @@ from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.plots.style import COLUMN, GRAY, LARGE, NORMAL, PAGE, SMALL, styled
 
 FORMATS = ("png", "svg", "pdf")
-CHARACTERS = {SMALL: 16.5, NORMAL: 14, LARGE: 12.5}  # per inch, by the font's size; of the largest, in bold
+CHARACTERS = {SMALL: 16.5, NORMAL: 13, LARGE: 12.5}  # per inch, by the font's size; of the largest, in bold
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 

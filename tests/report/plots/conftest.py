@@ -33,6 +33,7 @@ def plot_data(
     costs: Mapping[str, tuple[float, int | None]] | None = None,
     histories: Mapping[str, list[dict[str, Any]]] | None = None,
     gains: int = 1,
+    conditions: Mapping[str, Any] | None = None,
 ) -> PlotData:
     """An experiment with the given test values by seed (None is a run that failed, no value a method not defined).
 
@@ -44,6 +45,7 @@ def plot_data(
         costs: by method, seconds and extra parameters; 1 and 0 where none are given.
         histories: by run id, `METHOD-STUDENT'S MODALITY-SEED`.
         gains: how many gains count as tested.
+        conditions: of all datasets, where they are not those of a fair comparison.
     """
     cells, runs = [], {}
     columns = list(dict.fromkeys(column for _, column in values))
@@ -61,7 +63,7 @@ def plot_data(
             cells.append(Cell(*place, run_id, teacher))
             value = by_seed[seed] if seed < len(by_seed) else None
             runs[run_id] = _run(run_id, column, value, (costs or {}).get(method, (1.0, 0)))
-    names = {column.dataset: CONDITIONS for column in columns}
+    names = {column.dataset: {**CONDITIONS, **(conditions or {})} for column in columns}
     record = Record(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
     results = pd.DataFrame(list(runs.values()))
     compared = {
