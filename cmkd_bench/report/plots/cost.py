@@ -77,9 +77,10 @@ def _scale(ax: Axes, quantity: str, costs: Collection[float]) -> None:
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.xaxis.set_major_formatter("{x:g}")
-    elif powers := [math.floor(math.log10(cost)) for cost in costs if cost > 0]:
-        ax.set_xscale("symlog", linthresh=10.0 ** min(powers), linscale=0.5)
-        ax.set_xticks([0.0, *(10.0**power for power in range(min(powers), max(powers) + 1))])
+    elif powers := [math.log10(cost) for cost in costs if cost > 0]:
+        first, last = math.floor(min(powers)), math.ceil(max(powers))
+        ax.set_xscale("symlog", linthresh=10.0**first, linscale=0.5)
+        ax.set_xticks([0.0, *(10.0**power for power in range(first, last + 1))])
         ax.xaxis.set_major_formatter(EngFormatter(sep=""))
     else:
         ax.set_xticks([0.0])

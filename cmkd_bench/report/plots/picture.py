@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.plots.style import COLUMN, GRAY, LARGE, NORMAL, PAGE, SMALL, styled
 
 FORMATS = ("png", "svg", "pdf")
-CHARACTERS = {SMALL: 16.5, NORMAL: 13, LARGE: 12.5}  # per inch, by the font's size; of the largest, in bold
+CHARACTERS = {SMALL: 17, LARGE: 12.5}  # of an average text, per inch; in bold the second
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -54,7 +58,7 @@ def new_figure(
     """
     title, note = (textwrap.fill(text, int(width * CHARACTERS[size])) for text, size in ((title, LARGE), (note, SMALL)))
     labels = [shorten(label, 1.6 if len(legend or ()) > 6 else width / 2 - 0.6) for label in legend or ()]
-    columns = int(width * CHARACTERS[SMALL] / (max(map(len, labels), default=0) + 7)) or 1
+    columns = int(width / (max((text_width(label, SMALL) for label in labels), default=0.0) + 0.55)) or 1
     text = 0.18 * (title.count("\n") + 1) + 0.14 * (note.count("\n") + 1) + 0.17 * math.ceil(len(labels) / columns)
     figure = Figure(figsize=(width, height + text), layout="constrained")
     # The number of characters is an estimate of the width, so matplotlib wraps lines that are still too long.
@@ -145,10 +149,17 @@ def render(figure: Figure, file_format: str) -> bytes:
     return file.getvalue()
 
 
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float) -> float:
+    """Return the width of a line in inches."""
+    font = FontProperties(family="DejaVu Sans", size=size)
+    return float(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]) / 72
+
+
 def shorten(name: str, width: float, size: float = SMALL) -> str:
     """Return a name that fits into a width in inches, without its middle if it is too long."""
-    most = max(2, int(width * CHARACTERS[size]))
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
+    cut = (f"{name[: (kept + 1) // 2]}…{name[len(name) - kept // 2 :]}" for kept in range(len(name) - 1, 1, -1))
+    return next((one for one in itertools.chain([name], cut) if text_width(one, size) <= width), f"{name[:1]}…")
 
 
 def file_stem(*parts: str) -> str:

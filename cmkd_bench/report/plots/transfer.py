@@ -86,6 +86,7 @@ def _plot_panel(modalities: Sequence[str], gains: Gains, alone: Mapping[str, flo
             ax.text(column + 0.5, row + 0.5, f"{alone[modalities[row]]:.1f}", color=GRAY, **text)
         elif row != column:
             ax.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0))
+    ax.set_anchor("W")  # where its title begins
     ax.tick_params(length=0)
     ax.tick_params(axis="x", rotation=90 if any(len(one) > WIDE for one in modalities) else 0)
     ax.tick_params(axis="y", rotation=0)

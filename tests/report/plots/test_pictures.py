@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside
-from cmkd_bench.report.plots.picture import CHARACTERS, file_stem, grid, new_figure, shorten
+from cmkd_bench.report.plots.picture import file_stem, grid, new_figure, shorten, text_width
 from cmkd_bench.report.plots.style import nth_style, styles_of
 
 
 def test_a_long_name_gives_way_in_its_middle() -> None:
     name = "a_method_with_a_very_long_name"
     short = shorten(name, 1.0)
-    assert len(short) <= CHARACTERS[7.0]
+    assert text_width(short, 7.0) <= 1.0
     start, end = short.split("…")
     assert name.startswith(start)
     assert name.endswith(end)
