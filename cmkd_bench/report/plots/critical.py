@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from matplotlib.axes import Axes
 
 from cmkd_bench.report.plots.picture import Picture, Refusal, new_figure, shorten
-from cmkd_bench.report.plots.plot_data import PlotData
+from cmkd_bench.report.plots.plot_data import PlotData, plural
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GRAY, PAGE, SMALL, styled
 from cmkd_bench.report.ranking import FEWEST_COLUMNS, FEWEST_ROWS, Ranking
 from cmkd_bench.report.wording import p_value
@@ -30,8 +30,8 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     yield Refusal(
         NAME,
         f"ranks can be compared over at least {FEWEST_COLUMNS} directions, with at least {FEWEST_ROWS} methods that "
-        f"are complete in all of them and {FEWEST_SEEDS} seeds; found {columns} directions, {ranked} such methods of "
-        f"{len(data.roles)}, and {data.seeds}.",
+        f"are complete in all of them and {FEWEST_SEEDS} seeds; found {plural(columns, 'direction')}, "
+        f"{ranked} of {len(data.roles)} methods complete, and {data.seeds}.",
     )
 
 
@@ -81,8 +81,10 @@ def _plot_names(ax: Axes, ranks: dict[str, float], top: float) -> None:
 def _note(ranking: Ranking, columns: int, left_out: Sequence[str]) -> str:
     assert ranking.p is not None, "where there is a critical difference there is a test"
     differ = "" if ranking.p < LEVEL else ", so no difference between the methods is shown"
-    fewer = f" Without {columns - ranking.columns} incomplete directions." if columns != ranking.columns else ""
-    missing = f" Without incomplete methods: {', '.join(left_out)}." if left_out else ""
+    fewer = (
+        f" Left out: {plural(columns - ranking.columns, 'incomplete direction')}." if columns != ranking.columns else ""
+    )
+    missing = f" Left out as incomplete: {', '.join(left_out)}." if left_out else ""
     return (
         f"Rank 1 is the best. Friedman's test: {p_value(ranking.p)}{differ}. Methods joined by a bar differ by less "
         f"than the critical difference (CD; Nemenyi, level {LEVEL}). Directions of one dataset share samples, so "

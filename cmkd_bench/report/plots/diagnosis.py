@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from cmkd_bench.diagnostics.collect import Diagnosed
 from cmkd_bench.report.plots.picture import Picture, file_stem, new_figure, shorten
+from cmkd_bench.report.plots.plot_data import plural
 from cmkd_bench.report.plots.style import BLACK, COLORS, GRAY, HATCHES, styled
 
 SHARES = {
@@ -107,7 +108,7 @@ def _legend() -> dict[str, Artist]:
 def _note(found: Sequence[Diagnosed], temperature: float) -> str:
     seeds, samples = len({one.cell.seed for one in found}), len(found[0].diagnosis.correlations)
     return (
-        f"Test part of {samples} samples, n = {seeds} {'seed' if seeds == 1 else 'seeds'}; bars and markers: means. "
+        f"Test part of {samples} samples, n = {plural(seeds, 'seed')}; bars and markers: means. "
         "Rank correlation: Kendall's τ-b between the logits of single samples (gray: distribution; stroke: quartiles; "
         f"ring: median). Loss at temperature {temperature:g}. By chance: CKA of samples paired at random."
     )

@@ -58,8 +58,7 @@ class PlotData:
         self.ranking = self._board.ranking
         self.trials = outcomes_of(record, results)
         self.styles = styles_of(self.roles)
-        count = len(self._board.seeds)
-        self.seeds = "1 seed" if count == 1 else f"{count} seeds"
+        self.seeds = plural(len(self._board.seeds), "seed")
 
     def title(self, text: str, dataset: str = "", column: Column | None = None) -> str:
         """Return a title with everything that a number of the dataset, or of all datasets, must not be read without."""
@@ -121,6 +120,11 @@ def read_plot_data(experiment: Experiment) -> PlotData:
     outcomes, record = Outcomes(experiment), read_record(experiment)
     results = collect(experiment, outcomes)
     return PlotData(record, results, history, make_board(outcomes, record, results))
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{count} {noun}" + "s" * (count != 1)
 
 
 def interval(entry: Entry) -> tuple[float, float] | None:

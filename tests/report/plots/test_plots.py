@@ -211,7 +211,7 @@ def test_a_critical_difference_diagram_has_each_rank_and_joins_what_cannot_be_to
     assert groups == [pytest.approx([0.97, 1.53]), pytest.approx([3.47, 4.03])]
     (distance,) = [line for line in ax.lines if line.get_label() == "distance"]
     assert list(distance.get_xdata()) == pytest.approx([1.0, 2.2])  # type: ignore[arg-type]
-    assert "Without 2 incomplete directions. Without incomplete methods: lost." in note(figure)
+    assert "Left out: 2 incomplete directions. Left out as incomplete: lost." in note(figure)
 
 
 def test_groups_are_the_largest_runs_within_the_distance() -> None:
@@ -222,7 +222,7 @@ def test_groups_are_the_largest_runs_within_the_distance() -> None:
 
 def test_ranks_are_drawn_only_where_they_can_be_told_apart(one: PlotData, four: PlotData) -> None:
     assert "at least 3 directions" in refusal(one, "critical")
-    assert "found 1 directions, 0 such methods of 5, and 3 seeds" in refusal(one, "critical")
+    assert "found 1 direction, 0 of 5 methods complete, and 3 seeds" in refusal(one, "critical")
     assert only(four, "critical").name == "critical-differences"
 
 
