@@ -18,9 +18,9 @@ import typer
 from rich.console import Console
 
 from benchmarks._commands import measured
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.write import write_board
 from cmkd_bench.testing.made import made_spec, write_made_plan, write_made_run

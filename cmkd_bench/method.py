@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from torch import Tensor, nn
 
+from cmkd_bench.declaration import Declaration
+from cmkd_bench.declaration import Paper as Paper
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import NoParameters
 
 P = TypeVar("P")
 Losses = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Paper:
-    """Where a method was published."""
-
-    title: str
-    authors: str
-    venue: str
-    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,42 +131,19 @@ class Stage:
     labels: bool = True
 
 
-class Method(nn.Module, ABC, Generic[P]):
+class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     """A distillation method: a loss, and what it needs. `P` is the dataclass of its hyper-parameters, if it has any.
 
     It is a module, so trainable extras and state are submodules, parameters and buffers: the engine moves them, trains
     them and keeps them in checkpoints. Extras are built in the constructor, where a random stream of their own is set.
 
+    What it is, its class attributes say: see `Declaration`.
+
     Class attributes:
-        paper: where it was published; None for a control of our own.
-        departures: where this implementation departs from the paper, one sentence each; kept in each run's record.
         implementations: how known implementations differ, for the method's page; nothing else reads them.
-        role: `method`, `control`, or `baseline` (the student alone); tables set the last two apart.
-        teacher: `trained`, `untrained` (a random network), or `none`.
-        pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
-        updates_teacher: whether the teacher is trained too; otherwise it is frozen and its outputs may be reused.
-        presets: named sets of hyper-parameters, chosen by `method.NAME.preset=...`.
-        without_distillation: hyper-parameters under which the method must equal the student alone, bit for bit; None
-            where the method's loss is not cross-entropy plus weighted terms.
     """
 
-    HyperParameters: ClassVar[type] = NoParameters
-    paper: ClassVar[Paper | None] = None
-    departures: ClassVar[tuple[str, ...]] = ()
     implementations: ClassVar[tuple[Implementation, ...]] = ()
-    role: ClassVar[Literal["method", "control", "baseline"]] = "method"
-    teacher: ClassVar[Literal["trained", "untrained", "none"]] = "trained"
-    pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"
-    updates_teacher: ClassVar[bool] = False
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    without_distillation: ClassVar[Mapping[str, Any] | None] = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # only the class's own bases: a subclass of a method may set HyperParameters itself
-        for base in cls.__dict__.get("__orig_bases__", ()):
-            if isinstance(arguments := getattr(base, "__args__", None), tuple) and isinstance(arguments[0], type):
-                cls.HyperParameters = arguments[0]
 
     def __init__(self, hyperparameters: P, pair: Pair) -> None:
         super().__init__()

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from cmkd_bench.declaration import Declaration
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.stand_ins import declared_in
 
 if TYPE_CHECKING:
     from typing import Any
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
     from cmkd_bench.data.dataset import Dataset
     from cmkd_bench.method import Method
 
+    MethodClass = type[Method[Any]]
+
+
 T = TypeVar("T", bound=type)
+BUILT_IN = "built in"
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,14 @@ class Registry(Generic[T]):
         if name not in self.names():
             raise UnknownName(self.kind, name, self.names(), f"cmkd-bench list {self.kind}s")
 
+    def source(self, name: str) -> Path | None:
+        """The file that defines an item, as far as it is known; imports nothing."""
+        if name in self._registered:
+            file = sys.modules[self._registered[name].__module__].__file__
+            return Path(file) if file else None
+        entry = self._find_entries().get(name)
+        return entry.file if entry else None
+
     def _find_entries(self) -> dict[str, Entry]:
         if self._entries is None:
             self._entries = {**self._third_party(), **self._built_in()}
@@ -121,8 +135,7 @@ class Registry(Generic[T]):
     def _built_in(self) -> dict[str, Entry]:
         folder = Path(__file__).parent / self._package.rpartition(".")[2]
         return {
-            path.stem: Entry(f"{self._package}.{path.stem}", path, "built in")
-            for path in sorted(folder.glob("[!_]*.py"))
+            path.stem: Entry(f"{self._package}.{path.stem}", path, BUILT_IN) for path in sorted(folder.glob("[!_]*.py"))
         }
 
     def _third_party(self) -> dict[str, Entry]:
@@ -133,7 +146,24 @@ class Registry(Generic[T]):
         return found
 
 
-methods: Registry[type[Method[Any]]] = Registry("method", "cmkd_bench.methods", "cmkd_bench.methods")
+class MethodRegistry(Registry["MethodClass"]):
+    """The methods; what a built-in one declares is known without importing torch."""
+
+    def declared(self, name: str) -> type[Declaration[Any]]:
+        """The class attributes and parameters of a method.
+
+        Raises:
+            UnknownName: with the nearest match and the list.
+            UserError: if the module that should register it does not, or cannot be imported.
+        """
+        self.require(name)
+        entry = self._find_entries().get(name)
+        if name in self._registered or entry is None or entry.origin != BUILT_IN or entry.file is None:
+            return self.get(name)
+        return declared_in(entry.file).get(name) or self.get(name)
+
+
+methods = MethodRegistry("method", "cmkd_bench.methods", "cmkd_bench.methods")
 datasets: Registry[type[Dataset[Any]]] = Registry("dataset", "cmkd_bench.datasets", "cmkd_bench.datasets")
 register_method = methods.register
 register_dataset = datasets.register

@@ -34,7 +34,7 @@ def quick_run(tmp_path: Path) -> Callable[..., pd.DataFrame]:
             "experiment": "quick",
             "results": tmp_path / "results",
             "jobs": 1,
-            "always": False,
+            "controls": False,
             "one_way": True,
             "quiet": True,
         }

@@ -13,15 +13,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import cmkd_bench
-from cmkd_bench.api import make_grid
 from cmkd_bench.cli.app import app
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.planning.request import GridOptions
+from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.registry import datasets
-from cmkd_bench.training.execution import data_of
+from cmkd_bench.training.assembly import data_of
 
 SMALL = (
     "protocol=smoke",
@@ -82,7 +84,7 @@ def _run(name: str, tmp_path: Path, **changes: object) -> pd.DataFrame:
     return cmkd_bench.run(
         datasets=name,
         results=tmp_path / "results",
-        always=False,
+        controls=False,
         quiet=True,
         **(arguments | changes),  # type: ignore[arg-type]
     )
@@ -90,7 +92,7 @@ def _run(name: str, tmp_path: Path, **changes: object) -> pd.DataFrame:
 
 def _chance(spec: RunSpec) -> float:
     """Percent right by always naming the most frequent class of the test part, or pixel."""
-    data = DataSpec(**vars(data_of(spec))).open()
+    data = DataSpec(**vars(data_of(spec))).open(Roots.read())
     rows = data.parts["test"]
     if data.targets is None:
         return 100 * float(np.bincount(data.labels[rows]).max()) / len(rows)
@@ -125,14 +127,14 @@ def test_from_media_to_the_leaderboard(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_places")
 def test_numbers_of_a_miniature_never_stand_beside_real_ones(tmp_path: Path) -> None:
-    with pytest.raises(GridError, match="fixtures \\(avmnist\\) beside real datasets \\(mfeat\\)"):
+    with pytest.raises(GridError, match="fixtures \\(avmnist\\) and real datasets \\(mfeat\\)"):
         _run("avmnist,mfeat", tmp_path)
     assert not list((tmp_path / "results").glob("*/runs/*/result.json"))
 
 
 @pytest.mark.usefixtures("_places")
 def test_a_miniature_is_named_in_the_experiment(tmp_path: Path) -> None:
-    grid = make_grid(datasets_asked="avmnist", overrides=SMALL, results=tmp_path)
+    grid = resolve(GridOptions(datasets="avmnist", overrides=SMALL, results=tmp_path))
     assert grid.experiment.name.startswith("smoke+fixture+")
 
 

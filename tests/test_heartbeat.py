@@ -10,6 +10,7 @@ import pytest
 import torch
 from one_spec import SPEC
 
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.heartbeat import STALE_SECONDS, Heartbeat, is_alive_elsewhere, read_beat, slurm_job
 from cmkd_bench.experiment.store import Busy, Experiment
@@ -71,7 +72,7 @@ def test_a_run_that_is_alive_on_another_machine_is_left_alone(tmp_path: Path, mo
     folder = Experiment(tmp_path, "one").add(SPEC)
     write_json(folder.heartbeat, {"host": "elsewhere", "job": "7_3", "epoch": 0, "epochs": 0})
     with pytest.raises(Busy):
-        execute(Experiment(tmp_path, "one"), SPEC.id, torch.device("cpu"), _NoWatch())
+        execute(Experiment(tmp_path, "one"), SPEC.id, torch.device("cpu"), _NoWatch(), Roots())
     assert folder.heartbeat.exists()
     assert not folder.error.exists()
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")

@@ -8,24 +8,26 @@ from typing import Any
 
 import pytest
 
-from cmkd_bench.api import make_grid
 from cmkd_bench.errors import GridError
+from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.planning.build import Plan, make_plan
+from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.request import GridOptions
+from cmkd_bench.planning.resolve import resolve
 
 
 def plan_of(**changes: Any) -> Plan:
-    arguments: dict[str, Any] = {"datasets_asked": ["mfeat"], "seeds": 1, "always": False, "results": Path("unused")}
-    return make_plan(make_grid(**{**arguments, **changes}).request)
+    arguments: dict[str, Any] = {"datasets": ["mfeat"], "seeds": 1, "controls": False, "results": Path("unused")}
+    return make_plan(resolve(GridOptions(**{**arguments, **changes})))
 
 
 def test_teachers_are_shared_and_are_the_rows_of_the_student_alone() -> None:
-    plan = plan_of(methods_asked=["kd", "dkd"], pairs=["pixels:fourier"], seeds=3)
+    plan = plan_of(methods=["kd", "dkd"], pairs=["pixels:fourier"], seeds=3)
     by_method: dict[str, int] = {}
     for spec in plan.specs.values():
         by_method[spec.method] = by_method.get(spec.method, 0) + 1
     assert by_method == {"none": 2 * 3, "kd": 2 * 3, "dkd": 2 * 3}
-    for cell in plan.cells:
+    for cell in plan.cells.values():
         teacher = plan.specs[cell.teacher_id]
         assert (teacher.method, teacher.student_modality) == ("none", cell.teacher_modality)
         if cell.method == "none":
@@ -36,7 +38,7 @@ def test_teachers_are_shared_and_are_the_rows_of_the_student_alone() -> None:
 
 
 def test_default_pairs_run_in_both_directions() -> None:
-    directions = {(cell.teacher_modality, cell.student_modality) for cell in plan_of(methods_asked=["kd"]).cells}
+    directions = {(cell.teacher_modality, cell.student_modality) for cell in plan_of(methods=["kd"]).cells.values()}
     assert directions == {
         ("pixels", "fourier"),
         ("fourier", "pixels"),
@@ -46,27 +48,35 @@ def test_default_pairs_run_in_both_directions() -> None:
 
 
 def test_one_way_runs_the_pair_as_written() -> None:
-    cells = plan_of(methods_asked=["kd"], pairs=["zernike:profile"], one_way=True).cells
+    cells = plan_of(methods=["kd"], pairs=["zernike:profile"], one_way=True).cells.values()
     assert {(cell.teacher_modality, cell.student_modality) for cell in cells} == {("zernike", "profile")}
 
 
 def test_the_rows_that_every_table_has_are_added() -> None:
-    plan = plan_of(methods_asked=["kd"], pairs=["pixels:fourier"], always=True)
-    assert {cell.method for cell in plan.cells} == {"none", "label_smoothing", "kd_shuffled", "kd_random", "kd"}
+    plan = plan_of(methods=["kd"], pairs=["pixels:fourier"], controls=True)
+    assert {cell.method for cell in plan.cells.values()} == {
+        "none",
+        "label_smoothing",
+        "kd_shuffled",
+        "kd_random",
+        "kd",
+    }
     untrained = [spec for spec in plan.specs.values() if dict(spec.recipe)["epochs"] == 0]
     assert {spec.student_modality for spec in untrained} == {"pixels", "fourier"}
 
 
 def test_folds_are_an_axis_apart_from_the_seed() -> None:
-    plan = plan_of(methods_asked=["kd"], datasets_asked=["watch"], folds="all", seeds=2)
-    assert {(cell.fold, cell.seed) for cell in plan.cells} == {(fold, seed) for fold in range(5) for seed in range(2)}
+    plan = plan_of(methods=["kd"], datasets=["watch"], folds="all", seeds=2)
+    assert {(cell.fold, cell.seed) for cell in plan.cells.values()} == {
+        (fold, seed) for fold in range(5) for seed in range(2)
+    }
     assert len({spec.manifest for spec in plan.specs.values() if spec.teacher}) == 5
 
 
 def test_all_problems_at_once() -> None:
     with pytest.raises(GridError) as caught:
         plan_of(
-            methods_asked=["c2dk"],
+            methods=["c2dk"],
             pairs=["pixls:fourier"],
             folds=[7],
             overrides=["train.epoch=3", "train.batch_size=0", "method.kd.temprature=2.0"],
@@ -84,27 +94,27 @@ def test_all_problems_at_once() -> None:
 
 
 def test_a_cell_that_cannot_be_keeps_its_reason_and_has_no_run() -> None:
-    plan = plan_of(methods_asked=["kd", "crd"], datasets_asked=["gaussian"])
-    by_method = {cell.method: cell for cell in plan.cells}
+    plan = plan_of(methods=["kd", "crd"], datasets=["gaussian"])
+    by_method = {cell.method: cell for cell in plan.cells.values()}
     assert "linear classifier" in by_method["crd"].impossible
     assert by_method["crd"].run_id == ""
     assert by_method["kd"].run_id in plan.specs
 
 
 def test_a_network_that_cannot_take_the_inputs_is_a_reason_too() -> None:
-    plan = plan_of(methods_asked=["kd"], overrides=["model.student=cnn2d"])
-    impossible = [cell.impossible for cell in plan.cells if cell.method == "kd"]
+    plan = plan_of(methods=["kd"], overrides=["model.student=cnn2d"])
+    impossible = [cell.impossible for cell in plan.cells.values() if cell.method == "kd"]
     assert all("network 'cnn2d' cannot take a vector of shape" in reason for reason in impossible)
 
 
 def test_the_name_of_a_run_depends_on_what_changes_its_result_and_on_nothing_else() -> None:
     def runs(**changes: Any) -> set[str]:
-        return set(plan_of(methods_asked=["kd"], pairs=["pixels:fourier"], **changes).specs)
+        return set(plan_of(methods=["kd"], pairs=["pixels:fourier"], **changes).specs)
 
     default = runs()
     assert default == runs(results=Path("elsewhere"), jobs=7, experiment="x", overrides=["launcher.device=cuda"])
     assert default == runs(overrides=["train.epochs=15"]), "a default that is given is a default"
-    assert default == set(plan_of(methods_asked=["dkd", "kd"], pairs=["pixels:fourier"]).specs) & default
+    assert default == set(plan_of(methods=["dkd", "kd"], pairs=["pixels:fourier"]).specs) & default
     assert not default & runs(overrides=["train.epochs=3"])
     kd_only = runs(overrides=["method.kd.temperature=2.0"])
     assert len(default & kd_only) == 2, "the teachers stay"
@@ -113,7 +123,7 @@ def test_the_name_of_a_run_depends_on_what_changes_its_result_and_on_nothing_els
 
 def test_presets_stand_for_hyperparameters_and_what_is_given_besides_wins() -> None:
     plan = plan_of(
-        methods_asked=["c2kd"],
+        methods=["c2kd"],
         pairs=["pixels:fourier"],
         overrides=["method.c2kd.preset=official_code", "method.c2kd.krc_variant=a"],
     )
@@ -124,7 +134,7 @@ def test_presets_stand_for_hyperparameters_and_what_is_given_besides_wins() -> N
 
 
 def test_a_spec_survives_json() -> None:
-    spec = next(iter(plan_of(methods_asked=["kd"]).specs.values()))
+    spec = next(iter(plan_of(methods=["kd"]).specs.values()))
     assert RunSpec.from_json(spec.to_json()) == spec
     assert RunSpec.from_json(spec.to_json()).id == spec.id
     assert replace(spec, seed=9).id != spec.id

@@ -12,13 +12,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cmkd_bench.api import Grid, make_grid
 from cmkd_bench.errors import GridError
 from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import Record, merge, read_record, read_specs
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import add_plan, read_plan, read_specs
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.experiment.trials import Draw, Trials, select
-from cmkd_bench.planning.build import Plan, make_plan
+from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.request import GridOptions
+from cmkd_bench.planning.resolve import Grid, resolve
 from cmkd_bench.planning.tuning import add_tuned, open_trials
 
 KD = ("kd", "mfeat", 0, "pixels", "fourier")
@@ -27,18 +29,18 @@ FREE = Trials("m", "d", 0, "a", "b", 0, tuple(Draw(number, {"x": number}, f"run{
 
 def make(folder: Path, **changes: Any) -> tuple[Grid, Plan]:
     arguments: dict[str, Any] = {
-        "methods_asked": "kd",
-        "datasets_asked": "mfeat",
+        "methods": "kd",
+        "datasets": "mfeat",
         "pairs": "pixels:fourier",
         "seeds": [4, 7],
         "trials": 3,
-        "always": False,
+        "controls": False,
         "one_way": True,
         "results": folder,
         "experiment": "t",
     }
-    grid = make_grid(**{**arguments, **changes})
-    return grid, make_plan(grid.request)
+    grid = resolve(GridOptions(**{**arguments, **changes}))
+    return grid, make_plan(grid)
 
 
 def finish(experiment: Experiment, plan: Plan, scores: Mapping[int, float | None]) -> None:
@@ -56,10 +58,9 @@ def is_over(experiment: Experiment) -> Callable[[str], bool]:
     return lambda run_id: experiment.run(run_id).result.exists() or experiment.run(run_id).error.exists()
 
 
-def tuned(record: Record | Plan) -> dict[int, str]:
+def tuned(plan: Plan) -> dict[int, str]:
     """By seed the runs of tuned cells."""
-    cells = record.cells.values() if isinstance(record, Record) else record.cells
-    return {cell.seed: cell.run_id for cell in cells if cell.tuned}
+    return {cell.seed: cell.run_id for cell in plan.cells.values() if cell.tuned}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_draws_are_ordinary_runs_on_the_first_seed_and_draw_0_is_the_default_s_o
     _, plan = make(tmp_path)
     (trials,) = plan.trials.values()
     assert (trials.group, trials.seed, [draw.number for draw in trials.draws]) == (KD, 4, [0, 1, 2])
-    (default,) = [cell.run_id for cell in plan.cells if (cell.method, cell.seed) == ("kd", 4)]
+    (default,) = [cell.run_id for cell in plan.cells.values() if (cell.method, cell.seed) == ("kd", 4)]
     assert trials.draws[0].run_id == default
     for draw in trials.draws:
         given = {**dict(plan.specs[default].hyperparameters), **draw.values}
@@ -115,13 +116,15 @@ def test_validation_selects_and_not_the_test_score_and_all_seeds_get_the_values(
     best = plan.trials[KD].draws[1]
     assert tuned(plan)[4] == best.run_id, "the selected draw is the first seed's run"
     for seed, run_id in tuned(plan).items():
-        default = next(plan.specs[cell.run_id] for cell in plan.cells if (cell.row, cell.seed) == ("kd", seed))
+        default = next(plan.specs[cell.run_id] for cell in plan.cells.values() if (cell.row, cell.seed) == ("kd", seed))
         values = plan.specs[best.run_id].hyperparameters
         assert plan.specs[run_id] == replace(default, hyperparameters=values)
     assert sorted(tuned(plan)) == [4, 7]
-    assert {cell.row for cell in plan.cells} == {"none", "kd", "kd (tuned)"}
+    assert {cell.row for cell in plan.cells.values()} == {"none", "kd", "kd (tuned)"}
     add_tuned(plan, grid.experiment, is_over(grid.experiment))
-    assert len(tuned(plan)) == len([cell for cell in plan.cells if cell.tuned]) == 2, "a second look adds nothing"
+    assert len(tuned(plan)) == len([cell for cell in plan.cells.values() if cell.tuned]) == 2, (
+        "a second look adds nothing"
+    )
 
 
 def test_a_selection_waits_for_all_draws_and_failed_ones_cannot_be_chosen(tmp_path: Path) -> None:
@@ -142,17 +145,17 @@ def test_where_all_draws_failed_there_is_no_tuned_cell(tmp_path: Path) -> None:
 
 def test_the_plan_on_disk_has_the_draws_and_an_old_one_reads_as_it_did(tmp_path: Path) -> None:
     grid, plan = make(tmp_path)
-    merge(grid.experiment, plan, "none")
+    add_plan(grid.experiment, plan)
     stored = read_json(grid.experiment.plan)
     assert [draw["number"] for draw in stored["trials"][0]["draws"]] == [0, 1, 2]
-    record = read_record(grid.experiment)
+    record = read_plan(grid.experiment)
     assert record.trials == plan.trials
     assert {draw.run_id for draw in plan.trials[KD].draws} < set(read_specs(grid.experiment, record))
     del stored["trials"]
     for cell in stored["cells"]:
         del cell["tuned"]
     grid.experiment.plan.write_text(json.dumps(stored))
-    old = read_record(grid.experiment)
+    old = read_plan(grid.experiment)
     assert old.cells == record.cells
     assert old.trials == {}
 
@@ -161,40 +164,40 @@ def test_another_selection_takes_the_tuned_cells_of_all_seeds_with_it(tmp_path: 
     grid, plan = make(tmp_path)
     finish(grid.experiment, plan, {0: 50.0, 1: 60.0, 2: 40.0})
     add_tuned(plan, grid.experiment, is_over(grid.experiment))
-    merge(grid.experiment, plan, "none")
-    before = tuned(read_record(grid.experiment))
+    add_plan(grid.experiment, plan)
+    before = tuned(read_plan(grid.experiment))
     _, more = make(tmp_path, trials=4, seeds=[4])
     assert add_tuned(more, grid.experiment, is_over(grid.experiment)) == 1
-    merge(grid.experiment, more, "none")
-    assert tuned(read_record(grid.experiment)) == {}, "while the fourth draw is running nothing is selected"
+    add_plan(grid.experiment, more)
+    assert tuned(read_plan(grid.experiment)) == {}, "while the fourth draw is running nothing is selected"
     finish(grid.experiment, more, {0: 50.0, 1: 60.0, 2: 40.0, 3: 70.0})
     add_tuned(more, grid.experiment, is_over(grid.experiment))
-    merge(grid.experiment, more, "none")
-    assert tuned(read_record(grid.experiment)) == {4: more.trials[KD].draws[3].run_id}
+    add_plan(grid.experiment, more)
+    assert tuned(read_plan(grid.experiment)) == {4: more.trials[KD].draws[3].run_id}
     _, again = make(tmp_path)
     add_tuned(again, grid.experiment, is_over(grid.experiment))
-    merge(grid.experiment, again, "none")
-    assert tuned(read_record(grid.experiment)) == before, "the best of the first three"
+    add_plan(grid.experiment, again)
+    assert tuned(read_plan(grid.experiment)) == before, "the best of the first three"
 
 
 def test_other_defaults_take_the_draws_around_the_old_ones_out(tmp_path: Path) -> None:
     grid, plan = make(tmp_path)
     finish(grid.experiment, plan, {0: 50.0, 1: 60.0, 2: 40.0})
     add_tuned(plan, grid.experiment, is_over(grid.experiment))
-    merge(grid.experiment, plan, "none")
+    add_plan(grid.experiment, plan)
     _, same = make(tmp_path, trials=None)
-    merge(grid.experiment, same, "none")
-    assert sorted(tuned(read_record(grid.experiment))) == [4, 7], "the same defaults without draws change nothing"
+    add_plan(grid.experiment, same)
+    assert sorted(tuned(read_plan(grid.experiment))) == [4, 7], "the same defaults without draws change nothing"
     _, other = make(tmp_path, trials=None, overrides=["method.kd.alpha=0.25"])
-    (warning,) = merge(grid.experiment, other, "none")
+    (warning,) = add_plan(grid.experiment, other)
     assert warning.startswith("kd: the settings differ")
-    record = read_record(grid.experiment)
+    record = read_plan(grid.experiment)
     assert (tuned(record), record.trials) == ({}, {})
 
 
 def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
     _, plan = make(tmp_path)
-    record = Record("none", trials=plan.trials)
+    record = Plan("none", trials=plan.trials)
     first, *others = plan.trials[KD].run_ids
     assert open_trials(record, {first: "done"}) == ([], [plan.trials[KD]])
     assert open_trials(record, {first: "done"} | dict.fromkeys(others, "failed")) == ([plan.trials[KD]], [])
@@ -205,7 +208,7 @@ def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"trials": 1}, "--trials 1: a number from 2 is wanted, because draw 0 is the defaults."),
-        ({"methods_asked": "none"}, "--trials 3: nothing to draw: none of none has"),
+        ({"methods": "none"}, "--trials 3: nothing to draw: none of none has"),
         (
             {"overrides": ["train.select_on=test"]},
             "selected on the validation part alone, but mfeat has train.select_on",
@@ -219,21 +222,21 @@ def test_what_cannot_be_tuned_is_said(tmp_path: Path, changes: dict[str, Any], s
 
 def test_a_method_that_is_not_defined_has_a_tuned_cell_that_says_so(tmp_path: Path) -> None:
     overrides = ["method.c2kd.proxy_tap=stage", "model.vector=linear"]
-    grid, plan = make(tmp_path, methods_asked="c2kd", overrides=overrides)
+    grid, plan = make(tmp_path, methods="c2kd", overrides=overrides)
     (trials,) = plan.trials.values()
     assert trials.draws == ()
     assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
-    assert {cell.impossible for cell in plan.cells if cell.tuned} == {
-        cell.impossible for cell in plan.cells if cell.method == "c2kd"
+    assert {cell.impossible for cell in plan.cells.values() if cell.tuned} == {
+        cell.impossible for cell in plan.cells.values() if cell.method == "c2kd"
     }
-    assert all(cell.impossible for cell in plan.cells if cell.tuned)
+    assert all(cell.impossible for cell in plan.cells.values() if cell.tuned)
     assert len(tuned(plan)) == 2
 
 
 def test_from_draws_to_tuned_rows(quick_run: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     results = quick_run(trials=3, seeds=2)
     experiment = Experiment(tmp_path / "results", "quick")
-    record = read_record(experiment)
+    record = read_plan(experiment)
     assert (results.status == "done").all()
     kd = results[results.method == "kd"]
     drawn = {draw.run_id: draw for draw in record.trials[KD].draws}
@@ -260,4 +263,4 @@ def test_from_draws_to_tuned_rows(quick_run: Callable[..., pd.DataFrame], tmp_pa
     pd.testing.assert_frame_equal(resumed.drop(columns=timed), results.drop(columns=timed))
     more = quick_run(trials=4, seeds=2)
     assert set(results.run_id) <= set(more.run_id), "the first draws stay"
-    assert len(read_record(experiment).trials[KD].draws) == 4
+    assert len(read_plan(experiment).trials[KD].draws) == 4

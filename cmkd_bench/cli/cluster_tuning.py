@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from cmkd_bench.experiment.trials import selections
 
 if TYPE_CHECKING:
+    from cmkd_bench.experiment.plan import Plan
     from cmkd_bench.experiment.store import Experiment
     from cmkd_bench.experiment.trials import Trials
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.survey import Survey
-    from cmkd_bench.planning.build import Plan
 
 OVER = ("done", "failed", "blocked")
 
@@ -38,10 +38,10 @@ def add_tuned_on_cluster(experiment: Experiment, plan: Plan, cluster: Cluster, r
 
 def left_to_tune(experiment: Experiment, seen: Survey) -> str:
     """What an experiment's tuning still lacks, with the command that goes on; empty where it lacks nothing."""
-    from cmkd_bench.experiment.record import read_record
+    from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.planning.tuning import open_trials
 
-    over, running = open_trials(read_record(experiment), {name: one.kind for name, one in seen.statuses.items()})
+    over, running = open_trials(read_plan(experiment), {name: one.kind for name, one in seen.statuses.items()})
     return "\n".join(filter(None, [draws_have_ended(over), draws_are_awaited(running)]))
 
 

@@ -18,14 +18,14 @@ from cmkd_bench.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from cmkd_bench.api import Grid
+    from cmkd_bench.experiment.plan import Plan
     from cmkd_bench.experiment.spec import RunSpec
     from cmkd_bench.experiment.store import Experiment
     from cmkd_bench.launch.slurm.campaign import Campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.submission import Outcome
     from cmkd_bench.launch.slurm.survey import Survey
-    from cmkd_bench.planning.build import Plan
+    from cmkd_bench.planning.resolve import Grid
 
 POLL_SECONDS = 30.0
 
@@ -39,18 +39,18 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
         the exit code: 0 when all is submitted, or done; 4 when sbatch refused something; as `collect` when it waited.
     """
     from cmkd_bench.cli.cluster_tuning import add_tuned_on_cluster, draws_are_awaited
-    from cmkd_bench.experiment.record import merge
+    from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.slurm.campaign import campaign_of
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
 
-    campaign = campaign_of(grid.experiment, grid.launcher, grid.request.overrides.plain, grid.plugins)
+    campaign = campaign_of(grid)
     cluster = Cluster()
     waiting = add_tuned_on_cluster(grid.experiment, plan, cluster, retry_failed)
     for remark in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
         _say(console, remark, "yellow")
     while True:
-        for warning in merge(grid.experiment, plan, grid.request.baseline):
+        for warning in add_plan(grid.experiment, plan):
             _say(console, warning, "yellow")
         specs = list(plan.specs.values())
         code = _submit(console, campaign, specs, cluster, grid.experiment.root, retry_failed, wait)
@@ -58,7 +58,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
         if left == waiting:
             break
         waiting, retry_failed = left, False
-    tuned = {cell.group for cell in plan.cells if cell.tuned}
+    tuned = {cell.group for cell in plan.cells.values() if cell.tuned}
     if waiting:
         _say(console, draws_are_awaited([one for group, one in plan.trials.items() if group not in tuned]))
     return _collect(console, grid.experiment.name, grid.experiment.root) if wait else code
@@ -69,7 +69,7 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
     from cmkd_bench.experiment.store import find_done
     from cmkd_bench.launch.slurm.campaign import campaign_of
 
-    campaign = campaign_of(grid.experiment, grid.launcher, grid.request.overrides.plain, grid.plugins)
+    campaign = campaign_of(grid)
     return _cost(campaign, [spec for spec in plan.specs.values() if not find_done(grid.experiment, spec.id)])
 
 
@@ -148,7 +148,7 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
 
 def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
-    from cmkd_bench.experiment.record import read_record
+    from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
     from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.status_table import summary
@@ -158,7 +158,7 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     found, seen = _look(name, results)
     frame = write_tables(found, rows(seen))
     tidy(found, seen)
-    console.print(as_rich(leaderboard(read_record(found), frame)))
+    console.print(as_rich(leaderboard(read_plan(found), frame)))
     _say(console, summary(found, seen))
     for note in seen.notes:
         _say(console, f"note: {note}", "yellow")

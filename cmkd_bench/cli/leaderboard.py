@@ -32,7 +32,7 @@ def leaderboard(
     from rich.console import Console
 
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.experiment.record import read_record
+    from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.formats import FORMATS, render
     from cmkd_bench.report.outcomes import Outcomes
     from cmkd_bench.report.published import compare_published
@@ -47,7 +47,7 @@ def leaderboard(
     found = find_experiment(experiment, results)
     frame, board = write_board(found)
     if metric is not None:
-        board = make_board(Outcomes(found), read_record(found), frame, metric)
+        board = make_board(Outcomes(found), read_plan(found), frame, metric)
     published = compare_published(board, frame) if compare else None
     rendered = render(board, form, found.name, gain, published)
     if isinstance(rendered, str):

@@ -16,7 +16,7 @@ from cmkd_bench.errors import UnknownName, UserError
 if TYPE_CHECKING:
     from cmkd_bench.diagnostics.collect import Diagnosed
     from cmkd_bench.experiment.store import Experiment
-    from cmkd_bench.planning.request import Direction
+    from cmkd_bench.planning.directions import Direction
 
 Formats = Annotated[str, typer.Option("--format", help="png, svg, pdf, separated by commas.")]
 
@@ -65,7 +65,10 @@ def diagnose(
     plugin: Annotated[list[Path] | None, typer.Option("--plugin", help="File that registers a dataset.")] = None,
 ) -> None:
     """Relate teacher and student of finished runs: accuracy gap, agreement, ranks, parts of the KD loss, CKA."""
+    import torch
+
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.config.roots import Roots
     from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
     from cmkd_bench.diagnostics.saved import SavedRuns
     from cmkd_bench.registry import load_plugin
@@ -89,7 +92,7 @@ def diagnose(
     found = latest_with(dataset, results) if experiment is None else find_experiment(experiment, results)
     console = Console()
     with console.status("Running the saved students over the test part"):
-        diagnosed = list(diagnose_runs(found, question, SavedRuns(found, device)))
+        diagnosed = list(diagnose_runs(found, question, SavedRuns(found, torch.device(device), Roots.read())))
     _show(console, found, diagnosed, temperature, chosen)
 
 
@@ -99,22 +102,12 @@ def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
     Raises:
         GridError: if the dataset does not exist or does not have them.
     """
-    from cmkd_bench.config.compose import grid_defaults, parse_overrides
-    from cmkd_bench.planning.request import Request, check
+    from cmkd_bench.planning.request import GridOptions
+    from cmkd_bench.planning.resolve import resolve
 
-    baseline = grid_defaults()["baseline"]
-    request = Request(
-        methods=(baseline,),
-        datasets=(dataset,),
-        pairs=tuple(names) or None,
-        seeds=(0,),
-        folds=None,
-        overrides=parse_overrides([]),
-        baseline=baseline,
-        one_way=True,
-    )
-    directions = check(request)[dataset]
-    return directions if names else None
+    options = GridOptions(datasets=(dataset,), pairs=tuple(names) or None, seeds=(0,), controls=False, one_way=True)
+    directions = resolve(options).datasets[dataset].directions
+    return list(directions) if names else None
 
 
 def _check_device(device: str) -> None:
@@ -135,14 +128,14 @@ def _show(
     from cmkd_bench.diagnostics.collect import as_csv
     from cmkd_bench.diagnostics.table import as_rich
     from cmkd_bench.experiment.files import write_text
-    from cmkd_bench.experiment.record import read_record
+    from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.collect import collect
     from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.plots.diagnosis import plot_diagnosis
     from cmkd_bench.report.plots.save import save
 
     folder = experiment.path / "plots"
-    marks = leaderboard(read_record(experiment), collect(experiment)).marks[found[0].cell.dataset]
+    marks = leaderboard(read_plan(experiment), collect(experiment)).marks[found[0].cell.dataset]
     for direction in dict.fromkeys((one.cell.teacher_modality, one.cell.student_modality) for one in found):
         part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
         plotted = plot_diagnosis(part, temperature, marks)

@@ -56,7 +56,7 @@ def prepare(
             damaged |= _print_problems(console, dataset, check_prepared(dataset, Display(console)))
             continue
         workers = jobs or len(os.sched_getaffinity(0))
-        found = find_root(type(dataset), given)
+        found = find_root(dataset.download(), dataset.roots.data, given)
         console.print(f"{dataset.registry_name}: reading {found}", style="dim", markup=False, soft_wrap=True)
         try:
             report = prepare_dataset(
@@ -80,7 +80,8 @@ def fixture(
     """Write a miniature of a dataset in its official layout, to try everything without the download."""
     import numpy as np
 
-    from cmkd_bench.data.media.location import DATA_ROOT, FIXTURE_MARK
+    from cmkd_bench.config.roots import DATA_ROOT
+    from cmkd_bench.data.media.location import FIXTURE_MARK
     from cmkd_bench.experiment.files import write_json
 
     for file in plugin or ():
@@ -109,7 +110,7 @@ def _open(
 ) -> tuple[MediaDataset[Any], Path | None]:
     """The dataset under the configuration that a run with the same overrides would have, and its folder if given."""
     from cmkd_bench.config.compose import compose
-    from cmkd_bench.data.media.location import use_roots
+    from cmkd_bench.config.roots import Roots
     from cmkd_bench.data.opening import open_configured
     from cmkd_bench.parameters import problems_of
 
@@ -121,8 +122,8 @@ def _open(
     problems = [*problems, *problems_of(cls.Options, given, f"dataset.{name}")]
     if configuration is None or problems:
         raise GridError(problems)
-    use_roots(configuration.data["root"], prepared or configuration.data["prepared"])
-    dataset = open_configured(name, configuration, given)
+    roots = Roots.read(configuration.data["root"], prepared or configuration.data["prepared"])
+    dataset = open_configured(name, configuration, given, roots)
     assert isinstance(dataset, cls)
     return dataset, root
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cmkd_bench.experiment.store import Experiment
+    from cmkd_bench.planning.resolve import Grid
 
 
 def run(
@@ -54,40 +54,35 @@ def run(
     """Run a grid of methods, datasets, pairs and seeds; what is done already is not run again."""
     from rich.console import Console
 
-    from cmkd_bench.api import execute, make_grid
-    from cmkd_bench.data.media.preparing.missing import prepare_missing
-    from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.api import execute, plan_grid
+    from cmkd_bench.planning.request import GridOptions
+    from cmkd_bench.planning.resolve import resolve
 
     console = Console()
-    grid = make_grid(
-        methods_asked=methods,
-        datasets_asked=datasets,
-        pairs=pairs,
-        seeds=options.seeds(seeds),
-        folds=options.folds(folds),
-        overrides=overrides or (),
-        experiment=experiment,
-        results=results,
-        plugins=plugin or (),
-        launcher=launcher,
-        jobs=jobs,
-        device=device,
-        always=controls,
-        one_way=one_way,
-        trials=trials,
-        command=options.command(context),
+    grid = resolve(
+        GridOptions(
+            methods=methods,
+            datasets=datasets,
+            pairs=pairs,
+            seeds=options.seeds(seeds),
+            folds=options.folds(folds),
+            overrides=overrides or (),
+            experiment=experiment,
+            results=results,
+            plugins=plugin or (),
+            launcher=launcher,
+            jobs=jobs,
+            device=device,
+            controls=controls,
+            one_way=one_way,
+            trials=trials,
+            command=options.command(context),
+        )
     )
-    if not dry_run:
-        prepare_missing(grid.request, console)
-    with console.status("Planning") if console.is_terminal else nullcontext():
-        plan = make_plan(grid.request)
     if dry_run:
-        from cmkd_bench.report.plan_table import as_rich
-
-        console.print(as_rich(plan, grid.experiment))
-        if grid.launcher["kind"] == "slurm":
-            console.print(cluster_jobs.estimated_cost(grid, plan), markup=False)
+        _show_plan(console, grid)
         return
+    plan = plan_grid(grid, console)
     if grid.launcher["kind"] == "slurm":
         raise typer.Exit(cluster_jobs.run_on_cluster(grid, plan, console, retry_failed=retry_failed, wait=wait))
     from cmkd_bench.launch.local import Interrupted
@@ -97,9 +92,20 @@ def run(
     except Interrupted:
         console.print(options.RESUME)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    _show_leaderboard(console, grid.experiment, outcome, [cell.key for cell in plan.cells])
+    _show_leaderboard(console, grid.experiment, outcome, list(plan.cells))
     if schedule.failed or schedule.blocked:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _show_plan(console: Console, grid: Grid) -> None:
+    """Print what would be run; nothing is prepared, nothing is written."""
+    from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.report.plan_table import as_rich
+
+    plan = make_plan(grid)
+    console.print(as_rich(plan, grid.experiment))
+    if grid.launcher["kind"] == "slurm":
+        console.print(cluster_jobs.estimated_cost(grid, plan), markup=False)
 
 
 def _show_leaderboard(
@@ -107,12 +113,12 @@ def _show_leaderboard(
 ) -> None:
     """Print the table of some of an experiment's cells."""
     from cmkd_bench.cli.leaderboard import files_of
-    from cmkd_bench.experiment.record import read_record
+    from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.outcomes import Outcomes
     from cmkd_bench.report.tables import as_rich
     from cmkd_bench.report.write import make_board
 
-    record = read_record(experiment).only(keys)
+    record = read_plan(experiment).only(keys)
     board = make_board(Outcomes(experiment), record, results)
     console.print(as_rich(board))
     console.print(f"{experiment.path}/: {files_of(board)}", style="dim", markup=False)

@@ -114,15 +114,17 @@ def _print_dataset(console: Console, name: str) -> None:
 
 def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
     """Whether a dataset that is downloaded is here, and how one gets it; nothing for one that needs no download."""
-    from cmkd_bench.data.media.location import DATA_ROOT, prepared_root, search
+    from cmkd_bench.config.roots import DATA_ROOT, Roots
+    from cmkd_bench.data.media.location import search
     from cmkd_bench.data.media.media_dataset import MediaDataset
 
     if not issubclass(cls, MediaDataset):
         return {}
-    found = search(cls)
+    roots = Roots.read()
+    found = search(cls.download(), roots.data)
     looked = ", ".join(map(str, found.candidates)) or f"{DATA_ROOT} is not set"
-    sets = list((prepared_root() / cls.registry_name).glob("*/manifest.json"))
-    prepared = f"{len(sets)} set{'s' if len(sets) > 1 else ''} in {prepared_root() / cls.registry_name}"
+    sets = list((roots.prepared / cls.registry_name).glob("*/manifest.json"))
+    prepared = f"{len(sets)} set{'s' if len(sets) > 1 else ''} in {roots.prepared / cls.registry_name}"
     return {
         "found": str(found.root) if found.root else f"no ({looked}; wanted: {', '.join(cls.marks)})",
         "prepared": prepared if sets else f"no (cmkd-bench prepare {cls.registry_name} --root DIR)",
@@ -140,7 +142,7 @@ def _print_rows(console: Console, rows: dict[str, str]) -> None:
 
 
 def _print_method(console: Console, name: str) -> None:
-    cls = methods.get(name)
+    cls = methods.declared(name)
     console.print(Text(f"{name}: {methods.summary(name)}", style="bold"))
     if cls.paper is not None:
         paper = cls.paper

@@ -100,7 +100,8 @@ class Dataset(ABC, Generic[P]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for base in getattr(cls, "__orig_bases__", ()):
+        # only the class's own bases: a subclass of a dataset may set Options itself
+        for base in cls.__dict__.get("__orig_bases__", ()):
             if isinstance(arguments := getattr(base, "__args__", None), tuple) and isinstance(arguments[0], type):
                 cls.Options = arguments[0]
 

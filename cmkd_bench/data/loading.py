@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from cmkd_bench.data.dataset import Dataset, Modality, PairedData
-from cmkd_bench.data.manifest import build_manifest, verify
+from cmkd_bench.data.manifest import Manifest, input_hash, split_hash, verify
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.data.text import Tokenizer, tokenizer
 from cmkd_bench.errors import UnknownName, UserError
@@ -45,6 +46,100 @@ class PreparedData:
     fixture: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class LoadedFold:
+    """One fold of a dataset as it was loaded, checked; what is worked out of it is worked out once.
+
+    Attributes:
+        dataset: with its options.
+        fold: index of the split.
+        paired: the raw arrays.
+    """
+
+    dataset: Dataset[Any]
+    fold: int
+    paired: PairedData
+    _hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names."""
+        return self.paired.classes or self.dataset.classes
+
+    def manifest(self, *modalities: str) -> str:
+        """The hash of the split and of the modalities in use.
+
+        Raises:
+            UserError: for data unlike the published.
+        """
+        return Manifest(self._split, {name: self._hash(name) for name in modalities}).hash
+
+    def prepare(self, modalities: Iterable[str], tokenizers: Mapping[str, str] | None = None) -> PreparedData:
+        """Arrays that networks take.
+
+        Args:
+            modalities: those in use.
+            tokenizers: which one each text modality gets; words where nothing is said.
+
+        Raises:
+            UserError: for data unlike the published.
+        """
+        asked, data = set(modalities), self.paired
+        used = [modality for modality in self.dataset.modalities if modality.name in asked]
+        inputs, vocabularies, normalisation = {}, {}, {}
+        train = data.parts["train"]
+        for modality in used:
+            name, array = modality.name, data.inputs[modality.name]
+            if modality.kind == "text":
+                vocabularies[name] = tokenizer((tokenizers or {}).get(name, "words"), array[train].tolist())
+                inputs[name] = vocabularies[name].encode(array)
+            elif data.moments is not None and name in data.moments:
+                inputs[name] = array
+                normalisation[name] = statistics(data.moments[name][train])
+            elif self.dataset.standardise:
+                inputs[name] = standardise(array, train, modality)
+            else:
+                inputs[name] = array.astype(np.float32)
+        return PreparedData(
+            inputs=inputs,
+            labels=data.labels,
+            parts=data.parts,
+            sample_ids=data.sample_ids,
+            classes=self.classes,
+            vocabularies=vocabularies,
+            manifest=self.manifest(*(modality.name for modality in used)),
+            normalisation=normalisation,
+            targets=data.targets,
+            fixture=data.fixture,
+        )
+
+    @cached_property
+    def _split(self) -> str:
+        split = split_hash(self.dataset, self.fold, self.paired)
+        verify(self.dataset, self.fold, {"split": split})
+        return split
+
+    def _hash(self, modality: str) -> str:
+        if modality not in self._hashes:
+            self._hashes[modality] = input_hash(self.paired, modality)
+            verify(self.dataset, self.fold, {modality: self._hashes[modality]})
+        return self._hashes[modality]
+
+
+def load_fold(dataset: Dataset[Any], fold: int) -> LoadedFold:
+    """Load one fold, and check that it keeps the contract.
+
+    Raises:
+        UserError: for a fold that does not exist, or a split that leaks.
+    """
+    if not 0 <= fold < dataset.folds:
+        name = dataset.registry_name
+        raise UserError(f"dataset '{name}' has no fold {fold}. Available: 0 to {dataset.folds - 1}.")
+    data = dataset.load(fold)
+    _check(dataset, data)
+    return LoadedFold(dataset, fold, data)
+
+
 def prepare(
     dataset: Dataset[Any],
     fold: int,
@@ -62,45 +157,11 @@ def prepare(
     Raises:
         UserError: for a fold or modality that does not exist, a split that leaks, or data unlike the published.
     """
-    name = dataset.registry_name
-    if not 0 <= fold < dataset.folds:
-        raise UserError(f"dataset '{name}' has no fold {fold}. Available: 0 to {dataset.folds - 1}.")
-    known = {modality.name: modality for modality in dataset.modalities}
-    asked = set(known if modalities is None else modalities)
-    for modality in sorted(asked - set(known)):
+    known = [modality.name for modality in dataset.modalities]
+    asked = known if modalities is None else list(modalities)
+    for modality in sorted(set(asked) - set(known)):
         raise UnknownName("modality", modality, known)
-    wanted = [modality for modality in known if modality in asked]
-    data = dataset.load(fold)
-    _check(dataset, data)
-    manifest = build_manifest(dataset, fold, data, wanted)
-    verify(manifest, dataset, fold)
-    train = data.parts["train"]
-    inputs, vocabularies, normalisation = {}, {}, {}
-    for modality in wanted:
-        array = data.inputs[modality]
-        if known[modality].kind == "text":
-            kind = (tokenizers or {}).get(modality, "words")
-            vocabularies[modality] = tokenizer(kind, array[train].tolist())
-            inputs[modality] = vocabularies[modality].encode(array)
-        elif data.moments is not None and modality in data.moments:
-            inputs[modality] = array
-            normalisation[modality] = statistics(data.moments[modality][train])
-        elif dataset.standardise:
-            inputs[modality] = standardise(array, train, known[modality])
-        else:
-            inputs[modality] = array.astype(np.float32)
-    return PreparedData(
-        inputs=inputs,
-        labels=data.labels,
-        parts=data.parts,
-        sample_ids=data.sample_ids,
-        classes=data.classes or dataset.classes,
-        vocabularies=vocabularies,
-        manifest=manifest.hash,
-        normalisation=normalisation,
-        targets=data.targets,
-        fixture=data.fixture,
-    )
+    return load_fold(dataset, fold).prepare(asked, tokenizers)
 
 
 def statistics(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -50,6 +50,12 @@ def build_manifest(
         data: the raw arrays.
         modalities: those in use; all where None is given.
     """
+    names = data.inputs if modalities is None else modalities
+    return Manifest(split_hash(dataset, fold, data), {name: input_hash(data, name) for name in names})
+
+
+def split_hash(dataset: Dataset[Any], fold: int, data: PairedData) -> str:
+    """The hash of a fold without its inputs."""
     head = [dataset.registry_name, dataclasses.asdict(dataset.options), fold]
     ids = {part: data.sample_ids[data.parts[part]].tolist() for part in PARTS}
     split = hashlib.sha256(json.dumps([head, ids], sort_keys=True).encode())
@@ -59,27 +65,34 @@ def build_manifest(
     if data.classes is not None:
         split.update(json.dumps(data.classes).encode())
     if data.targets is not None:
-        split.update(_input_hash(data, TARGETS, data.targets).encode())
-    names = data.inputs if modalities is None else modalities
-    return Manifest(split.hexdigest(), {name: _input_hash(data, name, data.inputs[name]) for name in names})
+        split.update(_hash_of(data, TARGETS, data.targets).encode())
+    return split.hexdigest()
 
 
-def verify(manifest: Manifest, dataset: Dataset[Any], fold: int) -> None:
+def input_hash(data: PairedData, modality: str) -> str:
+    """The hash of a modality's raw array."""
+    return _hash_of(data, modality, data.inputs[modality])
+
+
+def verify(dataset: Dataset[Any], fold: int, hashes: Mapping[str, str]) -> None:
     """Compare with the committed hashes, where there are some: for embedded datasets with their default options.
+
+    Args:
+        dataset: with its options.
+        fold: 0 to folds-1.
+        hashes: by modality, and that of the split by `split`.
 
     Raises:
         UserError: if the split or an input differs.
     """
-    key = f"{dataset.registry_name}/{fold}"
-    committed = _committed().get(key)
+    committed = _committed().get(f"{dataset.registry_name}/{fold}")
     if committed is None or dataset.options != dataset.Options():
         return
-    found = {"split": manifest.split, **manifest.inputs}
-    if wrong := [name for name in found if found[name] != committed.get(name)]:
+    if wrong := [name for name, found in hashes.items() if found != committed.get(name)]:
         raise UserError(
             f"dataset '{dataset.registry_name}', fold {fold}: {', '.join(wrong)} is not what was published "
             "(datasets/embedded/manifests.json), so results could not be compared. Reinstall the package; after a "
-            "change on purpose run: python datasets/embedded/rebuild.py manifests"
+            "deliberate change run: python datasets/embedded/rebuild.py manifests"
         )
 
 
@@ -91,7 +104,7 @@ def _committed() -> dict[str, dict[str, str]]:
     return content
 
 
-def _input_hash(data: PairedData, name: str, array: np.ndarray) -> str:
+def _hash_of(data: PairedData, name: str, array: np.ndarray) -> str:
     """The hash that was made when the array was stored, or else of its bytes."""
     return (data.hashes or {}).get(name) or _sha256(_array_bytes(array))
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.experiment.record import Record, read_record
+from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
-from cmkd_bench.planning.build import Cell
-from cmkd_bench.planning.request import Direction
+from cmkd_bench.planning.directions import Direction
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def latest_with(dataset: str, results: Path) -> Experiment:
     names = sorted(experiment_names(results), key=lambda name: -(results / name / "plan.json").stat().st_mtime)
     for name in names:
         experiment = Experiment(results, name)
-        if dataset in read_record(experiment).conditions:
+        if dataset in read_plan(experiment).conditions:
             return experiment
     raise UserError(
         f"no experiment in {results}/ holds '{dataset}'. Train teachers and students with: {train(dataset)}"
@@ -96,7 +96,7 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     Raises:
         UserError: if there is none, or none of a pair that was asked for, with the command that trains them.
     """
-    record = read_record(experiment)
+    record = read_plan(experiment)
     here = [cell for cell in record.cells.values() if cell.dataset == question.dataset and not cell.tuned]
     pairs = {(cell.teacher_modality, cell.student_modality) for cell in here}
     methods = list(question.methods or (record.baseline,))
@@ -137,9 +137,7 @@ def _is_done(experiment: Experiment, cell: Cell) -> bool:
     return all(run and experiment.run(run).result.exists() for run in (cell.run_id, cell.teacher_id))
 
 
-def _nothing(
-    experiment: Experiment, record: Record, question: Question, missing: Sequence[tuple[str, str, str]]
-) -> str:
+def _nothing(experiment: Experiment, record: Plan, question: Question, missing: Sequence[tuple[str, str, str]]) -> str:
     where = "; ".join(f"{teacher} → {student}, {method}" for teacher, student, method in missing)
     seeds = f", seeds {', '.join(map(str, question.seeds))}" if question.seeds is not None else ""
     pairs = list(dict.fromkeys((teacher, student) for teacher, student, _ in missing))

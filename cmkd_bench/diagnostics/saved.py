@@ -9,17 +9,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.diagnostics.pair import Side
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.networks import Network, build_network
-from cmkd_bench.parameters import build
-from cmkd_bench.registry import datasets
+from cmkd_bench.networks import Network
+from cmkd_bench.training.assembly import Assembly, BadData
 from cmkd_bench.training.evaluation import outputs_of
-from cmkd_bench.training.execution import data_of, load_data, load_part
-from cmkd_bench.training.tensors import input_shape
 
 # Another device, or another build of torch, rounds differently; another network or other data differ by much more.
 CLOSE = 1e-2
@@ -31,10 +28,11 @@ class SavedRuns:
     Args:
         experiment: whose runs.
         device: where networks run.
+        roots: where data and weights lie.
     """
 
-    def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
-        self._experiment, self._device = experiment, device
+    def __init__(self, experiment: Experiment, device: torch.device, roots: Roots) -> None:
+        self._experiment, self._device, self._roots = experiment, device, roots
         self.side = functools.cache(self._side)
         self.labels = functools.cache(self._labels)
 
@@ -47,16 +45,11 @@ class SavedRuns:
         logits = self._predictions(run_id)["logits"]
         spec = self._experiment.read_spec(run_id)
         try:
-            data = load_data(data_of(spec), spec.manifest)
-        except RuntimeError as error:
+            parts = Assembly(spec, self._device, self._roots)
+        except BadData as error:
             raise UserError(f"run {run_id} cannot be diagnosed: {error}. Run the grid again.") from error
-        part = load_part(data, spec.dataset, spec.augmentation, "test", self._device)
-        shape = input_shape(
-            data,
-            datasets.get(spec.dataset).modality(spec.student_modality),
-            build(Augmentation, dict(spec.augmentation)),
-        )
-        network = build_network(spec.student_network, shape, len(data.classes), spec.pretrained)
+        part = parts.part("test")
+        network = parts.network(spec.student_modality, spec.student_network, spec.pretrained)
         self._load(network, spec)
         again = outputs_of(network.to(self._device), part, spec.student_modality)
         _check(run_id, logits, again.logits.cpu())

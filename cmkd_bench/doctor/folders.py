@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from cmkd_bench.data.media.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, data_root, prepared_root, search
+from cmkd_bench.config.roots import DATA_ROOT, PREPARED_ROOT, WEIGHTS, Roots
+from cmkd_bench.data.media.location import search
 from cmkd_bench.doctor import Finding
 
 GIB = 2**30
@@ -27,14 +28,15 @@ def check_data() -> Iterator[Finding]:
     from cmkd_bench.data.media.media_dataset import MediaDataset
     from cmkd_bench.registry import datasets
 
-    root, prepared = data_root(), prepared_root()
+    roots = Roots.read()
+    root, prepared = roots.data, roots.prepared
     media = [cls for name in datasets.names() if issubclass(cls := datasets.get(name), MediaDataset)]
     if root is None:
         advice = f"export {DATA_ROOT}=DIR, to use downloaded datasets."
         yield Finding(DATA_ROOT, "not set; embedded datasets need none", "note", advice)
     elif not os.access(root, os.R_OK | os.X_OK):
         yield Finding(DATA_ROOT, f"{root} is not there or cannot be read", "missing", f"Set {DATA_ROOT} anew.")
-    elif there := [cls.registry_name for cls in media if search(cls).root is not None]:
+    elif there := [cls.registry_name for cls in media if search(cls.download(), root).root is not None]:
         yield Finding(DATA_ROOT, f"{root}: {', '.join(there)}")
     else:
         advice = "cmkd-bench list datasets says how each is recognised."
@@ -42,8 +44,8 @@ def check_data() -> Iterator[Finding]:
     sets = {cls.registry_name: len(list((prepared / cls.registry_name).glob("*/manifest.json"))) for cls in media}
     listed = ", ".join(f"{name} ({count} set{'s' if count > 1 else ''})" for name, count in sets.items() if count)
     yield _writable(PREPARED_ROOT, prepared, listed or "nothing prepared yet")
-    if weights := os.environ.get(WEIGHTS):
-        yield _weights(Path(weights).expanduser())
+    if roots.weights is not None:
+        yield _weights(roots.weights)
 
 
 def _weights(path: Path) -> Finding:

@@ -12,6 +12,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Literal
 
+from cmkd_bench.config.roots import Roots
+
 Outcome = Literal["finished", "busy", "stopped"]
 TELL_SECONDS = 0.1  # an epoch of a linear network takes less time than telling of it
 
@@ -26,6 +28,7 @@ class WorkerSettings:
         device: `cpu` or `cuda:N`.
         checkpoint_seconds: least time between two checkpoints of a run.
         plugins: files that register methods or datasets.
+        roots: where data and weights lie.
         parent: process id of the launcher.
         shielded: whether signals to the whole job are the launcher's to answer, as on a cluster.
     """
@@ -35,6 +38,7 @@ class WorkerSettings:
     device: str
     checkpoint_seconds: float
     plugins: tuple[Path, ...]
+    roots: Roots
     parent: int = 0
     shielded: bool = False
 
@@ -105,7 +109,8 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
     while (run_id := _receive(connection)) is not None:
         outcome: Outcome = "finished"
         try:
-            execute(experiment, run_id, torch.device(settings.device), _Watch(run_id, settings, connection, stop))
+            watch = _Watch(run_id, settings, connection, stop)
+            execute(experiment, run_id, torch.device(settings.device), watch, settings.roots)
         except Busy:
             outcome = "busy"
         except Stopped:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cmkd_bench.data.media.location import WEIGHTS
+from cmkd_bench.config.roots import WEIGHTS
 from cmkd_bench.errors import UserError
 
 HUB = "hub"

@@ -1,78 +1,140 @@
-"""Whether a method is defined for the networks and data of a run, before anything is trained."""
+"""Whether a method is defined for the networks and data of a run, before anything is trained.
+
+The answer needs networks, and these need torch, so it is remembered in the results folder. The memory holds for the
+code that gave the answer; other code asks again.
+"""
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from cmkd_bench.config.roots import Roots
+from cmkd_bench.data.loading import LoadedFold
+from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.registry import methods
 
-from cmkd_bench.config.augmentation import Augmentation
-from cmkd_bench.data.loading import PreparedData
-from cmkd_bench.data.opening import DataSpec
-from cmkd_bench.experiment.spec import RunSpec, Settings
-from cmkd_bench.method import Method, NetworkShape, Pair
-from cmkd_bench.networks import build_network, shape_of
-from cmkd_bench.networks.base import CannotTake
-from cmkd_bench.parameters import build
-from cmkd_bench.registry import datasets, methods
-from cmkd_bench.training.execution import data_of
-from cmkd_bench.training.seeding import random_stream
-from cmkd_bench.training.tensors import input_shape
+if TYPE_CHECKING:
+    from cmkd_bench.method import NetworkShape
+
+FILE = ".feasibility.json"
+PACKAGES = ("torch", "timm", "transformers")
+_ASKED = (
+    *("method", "hyperparameters", "dataset", "options", "manifest", "augmentation"),
+    *("student_modality", "student_network", "pretrained"),
+    *("teacher_modality", "teacher_network", "teacher_pretrained"),
+)
 
 
-def unsupported(spec: RunSpec) -> str | None:
-    """Why a run cannot be, or None where it can.
+class Feasibility:
+    """Answers for the runs of a grid, and remembers them.
 
-    Raises:
-        UserError: if pretrained weights cannot be had.
+    Args:
+        results: the folder of the experiments, where answers are kept.
+        roots: where pretrained weights lie.
+        plugins: files whose code the answers depend on.
     """
-    student = (spec.student_modality, spec.student_network, spec.pretrained)
-    teacher = (spec.teacher_modality or "", spec.teacher_network or "", spec.teacher_pretrained)
-    return _unsupported(
-        methods.get(spec.method),
-        spec.hyperparameters,
-        data_of(spec),
-        spec.augmentation,
-        student,
-        student if spec.teacher_modality is None else teacher,
-    )
+
+    def __init__(self, results: Path, roots: Roots, plugins: Iterable[Path] = ()) -> None:
+        self._file, self._roots, self._code = results / FILE, roots, _code(tuple(plugins))
+        self._known = _read(self._file, self._code)
+        self._folds: dict[tuple[str, int], LoadedFold] = {}
+        self._changed = False
+
+    def add(self, data: LoadedFold) -> None:
+        """Let answers be worked out for the runs on a fold."""
+        self._folds[data.dataset.registry_name, data.fold] = data
+
+    def reason(self, spec: RunSpec) -> str | None:
+        """Why a run cannot be, or None where it can.
+
+        Raises:
+            UserError: if pretrained weights cannot be had.
+        """
+        key = _key(spec)
+        if key not in self._known:
+            self._known[key] = self._answer(spec) or ""
+            self._changed = True
+        return self._known[key] or None
+
+    def save(self) -> None:
+        """Keep the answers, where there is a results folder that can be written."""
+        if self._changed:
+            with suppress(OSError):
+                write_json(self._file, {"code": self._code, "reasons": self._known})
+
+    def _answer(self, spec: RunSpec) -> str | None:
+        import torch
+
+        from cmkd_bench.method import Pair
+        from cmkd_bench.networks.base import CannotTake
+        from cmkd_bench.parameters import build
+
+        data = self._folds[spec.dataset, spec.fold]
+        try:
+            student = self._shape(spec, spec.student_modality, spec.student_network, spec.pretrained)
+            teacher = student
+            if spec.teacher_modality is not None and spec.teacher_network is not None:
+                teacher = self._shape(spec, spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
+        except CannotTake as error:
+            return str(error)
+        if student.positions != teacher.positions:
+            return f"student and teacher predict at {student.positions} and {teacher.positions} positions"
+        labels = torch.from_numpy(data.paired.labels[data.paired.parts["train"]])
+        cls = methods.get(spec.method)
+        pair = Pair(student, teacher, len(data.classes), labels)
+        reason: str | None = cls.unsupported(build(cls.HyperParameters, dict(spec.hyperparameters)), pair)
+        return reason
+
+    def _shape(self, spec: RunSpec, modality: str, network: str, pretrained: str) -> NetworkShape:
+        return _shape_of(self._folds[spec.dataset, spec.fold], spec.augmentation, modality, network, pretrained)
+
+
+@functools.lru_cache(maxsize=256)
+def _shape_of(
+    data: LoadedFold, augmentation: tuple[tuple[str, object], ...], modality: str, network: str, pretrained: str
+) -> NetworkShape:
+    from cmkd_bench.config.augmentation import Augmentation
+    from cmkd_bench.networks import build_network, shape_of, tokenizer_of
+    from cmkd_bench.parameters import build
+    from cmkd_bench.training.tensors import input_shape
+
+    kind = data.dataset.modality(modality)
+    tokenizers = {modality: tokenizer_of(network, pretrained)} if kind.kind == "text" else {}
+    inputs = input_shape(data.prepare([modality], tokenizers), kind, build(Augmentation, dict(augmentation)))
+    return shape_of(build_network(network, inputs, len(data.classes), pretrained), inputs)
+
+
+def _key(spec: RunSpec) -> str:
+    asked = [getattr(spec, name) for name in _ASKED]
+    content = json.dumps([asked, _digest(methods.source(spec.method))])
+    return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
+
+
+def _read(file: Path, code: str) -> dict[str, str]:
+    """What is remembered of the same code; nothing where the file is missing or damaged."""
+    with suppress(OSError, ValueError):
+        stored = read_json(file)
+        if isinstance(stored, Mapping) and stored.get("code") == code and isinstance(stored.get("reasons"), dict):
+            return {str(key): str(reason) for key, reason in stored["reasons"].items()}
+    return {}
+
+
+def _code(plugins: tuple[Path, ...]) -> str:
+    """A hash of the networks, the interface and the packages below them."""
+    package = Path(__file__).parent.parent
+    files = [package / "method.py", *sorted((package / "networks").glob("*.py")), *plugins]
+    parts = [*(version(name) for name in PACKAGES), *(_digest(file) for file in files)]
+    return hashlib.blake2b(" ".join(parts).encode(), digest_size=12).hexdigest()
 
 
 @functools.cache
-def _unsupported(
-    cls: type[Method[Any]],
-    hyperparameters: Settings,
-    source: DataSpec,
-    augmentation: Settings,
-    student: tuple[str, str, str],
-    teacher: tuple[str, str, str],
-) -> str | None:
-    """The same for all seeds, so asked once."""
-    data = _data(source)
-    try:
-        pair = Pair(
-            student=_shape(source, augmentation, *student),
-            teacher=_shape(source, augmentation, *teacher),
-            classes=len(data.classes),
-            train_labels=torch.from_numpy(data.labels[data.parts["train"]]),
-        )
-    except CannotTake as error:
-        return str(error)
-    if pair.student.positions != pair.teacher.positions:
-        return f"student and teacher predict at {pair.student.positions} and {pair.teacher.positions} positions"
-    return cls.unsupported(build(cls.HyperParameters, dict(hyperparameters)), pair)
-
-
-@functools.cache
-def _shape(source: DataSpec, augmentation: Settings, modality: str, network: str, pretrained: str) -> NetworkShape:
-    data = _data(source)
-    kind = datasets.get(source.dataset).modality(modality)
-    inputs = input_shape(data, kind, build(Augmentation, dict(augmentation)))
-    with random_stream(0):
-        return shape_of(build_network(network, inputs, len(data.classes), pretrained), inputs)
-
-
-@functools.cache
-def _data(source: DataSpec) -> PreparedData:
-    return source.open()
+def _digest(file: Path | None) -> str:
+    return "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()

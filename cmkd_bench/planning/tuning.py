@@ -1,70 +1,70 @@
-"""Equal tuning: as many draws for every method, one selected on validation alone, then all seeds with its values."""
+"""Equal tuning: as many trials for every method, one selected on validation alone, then all seeds with its values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.spec import RunSpec, settings
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.experiment.trials import Draw, Group, Trials, select
 from cmkd_bench.parameters import build, draw
-from cmkd_bench.planning.request import Request, resolve_preset
 from cmkd_bench.registry import methods
 
 if TYPE_CHECKING:
-    from cmkd_bench.experiment.record import Record
-    from cmkd_bench.experiment.store import Experiment
-    from cmkd_bench.planning.build import Cell, Plan
+    from cmkd_bench.planning.resolve import Grid
 
 
-def add_draws(plan: Plan, request: Request) -> None:
-    """Add the draws of every method that has something to be searched, each as a run under the first seed.
+def add_draws(plan: Plan, grid: Grid, is_defined: Callable[[RunSpec], bool]) -> None:
+    """Add the draws of every method that has something to search, each as a run under the first seed.
 
-    The plan's cells must be marked where they are not defined; the baseline is what all others are measured by, and is
+    The plan's cells must be marked where they are not defined. The baseline is what all others are measured by, and is
     not tuned.
     """
-    for cell in plan.cells:
-        if cell.seed == request.seeds[0] and cell.method != request.baseline and is_searched(request, cell.method):
-            plan.trials[cell.group] = Trials(
-                *cell.group, cell.seed, () if cell.impossible else _draws(plan, request, cell), request.command
-            )
+    assert grid.trials is not None
+    for cell in list(plan.cells.values()):
+        given = grid.methods[cell.method]
+        if cell.seed == grid.seeds[0] and cell.method != grid.baseline and is_searched(cell.method, given):
+            draws = () if cell.impossible else tuple(_draws(plan, cell, given, grid.trials, is_defined))
+            plan.trials[cell.group] = Trials(*cell.group, cell.seed, draws, grid.command)
 
 
-def is_searched(request: Request, method: str) -> bool:
-    """Whether a method has a hyper-parameter with a search space that the user has not set."""
-    cls = methods.get(method)
-    return bool(draw(cls.HyperParameters, method, 0, _given(request, method)))
+def is_searched(method: str, given: Mapping[str, Any]) -> bool:
+    """Whether a method has a hyper-parameter with a search space that is not set."""
+    return bool(draw(methods.declared(method).HyperParameters, method, 0, given))
 
 
 def add_tuned(plan: Plan, experiment: Experiment, is_over: Callable[[str], bool]) -> int:
     """Add the cells with selected values, of all seeds, wherever all draws are over.
 
     Args:
-        plan: with draws; tuned cells of an earlier look are replaced.
+        plan: with draws; tuned cells of an earlier call are replaced.
         experiment: where the draws' results lie.
         is_over: whether a run has ended, well or not.
 
     Returns:
         how many selections have to wait for draws.
     """
-    plan.cells = [cell for cell in plan.cells if not cell.tuned]
+    plan.cells = {key: cell for key, cell in plan.cells.items() if not cell.tuned}
     ended = {group: one for group, one in plan.trials.items() if all(map(is_over, one.run_ids))}
     chosen = {group: select(one, _validation(experiment, one)) for group, one in ended.items()}
-    plan.cells += list(_tuned_cells(plan, chosen))
+    for cell in list(_tuned_cells(plan, chosen)):
+        plan.add_cell(cell)
     return len(plan.trials) - len(ended)
 
 
-def open_trials(record: Record, kinds: Mapping[str, str]) -> tuple[list[Trials], list[Trials]]:
+def open_trials(plan: Plan, kinds: Mapping[str, str]) -> tuple[list[Trials], list[Trials]]:
     """Draws from which nothing is selected yet: those that are over, and those that are not.
 
     Args:
-        record: the experiment.
+        plan: of the experiment.
         kinds: of all runs; done, failed and blocked ones are over.
     """
-    tuned = {cell.group for cell in record.cells.values() if cell.tuned}
+    tuned = {cell.group for cell in plan.cells.values() if cell.tuned}
     over, running = [], []
-    for group, trials in record.trials.items():
+    for group, trials in plan.trials.items():
         found = {kinds.get(run_id, "") for run_id in trials.run_ids}
         if group in tuned or not found:
             continue
@@ -75,26 +75,14 @@ def open_trials(record: Record, kinds: Mapping[str, str]) -> tuple[list[Trials],
     return over, running
 
 
-def _draws(plan: Plan, request: Request, cell: Cell) -> tuple[Draw, ...]:
-    assert request.trials is not None
-    cls, given = methods.get(cell.method), _given(request, cell.method)
-    default = plan.specs[cell.run_id]
-    found = []
-    for number in range(request.trials):
-        values = draw(cls.HyperParameters, cell.method, number, given)
-        spec = replace(default, hyperparameters=settings(build(cls.HyperParameters, {**given, **values})))
-        found.append(Draw(number, values, plan.add(spec) if _is_defined(spec) else ""))
-    return tuple(found)
-
-
-def _is_defined(spec: RunSpec) -> bool:
-    from cmkd_bench.planning.feasibility import unsupported
-
-    return unsupported(spec) is None
-
-
-def _given(request: Request, method: str) -> dict[str, object]:
-    return resolve_preset(methods.get(method), request.overrides.methods.get(method, {}))
+def _draws(
+    plan: Plan, cell: Cell, given: Mapping[str, Any], count: int, is_defined: Callable[[RunSpec], bool]
+) -> Iterator[Draw]:
+    parameters, default = methods.declared(cell.method).HyperParameters, plan.specs[cell.run_id]
+    for number in range(count):
+        values = draw(parameters, cell.method, number, given)
+        spec = replace(default, hyperparameters=settings(build(parameters, {**given, **values})))
+        yield Draw(number, values, plan.add(spec) if is_defined(spec) else "")
 
 
 def _validation(experiment: Experiment, trials: Trials) -> dict[str, float]:
@@ -105,7 +93,7 @@ def _validation(experiment: Experiment, trials: Trials) -> dict[str, float]:
 
 
 def _tuned_cells(plan: Plan, chosen: Mapping[Group, Draw | None]) -> Iterator[Cell]:
-    for cell in plan.cells:
+    for cell in plan.cells.values():
         selected = chosen.get(cell.group)
         if cell.impossible and cell.group in chosen:
             yield replace(cell, tuned=True)

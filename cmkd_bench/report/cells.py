@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.experiment.record import Record
-from cmkd_bench.planning.build import Cell
+from cmkd_bench.experiment.plan import Cell, Plan
 
 COLUMNS = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
 Runs = dict[str, dict[str, Any]]
@@ -29,7 +28,7 @@ class Column:
         return f"{self.teacher_modality} → {self.student_modality}"
 
 
-def by_column(record: Record) -> dict[Column, list[Cell]]:
+def by_column(record: Plan) -> dict[Column, list[Cell]]:
     """The cells of each column, in the order of the plan."""
     columns: dict[Column, list[Cell]] = {}
     for cell in record.cells.values():

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.experiment.files import read_json, write_text
-from cmkd_bench.experiment.record import Record, read_record, read_specs
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
@@ -81,8 +82,8 @@ def collect(
         Behind the fixed columns stands one for each further metric of the saved predictions, and for each thing that a
         method observed, e.g. `keep_rate`.
     """
-    record = read_record(experiment)
-    specs = read_specs(experiment, record) if specs is None else specs
+    record = read_plan(experiment)
+    specs = read_specs(record) if specs is None else specs
     rows = [_row(experiment, run_id, spec, (seen or {}).get(run_id), read) for run_id, spec in specs.items()]
     tuned = _tuned(record)
     for row in rows:
@@ -99,7 +100,7 @@ def collect(
     return frame
 
 
-def _tuned(record: Record) -> dict[str, str]:
+def _tuned(record: Plan) -> dict[str, str]:
     """What the runs of draws and of tuned cells are."""
     untuned = {run_id for cell in record.cells.values() if not cell.tuned for run_id in (cell.run_id, cell.teacher_id)}
     draws = {run_id: "draw" for trials in record.trials.values() for run_id in trials.run_ids if run_id not in untuned}

@@ -10,8 +10,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from cmkd_bench.experiment.record import Record
-from cmkd_bench.planning.build import Cell
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
 from cmkd_bench.report.metrics import METRICS, Array
 from cmkd_bench.report.outcomes import Outcome, Outcomes
@@ -108,7 +107,7 @@ class Comparisons:
         return row == other or (found is not None and found.runs[0] == found.runs[1])
 
 
-def compare(record: Record, results: pd.DataFrame, outcomes: Outcomes, metric: str | None = None) -> Comparisons:
+def compare(record: Plan, results: pd.DataFrame, outcomes: Outcomes, metric: str | None = None) -> Comparisons:
     """Compare all pairs of rows but the teacher; the same input gives the same numbers.
 
     Args:

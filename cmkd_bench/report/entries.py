@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cmkd_bench.planning.build import Cell
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.report.cells import Runs, is_done
 from cmkd_bench.report.comparisons import Comparison, is_distinct
 

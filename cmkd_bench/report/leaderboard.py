@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.experiment.record import Record
-from cmkd_bench.planning.build import Cell
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column, Runs, by_column, runs_of
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.entries import CellRuns, Entry, finished, make_entry, state_of
@@ -62,7 +61,7 @@ class Leaderboard:
 
 
 def leaderboard(
-    record: Record, results: pd.DataFrame, comparisons: Comparisons = NO_COMPARISONS, metric: str | None = None
+    record: Plan, results: pd.DataFrame, comparisons: Comparisons = NO_COMPARISONS, metric: str | None = None
 ) -> Leaderboard:
     """Put the results of an experiment's cells into a table; the same input gives the same table.
 

@@ -8,19 +8,19 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.store import Experiment, find_done
-from cmkd_bench.planning.build import Cell, Plan
-from cmkd_bench.planning.request import Direction
+from cmkd_bench.planning.directions import Direction
 
 
 def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:
     """One table per dataset, methods as rows, directions as columns, and below them reasons and sums."""
     done = {run_id for run_id in plan.specs if find_done(experiment, run_id)}
     parts: list[RenderableType] = [Text(f"plan of experiment '{experiment.name}'", style="bold"), Text()]
-    for dataset in plan.configurations:
-        parts += [_table(dataset, [cell for cell in plan.cells if cell.dataset == dataset], done), Text()]
+    for dataset in plan.conditions:
+        parts += [_table(dataset, [cell for cell in plan.cells.values() if cell.dataset == dataset], done), Text()]
     reasons = dict.fromkeys(
-        f"{cell.method}, {cell.dataset}: {cell.impossible}" for cell in plan.cells if cell.impossible
+        f"{cell.method}, {cell.dataset}: {cell.impossible}" for cell in plan.cells.values() if cell.impossible
     )
     parts += [Text(reason, style="yellow") for reason in reasons]
     parts += [Text(_tuning(plan))] if plan.trials else []
@@ -54,7 +54,7 @@ def _entry(cells: Sequence[Cell], done: set[str]) -> Text:
 def _tuning(plan: Plan) -> str:
     draws = max(len(trials.draws) for trials in plan.trials.values())
     groups = {group for group, trials in plan.trials.items() if trials.draws}
-    later = sum(cell.group in groups for cell in plan.cells)
+    later = sum(cell.group in groups for cell in plan.cells.values())
     return (
         f"Tuning: {draws} draws for each of {len(groups)} selections, draw 0 the defaults; when they are over, up to "
         f"{later} further runs with the selected values, all seeds."

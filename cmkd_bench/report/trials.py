@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.trials import Draw, Group, Trials
 from cmkd_bench.report.cells import Column
 
@@ -93,7 +93,7 @@ class Outcome:
         return sum(one.is_over and one.validation is None for one in self.drawn)
 
 
-def outcomes_of(record: Record, results: pd.DataFrame) -> list[Outcome]:
+def outcomes_of(record: Plan, results: pd.DataFrame) -> list[Outcome]:
     """What became of all draws of an experiment; nothing of methods that are not defined.
 
     Args:

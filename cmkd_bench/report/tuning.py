@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.trials import selections
 from cmkd_bench.report.trials import Outcome, outcomes_of
 
@@ -31,7 +31,7 @@ class Tuning:
     header: tuple[str, ...] = HEADER
 
 
-def tuning_of(record: Record, results: pd.DataFrame) -> Tuning | None:
+def tuning_of(record: Plan, results: pd.DataFrame) -> Tuning | None:
     """The table of an experiment; None where nothing was drawn."""
     outcomes = outcomes_of(record, results)
     if not outcomes:
@@ -86,7 +86,7 @@ def _how(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _untuned(record: Record) -> str:
+def _untuned(record: Plan) -> str:
     drawn = {trials.method for trials in record.trials.values()}
     left = dict.fromkeys(cell.method for cell in record.cells.values() if cell.method not in drawn)
     reasons = [

@@ -8,7 +8,8 @@ import pandas as pd
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.experiment.files import write_text
-from cmkd_bench.experiment.record import Record, read_record
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.comparisons import compare
@@ -37,7 +38,7 @@ def write_board(
     """The same, and return the leaderboard too."""
     outcomes = Outcomes(experiment)
     results = collect(experiment, outcomes, seen)
-    record = read_record(experiment)
+    record = read_plan(experiment)
     board = make_board(outcomes, record, results)
     write_text(experiment.path / "leaderboard.md", as_markdown(board))
     write_text(experiment.path / "leaderboard.csv", as_csv(board))
@@ -48,7 +49,7 @@ def write_board(
     return results, board
 
 
-def make_board(outcomes: Outcomes, record: Record, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
+def make_board(outcomes: Outcomes, record: Plan, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
     """The leaderboard of some of an experiment's cells, with its statistics.
 
     Args:

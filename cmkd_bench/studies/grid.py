@@ -10,10 +10,13 @@ from typing import TypeVar
 import numpy as np
 from rich.console import Console
 
-from cmkd_bench.api import Grid, execute, make_grid
+from cmkd_bench.api import execute
 from cmkd_bench.errors import GridError
-from cmkd_bench.experiment.record import merge
-from cmkd_bench.planning.build import Plan, make_plan
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import add_plan
+from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.request import GridOptions
+from cmkd_bench.planning.resolve import Grid, resolve
 from cmkd_bench.report.leaderboard import TEACHER
 
 Draw = tuple[int, int]
@@ -50,9 +53,9 @@ class Setting:
         Raises:
             GridError: with all its problems.
         """
-        return make_grid(
-            methods_asked=methods,
-            datasets_asked=[self.dataset],
+        options = GridOptions(
+            methods=methods,
+            datasets=[self.dataset],
             pairs=[self.pair],
             seeds=[seed for seed, _ in self.draws],
             folds=[fold for _, fold in self.draws],
@@ -61,21 +64,18 @@ class Setting:
             results=self.folder,
             plugins=self.plugins,
             jobs=self.jobs,
-            always=False,
+            controls=False,
             one_way=True,
         )
+        return resolve(options)
 
     def plan(self, grid: Grid) -> Plan:
         """The runs of a point, merged into its experiment; nothing is run."""
-        plan = Plan()
+        plan, part = Plan(grid.baseline), grid.datasets[self.dataset]
         for seed, fold in self.draws:  # the draws alone, where a grid would take every seed with every fold
-            part = make_plan(replace(grid.request, seeds=(seed,), folds=(fold,)))
-            plan.cells += part.cells
-            plan.specs.update(part.specs)
-            plan.configurations.update(part.configurations)
-            plan.remarks.update(part.remarks)
-            plan.fixtures |= part.fixtures
-        merge(grid.experiment, plan, grid.request.baseline)
+            one = {self.dataset: replace(part, folds=(fold,))}
+            plan.merge(make_plan(replace(grid, seeds=(seed,), datasets=one)))
+        add_plan(grid.experiment, plan)
         return plan
 
     def values(self, grid: Grid, plan: Plan, console: Console) -> dict[str, np.ndarray]:
@@ -91,7 +91,7 @@ class Setting:
         _, results = execute(grid, plan, console)
         by_run = dict(zip(results["run_id"], results["value"], strict=True))
         by_row: dict[str, dict[Draw, float]] = {}
-        for cell in plan.cells:
+        for cell in plan.cells.values():
             draw = (cell.seed, cell.fold)
             by_row.setdefault(cell.method, {})[draw] = by_run.get(cell.run_id, np.nan)
             by_row.setdefault(TEACHER, {})[draw] = by_run.get(cell.teacher_id, np.nan)

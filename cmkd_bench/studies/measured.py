@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cmkd_bench.api import Grid
-from cmkd_bench.planning.build import Plan
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.planning.resolve import Grid
 from cmkd_bench.studies.grid import Draw
 
 GAP = "gap"
@@ -35,11 +35,13 @@ def measure(grid: Grid, plan: Plan, draws: tuple[Draw, ...]) -> Mapping[str, np.
     Raises:
         UserError: where the runs' saved outputs do not allow it, as in segmentation.
     """
+    import torch
+
     from cmkd_bench.diagnostics.pair import diagnose
     from cmkd_bench.diagnostics.saved import SavedRuns
 
-    runs = SavedRuns(grid.experiment)
-    alone = {(cell.seed, cell.fold): cell for cell in plan.cells if cell.method == grid.request.baseline}
+    runs = SavedRuns(grid.experiment, torch.device("cpu"), grid.roots)
+    alone = {(cell.seed, cell.fold): cell for cell in plan.cells.values() if cell.method == grid.baseline}
     numbers = []
     for cell in map(alone.__getitem__, draws):
         sides = runs.side(cell.teacher_id), runs.side(cell.run_id)

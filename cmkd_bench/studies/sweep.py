@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from cmkd_bench.api import RESULTS
 from cmkd_bench.config.compose import grid_defaults
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import write_text
+from cmkd_bench.planning.request import RESULTS
 from cmkd_bench.registry import datasets
 from cmkd_bench.studies.figure import draw
 from cmkd_bench.studies.grid import Setting, check_all

@@ -9,12 +9,11 @@ import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from cmkd_bench.api import Grid
+from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.planning.build import Plan
+from cmkd_bench.planning.resolve import Grid
 
-Group = list[tuple[Experiment, str]]
+Group = list[tuple[Grid, str]]
 
 
 def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
@@ -32,7 +31,7 @@ def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None
             if grid.experiment.run(spec.id).state() in ("pending", "interrupted"):
                 teacher = spec.teacher and "any"
                 alike = replace(spec, seed=0, fold=0, manifest="", options=(), teacher=teacher)
-                groups.setdefault(alike, []).append((grid.experiment, spec.id))
+                groups.setdefault(alike, []).append((grid, spec.id))
     warm_up(sorted({alike.student_network for alike in groups}))
     for has_teacher in (False, True):
         ready = [runs for alike, runs in groups.items() if bool(alike.teacher) == has_teacher and len(runs) > 1]
@@ -71,6 +70,6 @@ def _train(runs: Group) -> None:
     from cmkd_bench.training.loop import NonFiniteLoss
     from cmkd_bench.training.together import execute_together
 
-    experiments, run_ids = zip(*runs, strict=True)
+    grids, run_ids = zip(*runs, strict=True)
     with contextlib.suppress(NonFiniteLoss):
-        execute_together(experiments, run_ids, torch.device("cpu"))
+        execute_together([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

@@ -10,9 +10,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from cmkd_bench.experiment.files import write_json
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.planning.build import Cell
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 EPOCHS = 15

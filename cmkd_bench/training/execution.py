@@ -14,40 +14,31 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from cmkd_bench.config.augmentation import Augmentation
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.data.dataset import Modality
-from cmkd_bench.data.loading import PreparedData
-from cmkd_bench.data.opening import DataSpec
-from cmkd_bench.errors import UserError
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.files import write_atomically, write_json, write_records
 from cmkd_bench.experiment.heartbeat import Heartbeat, is_alive_elsewhere
 from cmkd_bench.experiment.provenance import code_version
-from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
-from cmkd_bench.method import Method, Pair
-from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.method import Method
+from cmkd_bench.networks import Network
 from cmkd_bench.parameters import build
-from cmkd_bench.registry import datasets, methods
+from cmkd_bench.registry import methods
+from cmkd_bench.training.assembly import Assembly, BadData, build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.evaluation import Score, evaluate
 from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
-from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
-from cmkd_bench.training.tensors import Part, input_shape, part_of, view_of
+from cmkd_bench.training.tensors import Part
 
 
 class TeacherMissing(Exception):
     """The teacher's artefact is not there."""
 
 
-class BadData(Exception):
-    """The data are not there, or are not those that the run was planned for."""
-
-
-def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch) -> None:
+def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch, roots: Roots) -> None:
     """Run one run to its end, going on from its checkpoint; a failure is written to its folder.
 
     Nothing happens if the run is done already.
@@ -67,7 +58,7 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
         reset_peak(device)
         with Heartbeat(folder.heartbeat) as heartbeat:
             try:
-                Run(experiment, experiment.read_spec(run_id), device).execute(_Beating(watch, heartbeat))
+                Run(experiment, experiment.read_spec(run_id), device, roots).execute(_Beating(watch, heartbeat))
             except Stopped:
                 raise
             except Exception as error:
@@ -89,13 +80,12 @@ class _Beating:
 class Run:
     """The parts of one run, built from its spec."""
 
-    def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device) -> None:
+    def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device, roots: Roots) -> None:
         self.experiment, self.spec, self.device = experiment, spec, device
         self.folder = experiment.run(spec.id)
-        self.data = load_data(data_of(spec), spec.manifest)
+        self.parts = Assembly(spec, device, roots)
         self.recipe = build(Recipe, dict(spec.recipe))
-        self.augmentation = build(Augmentation, dict(spec.augmentation))
-        self.student = self._network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
+        self.student = self.parts.network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
         self.teacher_network = self._teacher_network()
         self.method = self._method().to(device)
 
@@ -115,16 +105,16 @@ class Run:
             student=self.student,
             teacher=self._teacher(),
             trained_teacher=self.teacher_network if self.method.updates_teacher else None,
-            train=self._part("train"),
-            selection=None if self.recipe.select_on == "last" else self._part(self.recipe.select_on),
+            train=self.parts.part("train"),
+            selection=None if self.recipe.select_on == "last" else self.parts.part(self.recipe.select_on),
             modality=self.spec.student_modality,
-            classes=len(self.data.classes),
+            classes=self.parts.classes,
             device=self.device,
         )
 
     def finish(self, progress: Progress) -> None:
         """Read the test part and write the result of the student as it is now."""
-        test = self._part("test")
+        test = self.parts.part("test")
         score = self._score(self.student, test, self.spec.student_modality)
         _save_tensors(self.folder, self.student, score.predictions)
         write_records(self.folder.history, progress.history)
@@ -133,7 +123,7 @@ class Run:
         self.folder.checkpoint.unlink(missing_ok=True)
 
     def _score(self, network: Network, part: Part, modality: str) -> Score:
-        return evaluate(network, part, modality, len(self.data.classes))
+        return evaluate(network, part, modality, self.parts.classes)
 
     def _result(self, progress: Progress, score: Score, test: Part) -> dict[str, Any]:
         after = None
@@ -153,9 +143,9 @@ class Run:
             "observed": _observed(progress),
             "student_parameters": _count(self.student),
             "extra_parameters": _count(self.method),
-            "samples": {name: len(rows) for name, rows in self.data.parts.items()},
-            "fixture": self.data.fixture,
-            "tokenizers": {name: one.description for name, one in self.data.vocabularies.items()},
+            "samples": {name: len(rows) for name, rows in self.parts.data.parts.items()},
+            "fixture": self.parts.data.fixture,
+            "tokenizers": {name: one.description for name, one in self.parts.data.vocabularies.items()},
             "departures": list(self.method.departures),
         }
 
@@ -171,24 +161,13 @@ class Run:
             "packages": package_versions(),
         }
 
-    def _network(self, modality: str, name: str, pretrained: str = "") -> Network:
-        # The stream is the modality's, so a student starts alike under every method and unlike its teacher.
-        with random_stream(self.spec.seed, "initialisation", modality):
-            return build_network(name, self._input_shape(modality), len(self.data.classes), pretrained)
-
-    def _input_shape(self, modality: str) -> InputShape:
-        return input_shape(self.data, self._modality(modality), self.augmentation)
-
-    def _modality(self, name: str) -> Modality:
-        return datasets.get(self.spec.dataset).modality(name)
-
     def _teacher_network(self) -> Network | None:
         spec = self.spec
         if spec.teacher is None or spec.teacher_modality is None or spec.teacher_network is None:
             return None
         self._teacher_result()
         # Built like the teacher's own run built it: pretrained weights may bring a shape with them.
-        network = self._network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
+        network = self.parts.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
         network.load_state_dict(load_file(self.experiment.run(spec.teacher).weights))
         return network.to(self.device)
 
@@ -201,15 +180,11 @@ class Run:
         return self.experiment.read_result(self.spec.teacher)
 
     def _method(self) -> Method[Any]:
-        cls = methods.get(self.spec.method)
-        student = shape_of(self.student, self._input_shape(self.spec.student_modality))
-        teacher = student
+        student = teacher = self.parts.shape(self.student, self.spec.student_modality)
         if self.teacher_network is not None and self.spec.teacher_modality is not None:
-            teacher = shape_of(self.teacher_network, self._input_shape(self.spec.teacher_modality))
-        labels = torch.from_numpy(self.data.labels[self.data.parts["train"]])
-        pair = Pair(student, teacher, len(self.data.classes), labels)
-        with random_stream(self.spec.seed, "extras"):
-            return cls(build(cls.HyperParameters, dict(self.spec.hyperparameters)), pair)
+            teacher = self.parts.shape(self.teacher_network, self.spec.teacher_modality)
+        pair = self.parts.pair(student, teacher)
+        return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
 
     def _teacher(self) -> Teacher | None:
         network, modality = self.teacher_network, self.spec.teacher_modality
@@ -220,59 +195,13 @@ class Run:
             return TrainedTeacher(network, modality, stages)
         # In the precision of a training step, so that it makes no difference whether outputs are kept.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self._part("train"), modality, stages, self.recipe.cache_mb)
-
-    def _part(self, name: str) -> Part:
-        return load_part(self.data, self.spec.dataset, self.spec.augmentation, name, str(self.device))
+            return frozen_teacher(network, self.parts.part("train"), modality, stages, self.recipe.cache_mb)
 
 
 @functools.cache
 def package_versions() -> dict[str, str]:
     """What a result depends on; looked up once, for that reads files."""
     return {name: version(name) for name in ("torch", "numpy", "transformers", "timm")}
-
-
-def data_of(spec: RunSpec) -> DataSpec:
-    """Which data a run reads, tokenized as its networks want it."""
-    networks = {spec.student_modality: (spec.student_network, spec.pretrained)}
-    if spec.teacher_modality is not None and spec.teacher_network is not None:
-        networks[spec.teacher_modality] = (spec.teacher_network, spec.teacher_pretrained)
-    kinds = {modality: datasets.get(spec.dataset).modality(modality).kind for modality in networks}
-    texts = [modality for modality in networks if kinds[modality] == "text"]
-    return DataSpec(
-        dataset=spec.dataset,
-        options=spec.options,
-        preparation=spec.preparation,
-        fold=spec.fold,
-        modalities=tuple(sorted(networks)),
-        tokenizers=tuple((modality, tokenizer_of(*networks[modality])) for modality in sorted(texts)),
-    )
-
-
-@functools.lru_cache(maxsize=8)
-def load_data(source: DataSpec, manifest: str) -> PreparedData:
-    """The prepared data, kept for the worker's next runs.
-
-    Raises:
-        BadData: if they are not there, or are not those that the run was planned for.
-    """
-    try:
-        data = source.open()
-    except (UserError, OSError) as error:
-        raise BadData(str(error)) from error
-    if data.manifest != manifest:
-        name = f"'{source.dataset}' fold {source.fold}"
-        raise BadData(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
-    return data
-
-
-@functools.lru_cache(maxsize=24)
-def load_part(data: PreparedData, dataset: str, augmentation: Settings, name: str, device: str) -> Part:
-    """One part on the device, kept for the worker's next runs."""
-    place = torch.device(device)
-    cls, views = datasets.get(dataset), build(Augmentation, dict(augmentation))
-    looks = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
-    return part_of(data, name, looks, place)
 
 
 def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor]) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.store import Busy, Experiment
 from cmkd_bench.method import Batch, Losses
 from cmkd_bench.outputs import Outputs
@@ -23,13 +24,16 @@ from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 
 
-def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], device: torch.device) -> str | None:
+def execute_together(
+    experiments: Sequence[Experiment], run_ids: Sequence[str], device: torch.device, roots: Roots
+) -> str | None:
     """Run runs that differ in seed and data alone, and write their results as if each had been run alone.
 
     Args:
         experiments: where each of them lies.
         run_ids: of runs without a result.
         device: where to.
+        roots: where data and weights lie.
 
     Returns:
         why they cannot be run together, or None where they were. Where they cannot, nothing was written.
@@ -50,7 +54,7 @@ def execute_together(experiments: Sequence[Experiment], run_ids: Sequence[str], 
             return "a teacher has no result"
         runs, trainings = [], []
         for experiment, spec in places:
-            runs.append(Run(experiment, spec, device))
+            runs.append(Run(experiment, spec, device, roots))
             trainings.append(runs[-1].training())
             if reason := _problem(trainings[-1]):  # mostly the first's: the rest need not be built to hear of it
                 return reason

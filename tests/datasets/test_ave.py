@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cmkd_bench.data.fixtures import encoding
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
-from cmkd_bench.data.media.media_dataset import Catalogue
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets

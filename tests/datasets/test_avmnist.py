@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import ArrayClip
-from cmkd_bench.data.media.media_dataset import Catalogue
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import NoParameters

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from cmkd_bench.data.media.media_dataset import Catalogue
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets

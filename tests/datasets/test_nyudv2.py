@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from cmkd_bench.data.fixtures.encoding import write_mat, write_mat73
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import BadClip
-from cmkd_bench.data.media.media_dataset import Catalogue
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.datasets import nyudv2
 from cmkd_bench.datasets.nyudv2 import FILE, DepthRow, LabelRow, NyudV2, Options, RgbRow

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import ImageClip
-from cmkd_bench.data.media.media_dataset import Catalogue
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.datasets.sketchy import Options, Sketchy
 from cmkd_bench.errors import UserError

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from cmkd_bench.data.fixtures.encoding import truncate, write_image, write_lfs_pointer, write_mat, write_mat73
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import BadClip, ImageClip
-from cmkd_bench.data.media.media_dataset import Catalogue
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.datasets import sunrgbd
 from cmkd_bench.datasets.nyudv2 import CLASSES_40

@@ -17,17 +17,22 @@ from safetensors.torch import load_file, save_file
 
 import cmkd_bench
 from cmkd_bench.cli.plot import diagnose as command
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.diagnostics.collect import Diagnosed, Question, as_csv, diagnose_runs, latest_with
 from cmkd_bench.diagnostics.pair import Side, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.diagnostics.table import as_rich, spread
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.plots.diagnosis import plot_diagnosis
 
 PAIR = ("pixels", "fourier")
+
+
+def saved(experiment: Experiment) -> SavedRuns:
+    return SavedRuns(experiment, torch.device("cpu"), Roots())
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("diagnosed") / "results"
     cmkd_bench.run(
         ["kd"], ["mfeat"], pairs=["pixels:fourier"], seeds=1, overrides=["train.epochs=2"], experiment="quick",
-        results=folder, jobs=1, always=False, one_way=True, quiet=True,
+        results=folder, jobs=1, controls=False, one_way=True, quiet=True,
     )  # fmt: skip
     return folder
 
@@ -53,7 +58,7 @@ def question(**changes: Any) -> Question:
 
 
 def test_accuracies_are_those_of_the_runs(trained: Experiment) -> None:
-    found = list(diagnose_runs(trained, question(), SavedRuns(trained)))
+    found = list(diagnose_runs(trained, question(), saved(trained)))
     assert [one.cell.method for one in found] == ["none", "kd"]
     for one in found:
         numbers = one.diagnosis.numbers()
@@ -88,7 +93,7 @@ def test_without_runs_it_says_what_trains_them(trained: Experiment, tmp_path: Pa
     with pytest.raises(UserError, match=r"'mfeat': fourier → pixels, none\. Train them"):
         command("mfeat", pairs="pixels:fourier,fourier:pixels", results=tmp_path / "results")
     with pytest.raises(UserError, match="seeds 7"):
-        list(diagnose_runs(trained, question(seeds=[7]), SavedRuns(trained)))
+        list(diagnose_runs(trained, question(seeds=[7]), saved(trained)))
     assert latest_with("mfeat", tmp_path / "results").name == "quick"
 
 
@@ -114,21 +119,21 @@ def test_a_mistake_is_one_clear_message(
 
 
 def test_a_student_that_is_not_that_of_the_predictions_is_refused(trained: Experiment) -> None:
-    (one,) = diagnose_runs(trained, question(methods=["kd"]), SavedRuns(trained))
+    (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     weights = trained.run(one.cell.run_id).weights
     save_file({name: value + 1 for name, value in load_file(weights).items()}, weights)
     with pytest.raises(UserError, match="does not give the saved predictions"):
-        list(diagnose_runs(trained, question(methods=["kd"]), SavedRuns(trained)))
+        list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
 
 def test_files_that_cannot_be_read_are_named(trained: Experiment) -> None:
-    (one,) = diagnose_runs(trained, question(methods=["kd"]), SavedRuns(trained))
+    (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     trained.run(one.cell.run_id).predictions.write_bytes(b"no tensors")
     with pytest.raises(UserError, match=f"run {one.cell.run_id} cannot be read"):
-        list(diagnose_runs(trained, question(methods=["kd"]), SavedRuns(trained)))
+        list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
     save_file({"confusion": torch.ones(1, 2, 2)}, trained.run(one.cell.run_id).predictions)
     with pytest.raises(UserError, match="is of segmentation"):
-        list(diagnose_runs(trained, question(methods=["kd"]), SavedRuns(trained)))
+        list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
 
 def made() -> list[Diagnosed]:

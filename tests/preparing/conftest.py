@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.media.location import PREPARED_ROOT
+from cmkd_bench.config.roots import PREPARED_ROOT, Roots
 from cmkd_bench.data.media.preparing.pipeline import Report, prepare_dataset
 from cmkd_bench.data.media.preparing.progress import Display
 from cmkd_bench.registry import datasets, load_plugin
@@ -64,7 +64,9 @@ def arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def filmed() -> Callable[..., Any]:
     """The dataset, with changes of its preparation."""
     cls: Any = datasets.get("filmed")
-    return lambda remark="", **changes: cls(cls.Options(remark=remark), dataclasses.replace(SMALL, **changes))
+    return lambda remark="", **changes: cls(
+        cls.Options(remark=remark), dataclasses.replace(SMALL, **changes), Roots.read()
+    )
 
 
 @pytest.fixture

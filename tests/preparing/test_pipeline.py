@@ -16,7 +16,7 @@ from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer, write
 from cmkd_bench.data.manifest import build_manifest
 from cmkd_bench.data.media.clips import AudioClip, ImageClip, VideoClip
 from cmkd_bench.data.media.location import FIXTURE_MARK, PREPARED_ROOT
-from cmkd_bench.data.media.prepared import open_prepared, set_folder
+from cmkd_bench.data.media.prepared import open_prepared
 from cmkd_bench.data.media.preparing import writing
 from cmkd_bench.data.media.preparing.pipeline import check_prepared
 from cmkd_bench.data.media.preparing.progress import Display
@@ -176,11 +176,11 @@ def test_settings_and_options_have_sets_of_their_own(prepare: Any, filmed: Any) 
 
 
 def test_what_is_not_prepared_cannot_be_loaded(filmed: Any, arrays: Path, prepare: Any) -> None:
-    assert open_prepared(filmed()) is None
+    assert open_prepared(filmed().folder_of_set()) is None
     with pytest.raises(UserError, match=r"not prepared under these settings.* cmkd-bench prepare filmed --root DIR"):
         filmed().load(0)
     prepare()
-    set_folder(filmed()).manifest.unlink()
+    filmed().folder_of_set().manifest.unlink()
     with pytest.raises(UserError, match="was begun, but is not complete"):
         filmed().load(0)
 
@@ -188,7 +188,7 @@ def test_what_is_not_prepared_cannot_be_loaded(filmed: Any, arrays: Path, prepar
 def test_a_row_that_a_crash_of_the_machine_tore_is_decoded_again(prepare: Any, filmed: Any) -> None:
     folder = prepare().folder
     before = contents(folder)
-    set_folder(filmed()).manifest.unlink()
+    filmed().folder_of_set().manifest.unlink()
     array = np.load(folder / "still.npy", mmap_mode="r+")
     array[4] = 0
     array.flush()
@@ -222,7 +222,7 @@ def test_settings_that_cannot_work_are_a_message(prepare: Any, filmed: Any) -> N
 
 def test_two_commands_do_not_prepare_the_same_set(prepare: Any, filmed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "LOCK_SECONDS", 0.2)
-    folder = set_folder(filmed())
+    folder = filmed().folder_of_set()
     folder.path.mkdir(parents=True)
     with folder.lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

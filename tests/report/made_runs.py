@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.planning.build import Cell
 from cmkd_bench.testing.made import CONDITIONS, write_made_plan, write_made_run
 from cmkd_bench.testing.made import made_spec as spec
 

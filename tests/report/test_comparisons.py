@@ -15,7 +15,7 @@ from made_runs import LABELS, SAMPLES, logits_of, spec, write_run
 from scipy import stats
 
 from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import read_record
+from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.collect import collect
 from cmkd_bench.report.comparisons import Comparisons, compare
@@ -31,7 +31,7 @@ FORWARD, BACKWARD = Column("toy", "audio", "video"), Column("toy", "video", "aud
 
 
 def compared(experiment: Experiment, metric: str | None = None) -> Comparisons:
-    return compare(read_record(experiment), collect(experiment), Outcomes(experiment), metric)
+    return compare(read_plan(experiment), collect(experiment), Outcomes(experiment), metric)
 
 
 def right(share: float, seed: int) -> np.ndarray:
@@ -127,7 +127,7 @@ def test_two_seeds_make_no_claim(build: Build) -> None:
 
 def test_rows_are_compared_on_the_seeds_that_both_have(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7, "dkd": 0.65}, seeds=4)
-    cells = read_record(experiment).cells.values()
+    cells = read_plan(experiment).cells.values()
     (gone,) = [cell.run_id for cell in cells if (cell.method, cell.seed, cell.student_modality) == ("kd", 1, "video")]
     experiment.run(gone).result.unlink()
     found = compared(experiment).pairs
@@ -139,7 +139,7 @@ def test_rows_are_compared_on_the_seeds_that_both_have(build: Build) -> None:
 
 def test_other_test_samples_are_refused(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7, "dkd": 0.7}, directions=1)
-    for cell in read_record(experiment).cells.values():
+    for cell in read_plan(experiment).cells.values():
         if cell.method == "kd":
             write_run(experiment, experiment.read_spec(cell.run_id), 0.7, LABELS[:100])
     found = compared(experiment)
@@ -214,7 +214,7 @@ def test_the_cache_changes_nothing_and_is_made_anew(build: Build, monkeypatch: p
 def test_predictions_that_changed_are_read_again(build: Build) -> None:
     experiment = build({"none": 0.5, "kd": 0.7})
     before = compared(experiment).pairs[FORWARD, "kd", "none"].mcnemar
-    for cell in read_record(experiment).cells.values():
+    for cell in read_plan(experiment).cells.values():
         if cell.method == "kd":
             write_run(experiment, experiment.read_spec(cell.run_id), 0.95, LABELS)
     assert compared(experiment).pairs[FORWARD, "kd", "none"].mcnemar != before

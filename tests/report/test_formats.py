@@ -15,10 +15,10 @@ import pytest
 from programs import do_without
 from rich.console import Console
 
-from cmkd_bench.cli.leaderboard import show_leaderboard
+from cmkd_bench.cli.leaderboard import leaderboard as show_leaderboard
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import read_record
+from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.leaderboard import Column, Leaderboard
@@ -94,7 +94,7 @@ def test_a_row_of_fewer_seeds_says_so(build: Build) -> None:
 def test_costs_have_no_best_and_no_test(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
-    board = make_board(Outcomes(experiment), read_record(experiment), results, "seconds")
+    board = make_board(Outcomes(experiment), read_plan(experiment), results, "seconds")
     text = " ".join(shown(board).split())
     assert "│ kd │ 1.5 ± 0.0 │ 1.5 ± 0.0 │" in text
     assert "Training time in seconds, mean ± standard deviation over 3 seeds." in text
@@ -104,7 +104,7 @@ def test_costs_have_no_best_and_no_test(build: Build) -> None:
 def test_a_smaller_calibration_error_is_better(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.9})
     results, _ = write_board(experiment)
-    board = make_board(Outcomes(experiment), read_record(experiment), results, "ece")
+    board = make_board(Outcomes(experiment), read_plan(experiment), results, "ece")
     means = {row: board.entries[row, FORWARD].mean for row in ("none", "kd")}
     best = min(means, key=lambda row: means[row] or 0.0)
     assert [row for row in means if board.entries[row, FORWARD].is_best] == [best]
@@ -114,7 +114,7 @@ def test_a_metric_that_no_run_has_is_refused(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
     with pytest.raises(UserError, match=r"'macrof1'\. Did you mean 'macro_f1'\? Available: accuracy, ece"):
-        make_board(Outcomes(experiment), read_record(experiment), results, "macrof1")
+        make_board(Outcomes(experiment), read_plan(experiment), results, "macrof1")
 
 
 class Page(HTMLParser):
@@ -212,7 +212,7 @@ def test_a_metric_is_left_out_where_it_is_not_measured(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
     results, _ = write_board(experiment)
     results.loc[results["student_modality"] == "video", "macro_f1"] = None
-    board = make_board(Outcomes(experiment), read_record(experiment), results, "macro_f1")
+    board = make_board(Outcomes(experiment), read_plan(experiment), results, "macro_f1")
     assert [column.student_modality for column in board.columns] == ["audio"]
 
 

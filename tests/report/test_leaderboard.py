@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cmkd_bench.experiment.record import Record
-from cmkd_bench.planning.build import Cell
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
 from cmkd_bench.report.tables import as_csv, as_markdown, as_rich
 
@@ -41,7 +40,7 @@ def board() -> Leaderboard:
                 cells.append(Cell(*place, run_id, teacher))
                 state = ("done", None) if value is not None else ("failed", "non-finite loss: nan")
                 runs.append({"run_id": run_id, "status": state[0], "value": value, "error": state[1]})
-    record = Record("none", {"toy": CONDITIONS | {"folds": 5}}, {cell.key: cell for cell in cells})
+    record = Plan("none", {"toy": CONDITIONS | {"folds": 5}}, {cell.key: cell for cell in cells})
     return leaderboard(record, pd.DataFrame(runs).drop_duplicates("run_id"))
 
 
@@ -74,7 +73,7 @@ def test_a_row_with_fewer_folds_is_compared_on_those_and_is_not_the_best() -> No
     for (method, fold), value in values.items():
         cells.append(Cell(method, "method", "toy", fold, "audio", "video", 0, f"{method}{fold}", "teacher"))
         runs.append({"run_id": f"{method}{fold}", "status": "done", "value": value, "error": None})
-    record = Record("none", {"toy": CONDITIONS | {"folds": 2}}, {cell.key: cell for cell in cells})
+    record = Plan("none", {"toy": CONDITIONS | {"folds": 2}}, {cell.key: cell for cell in cells})
     entries = leaderboard(record, pd.DataFrame(runs)).entries
     early = entries["early", DIRECTION]
     assert (early.mean, early.gain, early.problem) == (80.0, 10.0, "1 of 2 folds")
@@ -117,7 +116,7 @@ def test_the_terminal_shows_names_as_text_and_not_as_markup() -> None:
     cell = Cell("[red]m", "method", "[bold]d", 0, "a", "b", 0, "r", "t")
     runs = pd.DataFrame([{"run_id": name, "status": "done", "value": 1.0, "error": None} for name in "rt"])
     console = Console(file=io.StringIO(), width=80)
-    console.print(as_rich(leaderboard(Record("none", {"[bold]d": CONDITIONS}, {cell.key: cell}), runs)))
+    console.print(as_rich(leaderboard(Plan("none", {"[bold]d": CONDITIONS}, {cell.key: cell}), runs)))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "[red]m" in shown
     assert "[bold]d" in shown
@@ -137,7 +136,7 @@ def test_what_a_number_must_not_be_read_without_stands_in_every_table(
 ) -> None:
     cell = Cell("none", "baseline", "toy", 0, "audio", "video", 0, "alone", "teacher")
     run = {"run_id": "alone", "status": "done", "value": 50.0, "error": None, "dataset": "toy", "metric": metric}
-    record = Record("none", {"toy": CONDITIONS | changes}, {cell.key: cell}, {"toy": ["speakers are shared."]})
+    record = Plan("none", {"toy": CONDITIONS | changes}, {cell.key: cell}, {"toy": ["speakers are shared."]})
     found = leaderboard(record, pd.DataFrame([run]))
     assert as_markdown(found).splitlines()[0] == f"### {title}"
     assert "- toy: speakers are shared." in as_markdown(found)

@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.trials import Draw, Trials
-from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.formats import FORMATS, render
 from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
 from cmkd_bench.report.tables import tuning_csv
@@ -49,7 +48,7 @@ RUNS = [
 ]
 
 
-def record(with_cells: bool = True, draws: int = 4) -> Record:
+def record(with_cells: bool = True, draws: int = 4) -> Plan:
     cells = [Cell("none", "baseline", *PLACE, seed, f"none{seed}", "teacher") for seed in (0, 1)]
     cells += [Cell("late", "method", *PLACE, seed, f"none{seed}", "teacher") for seed in (0, 1)]
     cells += [Cell("kd", "method", *PLACE, seed, ("kd0", "default1")[seed], "teacher") for seed in (0, 1)]
@@ -57,7 +56,7 @@ def record(with_cells: bool = True, draws: int = 4) -> Record:
         cells += [Cell("kd", "method", *PLACE, seed, ("kd1", "tuned1")[seed], "teacher", tuned=True) for seed in (0, 1)]
     drawn = tuple(Draw(number, {"alpha": number / 10}, f"kd{number}") for number in range(draws))
     trials = Trials("kd", *PLACE, 0, drawn)
-    return Record("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, {trials.group: trials})
+    return Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, {trials.group: trials})
 
 
 def board(**changes: Any) -> Leaderboard:

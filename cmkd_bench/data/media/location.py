@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from cmkd_bench.config.roots import DATA_ROOT
 from cmkd_bench.errors import UserError
 
-if TYPE_CHECKING:
-    from cmkd_bench.data.media.media_dataset import MediaDataset
-
-DATA_ROOT, PREPARED_ROOT, WEIGHTS = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT", "CMKD_WEIGHTS"
 FIXTURE_MARK = "FIXTURE.json"  # at the top of a miniature, so that its results are never taken for the dataset's
+
+
+@dataclass(frozen=True)
+class Download:
+    """A dataset as a folder on the user's disk.
+
+    Attributes:
+        name: in the registry.
+        folder: the usual name of its folder below the data root.
+        marks: files or folders relative to its folder, globs are allowed, and `a|b` for either; a folder that has all
+            of them is the dataset.
+        obtain: how a user gets it, in one to three sentences.
+        licences: of its files.
+    """
+
+    name: str
+    folder: str
+    marks: tuple[str, ...]
+    obtain: str
+    licences: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -32,58 +47,38 @@ class Search:
     missing: tuple[str, ...]
 
 
-def data_root() -> Path | None:
-    """The folder that holds the downloaded datasets, if the user named one."""
-    value = os.environ.get(DATA_ROOT)
-    return Path(value).expanduser() if value else None
-
-
-def prepared_root() -> Path:
-    """The folder of the prepared arrays: where the user says, or `prepared` here."""
-    return Path(os.environ.get(PREPARED_ROOT) or "prepared").expanduser()
-
-
-def use_roots(
-    root: Path | str | None = None, prepared: Path | str | None = None, weights: Path | str | None = None
-) -> None:
-    """Let this process and those that it starts look in the given folders, for data and for pretrained weights."""
-    for name, given in ((DATA_ROOT, root), (PREPARED_ROOT, prepared), (WEIGHTS, weights)):
-        if given is not None:
-            os.environ[name] = str(Path(given).expanduser().absolute())
-
-
-def search(cls: type[MediaDataset[Any]], given: Path | None = None) -> Search:
+def search(download: Download, data_root: Path | None, given: Path | None = None) -> Search:
     """Look for a dataset's folder: the given one, or those below the data root.
 
     Args:
-        cls: the dataset.
+        download: the dataset.
+        data_root: holds the downloaded datasets; None where the user named none.
         given: a folder; nothing else is looked at then.
     """
-    candidates = tuple(dict.fromkeys(_candidates(cls, given)))
-    lacks = [_missing_marks(cls, folder) for folder in candidates]
+    candidates = tuple(dict.fromkeys(_candidates(download, data_root, given)))
+    lacks = [_missing_marks(download, folder) for folder in candidates]
     for folder, missing in zip(candidates, lacks, strict=True):
         if not missing:
             return Search(folder, candidates, ())
-    return Search(None, candidates, min(lacks, key=len, default=cls.marks))
+    return Search(None, candidates, min(lacks, key=len, default=download.marks))
 
 
-def find_root(cls: type[MediaDataset[Any]], given: Path | None = None) -> Path:
+def find_root(download: Download, data_root: Path | None, given: Path | None = None) -> Path:
     """The dataset's folder.
 
     Raises:
         UserError: where it was looked for, what is missing there, how one gets the dataset, and the next command.
     """
-    found = search(cls, given)
+    found = search(download, data_root, given)
     if found.root is not None:
         return found.root
-    name = cls.registry_name
-    looked = ", ".join(map(str, found.candidates)) or f"nowhere: {DATA_ROOT} is not set"
-    licences = "; ".join(dict.fromkeys(source.licence for source in cls.sources)) or "unknown"
+    name = download.name
+    looked = ", ".join(map(str, found.candidates)) or f"nowhere, because {DATA_ROOT} is not set"
     raise UserError(
-        f"dataset '{name}' is not found. Looked in: {looked}. A folder is taken for it if it has "
-        f"{', '.join(cls.marks)}; missing: {', '.join(found.missing)}.\n"
-        f"How to get it: {cls.obtain} Licence: {licences}.\n"
-        f"Then: cmkd-bench prepare {name} --root DIR. For a miniature to try things with: "
+        f"dataset '{name}' was not found. Looked in: {looked}. Its folder must hold "
+        f"{', '.join(download.marks)}; missing: {', '.join(found.missing)}.\n"
+        f"How to get it: {download.obtain} Licence: {'; '.join(download.licences) or 'unknown'}.\n"
+        f"Then run: cmkd-bench prepare {name} --root DIR. To try things out with a miniature: "
         f"cmkd-bench fixture {name} --out DIR"
     )
 
@@ -93,23 +88,22 @@ def is_fixture(root: Path) -> bool:
     return (root / FIXTURE_MARK).is_file()
 
 
-def _candidates(cls: type[MediaDataset[Any]], given: Path | None) -> Iterator[Path]:
-    base = data_root()
+def _candidates(download: Download, data_root: Path | None, given: Path | None) -> Iterator[Path]:
     if given is not None:
         folders = [given.expanduser()]
-    elif base is not None:
-        folders = [base / cls.folder, base / cls.registry_name, base]
+    elif data_root is not None:
+        folders = [data_root / download.folder, data_root / download.name, data_root]
     else:
         folders = []
     for folder in folders:
         yield folder
-        yield folder / cls.folder  # an archive's own folder inside one of the same name
+        yield folder / download.folder  # an archive's own folder inside one of the same name
 
 
-def _missing_marks(cls: type[MediaDataset[Any]], folder: Path) -> tuple[str, ...]:
+def _missing_marks(download: Download, folder: Path) -> tuple[str, ...]:
     if not folder.is_dir():
-        return cls.marks
-    return tuple(mark for mark in cls.marks if not any(_has(folder, one) for one in mark.split("|")))
+        return download.marks
+    return tuple(mark for mark in download.marks if not any(_has(folder, one) for one in mark.split("|")))
 
 
 def _has(folder: Path, pattern: str) -> bool:

@@ -3,63 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.dataset import Dataset, PairedData
-from cmkd_bench.data.media.clips import Clip
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.location import Download
+from cmkd_bench.data.media.prepared import SetFolder, load_prepared, set_folder
 
 P = TypeVar("P")
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A sample that is left out, as a line of skipped.csv.
-
-    Attributes:
-        sample_id: its id.
-        modality: which of its clips is at fault; empty where the annotation is.
-        path: of the file, relative to the root; empty where the annotation is at fault.
-        reason: one line.
-    """
-
-    sample_id: str
-    modality: str
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """All samples of a dataset as its annotations list them, whether their files are there or not.
-
-    Attributes:
-        sample_ids: N, unique.
-        labels: (N,) int64, 0 to C-1; zeros for segmentation.
-        classes: the C class names.
-        inputs: by modality, N clips, or N strings for a text.
-        parts: by fold: the rows of train, validation and test, each sorted, without overlap. Made from the whole
-            catalogue, so that a missing file moves no other sample.
-        groups: (N,) what must not be shared between parts, or None.
-        targets: N label maps for segmentation, or None for classification.
-        skipped: annotation lines that are left out on purpose, by name.
-        remarks: what a reader of a table must know, e.g. that a split of the literature leaks.
-    """
-
-    sample_ids: Sequence[str]
-    labels: np.ndarray
-    classes: tuple[str, ...]
-    inputs: Mapping[str, Sequence[Clip] | Sequence[str]]
-    parts: Sequence[Mapping[str, np.ndarray]]
-    groups: np.ndarray | None = None
-    targets: Sequence[Clip] | None = None
-    skipped: Sequence[Skipped] = ()
-    remarks: tuple[str, ...] = ()
 
 
 class MediaDataset(Dataset[P]):
@@ -76,9 +32,26 @@ class MediaDataset(Dataset[P]):
     marks: ClassVar[tuple[str, ...]]
     obtain: ClassVar[str]
 
-    def __init__(self, options: P, preparation: Preparation | None = None) -> None:
+    def __init__(self, options: P, preparation: Preparation | None = None, roots: Roots | None = None) -> None:
         super().__init__(options)
         self.preparation = preparation
+        self.roots = roots or Roots()
+
+    @classmethod
+    def download(cls) -> Download:
+        """How the dataset is recognized on disk, and obtained."""
+        licences = tuple(dict.fromkeys(source.licence for source in cls.sources))
+        return Download(cls.registry_name, cls.folder, cls.marks, cls.obtain, licences)
+
+    def folder_of_set(self) -> SetFolder:
+        """Where the prepared arrays of these options and this preparation lie, or would lie.
+
+        Raises:
+            ValueError: if the dataset was made without a preparation.
+        """
+        if self.preparation is None:
+            raise ValueError(f"dataset '{self.registry_name}' was made without a preparation")
+        return set_folder(self.roots.prepared, self.registry_name, self.options, self.preparation)
 
     @abstractmethod
     def catalogue(self, root: Path) -> Catalogue:
@@ -105,6 +78,4 @@ class MediaDataset(Dataset[P]):
         Raises:
             UserError: if the dataset is not prepared under these settings.
         """
-        from cmkd_bench.data.media.prepared import load_prepared
-
-        return load_prepared(self, fold)
+        return load_prepared(self.registry_name, self.folder_of_set()).paired(fold)

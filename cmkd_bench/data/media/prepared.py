@@ -13,18 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.dataset import PARTS, PairedData
 from cmkd_bench.data.manifest import TARGETS
-from cmkd_bench.data.media.location import prepared_root
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
-
-if TYPE_CHECKING:
-    from cmkd_bench.data.media.media_dataset import MediaDataset
 
 FORMAT = 1  # raised when the same input would be stored otherwise
 DIGEST_BYTES = 16
@@ -75,47 +72,37 @@ class SetFolder:
         return self.path / f"{column}.moments.npy"
 
 
-def set_folder(dataset: MediaDataset[Any]) -> SetFolder:
-    """Where the set of a dataset with its options and preparation lies, or would lie.
+def set_folder(root: Path, name: str, options: Any, preparation: Preparation) -> SetFolder:
+    """Where a set lies.
 
-    Raises:
-        ValueError: if the dataset was made without a preparation.
+    Args:
+        root: of the prepared arrays.
+        name: of the dataset.
+        options: of the dataset, a dataclass.
+        preparation: how clips are stored.
     """
-    if dataset.preparation is None:
-        raise ValueError(f"dataset '{dataset.registry_name}' was made without a preparation")
-    identity = [
-        dataset.registry_name,
-        dataclasses.asdict(dataset.options),
-        dataclasses.asdict(dataset.preparation),
-        FORMAT,
-    ]
+    identity = [name, dataclasses.asdict(options), dataclasses.asdict(preparation), FORMAT]
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=5).hexdigest()
-    return SetFolder(prepared_root() / dataset.registry_name / key)
+    return SetFolder(root / name / key)
 
 
-def open_prepared(dataset: MediaDataset[Any]) -> PreparedSet | None:
-    """The prepared set of a dataset, or None where there is none that is complete."""
-    folder = set_folder(dataset)
-    if not folder.manifest.is_file():
-        return None
-    return PreparedSet(folder, read_json(folder.manifest))
+def open_prepared(folder: SetFolder) -> PreparedSet | None:
+    """The prepared set in a folder, or None where there is none that is complete."""
+    return PreparedSet(folder, read_json(folder.manifest)) if folder.manifest.is_file() else None
 
 
-def load_prepared(dataset: MediaDataset[Any], fold: int) -> PairedData:
-    """One fold of a prepared set.
+def load_prepared(name: str, folder: SetFolder) -> PreparedSet:
+    """The prepared set of a dataset.
 
     Raises:
         UserError: if nothing is prepared under these settings.
     """
-    found = open_prepared(dataset)
-    if found is None:
-        folder = set_folder(dataset)
-        state = "was begun, but is not complete" if folder.begun.exists() else "is not prepared under these settings"
-        raise UserError(
-            f"dataset '{dataset.registry_name}' {state} ({folder.path}). "
-            f"Run, with the same settings: cmkd-bench prepare {dataset.registry_name} --root DIR"
-        )
-    return found.paired(fold)
+    if (found := open_prepared(folder)) is not None:
+        return found
+    state = "was begun, but is not complete" if folder.begun.exists() else "is not prepared under these settings"
+    raise UserError(
+        f"dataset '{name}' {state} ({folder.path}). Run, with the same settings: cmkd-bench prepare {name} --root DIR"
+    )
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.slurm import SlurmSettings, read_settings
-from cmkd_bench.data.media.location import use_roots
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import read_record, read_specs
+from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import Estimate, estimate, expected_seconds, recorded
 from cmkd_bench.launch.slurm.ledger import Ledger
 from cmkd_bench.launch.slurm.states import RunStatus
-from cmkd_bench.launch.slurm.submission import Outcome, jobs_to_cancel, submit_missing, work_of
+from cmkd_bench.launch.slurm.submission import Outcome, environment, jobs_to_cancel, submit_missing, work_of
 from cmkd_bench.launch.slurm.survey import Survey, survey
+from cmkd_bench.planning.resolve import Grid
 from cmkd_bench.registry import load_plugin
 
 DONE, FAILED, INCOMPLETE = 0, 3, 4  # exit codes
@@ -36,12 +35,16 @@ class Campaign:
         settings: of the cluster.
         overrides: the arguments that the settings were composed of.
         plugins: files that register methods or datasets.
+        roots: where data and weights lie.
+        environment: variables that the jobs need.
     """
 
     experiment: Experiment
     settings: SlurmSettings
     overrides: tuple[str, ...]
     plugins: tuple[Path, ...]
+    roots: Roots
+    environment: Mapping[str, str]
 
     def submit(
         self,
@@ -52,10 +55,10 @@ class Campaign:
     ) -> Outcome:
         """Submit what is missing, and keep how, for `retry`."""
         ledger = Ledger(self.experiment)
-        work = work_of(self.experiment, self.settings, self.plugins)
+        work = work_of(self.experiment, self.settings, self.plugins, self.roots, self.environment)
         ledger.path.mkdir(parents=True, exist_ok=True)
-        kept = {"overrides": self.overrides, "plugins": work.plugins, "environment": work.environment}
-        write_json(ledger.settings, kept)
+        kept = ("plugins", "roots", "environment")
+        write_json(ledger.settings, {"overrides": self.overrides, **{name: getattr(work, name) for name in kept}})
         return submit_missing(self.experiment, specs, self.settings, work, cluster, retry=retry, progress=progress)
 
     def estimate(self, specs: Collection[RunSpec]) -> Estimate:
@@ -65,19 +68,10 @@ class Campaign:
         return estimate(profiles, profiles, seconds)
 
 
-def campaign_of(
-    experiment: Experiment, launcher: Mapping[str, Any], overrides: Iterable[str], plugins: Iterable[Path]
-) -> Campaign:
-    """The campaign of a `run` command.
-
-    Args:
-        experiment: where the runs lie.
-        launcher: the section of the configuration.
-        overrides: all plain arguments of the command.
-        plugins: files that register methods or datasets.
-    """
-    own = tuple(text for text in overrides if text.lstrip("+").startswith("launcher"))
-    return Campaign(experiment, read_settings(launcher), own, tuple(plugins))
+def campaign_of(grid: Grid) -> Campaign:
+    """The campaign of a `run` command."""
+    settings = read_settings(grid.launcher)
+    return Campaign(grid.experiment, settings, grid.launcher_overrides, grid.plugins, grid.roots, environment())
 
 
 def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Campaign:
@@ -98,8 +92,6 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
             "command that made it and --retry-failed, here, or on a cluster with --launcher slurm."
         )
     stored = read_json(file)
-    for name, value in stored["environment"].items():
-        os.environ.setdefault(name, value)
     plugins = tuple(Path(plugin) for plugin in stored["plugins"])
     for plugin in plugins:
         load_plugin(plugin)
@@ -113,13 +105,19 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
     configuration, problems = compose(parsed) if not parsed.problems else (None, list(parsed.problems))
     if configuration is None:
         raise GridError(problems)
-    use_roots(**configuration.data)
-    return Campaign(experiment, read_settings(configuration.launcher), parsed.plain, plugins)
+    return Campaign(
+        experiment=experiment,
+        settings=read_settings(configuration.launcher),
+        overrides=parsed.plain,
+        plugins=plugins,
+        roots=Roots.from_json(stored["roots"]),
+        environment={**stored["environment"], **environment()},
+    )
 
 
 def specs_of(experiment: Experiment) -> list[RunSpec]:
     """All runs of an experiment, each teacher before its first student."""
-    return list(read_specs(experiment, read_record(experiment)).values())
+    return list(read_specs(read_plan(experiment)).values())
 
 
 def look(experiment: Experiment, cluster: Cluster) -> Survey:

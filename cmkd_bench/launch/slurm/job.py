@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.heartbeat import slurm_job
 from cmkd_bench.experiment.provenance import code_version
@@ -105,6 +106,7 @@ class Job:
             device=profile.device,
             checkpoint_seconds=work.checkpoint_seconds,
             plugins=tuple(Path(plugin) for plugin in work.plugins),
+            roots=Roots.from_json(work.roots),
             shielded=True,
         )
         networks = sorted({schedule.specs[run_id].student_network for run_id in schedule.waiting})

@@ -29,7 +29,8 @@ class Work:
         root: the results folder.
         experiment: its name.
         plugins: files that register methods or datasets.
-        environment: variables that the jobs need, e.g. where the data are.
+        roots: where data and weights lie, as JSON values.
+        environment: variables that the jobs need, e.g. where the hub's files are.
         checkpoint_seconds: least time between two checkpoints of a run.
         signal_delay_s: seconds between SLURM's signal and the end of a job.
         max_num_timeout: how often a job that reached its time limit is queued again.
@@ -40,6 +41,7 @@ class Work:
     root: str
     experiment: str
     plugins: tuple[str, ...]
+    roots: Mapping[str, str | None]
     environment: Mapping[str, str]
     checkpoint_seconds: float
     signal_delay_s: int

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.slurm import SlurmSettings
-from cmkd_bench.data.media.location import DATA_ROOT, PREPARED_ROOT, WEIGHTS, prepared_root
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
@@ -21,7 +21,7 @@ from cmkd_bench.launch.slurm.survey import Survey, survey
 from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_waves
 
 # What a job needs of its login shell where the site does not pass the environment on.
-_PASSED_ON = (DATA_ROOT, WEIGHTS, "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")
+_PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")
 
 
 @dataclass
@@ -47,14 +47,25 @@ class Outcome:
     refused: str = ""
 
 
-def work_of(experiment: Experiment, settings: SlurmSettings, plugins: Iterable[Path]) -> Work:
+def environment() -> dict[str, str]:
+    """The variables of this process that its jobs need."""
+    return {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+
+
+def work_of(
+    experiment: Experiment,
+    settings: SlurmSettings,
+    plugins: Iterable[Path],
+    roots: Roots,
+    variables: Mapping[str, str],
+) -> Work:
     """What the jobs need to know."""
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
     return Work(
         root=str(experiment.root.resolve()),
         experiment=experiment.name,
         plugins=tuple(str(plugin.resolve()) for plugin in plugins),
-        environment={**passed_on, PREPARED_ROOT: str(prepared_root().absolute())},
+        roots=roots.to_json(),
+        environment=variables,
         checkpoint_seconds=settings.general.checkpoint_seconds,
         signal_delay_s=settings.general.signal_delay_s,
         max_num_timeout=settings.general.max_num_timeout,

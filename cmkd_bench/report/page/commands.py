@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import Scalar
-from cmkd_bench.planning.build import Cell
 from cmkd_bench.registry import datasets, methods
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -91,7 +91,7 @@ def _defaults(method: str) -> dict[str, Any]:
     if method not in methods.names():
         return {}
     try:
-        parameters: Any = methods.get(method).HyperParameters
+        parameters: Any = methods.declared(method).HyperParameters
     except UserError:
         return {}
     return dataclasses.asdict(parameters())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cmkd_bench.planning.build import Cell
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.source import Source, seeds_of
 

@@ -81,7 +81,7 @@ def papers(source: Source) -> list[tuple[str, str]]:
 
     found: dict[str, dict[str, None]] = {}
     for method in dict.fromkeys(cell.method for cell in source.record.cells.values()):
-        if method in methods.names() and (paper := methods.get(method).paper) is not None:
+        if method in methods.names() and (paper := methods.declared(method).paper) is not None:
             text = f"{paper.authors}: {paper.title}. {paper.venue}. {paper.url}".strip()
             found.setdefault(text, {})[method] = None
     for dataset in source.record.conditions:

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.experiment.files import read_json
-from cmkd_bench.experiment.record import Record, read_record, read_specs
+from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column, Runs, by_column, records
 from cmkd_bench.report.collect import Read, collect
 from cmkd_bench.report.leaderboard import TEACHER, Leaderboard
@@ -37,7 +37,7 @@ class Source:
     """
 
     experiment: Experiment
-    record: Record
+    record: Plan
     results: pd.DataFrame
     board: Leaderboard
     specs: Mapping[str, RunSpec]
@@ -99,8 +99,8 @@ class Source:
 
 def read_source(experiment: Experiment) -> Source:
     """Read an experiment, and bring its results.csv up to date."""
-    outcomes, record = Outcomes(experiment), read_record(experiment)
-    specs = read_specs(experiment, record)
+    outcomes, record = Outcomes(experiment), read_plan(experiment)
+    specs = read_specs(record)
     read = cache(read_json)
     results = collect(experiment, outcomes, specs=specs, read=read)
     return Source(experiment, record, results, make_board(outcomes, record, results), specs, read)

@@ -81,9 +81,8 @@ def _plot_names(ax: Axes, ranks: dict[str, float], top: float) -> None:
 def _note(ranking: Ranking, columns: int, left_out: Sequence[str]) -> str:
     assert ranking.p is not None, "where there is a critical difference there is a test"
     differ = "" if ranking.p < LEVEL else ", so no difference between the methods is shown"
-    fewer = (
-        f" Left out: {plural(columns - ranking.columns, 'incomplete direction')}." if columns != ranking.columns else ""
-    )
+    lost = columns - ranking.columns
+    fewer = f" Left out: {plural(lost, 'incomplete direction')}." if lost else ""
     missing = f" Left out as incomplete: {', '.join(left_out)}." if left_out else ""
     return (
         f"Rank 1 is the best. Friedman's test: {p_value(ranking.p)}{differ}. Methods joined by a bar differ by less "

@@ -10,7 +10,8 @@ import pandas as pd
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
-from cmkd_bench.experiment.record import Record, read_record
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.cells import by_column, records
 from cmkd_bench.report.collect import collect
@@ -30,7 +31,7 @@ class PlotData:
     """An experiment's results for plotting.
 
     Args:
-        record: the experiment's cells.
+        plan: the experiment's cells.
         results: one row per run, as in results.csv.
         history: by run id, what was recorded of each epoch.
         board: the leaderboard with intervals and ranks; by default one without them.
@@ -38,16 +39,16 @@ class PlotData:
 
     def __init__(
         self,
-        record: Record,
+        plan: Plan,
         results: pd.DataFrame,
         history: Callable[[str], History] = lambda run_id: [],
         board: Leaderboard | None = None,
     ) -> None:
-        self.baseline = record.baseline
+        self.baseline = plan.baseline
         self.history = history
         self._runs = {str(run["run_id"]): run for run in records(results)}
-        self._board = board or leaderboard(record, results)
-        self._cells = by_column(record)
+        self._board = board or leaderboard(plan, results)
+        self._cells = by_column(plan)
         order = sorted(self._board.rows.items(), key=lambda row: ORDER.index(row[1]))
         self.roles = {name: role for name, role in order if name != TEACHER}
         self.methods = [name for name, role in self.roles.items() if role != "baseline"]
@@ -56,7 +57,7 @@ class PlotData:
         for column in self.columns:
             self.datasets.setdefault(column.dataset, []).append(column)
         self.ranking = self._board.ranking
-        self.trials = outcomes_of(record, results)
+        self.trials = outcomes_of(plan, results)
         self.styles = styles_of(self.roles)
         self.seeds = plural(len(self._board.seeds), "seed")
 
@@ -117,9 +118,9 @@ def read_plot_data(experiment: Experiment) -> PlotData:
         except (OSError, ValueError) as error:
             raise UserError(f"cannot read {path}: {error}. Delete the run's folder and rerun the grid.") from error
 
-    outcomes, record = Outcomes(experiment), read_record(experiment)
+    outcomes, plan = Outcomes(experiment), read_plan(experiment)
     results = collect(experiment, outcomes)
-    return PlotData(record, results, history, make_board(outcomes, record, results))
+    return PlotData(plan, results, history, make_board(outcomes, plan, results))
 
 
 def plural(count: int, noun: str) -> str:

@@ -58,7 +58,7 @@ def _plot_matrices(data: PlotData, dataset: str, gains: Mapping[str, Gains], nam
         data.title(f"Gain over the student alone ('{data.baseline}') by teacher and student", dataset),
         _note(data, dataset, gains, reach),
         {method: partial(_plot_panel, modalities, values, alone, reach) for method, values in gains.items()},
-        height=side + 0.3 + names / down,
+        height=side + 0.3 + names / min(down, math.ceil(len(gains) / across)),
         across=across,
         most=across * down,
         width=max(3.4, min(PAGE, NAME + 0.35 + min(across, len(gains)) * (side + 0.15))),

@@ -14,6 +14,7 @@ from one_spec import SPEC
 
 from cmkd_bench.config.compose import compose, parse_overrides
 from cmkd_bench.experiment.files import write_json
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, look
@@ -21,7 +22,6 @@ from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import Outcome
 from cmkd_bench.launch.slurm.survey import Survey
-from cmkd_bench.planning.build import Cell
 
 NAMES = ("sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun")
 SCRIPT = Path(__file__).parent / "fake_slurm.py"

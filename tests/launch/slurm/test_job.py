@@ -17,8 +17,7 @@ from planned_grid import FakeSlurm
 from submitit.core.utils import DelayedSubmission, UncompletedJobError
 
 import cmkd_bench.launch.slurm.job as job_module
-from cmkd_bench.api import make_grid
-from cmkd_bench.experiment.record import merge
+from cmkd_bench.experiment.record import add_plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, look, rows
 from cmkd_bench.launch.slurm.cluster import Cluster
@@ -26,6 +25,8 @@ from cmkd_bench.launch.slurm.ledger import Ledger
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import Outcome
 from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.request import GridOptions
+from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.report.write import write_tables
 
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
@@ -40,23 +41,25 @@ def submit(slurm: FakeSlurm, tmp_path: Path) -> Submit:
     def call(*overrides: str, methods: str = "kd,dkd", **changes: Any) -> tuple[Campaign, list[RunSpec], Outcome]:
         epochs = changes.pop("epochs", 2)
         retry: Callable[[RunStatus], bool] = changes.pop("retry", lambda status: False)
-        grid = make_grid(
-            methods_asked=methods,
-            datasets_asked="mfeat",
-            pairs="pixels:fourier",
-            seeds=1,
-            overrides=(f"train.epochs={epochs}", *SETTINGS, *overrides),
-            experiment="grid",
-            results=tmp_path / "results",
-            launcher="slurm",
-            device="cpu",
-            always=False,
-            one_way=True,
-            **changes,
+        grid = resolve(
+            GridOptions(
+                methods=methods,
+                datasets="mfeat",
+                pairs="pixels:fourier",
+                seeds=1,
+                overrides=(f"train.epochs={epochs}", *SETTINGS, *overrides),
+                experiment="grid",
+                results=tmp_path / "results",
+                launcher="slurm",
+                device="cpu",
+                controls=False,
+                one_way=True,
+                **changes,
+            )
         )
-        plan = make_plan(grid.request)
-        merge(grid.experiment, plan, grid.request.baseline)
-        campaign = campaign_of(grid.experiment, grid.launcher, grid.request.overrides.plain, grid.plugins)
+        plan = make_plan(grid)
+        add_plan(grid.experiment, plan)
+        campaign = campaign_of(grid)
         specs = list(plan.specs.values())
         return campaign, specs, campaign.submit(specs, Cluster(), retry)
 

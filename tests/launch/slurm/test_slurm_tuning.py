@@ -14,7 +14,7 @@ from planned_grid import FakeSlurm, Planned
 
 from cmkd_bench.cli.cluster_tuning import left_to_tune
 from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import read_record
+from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.experiment.trials import Draw, Trials
 
@@ -64,7 +64,7 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, tmp_
     assert "tuning: 1 selection must wait for draws." in done.stdout
     again = done.stdout.splitlines()[-1].strip()
     experiment = Experiment(tmp_path / "results", "grid")
-    (trials,) = read_record(experiment).trials.values()
+    (trials,) = read_plan(experiment).trials.values()
     assert again == trials.command
     for number, path in enumerate(sorted((experiment.path / "runs").iterdir())):
         finish(experiment, path.name, float(number))
@@ -77,7 +77,7 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, tmp_
     new = 0 if best.number == 0 else 1
     assert f"submitted {new} runs" in second.stdout, second.stderr
     assert "tuning:" not in second.stdout
-    tuned = {cell.seed: cell.run_id for cell in read_record(experiment).cells.values() if cell.tuned}
+    tuned = {cell.seed: cell.run_id for cell in read_plan(experiment).cells.values() if cell.tuned}
     assert tuned[0] == best.run_id
     assert experiment.read_spec(tuned[1]).hyperparameters == experiment.read_spec(best.run_id).hyperparameters
     finish(experiment, tuned[1], 1.0)

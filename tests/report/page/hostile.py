@@ -8,8 +8,8 @@ from pathlib import Path
 from made_runs import write_experiment
 
 from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.planning.build import Cell
 
 METHOD = "<script>alert(1)</script>"
 DATASET = "<img src=x onerror=alert(2)>"

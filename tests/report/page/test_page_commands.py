@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from cmkd_bench.api import make_grid
 from cmkd_bench.cli import options
-from cmkd_bench.experiment.record import merge
+from cmkd_bench.experiment.record import add_plan
 from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.request import GridOptions
+from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.report.page import commands, figures
 from cmkd_bench.report.page.write import make_page
 
@@ -33,21 +34,22 @@ def plan_of(root: Path, arguments: list[str]) -> Any:
             given[argument] = next(rest)
         else:
             overrides.append(argument)
-    grid = make_grid(
-        methods_asked=given["--methods"],
-        datasets_asked=given["--datasets"],
+    asked = GridOptions(
+        methods=given["--methods"],
+        datasets=given["--datasets"],
         pairs=given["--pairs"],
         seeds=options.seeds(given["--seeds"]),
         folds=options.folds(given.get("--folds")),
         overrides=overrides,
         experiment=given["--experiment"],
         results=root,
-        always="--no-controls" not in given,
+        controls="--no-controls" not in given,
         one_way="--one-way" in given,
         trials=int(given["--trials"]) if "--trials" in given else None,
         command="THE COMMAND --trials 3",
     )
-    return grid, make_plan(grid.request)
+    grid = resolve(asked)
+    return grid, make_plan(grid)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_each_command_plans_its_own_run(
     chosen = [one for one in OVERRIDES if dataset == "mfeat" or not one.startswith("model")]
     asked = ["--methods", "none,kd,kd_random", "--datasets", dataset, "--pairs", pair, "--seeds", "0,4", *extra]
     grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", *chosen])
-    merge(grid.experiment, plan, "none")
+    add_plan(grid.experiment, plan)
     (text,) = re.findall(r'id="data">(.*?)</script>', make_page(grid.experiment), re.DOTALL)
     data = json.loads(text)
     seen = 0
@@ -80,10 +82,10 @@ def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, mo
     monkeypatch.setattr(figures, "drawn", lambda source: [])
     asked = ["--methods", "kd", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--seeds", "1"]
     grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", "--one-way", "--trials", "3"])
-    (default,) = [cell for cell in plan.cells if cell.method == "kd"]
+    (default,) = [cell for cell in plan.cells.values() if cell.method == "kd"]
     (drawn,) = [draw for draw in plan.trials[default.group].draws if draw.number == 2]
-    plan.cells.append(dataclasses.replace(default, tuned=True, run_id=drawn.run_id))
-    merge(grid.experiment, plan, "none")
+    plan.add_cell(dataclasses.replace(default, tuned=True, run_id=drawn.run_id))
+    add_plan(grid.experiment, plan)
     page = make_page(grid.experiment)
     (text,) = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
     data = json.loads(text)

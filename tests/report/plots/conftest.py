@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cmkd_bench.experiment.record import Record
-from cmkd_bench.planning.build import Cell
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.leaderboard import leaderboard
@@ -64,16 +63,16 @@ def plot_data(
             value = by_seed[seed] if seed < len(by_seed) else None
             runs[run_id] = _run(run_id, column, value, (costs or {}).get(method, (1.0, 0)))
     names = {column.dataset: {**CONDITIONS, **(conditions or {})} for column in columns}
-    record = Record(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
+    plan = Plan(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
     results = pd.DataFrame(list(runs.values()))
     compared = {
-        (column, method, record.baseline): Comparison(
-            column, method, record.baseline, (low + high) / 2, (0, 1, 2), (0,), 100, ((), ()), low=low, high=high, p=0.5
+        (column, method, plan.baseline): Comparison(
+            column, method, plan.baseline, (low + high) / 2, (0, 1, 2), (0,), 100, ((), ()), low=low, high=high, p=0.5
         )
         for (method, column), (low, high) in (intervals or {}).items()
     }
-    board = leaderboard(record, results, Comparisons(compared, gains))
-    return PlotData(record, results, lambda run_id: (histories or {}).get(run_id, []), board)
+    board = leaderboard(plan, results, Comparisons(compared, gains))
+    return PlotData(plan, results, lambda run_id: (histories or {}).get(run_id, []), board)
 
 
 def _run(run_id: str, column: Column, value: float | None, cost: tuple[float, int | None]) -> dict[str, Any]:

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from cmkd_bench.experiment.record import Record
+from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.trials import Draw, Trials
-from cmkd_bench.planning.build import Cell
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.plots.picture import Picture, Refusal
 from cmkd_bench.report.plots.plot_data import PlotData
@@ -40,8 +39,8 @@ def data(scores: dict[int, list[tuple[float, float] | None]] | Any, with_trials:
         trials[one.group] = one
     runs.append({"run_id": "teacher", "status": "done", "value": 90.0, "val_value": 1.0})
     frame = pd.DataFrame([{"dataset": "toy", "metric": "accuracy", "error": None, **run} for run in runs])
-    record = Record("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, trials if with_trials else {})
-    return PlotData(record, frame)
+    plan = Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, trials if with_trials else {})
+    return PlotData(plan, frame)
 
 
 def test_a_line_is_the_mean_over_folds_of_what_would_be_selected() -> None:

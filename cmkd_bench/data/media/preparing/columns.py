@@ -13,8 +13,9 @@ import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.manifest import TARGETS
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import BadClip, Clip
-from cmkd_bench.data.media.media_dataset import Catalogue, MediaDataset
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.errors import UserError
 
 SHOWN = 3  # bad clips in a message

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.media.media_dataset import Catalogue, MediaDataset
-from cmkd_bench.data.media.prepared import SetFolder, open_prepared, set_folder, usable_rows
+from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.data.media.prepared import SetFolder, open_prepared, usable_rows
 from cmkd_bench.data.media.preparing.columns import Column, columns_of
 from cmkd_bench.data.media.preparing.progress import Display
 from cmkd_bench.data.media.preparing.skipped import Reasons, count_reasons, list_skipped, write_skipped
@@ -79,7 +80,7 @@ def prepare_dataset(
             modality of which nothing can be read.
     """
     begin_time = time.monotonic()
-    folder = set_folder(dataset)
+    folder = dataset.folder_of_set()
     catalogue = dataset.catalogue(root)
     columns = columns_of(dataset, catalogue)
     with locked(folder):
@@ -110,7 +111,7 @@ def check_prepared(dataset: MediaDataset[Any], display: Display) -> list[str]:
     Raises:
         UserError: if nothing is prepared under these settings.
     """
-    found = open_prepared(dataset)
+    found = open_prepared(dataset.folder_of_set())
     if found is None:
         name = dataset.registry_name
         raise UserError(f"dataset '{name}' is not prepared under these settings. Run: cmkd-bench prepare {name}")

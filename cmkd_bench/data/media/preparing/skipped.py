@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from cmkd_bench.data.media.media_dataset import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.prepared import SetFolder
 from cmkd_bench.data.media.preparing.columns import Column
 from cmkd_bench.experiment.files import read_json, write_json, write_text

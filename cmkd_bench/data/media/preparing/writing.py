@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.location import is_fixture
-from cmkd_bench.data.media.media_dataset import Catalogue, MediaDataset
+from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import DIGEST_BYTES, FORMAT, MOMENTS, SetFolder, digest, row_moments
 from cmkd_bench.data.media.preparing.columns import Column, catalogue_hash, index_of, probe
 from cmkd_bench.errors import UserError

@@ -1,0 +1,56 @@
+"""What a method says of itself apart from its mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from cmkd_bench.parameters import NoParameters
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method was published."""
+
+    title: str
+    authors: str
+    venue: str
+    url: str = ""
+
+
+class Declaration(Generic[P]):
+    """The class attributes of a method. `P` is the dataclass of its hyper-parameters, if it has any.
+
+    Class attributes:
+        paper: where it was published; None for a control of our own.
+        departures: where this implementation departs from the paper, one sentence each; kept in each run's record.
+        role: `method`, `control`, or `baseline` (the student alone); tables set the last two apart.
+        teacher: `trained`, `untrained` (a random network), or `none`.
+        pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
+        updates_teacher: whether the teacher is trained too; otherwise it is frozen and its outputs may be reused.
+        presets: named sets of hyper-parameters, chosen by `method.NAME.preset=...`.
+        without_distillation: hyper-parameters under which the method must equal the student alone, bit for bit; None
+            where the method's loss is not cross-entropy plus weighted terms.
+        registry_name: set by `register_method`.
+    """
+
+    HyperParameters: ClassVar[type] = NoParameters
+    paper: ClassVar[Paper | None] = None
+    departures: ClassVar[tuple[str, ...]] = ()
+    role: ClassVar[Literal["method", "control", "baseline"]] = "method"
+    teacher: ClassVar[Literal["trained", "untrained", "none"]] = "trained"
+    pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"
+    updates_teacher: ClassVar[bool] = False
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    without_distillation: ClassVar[Mapping[str, Any] | None] = None
+    registry_name: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # only the class's own bases: a subclass of a method may set HyperParameters itself
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            if isinstance(arguments := getattr(base, "__args__", None), tuple) and isinstance(arguments[0], type):
+                cls.HyperParameters = arguments[0]

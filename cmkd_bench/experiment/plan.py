@@ -1,0 +1,157 @@
+"""What an experiment consists of: its cells, the runs behind them, and what the cells of a dataset have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cmkd_bench.errors import GridError
+from cmkd_bench.experiment.spec import RunSpec, Scalar
+from cmkd_bench.experiment.trials import TUNED, Group, Trials
+
+Key = tuple[str, str, int, str, str, int, bool]
+Conditions = dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table, for one seed. Several cells may share a run: the student alone has no teacher.
+
+    A tuned cell has the hyper-parameters that were selected in a study, and stands in a row of its own.
+    """
+
+    method: str
+    role: str
+    dataset: str
+    fold: int
+    teacher_modality: str
+    student_modality: str
+    seed: int
+    run_id: str
+    teacher_id: str
+    impossible: str = ""
+    tuned: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What identifies the cell in a table."""
+        return (*self.group, self.seed, self.tuned)
+
+    @property
+    def group(self) -> Group:
+        """What the cells of all seeds have in common, tuned or not."""
+        return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality)
+
+    @property
+    def row(self) -> str:
+        """The row of a table that it stands in."""
+        return f"{self.method}{TUNED}" if self.tuned else self.method
+
+
+@dataclass
+class Plan:
+    """The cells of one command, or of all commands of an experiment so far.
+
+    Attributes:
+        baseline: the method that is the student alone.
+        conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
+        cells: by key, in the order in which they were asked for.
+        remarks: by dataset, what a reader of its tables must know of its split and protocol.
+        trials: the trials for tuning, by what the selected values are for.
+        specs: by run id, a teacher before its students. A plan that was read from disk reads each when it is asked for.
+    """
+
+    baseline: str
+    conditions: dict[str, Conditions] = field(default_factory=dict)
+    cells: dict[Key, Cell] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    trials: dict[Group, Trials] = field(default_factory=dict)
+    specs: dict[str, RunSpec] = field(default_factory=dict)
+
+    def add(self, spec: RunSpec) -> str:
+        """Add a run, once, and return its id."""
+        return self.specs.setdefault(spec.id, spec).id
+
+    def add_cell(self, cell: Cell) -> None:
+        """Add a cell, or replace the one with its key."""
+        self.cells[cell.key] = cell
+
+    def only(self, keys: Iterable[Key]) -> Plan:
+        """The same with some of the cells, and the trials that tuned ones among them were selected from."""
+        cells = {key: self.cells[key] for key in keys if key in self.cells}
+        datasets = {cell.dataset for cell in cells.values()}
+        groups = {cell.group for cell in cells.values() if cell.tuned}
+        return Plan(
+            baseline=self.baseline,
+            conditions={name: values for name, values in self.conditions.items() if name in datasets},
+            cells=cells,
+            remarks={name: texts for name, texts in self.remarks.items() if name in datasets},
+            trials={group: one for group, one in self.trials.items() if group in groups},
+            specs=self.specs,
+        )
+
+    def merge(self, other: Plan) -> list[str]:
+        """Take over what another command asked for; what it asked for again replaces what was there.
+
+        Returns:
+            the rows whose cells have other settings now.
+
+        Raises:
+            GridError: if a dataset has other conditions, or if miniatures would stand beside real datasets; then
+                numbers would not be comparable.
+        """
+        merged = {**self.conditions, **other.conditions}
+        if problems := [*_differences(self.conditions, other.conditions), *_mixed(merged)]:
+            raise GridError(problems)
+        replaced = {
+            cell.row
+            for key, cell in other.cells.items()
+            if key in self.cells and self.cells[key].run_id not in ("", cell.run_id)
+        }
+        self.specs.update(other.specs)
+        self._drop_stale(other)
+        self.conditions = merged
+        self.remarks.update(other.remarks)
+        self.cells.update(other.cells)
+        self.trials.update(other.trials)
+        return sorted(replaced)
+
+    def _drop_stale(self, other: Plan) -> None:
+        """Take out tuned cells whose values are no longer the selected ones, and trials around other defaults."""
+        changed = {
+            cell.group
+            for key, cell in other.cells.items()
+            if not cell.tuned and key in self.cells and self.cells[key].run_id != cell.run_id
+        }
+        tuned = [cell for cell in other.cells.values() if cell.tuned and cell.run_id]
+        selected = {cell.group: other.specs[cell.run_id].hyperparameters for cell in tuned}
+        doubtful = {*other.trials, *changed}
+        for key, cell in list(self.cells.items()):
+            if cell.tuned and cell.run_id and cell.group in doubtful:
+                values = selected.get(cell.group)
+                if values is None or self.specs[cell.run_id].hyperparameters != values:
+                    del self.cells[key]
+        for group in changed:
+            self.trials.pop(group, None)
+
+
+def _differences(ours: Mapping[str, Conditions], theirs: Mapping[str, Conditions]) -> Iterator[str]:
+    for dataset, conditions in theirs.items():
+        stored = ours.get(dataset, conditions)
+        for name, value in conditions.items():
+            if stored.get(name) != value:
+                yield (
+                    f"{dataset}: {name}={value}, but the experiment has {name}={stored.get(name)}. The numbers would "
+                    "not be comparable; choose another --experiment."
+                )
+
+
+def _mixed(conditions: Mapping[str, Conditions]) -> Iterator[str]:
+    """Numbers of a miniature never stand beside those of a dataset."""
+    fixtures = sorted(name for name, values in conditions.items() if values.get("fixture"))
+    real = sorted(set(conditions) - set(fixtures))
+    if fixtures and real:
+        yield (
+            f"fixtures ({', '.join(fixtures)}) and real datasets ({', '.join(real)}) cannot share an experiment, "
+            "because their numbers are not comparable. Choose another --experiment for one of them."
+        )

@@ -1,0 +1,278 @@
+"""A request, resolved once: every name, value and folder is known, and all problems are found together."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmkd_bench.config.compose import Configuration, Overrides, compose, grid_defaults, parse_overrides
+from cmkd_bench.config.roots import Roots
+from cmkd_bench.errors import GridError, UnknownName, UserError
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.parameters import problems_of
+from cmkd_bench.planning.directions import Direction, directions_of, problems_of_pairs
+from cmkd_bench.planning.request import GridOptions, Names
+from cmkd_bench.planning.tuning import is_searched
+from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+
+if TYPE_CHECKING:
+    from cmkd_bench.data.dataset import Dataset
+    from cmkd_bench.declaration import Declaration
+
+
+@dataclass(frozen=True)
+class DatasetGrid:
+    """What a grid runs on one dataset.
+
+    Attributes:
+        dataset: with its options, not loaded.
+        configuration: composed for it.
+        folds: of its split.
+        directions: teacher modality and student modality.
+    """
+
+    dataset: Dataset[Any]
+    configuration: Configuration
+    folds: tuple[int, ...]
+    directions: tuple[Direction, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid in which all is known. Planning and launching read nothing else: no environment, no configuration.
+
+    Attributes:
+        experiment: where its results go.
+        baseline: the method that is the student alone, and trains the teachers.
+        methods: by name, in the order of the rows: the hyper-parameters that are set, presets resolved.
+        datasets: by name, in the order of the tables.
+        seeds: of the runs.
+        trials: how many trials each method gets to be tuned; None for no tuning.
+        command: that asks for the same again; empty for a Python program.
+        plugins: files that register methods, datasets or networks.
+        roots: where data and weights lie.
+        launcher: the section of the configuration.
+        launcher_overrides: the arguments that it was composed of.
+    """
+
+    experiment: Experiment
+    baseline: str
+    methods: Mapping[str, Mapping[str, Any]]
+    datasets: Mapping[str, DatasetGrid]
+    seeds: tuple[int, ...]
+    trials: int | None
+    command: str
+    plugins: tuple[Path, ...]
+    roots: Roots
+    launcher: Mapping[str, Any]
+    launcher_overrides: tuple[str, ...]
+
+
+def resolve(options: GridOptions) -> Grid:
+    """Fill a request up with the configuration's defaults, and look up everything that it names.
+
+    Raises:
+        GridError: with all problems of the request at once.
+        UserError: if a plug-in cannot be loaded.
+    """
+    plugins = tuple(Path(plugin).resolve() for plugin in options.plugins)
+    for plugin in plugins:
+        load_plugin(plugin)
+    return _Resolution(options, grid_defaults(), plugins).grid()
+
+
+class _Resolution:
+    """The steps of resolving one request; each adds the problems that it finds."""
+
+    def __init__(self, options: GridOptions, defaults: Mapping[str, Any], plugins: tuple[Path, ...]) -> None:
+        self.options, self.plugins, self.baseline = options, plugins, str(defaults["baseline"])
+        self.problems: list[str] = []
+        self.overrides = self._overrides()
+        asked = _names(options.methods) or defaults["methods"] or methods.names()
+        rows = [*(defaults["always"] if options.controls else [self.baseline]), *asked]
+        self.methods = self._known(methods, rows)
+        self.datasets = self._known(datasets, _names(options.datasets) or defaults["datasets"])
+        self.seeds = _seeds(defaults["seeds"] if options.seeds is None else options.seeds)
+        self.folds = _folds(defaults["folds"] if options.folds is None else options.folds)
+
+    def grid(self) -> Grid:
+        """The resolved grid."""
+        given = self._hyperparameters()
+        configurations = self._configurations()
+        classes = {name: datasets.get(name) for name in self.datasets}
+        self.problems += problems_of_pairs(_names(self.options.pairs), classes)
+        self.problems += self._problems_of_folds(classes)
+        if self.options.trials is not None and not self.problems:
+            self.problems += self._problems_of_trials(given, configurations)
+        if self.problems:
+            raise GridError(list(dict.fromkeys(self.problems)))
+        return self._assembled(given, configurations, classes)
+
+    def _assembled(
+        self,
+        given: Mapping[str, Mapping[str, Any]],
+        configurations: Mapping[str | None, Configuration],
+        classes: Mapping[str, type[Dataset[Any]]],
+    ) -> Grid:
+        from cmkd_bench.data.opening import open_configured
+
+        general = configurations[None]
+        weights = general.model["pretrained"]
+        roots = Roots.read(**general.data, weights=weights if isinstance(weights, str) else None)
+        directions = directions_of(_names(self.options.pairs), classes, self.options.one_way)
+        grids = {
+            name: DatasetGrid(
+                dataset=open_configured(name, configurations[name], self.overrides.datasets.get(name, {}), roots),
+                configuration=configurations[name],
+                folds=tuple(range(cls.folds)) if self.folds is None else self.folds,
+                directions=directions[name],
+            )
+            for name, cls in classes.items()
+        }
+        name = self.options.experiment or self._experiment_name(general.protocol, grids)
+        return Grid(
+            experiment=Experiment(Path(self.options.results), name),
+            baseline=self.baseline,
+            methods=given,
+            datasets=grids,
+            seeds=self.seeds,
+            trials=self.options.trials,
+            command=self.options.command,
+            plugins=self.plugins,
+            roots=roots,
+            launcher=general.launcher,
+            launcher_overrides=tuple(text for text in self.overrides.plain if text.lstrip("+").startswith("launcher")),
+        )
+
+    def _overrides(self) -> Overrides:
+        options = self.options
+        chosen = {"launcher": options.launcher, "launcher.jobs": options.jobs, "launcher.device": options.device}
+        parsed = parse_overrides(
+            [*options.overrides, *(f"{name}={value}" for name, value in chosen.items() if value is not None)]
+        )
+        self.problems += parsed.problems
+        return parsed
+
+    def _known(self, registry: Registry[Any], names: Iterable[str]) -> list[str]:
+        """The names that the registry has; the others are problems."""
+        known = []
+        for name in dict.fromkeys(names):
+            try:
+                registry.require(name)
+                known.append(name)
+            except UserError as error:
+                self.problems.append(str(error))
+        return known
+
+    def _hyperparameters(self) -> dict[str, dict[str, Any]]:
+        """What is set of each method's hyper-parameters, presets resolved."""
+        for name in self._known(methods, self.overrides.methods):
+            self.problems += _problems_of_method(name, self.overrides.methods[name])
+            if name not in self.methods:
+                self.problems.append(
+                    f"method.{name}: set, but '{name}' is not among the methods of this grid. Add it to --methods."
+                )
+        if self.problems:
+            return {}
+        set_ = self.overrides.methods
+        return {
+            name: resolve_preset(methods.declared(name), set_[name]) if name in set_ else {} for name in self.methods
+        }
+
+    def _configurations(self) -> dict[str | None, Configuration]:
+        """The configuration of each dataset, and under None what is the same for all."""
+        for name in self._known(datasets, self.overrides.datasets):
+            given = self.overrides.datasets[name]
+            self.problems += problems_of(datasets.get(name).Options, given, f"dataset.{name}")
+            if name not in self.datasets:
+                self.problems.append(
+                    f"dataset.{name}: set, but '{name}' is not among the datasets of this grid. Add it to --datasets."
+                )
+        found: dict[str | None, Configuration] = {}
+        for place in (None, *self.datasets):
+            configuration, problems = compose(self.overrides, place)
+            self.problems += problems
+            if configuration is not None:
+                found[place] = configuration
+        return found
+
+    def _problems_of_folds(self, classes: Mapping[str, type[Dataset[Any]]]) -> Iterator[str]:
+        for name, cls in classes.items():
+            for fold in self.folds or ():
+                if not 0 <= fold < cls.folds:
+                    yield (
+                        f"--folds {fold}: dataset '{name}' has folds 0 to {cls.folds - 1}; use --folds 0 or "
+                        "--folds all."
+                    )
+
+    def _problems_of_trials(
+        self, given: Mapping[str, Mapping[str, Any]], configurations: Mapping[str | None, Configuration]
+    ) -> Iterator[str]:
+        trials = self.options.trials
+        if trials is not None and trials < 2:
+            yield f"--trials {trials}: expected at least 2, because trial 0 has the defaults."
+        if not any(is_searched(name, values) for name, values in given.items() if name != self.baseline):
+            yield (
+                f"--trials {trials}: nothing to search: none of {', '.join(given)} has a hyper-parameter with a "
+                "search space that is not set. See: cmkd-bench show NAME"
+            )
+        for name in self.datasets:
+            part = configurations[name].recipe.select_on
+            if part != "validation":
+                yield (
+                    f"--trials {trials}: trials are selected on the validation part, but {name} has "
+                    f"train.select_on={part}. Leave --trials out, or add train.select_on=validation."
+                )
+
+    def _experiment_name(self, protocol: str, grids: Mapping[str, DatasetGrid]) -> str:
+        """The protocol and its changes, so that numbers under other settings never meet in one table."""
+        from cmkd_bench.data.media.preparing.missing import is_miniature
+
+        overrides = [text for text in self.options.overrides if not text.startswith(("launcher", "data.", "protocol="))]
+        changed = sorted(overrides)
+        mark = ["fixture"] if any(is_miniature(grid.dataset) for grid in grids.values()) else []
+        name = "+".join([protocol, *mark, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
+        if len(name) <= 100:
+            return name
+        digest = hashlib.blake2b(" ".join(changed).encode(), digest_size=6).hexdigest()
+        return "+".join([protocol, *mark, digest])
+
+
+def resolve_preset(cls: type[Declaration[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace `preset` by the hyper-parameters that it stands for; what is given besides wins."""
+    values = dict(given)
+    preset = values.pop("preset", None)
+    return {**(cls.presets[preset] if preset is not None else {}), **values}
+
+
+def _problems_of_method(name: str, given: Mapping[str, Any]) -> list[str]:
+    cls = methods.declared(name)
+    preset = given.get("preset")
+    if preset is not None and preset not in cls.presets:
+        return [str(UnknownName(f"preset of {name}", str(preset), cls.presets, f"cmkd-bench show {name}"))]
+    return problems_of(cls.HyperParameters, resolve_preset(cls, given), f"method.{name}")
+
+
+def _names(asked: Names) -> tuple[str, ...] | None:
+    names = asked.split(",") if isinstance(asked, str) else asked
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip())) if names else None
+
+
+def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:
+    if isinstance(asked, int):
+        if asked < 1:
+            raise UserError(f"--seeds {asked}: expected a number of seeds from 1, or seeds, e.g. 0,3,7.")
+        return tuple(range(asked))
+    return tuple(dict.fromkeys(asked))
+
+
+def _folds(asked: int | Iterable[int] | str) -> tuple[int, ...] | None:
+    if asked == "all":
+        return None
+    if isinstance(asked, str):
+        raise UserError(f"--folds {asked}: expected fold numbers separated by commas, or all.")
+    return (asked,) if isinstance(asked, int) else tuple(dict.fromkeys(asked))

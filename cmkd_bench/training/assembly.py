@@ -1,0 +1,121 @@
+"""What a spec names, put together: its data, its networks, its method."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.roots import Roots
+from cmkd_bench.data.loading import PreparedData
+from cmkd_bench.data.opening import DataSpec
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.method import Method, NetworkShape, Pair
+from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
+from cmkd_bench.networks.base import InputShape
+from cmkd_bench.parameters import build
+from cmkd_bench.registry import datasets
+from cmkd_bench.training.seeding import random_stream
+from cmkd_bench.training.tensors import Part, input_shape, part_of, view_of
+
+
+class BadData(Exception):
+    """The data are not there, or are not those that the run was planned for."""
+
+
+class Assembly:
+    """The data of a run, and the networks that see them.
+
+    Args:
+        spec: of the run.
+        device: where networks and inputs go.
+        roots: where data and weights lie.
+
+    Raises:
+        BadData: if the data are not there, or are not those that the run was planned for.
+    """
+
+    def __init__(self, spec: RunSpec, device: torch.device, roots: Roots) -> None:
+        self.spec, self.device = spec, device
+        self.data = load_data(data_of(spec), spec.manifest, roots)
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return len(self.data.classes)
+
+    def network(self, modality: str, name: str, pretrained: str) -> Network:
+        """A network as a run has it at its start, on the CPU."""
+        # The stream is the modality's, so a student starts alike under every method and unlike its teacher.
+        with random_stream(self.spec.seed, "initialisation", modality):
+            return build_network(name, self._input_shape(modality), self.classes, pretrained)
+
+    def shape(self, network: Network, modality: str) -> NetworkShape:
+        """The sizes of a network's outputs."""
+        return shape_of(network, self._input_shape(modality))
+
+    def pair(self, student: NetworkShape, teacher: NetworkShape) -> Pair:
+        """What a method may know of two networks and the data."""
+        labels = torch.from_numpy(self.data.labels[self.data.parts["train"]])
+        return Pair(student, teacher, self.classes, labels)
+
+    def part(self, name: str) -> Part:
+        """One of train, validation, test, on the device."""
+        return _load_part(self.data, self.spec.dataset, self.spec.augmentation, name, str(self.device))
+
+    def _input_shape(self, modality: str) -> InputShape:
+        kind = datasets.get(self.spec.dataset).modality(modality)
+        return input_shape(self.data, kind, build(Augmentation, dict(self.spec.augmentation)))
+
+
+def build_method(cls: type[Method[Any]], given: Mapping[str, Any], pair: Pair, seed: int) -> Method[Any]:
+    """A method with its extras, which are drawn from a stream of their own."""
+    with random_stream(seed, "extras"):
+        return cls(build(cls.HyperParameters, given), pair)
+
+
+def data_of(spec: RunSpec) -> DataSpec:
+    """Which data a run reads, tokenized as its networks need it."""
+    networks = {spec.student_modality: (spec.student_network, spec.pretrained)}
+    if spec.teacher_modality is not None and spec.teacher_network is not None:
+        networks[spec.teacher_modality] = (spec.teacher_network, spec.teacher_pretrained)
+    kinds = {modality: datasets.get(spec.dataset).modality(modality).kind for modality in networks}
+    texts = [modality for modality in networks if kinds[modality] == "text"]
+    return DataSpec(
+        dataset=spec.dataset,
+        options=spec.options,
+        preparation=spec.preparation,
+        fold=spec.fold,
+        modalities=tuple(sorted(networks)),
+        tokenizers=tuple((modality, tokenizer_of(*networks[modality])) for modality in sorted(texts)),
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def load_data(source: DataSpec, manifest: str, roots: Roots) -> PreparedData:
+    """The prepared data, kept for the worker's next runs.
+
+    Raises:
+        BadData: if they are not there, or are not those that the run was planned for.
+    """
+    try:
+        data = source.open(roots)
+    except (UserError, OSError) as error:
+        raise BadData(str(error)) from error
+    if data.manifest != manifest:
+        name = f"'{source.dataset}' fold {source.fold}"
+        raise BadData(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
+    return data
+
+
+@functools.lru_cache(maxsize=24)
+def _load_part(data: PreparedData, dataset: str, augmentation: Settings, name: str, device: str) -> Part:
+    """One part on the device, kept for the worker's next runs."""
+    place = torch.device(device)
+    cls, views = datasets.get(dataset), build(Augmentation, dict(augmentation))
+    seen = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
+    return part_of(data, name, seen, place)
