@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -60,11 +59,9 @@ def curve(data: PlotData, method: str, column: Column) -> pd.DataFrame:
 
 def plot_band(ax: Axes, curve: pd.DataFrame, label: str, **line: Any) -> None:
     """Plot the mean over seeds of a curve, with a band from the lowest to the highest."""
-    band = {"alpha": 0.2, "linewidth": 0}
-    sns.lineplot(
-        curve, x="epoch", y="value", errorbar=("pi", 100), err_kws=band, label=label, legend=False, ax=ax, **line
-    )
-    ax.set(xlabel="", ylabel="")
+    seeds = curve.groupby("epoch")["value"].agg(["mean", "min", "max"])
+    ax.fill_between(seeds.index, seeds["min"], seeds["max"], color=line["color"], alpha=0.2, linewidth=0)
+    ax.plot(seeds.index, seeds["mean"], label=label, **line)
 
 
 def _plot_panel(data: PlotData, rows: Sequence[str], column: Column, curves: Curves, limits: Limits, ax: Axes) -> None:
@@ -102,7 +99,7 @@ def _limits(data: PlotData, curves: Curves) -> Limits:
     Curves may begin outside; a control may end there, too.
     """
     later = {row: curve.loc[curve["epoch"] >= curve["epoch"].median(), "value"] for row, curve in curves.items()}
-    rows = [(data.roles[row], list(values)[::-1]) for row, values in later.items()]
+    rows = [(data.roles[row], values.tolist()[::-1]) for row, values in later.items()]
     return axis_limits([*rows, ("baseline", list(curves[data.baseline]["value"]))])
 
 

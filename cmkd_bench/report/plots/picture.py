@@ -23,7 +23,7 @@ from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.plots.style import COLUMN, GRAY, LARGE, NORMAL, PAGE, SMALL, styled
 
 FORMATS = ("png", "svg", "pdf")
-CHARACTERS = {SMALL: 17, LARGE: 12.5}  # of an average text, per inch; in bold the second
+CHARACTERS = {SMALL: 16, LARGE: 11.5}  # per inch, fewer than of an average text; in bold the second
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -61,10 +61,8 @@ def new_figure(
     columns = int(width / (max((text_width(label, SMALL) for label in labels), default=0.0) + 0.55)) or 1
     text = 0.18 * (title.count("\n") + 1) + 0.14 * (note.count("\n") + 1) + 0.17 * math.ceil(len(labels) / columns)
     figure = Figure(figsize=(width, height + text), layout="constrained")
-    # The number of characters is an estimate of the width, so matplotlib wraps lines that are still too long.
-    place: dict[str, Any] = {"x": 0.06 / width, "ha": "left", "wrap": True}
-    figure.suptitle(title, **place)
-    figure.supxlabel(note, fontsize=SMALL, color=GRAY, **place)
+    figure.suptitle(title, x=0.06 / width, ha="left")
+    figure.supxlabel(note, x=0.06 / width, ha="left", fontsize=SMALL, color=GRAY)
     body: Any = figure.subfigures()
     if legend:
         body.legend([*legend.values()], labels, loc="outside upper left", ncols=columns)
@@ -145,6 +143,9 @@ def render(figure: Figure, file_format: str) -> bytes:
         raise UnknownName("format", file_format, FORMATS)
     file = io.BytesIO()
     with styled():
+        if engine := figure.get_layout_engine():  # once for all formats; saving would do it twice for each
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(file, format=file_format, metadata=_METADATA[file_format])
     return file.getvalue()
 
