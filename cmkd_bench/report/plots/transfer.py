@@ -23,41 +23,53 @@ CELL = 0.44  # inches, enough for a signed number with one decimal
 NAME = 0.75  # inches that a modality's name may take
 WIDE = 7  # characters of a name that fit below a column
 COLORS = "PuOr"  # its ends differ for all kinds of color vision, and the sign is printed
-Gains = Mapping[tuple[str, str], float]  # by the teacher's and student's modalities
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     """Plot a matrix per method for each dataset with more than one pair of modalities."""
     for dataset, columns in data.datasets.items():
         name = file_stem("transfer", dataset)
-        gains = {method: found for method in data.methods if (found := _gains(data, method, columns))}
+        modalities = list(dict.fromkeys(one for c in columns for one in (c.teacher_modality, c.student_modality)))
+        matrices = {method: _matrix(data, method, columns, modalities) for method in data.methods}
+        gains = {method: matrix for method, matrix in matrices.items() if not np.isnan(matrix).all()}
         if len({frozenset((one.teacher_modality, one.student_modality)) for one in columns}) < 2:
             yield Refusal(name, f"'{dataset}' has one pair of modalities here; a matrix needs two.")
         elif not gains:
             yield Refusal(name, f"no seed of '{dataset}' has both a method and '{data.baseline}' done.")
         else:
-            yield from _plot_matrices(data, dataset, gains, name)
+            yield from _plot_matrices(data, dataset, modalities, gains)
 
 
-def _gains(data: PlotData, method: str, columns: Sequence[Column]) -> Gains:
-    found = {(one.teacher_modality, one.student_modality): data.entry(method, one).gain for one in columns}
-    return {pair: gain for pair, gain in found.items() if gain is not None}
+def _matrix(data: PlotData, method: str, columns: Sequence[Column], modalities: Sequence[str]) -> np.ndarray:
+    """Return gains by the teacher's and student's modalities; NaN where there is none."""
+    matrix = np.full((len(modalities), len(modalities)), np.nan)
+    for one in columns:
+        place = modalities.index(one.teacher_modality), modalities.index(one.student_modality)
+        matrix[place] = data.entry(method, one).gain  # None becomes NaN
+    return matrix
 
 
-def _plot_matrices(data: PlotData, dataset: str, gains: Mapping[str, Gains], name: str) -> Iterator[Picture]:
-    columns = data.datasets[dataset]
-    modalities = list(dict.fromkeys(one for c in columns for one in (c.teacher_modality, c.student_modality)))
-    alone = {c.student_modality: mean for c in columns if (mean := data.entry(data.baseline, c).mean) is not None}
+def _plot_matrices(
+    data: PlotData, dataset: str, modalities: Sequence[str], gains: Mapping[str, np.ndarray]
+) -> Iterator[Picture]:
+    metric, baseline = data.metric(dataset), data.baseline
+    alone = {column.student_modality: data.entry(baseline, column).mean for column in data.datasets[dataset]}
+    # The darkest color is for the largest gain of a method, because a control may be far off.
+    sizes = {method: float(np.nanmax(np.abs(matrix))) for method, matrix in gains.items()}
+    reach = max([size for method, size in sizes.items() if data.roles[method] == "method"] or sizes.values()) or 1.0
+    missing = [method for method in data.methods if method not in gains]
+    left_out = f" No run is done of: {', '.join(missing)}." if missing else ""
     names = NAME if any(len(one) > WIDE for one in modalities) else 0.15  # inches below the matrices
     side = CELL * len(modalities)
     across = max(1, int((PAGE - NAME - 0.2) / (side + 0.15)))
     down = max(1, int((TALLEST - names) / (side + 0.3)))
-    reach = _reach(data, gains)
-    yield from plot_panels(
-        name,
-        data.title(f"Gain over the student alone ('{data.baseline}') by teacher and student", dataset),
-        _note(data, dataset, gains, reach),
-        {method: partial(_plot_panel, modalities, values, alone, reach) for method, values in gains.items()},
+    return plot_panels(
+        file_stem("transfer", dataset),
+        data.title(f"Gain over the student alone ('{baseline}') by teacher and student", dataset),
+        f"Mean gain in test {metric} in percentage points, n = {data.seeds}; purple helps, brown harms, darkest at "
+        f"{reach:.1f} or more. On the diagonal in gray: the modality alone, {metric} in percent. Hatched: not run, not "
+        f"defined, or not done.{left_out}",
+        {method: partial(_plot_panel, modalities, matrix, alone, reach) for method, matrix in gains.items()},
         height=side + 0.3 + names / min(down, math.ceil(len(gains) / across)),
         across=across,
         most=across * down,
@@ -68,9 +80,10 @@ def _plot_matrices(data: PlotData, dataset: str, gains: Mapping[str, Gains], nam
     )
 
 
-def _plot_panel(modalities: Sequence[str], gains: Gains, alone: Mapping[str, float], reach: float, ax: Axes) -> None:
+def _plot_panel(
+    modalities: Sequence[str], matrix: np.ndarray, alone: Mapping[str, float | None], reach: float, ax: Axes
+) -> None:
     names = [shorten(one, NAME) for one in modalities]
-    matrix = np.array([[gains.get((teacher, student), math.nan) for student in modalities] for teacher in modalities])
     sns.heatmap(
         matrix, vmin=-reach, vmax=reach, cmap=COLORS, linewidths=0.5, cbar=False, square=True, mask=np.isnan(matrix),
         xticklabels=names, yticklabels=names, ax=ax,
@@ -82,33 +95,15 @@ def _plot_panel(modalities: Sequence[str], gains: Gains, alone: Mapping[str, flo
             # White where it is easier to read than black, by WCAG 2; seaborn's own choice is not.
             ink = "white" if relative_luminance(colors.to_rgba(gain)) < 0.18 else BLACK
             ax.text(column + 0.5, row + 0.5, _number(gain), color=ink, **text)
-        elif row == column and modalities[row] in alone:
-            ax.text(column + 0.5, row + 0.5, f"{alone[modalities[row]]:.1f}", color=GRAY, **text)
         elif row != column:
             ax.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0))
+        elif (mean := alone.get(modalities[row])) is not None:
+            ax.text(column + 0.5, row + 0.5, f"{mean:.1f}", color=GRAY, **text)
     ax.set_anchor("W")  # where its title begins
     ax.tick_params(length=0)
     ax.tick_params(axis="x", rotation=90 if any(len(one) > WIDE for one in modalities) else 0)
     ax.tick_params(axis="y", rotation=0)
 
 
-def _reach(data: PlotData, gains: Mapping[str, Gains]) -> float:
-    """Return the gain of the darkest color: the largest of a method, because a control may be far off."""
-    found = [(data.roles[method], abs(gain)) for method, values in gains.items() for gain in values.values()]
-    of_methods = [size for role, size in found if role == "method"] or [size for _, size in found]
-    return max(of_methods, default=0.0) or 1.0
-
-
 def _number(gain: float) -> str:
     return minus(f"{gain:+.1f}") if abs(gain) >= 0.05 else "0.0"
-
-
-def _note(data: PlotData, dataset: str, gains: Mapping[str, Gains], reach: float) -> str:
-    metric = data.metric(dataset)
-    missing = [method for method in data.methods if method not in gains]
-    left_out = f" No run is done of: {', '.join(missing)}." if missing else ""
-    return (
-        f"Mean gain in test {metric} in percentage points, n = {data.seeds}; purple helps, brown harms, darkest at "
-        f"{reach:.1f} or more. On the diagonal in gray: the modality alone, {metric} in percent. Hatched: not run, not "
-        f"defined, or not done.{left_out}"
-    )
