@@ -6,10 +6,10 @@ import numpy as np
 
 from cmkd_bench import Dataset, Modality, PairedData, register_dataset
 from cmkd_bench.data.splits import stratified
-from cmkd_bench.networks import Network, register_network
-from cmkd_bench.networks.base import InputShape
-from cmkd_bench.networks.convolutional import cnn2d
+from cmkd_bench.network import InputShape, Network
+from cmkd_bench.networks.cnn2d import cnn2d
 from cmkd_bench.parameters import NoParameters
+from cmkd_bench.registry import register_network
 
 CLASSES, SAMPLES, SIDE = 28, 2000, 32
 

@@ -31,8 +31,8 @@ from cmkd_bench.config.compose import compose, parse_overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.fixtures.encoding import write_video
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
+from cmkd_bench.network import InputShape
 from cmkd_bench.networks import build_network
-from cmkd_bench.networks.base import InputShape
 from cmkd_bench.training.feed import AHEAD, feed
 from cmkd_bench.training.tensors import Inputs, Mapped, Resident
 from cmkd_bench.training.views import View

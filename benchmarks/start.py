@@ -67,8 +67,8 @@ def first_step(connection: Connection) -> None:
     import torch
     from torch.nn import functional as F
 
+    from cmkd_bench.network import InputShape
     from cmkd_bench.networks import build_network
-    from cmkd_bench.networks.base import InputShape
 
     network = build_network("mlp", InputShape("vector", (64,)), 10)
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)

@@ -21,9 +21,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks._timing import interleaved
-from cmkd_bench.method import Batch, Method, Pair, Stage
-from cmkd_bench.networks import Network, build_network, shape_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.method import Batch, Method, Pair, Phase
+from cmkd_bench.network import InputShape, Network, shape_of
+from cmkd_bench.networks import build_network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
 from cmkd_bench.training.memory import peak_mb, reset_peak
@@ -54,16 +54,16 @@ class Bench:
         loss = F.cross_entropy(self.student(self.student_inputs).logits, self.labels)
         torch.autograd.backward(loss + F.cross_entropy(teacher, self.labels) if trains_teacher else loss)
 
-    def step(self, method: Method[Any], stage: Stage, stored: Outputs | None) -> None:
+    def step(self, method: Method[Any], phase: Phase, stored: Outputs | None) -> None:
         """The method's losses and their gradients; with stored outputs of the teacher, if there are any."""
-        whole = stage.trains == "student"
-        student = self.student(self.student_inputs, method.student_stages())
+        whole = phase.trains == "student"
+        student = self.student(self.student_inputs, method.student_layers())
         if not whole:
             student = Outputs(self.student.head(student.embedding.detach()), student.embedding.detach())
         if stored is None:
             with torch.set_grad_enabled(method.updates_teacher):
-                stored = self.teacher(self.teacher_inputs, method.teacher_stages())
-        losses = stage.loss(student, stored, Batch(torch.arange(BATCH), 1, 10, self.labels))
+                stored = self.teacher(self.teacher_inputs, method.teacher_layers())
+        losses = phase.loss(student, stored, Batch(torch.arange(BATCH), 1, 10, self.labels))
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         method.after_step()
 
@@ -80,36 +80,36 @@ def main() -> None:
         bench = build(name, NETWORKS[name])
         where = "one thread" if given.device == "cpu" else torch.cuda.get_device_name()
         table = Table(title=f"{name}, batch {BATCH}, {CLASSES} classes, {where}, median of {ROUNDS} rounds")
-        for heading in ("method", "stage", "floor, ms", "step / floor", "with stored teacher / floor", "peak, MB"):
-            table.add_column(heading, justify="left" if heading in ("method", "stage") else "right")
+        for heading in ("method", "phase", "floor, ms", "step / floor", "with stored teacher / floor", "peak, MB"):
+            table.add_column(heading, justify="left" if heading in ("method", "phase") else "right")
         for method in methods.names():
             reset_peak(torch.device(given.device))
-            for stage, floor, ratio, stored in measure(bench, method):
+            for phase, floor, ratio, stored in measure(bench, method):
                 numbers = (f"{floor * 1e3:.2f}", f"{ratio:.2f}", f"{stored:.2f}" if stored else "-")
-                table.add_row(method, stage, *numbers, f"{peak_mb(torch.device(given.device)):.0f}")
+                table.add_row(method, phase, *numbers, f"{peak_mb(torch.device(given.device)):.0f}")
         Console().print(table)
 
 
 def measure(bench: Bench, name: str) -> list[tuple[str, float, float, float | None]]:
-    """For each stage of a method: its name, the floor in seconds, and the two ratios."""
+    """For each phase of a method: its name, the floor in seconds, and the two ratios."""
     cls = methods.get(name)
     torch.manual_seed(0)
     method = cls(cls.HyperParameters(), bench.pair)
     trains, needs = cls.updates_teacher, cls.teacher != "none"
     with torch.no_grad():
-        stored = bench.teacher(bench.teacher_inputs, method.teacher_stages())
+        stored = bench.teacher(bench.teacher_inputs, method.teacher_layers())
     rows = []
-    for stage in method.stages():
+    for phase in method.phases():
         functions: dict[str, Callable[[], object]] = {
             "floor": lambda: bench.floor(trains),
-            "step": lambda stage=stage: bench.step(method, stage, None if needs else stored),
+            "step": lambda phase=phase: bench.step(method, phase, None if needs else stored),
         }
         if needs and not trains:
-            functions["stored"] = lambda stage=stage: bench.step(method, stage, stored)
+            functions["stored"] = lambda phase=phase: bench.step(method, phase, stored)
         seconds = interleaved(functions, ROUNDS)
         floor = seconds["floor"]
         extra = seconds["stored"] / floor if "stored" in seconds else None
-        rows.append((stage.name, floor, seconds["step"] / floor, extra))
+        rows.append((phase.name, floor, seconds["step"] / floor, extra))
     return rows
 
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from cmkd_bench.api import load_results, run
     from cmkd_bench.data.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.errors import UserError
-    from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Stage
+    from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Phase
+    from cmkd_bench.network import Features, InputShape, Network, NetworkFamily
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
-    from cmkd_bench.registry import Registry, register_dataset, register_method
+    from cmkd_bench.registry import Registry, register_dataset, register_family, register_method, register_network
     from cmkd_bench.search import Among, LogUniform, Uniform
 
 _HOMES = {
@@ -36,12 +37,18 @@ _HOMES = {
     "NetworkShape": "method",
     "Pair": "method",
     "Paper": "method",
-    "Stage": "method",
+    "Phase": "method",
+    "Features": "network",
+    "InputShape": "network",
+    "Network": "network",
+    "NetworkFamily": "network",
     "Outputs": "outputs",
     "parameter": "parameters",
     "Registry": "registry",
     "register_dataset": "registry",
+    "register_family": "registry",
     "register_method": "registry",
+    "register_network": "registry",
     "Among": "search",
     "LogUniform": "search",
     "Uniform": "search",
@@ -51,25 +58,31 @@ __all__ = [
     "Among",
     "Batch",
     "Dataset",
+    "Features",
     "Implementation",
+    "InputShape",
     "LogUniform",
     "Losses",
     "Method",
     "Modality",
+    "Network",
+    "NetworkFamily",
     "NetworkShape",
     "Outputs",
     "Pair",
     "PairedData",
     "Paper",
+    "Phase",
     "Registry",
     "Source",
-    "Stage",
     "Uniform",
     "UserError",
     "load_results",
     "parameter",
     "register_dataset",
+    "register_family",
     "register_method",
+    "register_network",
     "run",
 ]
 

@@ -24,6 +24,14 @@ class UnknownName(UserError):
         super().__init__(message)
 
 
+class CannotTake(UserError):
+    """A network is not made for the given inputs."""
+
+    def __init__(self, network: str, kind: str, shape: tuple[int, ...], reason: Exception) -> None:
+        article = "an" if kind == "image" else "a"
+        super().__init__(f"network '{network}' cannot take {article} {kind} of shape {shape}: {reason}")
+
+
 class GridError(UserError):
     """All the problems of a grid at once, found before anything is started."""
 

@@ -46,13 +46,13 @@ class NetworkShape:
 
     Attributes:
         embedding: D of the pooled embedding.
-        stages: the shape of each stage's feature map without the batch axis, from shallow to deep; a stage is a part
-            with trainable parameters, so a linear classifier has none.
+        layers: the shape of each layer's feature map without the batch axis, from shallow to deep. The head is not
+            counted, so a linear classifier has no layer.
         positions: (h, w) of the logits for segmentation; empty otherwise.
     """
 
     embedding: int
-    stages: tuple[tuple[int, ...], ...]
+    layers: tuple[tuple[int, ...], ...]
     positions: tuple[int, ...] = ()
 
 
@@ -84,9 +84,9 @@ class Batch:
 
     Attributes:
         index: (B,) int64, positions in the training part, 0 to M-1, the same in every epoch.
-        epoch: 1-based, within the stage.
-        epochs: number of epochs of the stage.
-        labels_or_none: (B,) int64, or None in a stage that is declared label-free; read `labels` instead.
+        epoch: 1-based, within the phase.
+        epochs: number of epochs of the phase.
+        labels_or_none: (B,) int64, or None in a phase that is declared label-free; read `labels` instead.
         sample: None; for segmentation, where every labelled position is a row of logits, embedding and labels, (P,)
             int64: the sample of the batch that each row belongs to. `index` stays (B,).
     """
@@ -102,21 +102,21 @@ class Batch:
         """(B,) int64, or (P,) for segmentation.
 
         Raises:
-            RuntimeError: in a stage that is declared label-free.
+            RuntimeError: in a phase that is declared label-free.
         """
         if self.labels_or_none is None:
-            raise RuntimeError("this stage is declared label-free (Stage.labels=False) and must not read labels")
+            raise RuntimeError("this phase is declared label-free (Phase.labels=False) and must not read labels")
         return self.labels_or_none
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One stage of a method's training; each has an optimizer and a schedule of its own.
+class Phase:
+    """One phase of a method's training; each has an optimizer and a schedule of its own.
 
     Attributes:
         name: what it is called in records.
         loss: named terms whose sum is minimised.
-        share: of the recipe's epochs; the shares of a method's stages add up to 1, so that all methods train equally
+        share: of the recipe's epochs; the shares of a method's phases add up to 1, so that all methods train equally
             long.
         trains: the whole student, or its head alone on top of a frozen backbone in evaluation mode.
         extras: whether the method's own modules are trained in it.
@@ -167,16 +167,16 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
         """Why the method is not defined for this pair, or None where it is; the reason is shown in the plan."""
         return None
 
-    def stages(self) -> tuple[Stage, ...]:
-        """The stages in their order; one by default. The last one is selected on the validation part."""
-        return (Stage("train", self.forward),)
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases in their order; one by default. The last one is selected on the validation part."""
+        return (Phase("train", self.forward),)
 
-    def student_stages(self) -> tuple[int, ...]:
-        """The student's feature maps that the loss reads, by stage."""
+    def student_layers(self) -> tuple[int, ...]:
+        """The student's feature maps that the loss reads, by layer."""
         return ()
 
-    def teacher_stages(self) -> tuple[int, ...]:
-        """The teacher's feature maps that the loss reads, by stage."""
+    def teacher_layers(self) -> tuple[int, ...]:
+        """The teacher's feature maps that the loss reads, by layer."""
         return ()
 
     def observe(self, **values: Tensor) -> None:

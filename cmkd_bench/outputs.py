@@ -15,7 +15,7 @@ class Outputs:
     Attributes:
         logits: (B, C), or (B, C, h, w) for segmentation.
         embedding: (B, D), the pooled feature that feeds the head; for segmentation the mean of `positions`.
-        feature_maps: by stage (0 is the shallowest): (B, D, ...), channels first, only the stages that the method asked
+        feature_maps: by layer (0 is the shallowest): (B, D, ...), channels first, only the layers that the method asked
             for.
         token_mask: (B, L) bool, true at valid tokens, where there are tokens.
         positions: (B, D, h, w), the map that feeds the head of segmentation; None otherwise.
@@ -27,16 +27,16 @@ class Outputs:
     token_mask: Tensor | None = None
     positions: Tensor | None = None
 
-    def pooled(self, stage: int) -> Tensor:
-        """The mean of a stage's feature map over space, time or valid tokens: (B, D)."""
-        return mean_over_positions(self.feature_maps[stage], self.token_mask)
+    def pooled(self, layer: int) -> Tensor:
+        """The mean of a layer's feature map over space, time or valid tokens: (B, D)."""
+        return mean_over_positions(self.feature_maps[layer], self.token_mask)
 
     def detach(self) -> Outputs:
         """The same values without gradients."""
         return Outputs(
             logits=self.logits.detach(),
             embedding=self.embedding.detach(),
-            feature_maps={stage: maps.detach() for stage, maps in self.feature_maps.items()},
+            feature_maps={layer: maps.detach() for layer, maps in self.feature_maps.items()},
             token_mask=self.token_mask,
             positions=None if self.positions is None else self.positions.detach(),
         )
@@ -50,7 +50,7 @@ class Outputs:
         return Outputs(
             logits=self.logits.index_select(0, index),
             embedding=self.embedding.index_select(0, index),
-            feature_maps={stage: maps.index_select(0, index) for stage, maps in self.feature_maps.items()},
+            feature_maps={layer: maps.index_select(0, index) for layer, maps in self.feature_maps.items()},
             token_mask=None if self.token_mask is None else self.token_mask.index_select(0, index),
             positions=None if self.positions is None else self.positions.index_select(0, index),
         )

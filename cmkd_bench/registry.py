@@ -1,6 +1,6 @@
-"""Methods and datasets by name, found in their folders, by entry points, or in a plug-in file.
+"""Methods, datasets and networks by name, found in their folders, by entry points, or in a plug-in file.
 
-Listing reads file names and docstrings and imports nothing; an item's module is imported when the item is asked for.
+Listing reads file names and docstrings and imports nothing; an item's module is imported when the item is used.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cmkd_bench.declaration import Declaration
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.stand_ins import declared_in
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from cmkd_bench.data.dataset import Dataset
     from cmkd_bench.method import Method
+    from cmkd_bench.network import Builder, NetworkFamily
 
     MethodClass = type[Method[Any]]
 
 
-T = TypeVar("T", bound=type)
+T = TypeVar("T", bound="Callable[..., Any]")
 BUILT_IN = "built in"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Where an item that is not imported yet is to be found."""
+class ItemLocation:
+    """Where to find an item that is not imported yet."""
 
     module: str
     file: Path | None
@@ -43,11 +42,12 @@ class Entry:
 
 
 class Registry(Generic[T]):
-    """Classes of one kind under unique names.
+    """Classes or functions of one kind under unique names.
 
     Args:
         kind: what an item is called in messages, e.g. `method`.
-        package: the package whose folder holds the built-in items, one file each.
+        package: the package whose folder holds the built-in items, one file each, named after the item. Files whose
+            name begins with an underscore are helpers.
         group: the entry-point group of third parties.
     """
 
@@ -56,20 +56,19 @@ class Registry(Generic[T]):
         self._package = package
         self._group = group
         self._registered: dict[str, T] = {}
-        self._entries: dict[str, Entry] | None = None
+        self._entries: dict[str, ItemLocation] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator: register a class under a name.
+        """Decorator: register a class, or a function, under a name.
 
         Raises:
-            UserError: if another class has the name already.
+            UserError: if something else has the name already.
         """
 
         def decorate(item: T) -> T:
-            taken = self._registered.get(name)
-            if taken is not None and not _same_definition(taken, item):
+            if (owner := self._other_owner(name, item)) is not None:
                 raise UserError(
-                    f"{self.kind} '{name}' is registered twice: by {taken.__module__} and by {item.__module__}. "
+                    f"{self.kind} '{name}' is registered twice: by {owner} and by {item.__module__}. "
                     "Choose another name."
                 )
             item.registry_name = name  # type: ignore[attr-defined]
@@ -79,11 +78,11 @@ class Registry(Generic[T]):
         return decorate
 
     def names(self) -> list[str]:
-        """All names, sorted; imports nothing."""
+        """Return all names, sorted; imports nothing."""
         return sorted({*self._find_entries(), *self._registered})
 
     def summary(self, name: str) -> str:
-        """The first line of the docstring of the item's file; imports nothing that is not imported yet."""
+        """Return the first line of the docstring of the item's file; imports nothing."""
         if name in self._registered:
             module = sys.modules[self._registered[name].__module__]
             return _first_line(module.__doc__ or self._registered[name].__doc__)
@@ -93,7 +92,7 @@ class Registry(Generic[T]):
         return _first_line(ast.get_docstring(ast.parse(entry.file.read_text(encoding="utf-8"))))
 
     def get(self, name: str) -> T:
-        """The class of that name.
+        """Return the item of that name.
 
         Raises:
             UnknownName: with the nearest match and the list.
@@ -107,7 +106,7 @@ class Registry(Generic[T]):
             except ImportError as error:
                 raise UserError(f"{self.kind} '{name}' ({entry.origin}) cannot be imported: {error}") from error
             if name not in self._registered:
-                raise UserError(f"{entry.module} registers no {self.kind} '{name}'; its name must be that of its file.")
+                raise UserError(f"{entry.module} registers no {self.kind} '{name}'; an item has the name of its file.")
         return self._registered[name]
 
     def require(self, name: str) -> None:
@@ -119,6 +118,13 @@ class Registry(Generic[T]):
         if name not in self.names():
             raise UnknownName(self.kind, name, self.names(), f"cmkd-bench list {self.kind}s")
 
+    def _other_owner(self, name: str, item: T) -> str | None:
+        """The module of something else that has the name, imported or not."""
+        taken, built_in = self._registered.get(name), self._built_in().get(name)
+        if taken is not None and not _same_definition(taken, item):
+            return taken.__module__
+        return built_in.module if built_in is not None and built_in.module != item.__module__ else None
+
     def source(self, name: str) -> Path | None:
         """The file that defines an item, as far as it is known; imports nothing."""
         if name in self._registered:
@@ -127,22 +133,23 @@ class Registry(Generic[T]):
         entry = self._find_entries().get(name)
         return entry.file if entry else None
 
-    def _find_entries(self) -> dict[str, Entry]:
+    def _find_entries(self) -> dict[str, ItemLocation]:
         if self._entries is None:
             self._entries = {**self._third_party(), **self._built_in()}
         return self._entries
 
-    def _built_in(self) -> dict[str, Entry]:
-        folder = Path(__file__).parent / self._package.rpartition(".")[2]
+    def _built_in(self) -> dict[str, ItemLocation]:
+        folder = Path(__file__).parent.joinpath(*self._package.split(".")[1:])
         return {
-            path.stem: Entry(f"{self._package}.{path.stem}", path, BUILT_IN) for path in sorted(folder.glob("[!_]*.py"))
+            path.stem: ItemLocation(f"{self._package}.{path.stem}", path, BUILT_IN)
+            for path in sorted(folder.glob("[!_]*.py"))
         }
 
-    def _third_party(self) -> dict[str, Entry]:
+    def _third_party(self) -> dict[str, ItemLocation]:
         found = {}
         for point in importlib.metadata.entry_points(group=self._group):
             origin = f"from {point.dist.name}" if point.dist else "entry point"
-            found[point.name] = Entry(point.module, _source_file(point.module), origin)
+            found[point.name] = ItemLocation(point.module, _source_file(point.module), origin)
         return found
 
 
@@ -165,12 +172,18 @@ class MethodRegistry(Registry["MethodClass"]):
 
 methods = MethodRegistry("method", "cmkd_bench.methods", "cmkd_bench.methods")
 datasets: Registry[type[Dataset[Any]]] = Registry("dataset", "cmkd_bench.datasets", "cmkd_bench.datasets")
+networks: Registry[Builder] = Registry("network", "cmkd_bench.networks", "cmkd_bench.networks")
+families: Registry[type[NetworkFamily]] = Registry(
+    "network family", "cmkd_bench.networks.families", "cmkd_bench.network_families"
+)
 register_method = methods.register
 register_dataset = datasets.register
+register_network = networks.register
+register_family = families.register
 
 
 def load_plugin(file: Path) -> ModuleType:
-    """Import a file that registers methods, datasets or networks.
+    """Import a file that registers methods, datasets, networks or families of networks.
 
     Raises:
         UserError: if it does not exist, cannot be imported, or registers nothing.
@@ -196,18 +209,18 @@ def load_plugin(file: Path) -> ModuleType:
         raise UserError(f"--plugin {file}: {type(error).__name__}: {error}") from error
     if before == _registered():
         raise UserError(
-            f"--plugin {file}: registers nothing. Use @register_method, @register_dataset or @register_network in it."
+            f"--plugin {file}: registers nothing. Use @register_method, @register_dataset, @register_network or "
+            "@register_family in it."
         )
     return module
 
 
 def _registered() -> tuple[int, ...]:
-    """How much is registered; importing the networks for it would mean importing torch."""
-    networks = sys.modules.get("cmkd_bench.networks.base")
-    return len(methods.names()), len(datasets.names()), len(networks.loaded_networks()) if networks else 0
+    """The number of names of each kind."""
+    return tuple(len(registry.names()) for registry in (methods, datasets, networks, families))
 
 
-def _same_definition(one: type, other: type) -> bool:
+def _same_definition(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
     return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 

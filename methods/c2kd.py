@@ -51,7 +51,7 @@ class C2KDParameters:
         "batch", "divide by the batch or by the samples kept", source="released code", choices=("batch", "kept")
     )
     proxy_tap: str = parameter(
-        "pooled", "proxies read the embedding, or the last stage but one", source="paper", choices=("pooled", "stage")
+        "pooled", "proxies read the embedding, or the last layer but one", source="paper", choices=("pooled", "stage")
     )
     proxy_activation: str = parameter("relu", "in the proxies", source="paper", choices=("relu", "leaky_relu"))
 
@@ -100,14 +100,14 @@ class C2KD(Method[C2KDParameters]):
     def unsupported(cls, hyperparameters: C2KDParameters, pair: Pair) -> str | None:
         if hyperparameters.proxy_tap == "stage" and pair.is_dense:
             return "proxy_tap=stage is not defined for segmentation; use proxy_tap=pooled, which reads every position"
-        if hyperparameters.proxy_tap == "stage" and min(len(pair.student.stages), len(pair.teacher.stages)) < 2:
-            return "proxy_tap=stage needs two stages in student and teacher; use proxy_tap=pooled"
+        if hyperparameters.proxy_tap == "stage" and min(len(pair.student.layers), len(pair.teacher.layers)) < 2:
+            return "proxy_tap=stage needs two layers in student and teacher; use proxy_tap=pooled"
         return None
 
-    def student_stages(self) -> tuple[int, ...]:
+    def student_layers(self) -> tuple[int, ...]:
         return self._tapped(self.pair.student)
 
-    def teacher_stages(self) -> tuple[int, ...]:
+    def teacher_layers(self) -> tuple[int, ...]:
         return self._tapped(self.pair.teacher)
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
@@ -145,7 +145,7 @@ class C2KD(Method[C2KDParameters]):
     def _proxy(self, shape: NetworkShape, classes: int) -> nn.Sequential:
         """Adaptation layer and classifier; on a pooled vector a convolution with a kernel of one is a linear layer."""
         tapped = self._tapped(shape)
-        width = shape.stages[tapped[0]][0] if tapped else shape.embedding
+        width = shape.layers[tapped[0]][0] if tapped else shape.embedding
         adapt = nn.Linear(width, width, bias=False)
         nn.init.kaiming_normal_(adapt.weight, mode="fan_out")
         leaky = self.hyperparameters.proxy_activation == "leaky_relu"
@@ -153,7 +153,7 @@ class C2KD(Method[C2KDParameters]):
         return nn.Sequential(adapt, nn.BatchNorm1d(width), activation, nn.Linear(width, classes))
 
     def _tapped(self, shape: NetworkShape) -> tuple[int, ...]:
-        return (len(shape.stages) - 2,) if self.hyperparameters.proxy_tap == "stage" else ()
+        return (len(shape.layers) - 2,) if self.hyperparameters.proxy_tap == "stage" else ()
 
     def _features(self, outputs: Outputs, shape: NetworkShape) -> Tensor:
         tapped = self._tapped(shape)
@@ -198,7 +198,7 @@ C2KD.implementations = (
         "huofushuo/C2KD",
         "f22bb52",
         "ave/utils/model_res.py:174-178",
-        does="feeds the proxies from the last stage but one: two names are given to one tensor.",
+        does="feeds the proxies from the last layer but one: two names are given to one tensor.",
         ours="`proxy_tap=pooled`; `stage` is that code's.",
         paper="the pooled feature of the backbone.",
     ),

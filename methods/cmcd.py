@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import info_nce, similarity_distillation
-from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Stage
+from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Phase
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -43,7 +43,7 @@ class CMCDParameters:
 
 @register_method("cmcd")
 class CMCD(Method[CMCDParameters]):
-    """Stage 1 sees pairs and no label, stage 2 sees labels and no pair.
+    """Phase 1 sees pairs and no label, phase 2 sees labels and no pair.
 
     `cmc`: the symmetric InfoNCE of CLIP between the student's projected and the teacher's embedding. `cmd`:
     cross-entropy between the softmax of the teacher's similarities within the batch and the student's, the diagonal
@@ -73,20 +73,20 @@ class CMCD(Method[CMCDParameters]):
     def unsupported(cls, hyperparameters: CMCDParameters, pair: Pair) -> str | None:
         if pair.is_dense:
             return "not defined for segmentation here: it would contrast every position of a batch with every other"
-        if not pair.student.stages:
+        if not pair.student.layers:
             return "CMCD trains the embedding, and that of a linear classifier is its input"
         return None
 
-    def stages(self) -> tuple[Stage, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share
         linear = self.hyperparameters.evaluation == "le"
         return (
-            Stage("distillation", self.distil, share=share, labels=False),
-            Stage("train", self.forward, share=1 - share, trains="head" if linear else "student", extras=False),
+            Phase("distillation", self.distil, share=share, labels=False),
+            Phase("train", self.forward, share=1 - share, trains="head" if linear else "student", extras=False),
         )
 
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        """The label-free stage."""
+        """The label-free phase."""
         given = self.hyperparameters
         projected = self.projection(student.embedding)
         if given.form == "cmc":

@@ -95,7 +95,7 @@ class CRD(Method[CRDParameters]):
     def unsupported(cls, hyperparameters: CRDParameters, pair: Pair) -> str | None:
         if pair.is_dense:
             return "not defined for segmentation: its banks hold one embedding per sample"
-        if not pair.student.stages:
+        if not pair.student.layers:
             return "CRD trains the embedding, and that of a linear classifier is its input"
         if bool((pair.train_labels == pair.train_labels[0]).all()):
             return "CRD draws negatives from other classes, and the training part has one class"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import hint_loss, kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Stage
+from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Phase
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -22,7 +22,7 @@ class FitNetParameters:
     form: str = parameter("two_stage", "of the training", source="paper, section 2.3", choices=("two_stage", "joint"))
     depth: float = parameter(
         0.5,
-        "where hint and guided stage lie, as a share of the depth",
+        "where the hint and the guided layer lie, as a share of the depth",
         source="paper: the middle",
         minimum=0,
         maximum=1,
@@ -69,11 +69,11 @@ class FitNetParameters:
 
 @register_method("fitnet")
 class FitNet(Method[FitNetParameters]):
-    """Two stages, each with an optimizer of its own.
+    """Two phases, each with an optimizer of its own.
 
-    Hint, equation 3: min 1/2 || u_T(x_T) - r(v_S(x_S)) ||^2 over the student up to its guided stage and the regressor
+    Hint, equation 3: min 1/2 || u_T(x_T) - r(v_S(x_S)) ||^2 over the student up to its guided layer and the regressor
     r; the layers above get no gradient. Training, equation 2: L = H(y, p_S) + w(e) H(p_T^t, p_S^t), w falling linearly
-    over the epochs, without the factor t^2; the regressor is gone. `form=joint` is the zoos' single stage,
+    over the epochs, without the factor t^2; the regressor is gone. `form=joint` is the zoos' single phase,
     L = H(y, p_S) + w_hint 1/2 MSE.
     """
 
@@ -86,42 +86,42 @@ class FitNet(Method[FitNetParameters]):
     departures = (
         "The regressor is linear without the teacher's nonlinearity, on features pooled over space, time or tokens.",
         "The squared error is averaged over elements, where the paper sums them.",
-        "Both stages share the epochs of one training, and the hint stage keeps its last epoch.",
+        "Both phases share the epochs of one training, and the hint phase keeps its last epoch.",
         "H(p_T, p_S) is written as KL(p_T || p_S): the same gradient, a value lower by the teacher's entropy.",
     )
     without_distillation = {"form": "joint", "hint_weight": 0.0}
 
     def __init__(self, hyperparameters: FitNetParameters, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
-        self._guided, self._hint = (_stage_at(hyperparameters.depth, shape) for shape in (pair.student, pair.teacher))
-        student, teacher = pair.student.stages[self._guided], pair.teacher.stages[self._hint]
+        self._guided, self._hint = (_layer_at(hyperparameters.depth, shape) for shape in (pair.student, pair.teacher))
+        student, teacher = pair.student.layers[self._guided], pair.teacher.layers[self._hint]
         # On maps this is applied along the channels at each position: a convolution with a kernel of one.
         self.regressor = nn.Linear(student[0], teacher[0])
 
     @classmethod
     def unsupported(cls, hyperparameters: FitNetParameters, pair: Pair) -> str | None:
-        if not pair.student.stages or not pair.teacher.stages:
-            return "FitNet needs a hidden stage in student and teacher, and a linear classifier has none"
+        if not pair.student.layers or not pair.teacher.layers:
+            return "FitNet needs a hidden layer in student and teacher, and a linear classifier has none"
         student, teacher = (
-            shape.stages[_stage_at(hyperparameters.depth, shape)] for shape in (pair.student, pair.teacher)
+            shape.layers[_layer_at(hyperparameters.depth, shape)] for shape in (pair.student, pair.teacher)
         )
         if hyperparameters.geometry == "spatial" and len(student) != len(teacher):
             return f"geometry=spatial needs maps with as many axes; student {student}, teacher {teacher}"
         return None
 
-    def stages(self) -> tuple[Stage, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         if self.hyperparameters.form == "joint":
-            return (Stage("train", self.joint),)
+            return (Phase("train", self.joint),)
         share = self.hyperparameters.hint_share
         return (
-            Stage("hint", self.hint, share=share, labels=False),
-            Stage("train", self.forward, share=1 - share, extras=False),
+            Phase("hint", self.hint, share=share, labels=False),
+            Phase("train", self.forward, share=1 - share, extras=False),
         )
 
-    def student_stages(self) -> tuple[int, ...]:
+    def student_layers(self) -> tuple[int, ...]:
         return (self._guided,)
 
-    def teacher_stages(self) -> tuple[int, ...]:
+    def teacher_layers(self) -> tuple[int, ...]:
         return (self._hint,)
 
     def hint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
@@ -138,7 +138,7 @@ class FitNet(Method[FitNetParameters]):
         }
 
     def joint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        """The single stage of RepDistiller and mdistiller."""
+        """The single phase of RepDistiller and mdistiller."""
         hint = self.hint(student, teacher, batch)["hint"]
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
@@ -166,9 +166,9 @@ _POOLS: dict[int, Callable[..., Tensor]] = {
 }
 
 
-def _stage_at(depth: float, shape: NetworkShape) -> int:
-    """The stage at a share of the depth; the middle of four stages is the second."""
-    return max(math.ceil(depth * len(shape.stages)) - 1, 0)
+def _layer_at(depth: float, shape: NetworkShape) -> int:
+    """The layer at a share of the depth; the middle of four layers is the second."""
+    return max(math.ceil(depth * len(shape.layers)) - 1, 0)
 
 
 def _resize(features: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -181,7 +181,7 @@ FitNet.implementations = (
         "adri-romsor/FitNets",
         "0f633b1",
         "KDCost.py:121-123",
-        does="has no factor t^2 in the second stage.",
+        does="has no factor t^2 in the second phase.",
         ours="none either: the weights of 4 to 1 belong to that form.",
     ),
     Implementation(
@@ -197,8 +197,8 @@ FitNet.implementations = (
         "b84f547",
         "train_student.py:185-189",
         does="trains once, with cross-entropy and 100 times the mean squared error.",
-        ours="two stages; `form=joint` is the single one, with 200 times half of it.",
-        paper="two stages.",
+        ours="two phases; `form=joint` is the single one, with 200 times half of it.",
+        paper="two phases.",
     ),
     Implementation(
         "HobbitLong/RepDistiller",
@@ -222,7 +222,7 @@ FitNet.implementations = (
         "Gray-OREO/MST-Distill",
         "093b2fe",
         "FitNets.py:131-133",
-        does="trains, in the hint stage, only the parameters whose name contains that of the guided layer.",
+        does="trains, in the hint phase, only the parameters whose name contains that of the guided layer.",
         ours="all layers up to the guided one, and none above.",
         paper="all layers up to the guided one.",
     ),

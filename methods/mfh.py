@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, Pair, Paper, Stage
+from cmkd_bench.method import Batch, Implementation, Losses, Method, Pair, Paper, Phase
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -101,12 +101,12 @@ class MFH(Method[MFHParameters]):
             return "joint_share and general_share add up to more than 1"
         return None
 
-    def stages(self) -> tuple[Stage, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         joint, general = self.hyperparameters.joint_share, self.hyperparameters.general_share
-        stages = [Stage("joint", self.joint, share=joint)]
+        phases = [Phase("joint", self.joint, share=joint)]
         if self.general_classifier is not None:
-            stages.append(Stage("general", self.general, share=general, trains="head"))
-        return (*stages, Stage("train", self.forward, share=1 - joint - general, extras=False))
+            phases.append(Phase("general", self.general, share=general, trains="head"))
+        return (*phases, Phase("train", self.forward, share=1 - joint - general, extras=False))
 
     def joint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """Algorithm 1; the last epoch measures the salience."""

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.networks import base, network_names
-from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+from cmkd_bench.registry import Registry, datasets, families, load_plugin, methods, networks
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_every_file_of_the_folders_is_an_item_under_its_name() -> None:
-    for registry, folder in ((methods, "methods"), (datasets, "datasets")):
-        files = {path.stem for path in (ROOT / folder).glob("*.py")}
+    folders = {"methods": methods, "datasets": datasets, "cmkd_bench/networks": networks}
+    for folder, registry in {**folders, "cmkd_bench/networks/families": families}.items():
+        files = {path.stem for path in (ROOT / folder).glob("[!_]*.py")}
+        assert files
         assert files <= set(registry.names())
         for name in files:
             assert registry.get(name).registry_name == name
@@ -33,6 +34,12 @@ def test_a_name_is_taken_once() -> None:
     registry.register("one")(type("First", (), {}))
     with pytest.raises(UserError, match="registered twice"):
         registry.register("one")(type("Second", (), {}))
+
+
+def test_the_name_of_a_built_in_item_is_taken_before_it_is_imported() -> None:
+    registry: Registry[type] = Registry("method", "cmkd_bench.methods", "no.such.group")
+    with pytest.raises(UserError, match=r"'kd' is registered twice: by cmkd_bench\.methods\.kd and by somewhere"):
+        registry.register("kd")(type("KD", (), {"__module__": "somewhere"}))
 
 
 def test_a_third_party_registers_by_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,16 +80,16 @@ def test_a_plugin_that_is_of_no_use_says_why(tmp_path: Path, text: str, said: st
         load_plugin(file)
 
 
-def test_a_plugin_may_bring_a_network_alone(tmp_path: Path) -> None:
+def test_a_plugin_may_bring_a_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "only_a_network.py"
     file.write_text(
-        "from cmkd_bench.networks import register_network\n\n"
+        "from cmkd_bench.registry import register_network\n\n"
         '@register_network("theirs_alone")\n'
         "def build(shape, classes): ...\n"
     )
+    monkeypatch.setattr(networks, "_registered", dict(networks._registered))
     load_plugin(file)
-    assert "theirs_alone" in network_names()
-    base._builders.pop("theirs_alone")  # for the tests that follow
+    assert "theirs_alone" in networks.names()
 
 
 def test_a_plugin_that_does_not_exist(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 from cmkd_bench.cli.options import Plugins
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.parameters import describe
-from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+from cmkd_bench.registry import Registry, datasets, families, load_plugin, methods, networks
 
 if TYPE_CHECKING:
     from cmkd_bench.data.dataset import Dataset
@@ -39,15 +39,14 @@ def list_(
         for name in datasets.names():
             _print_dataset(console, name)
     elif kind == "networks":
-        from cmkd_bench.networks import network_names
-
-        console.print(", ".join(network_names()))
+        console.print(_summaries("networks", networks))
+        console.print(_summaries("families, as FAMILY/MODEL", families))
     else:
         raise UnknownName("kind", kind, KINDS)
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A method, a dataset, or config.")],
+    name: Annotated[str, typer.Argument(help="A method, a dataset, a network, or config.")],
     plugin: Plugins = None,
     fidelity: Annotated[
         bool, typer.Option("--fidelity", help="What holds a method to its paper: equations, oracles, other code.")
@@ -66,8 +65,13 @@ def show(
     elif name in datasets.names():
         _print_dataset(Console(), name)
         _print_parameters(Console(), f"dataset.{name}", datasets.get(name).Options)
+    elif name in networks.names():
+        Console().print(Text(f"{name}: {networks.summary(name)}", style="bold"))
+    elif (family := name.partition("/")[0]) in families.names():
+        Console().print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
     else:
-        raise UnknownName("method or dataset", name, [*methods.names(), *datasets.names(), "config"])
+        known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
+        raise UnknownName("method, dataset or network", name, known)
 
 
 def _load(plugins: Sequence[Path] | None) -> None:

@@ -9,9 +9,9 @@ from cmkd_bench.parameters import parameter
 
 @dataclass(frozen=True)
 class Recipe:
-    """The training part of a protocol; a method's losses and stages are not in it. Every value must be configured."""
+    """The training part of a protocol; a method's losses and phases are not in it. Every value must be configured."""
 
-    epochs: int = parameter(MISSING, "passes over the training part, over all stages of a method", minimum=0)
+    epochs: int = parameter(MISSING, "passes over the training part, over all phases of a method", minimum=0)
     batch_size: int = parameter(MISSING, "samples per step; the last partial batch of an epoch is left out", minimum=2)
     optimizer: str = parameter(MISSING, "update rule", choices=("adamw", "sgd"))
     learning_rate: float = parameter(MISSING, "at the start", minimum=0)

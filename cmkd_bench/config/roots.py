@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-DATA_ROOT, PREPARED_ROOT, WEIGHTS = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT", "CMKD_WEIGHTS"
+from cmkd_bench.weights import WEIGHTS as WEIGHTS
+
+DATA_ROOT, PREPARED_ROOT = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from cmkd_bench.diagnostics.pair import Side
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.networks import Network
+from cmkd_bench.network import Network
 from cmkd_bench.training.assembly import Assembly, BadData
 from cmkd_bench.training.evaluation import outputs_of
 

@@ -25,7 +25,7 @@ class Beat:
     Attributes:
         host: the machine.
         job: id of the SLURM job; empty elsewhere.
-        epoch: epochs that are done, over all stages.
+        epoch: epochs that are done, over all phases.
         epochs: how many there will be; 0 before the first one is done.
         age: seconds since the file was touched.
     """

@@ -151,7 +151,7 @@ def _oracles(cls: type[Method[Any]], oracles: Sequence[Oracle]) -> Iterator[str]
     yield _items(map(_oracle, held)) or "None declared."
     yield (
         f"Besides, the [conformance suite]({TO_ROOT}/cmkd_bench/testing/conformance.py) trains every method in both "
-        "directions: what is trained and what is not, resuming, seeds, label-free stages, two classes, half precision."
+        "directions: what is trained and what is not, resuming, seeds, label-free phases, two classes, half precision."
     )
 
 

@@ -125,7 +125,7 @@ def warm_up(networks: Sequence[str]) -> None:
     """Import in the launcher what every worker needs, so that forked workers have it already."""
     import torch
 
-    from cmkd_bench.networks.base import load_networks
+    from cmkd_bench.networks import load_networks
     from cmkd_bench.training import execution
 
     torch.set_num_threads(1)

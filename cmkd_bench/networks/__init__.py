@@ -1,16 +1,157 @@
-"""Networks by name; each is built from the shape of its inputs and the number of classes."""
+"""Networks by name, `mlp` or `timm/resnet18`; each is built from the shape of its inputs and the number of classes.
 
-from cmkd_bench.networks.base import Network, build_network, network_names, register_network, shape_of
-from cmkd_bench.networks.names import problem_with, tokenizer_of
-from cmkd_bench.networks.weights import weights_id
+Checking a name that has no slash imports neither the network nor torch.
+"""
 
-__all__ = [
-    "Network",
-    "build_network",
-    "network_names",
-    "problem_with",
-    "register_network",
-    "shape_of",
-    "tokenizer_of",
-    "weights_id",
-]
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cmkd_bench import registry  # the folder `families` hides a name from it
+from cmkd_bench.errors import CannotTake, UnknownName, UserError, nearest_match
+
+if TYPE_CHECKING:
+    from cmkd_bench.method import NetworkShape
+    from cmkd_bench.network import Builder, InputShape, Network, NetworkFamily
+
+
+def network_names() -> list[str]:
+    """Return all names, sorted, then the form of the names of each family."""
+    return [*registry.networks.names(), *(f"{family}/<model>" for family in registry.families.names())]
+
+
+def problem_with(name: str) -> str | None:
+    """Explain why there is no such network, with the nearest match; return None if there is one.
+
+    Whether a hub has a model is known only when the network is built.
+    """
+    if name in registry.networks.names():
+        return None
+    if found := _in_family(name):
+        family, model = found
+        return family.problem_with(model)
+    return _suggestion(name) or str(_unknown(name))
+
+
+def tokenizer_of(name: str, pretrained: str) -> str:
+    """Return the kind of tokenizer that a network reads texts with, as `cmkd_bench.data.tokenizers.build` names it.
+
+    Args:
+        name: of the network.
+        pretrained: as for `build_network`.
+
+    Raises:
+        UserError: if the weights have no tokenizer with them.
+    """
+    found = _in_family(name)
+    return found[0].tokenizer(found[1], pretrained) if found else "words"
+
+
+def weights_id(setting: bool | str, name: str) -> str:
+    """Return what a run's record keeps of the setting `model.pretrained`.
+
+    Args:
+        setting: False, True for a hub's weights, or the path of a file or folder.
+        name: of the network. One that is registered by itself always starts from random weights.
+
+    Returns:
+        "" for random weights, "hub", or "sha256:" and 12 hexadecimal digits of the content.
+
+    Raises:
+        UserError: if there are no weights for the network at the path; it says what was looked for.
+    """
+    found = _in_family(name) if setting is not False else None
+    return found[0].weights_id(setting, found[1]) if found else ""
+
+
+def load_networks(names: Sequence[str]) -> None:
+    """Import networks now rather than when they are first built; skip those of plug-ins that are not loaded yet."""
+    for name in names:
+        if found := _in_family(name):
+            for module in found[0].modules:
+                importlib.import_module(module)
+        elif name in registry.networks.names():
+            registry.networks.get(name)
+
+
+def build_network(name: str, inputs: InputShape, classes: int, pretrained: str = "") -> Network:
+    """Build a network. Weights that are not pretrained are drawn from the global generator.
+
+    Args:
+        name: registered, or `<family>/<model>`.
+        inputs: what it sees.
+        classes: C.
+        pretrained: weights of the backbone, as `weights_id` returns them: "" for random ones, "hub" for the hub's,
+            "sha256:<12 digits>" for weights on this machine, found through the variable CMKD_WEIGHTS.
+
+    Raises:
+        UnknownName: with the nearest match and the list.
+        CannotTake: if the network is not made for such inputs.
+        UserError: if its weights are not available.
+    """
+    build, is_dense = _builder(name, pretrained)
+    try:
+        if inputs.dense and not is_dense:
+            raise ValueError("it returns no logits per position, which segmentation needs; use timm/<model>")
+        network = build(inputs, classes)
+    except ValueError as error:
+        raise CannotTake(name, inputs.kind, inputs.shape, error) from error
+    network.name = name
+    return network
+
+
+def network_shape(name: str, inputs: InputShape, classes: int, pretrained: str = "") -> NetworkShape:
+    """Return the sizes of a network's outputs; the global generator is left alone.
+
+    A family's model is built on torch's meta device, without memory for its weights, or on the CPU if it cannot run
+    there. Other networks are small, and built on the CPU faster than the meta device imports torch's compiler for its
+    first operation. So are pretrained ones, for weights that do not fit to be found here.
+
+    Raises:
+        UserError: as for `build_network`; a CannotTake also if the inputs are too small for the network.
+    """
+    import torch
+
+    from cmkd_bench.network import shape_of
+
+    with torch.random.fork_rng(devices=()):
+        if _in_family(name) and not pretrained:
+            # third-party code may raise anything there; what the CPU says counts
+            with contextlib.suppress(Exception), torch.device("meta"):
+                return shape_of(build_network(name, inputs, classes), inputs)
+        return shape_of(build_network(name, inputs, classes, pretrained), inputs)
+
+
+def _in_family(name: str) -> tuple[NetworkFamily, str] | None:
+    """The family of a name, and the model; None for a name without a known family or without a model."""
+    family, _, model = name.partition("/")
+    return (registry.families.get(family)(), model) if model and family in registry.families.names() else None
+
+
+def _builder(name: str, pretrained: str) -> tuple[Builder, bool]:
+    """What builds a network, and whether it can return logits per position."""
+    if found := _in_family(name):
+        family, model = found
+        return lambda inputs, classes: family.build(model, inputs, classes, pretrained), family.dense
+    if name not in registry.networks.names():
+        raise _unknown(name)
+    if pretrained:
+        raise UserError(f"network '{name}' has no pretrained weights; it always starts from random ones.")
+    builder = registry.networks.get(name)
+    return builder, getattr(builder, "dense", False)
+
+
+def _unknown(name: str) -> UnknownName:
+    return UnknownName("network", name, network_names(), "cmkd-bench list networks")
+
+
+def _suggestion(name: str) -> str | None:
+    """The message for a model's name without its family."""
+    if nearest_match(name, network_names()):
+        return None
+    owners = (family for family in registry.families.names() if registry.families.get(family)().has(name))
+    family = next(owners, None)
+    return f"unknown network '{name}'. Did you mean '{family}/{name}'?" if family else None

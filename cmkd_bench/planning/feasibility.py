@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
+from cmkd_bench.errors import CannotTake
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.registry import methods
@@ -74,7 +75,6 @@ class Feasibility:
         import torch
 
         from cmkd_bench.method import Pair
-        from cmkd_bench.networks.base import CannotTake
         from cmkd_bench.parameters import build
 
         data = self._folds[spec.dataset, spec.fold]
@@ -102,14 +102,14 @@ def _shape_of(
     data: LoadedFold, augmentation: tuple[tuple[str, object], ...], modality: str, network: str, pretrained: str
 ) -> NetworkShape:
     from cmkd_bench.config.augmentation import Augmentation
-    from cmkd_bench.networks import build_network, shape_of, tokenizer_of
+    from cmkd_bench.networks import network_shape, tokenizer_of
     from cmkd_bench.parameters import build
     from cmkd_bench.training.tensors import input_shape
 
     kind = data.dataset.modality(modality)
     tokenizers = {modality: tokenizer_of(network, pretrained)} if kind.kind == "text" else {}
     inputs = input_shape(data.prepare([modality], tokenizers), kind, build(Augmentation, dict(augmentation)))
-    return shape_of(build_network(network, inputs, len(data.classes), pretrained), inputs)
+    return network_shape(network, inputs, len(data.classes), pretrained)
 
 
 def _key(spec: RunSpec) -> str:
@@ -130,7 +130,8 @@ def _read(file: Path, code: str) -> dict[str, str]:
 def _code(plugins: tuple[Path, ...]) -> str:
     """A hash of the networks, the interface and the packages below them."""
     package = Path(__file__).parent.parent
-    files = [package / "method.py", *sorted((package / "networks").glob("*.py")), *plugins]
+    interface = [package / name for name in ("method.py", "network.py", "weights.py")]
+    files = [*interface, *sorted((package / "networks").rglob("*.py")), *plugins]
     parts = [*(version(name) for name in PACKAGES), *(_digest(file) for file in files)]
     return hashlib.blake2b(" ".join(parts).encode(), digest_size=12).hexdigest()
 

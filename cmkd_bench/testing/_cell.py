@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.method import Batch, Losses, Method, Pair, Stage
-from cmkd_bench.networks import Network, shape_of
+from cmkd_bench.method import Batch, Losses, Method, Pair, Phase
+from cmkd_bench.network import Network, shape_of
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
@@ -87,8 +87,8 @@ class Cell:
     validation: Part
     seed: int
 
-    def training(self, recipe: Recipe = RECIPE, only: Stage | None = None) -> Training:
-        """The engine's training; `only` replaces the method's stages by one that gets all the epochs."""
+    def training(self, recipe: Recipe = RECIPE, only: Phase | None = None) -> Training:
+        """The engine's training; `only` replaces the method's phases by one that gets all the epochs."""
         training = Training(
             recipe=recipe,
             seed=self.seed,
@@ -103,10 +103,10 @@ class Cell:
             device=CPU,
         )
         if only is not None:
-            training.stages, training.epochs = (dataclasses.replace(only, share=1.0),), [recipe.epochs]
+            training.phases, training.epochs = (dataclasses.replace(only, share=1.0),), [recipe.epochs]
         return training
 
-    def run(self, recipe: Recipe = RECIPE, only: Stage | None = None) -> Training:
+    def run(self, recipe: Recipe = RECIPE, only: Phase | None = None) -> Training:
         """Train to the end."""
         training = self.training(recipe, only)
         training.run(StopAfter(), None, lambda state: None)
@@ -124,20 +124,20 @@ class Cell:
         """Go on from a checkpoint to the end."""
         self.training(recipe).run(StopAfter(), load_checkpoint(checkpoint, CPU), lambda state: None)
 
-    def losses(self, stage: Stage, samples: int) -> Losses:
+    def losses(self, phase: Phase, samples: int) -> Losses:
         """The loss terms of the first samples as one batch in training mode."""
         self.student.train()
-        batch = self.batch(stage, samples)
-        student = self.student(self.train.look(self.direction.student, batch.index), self.method.student_stages())
+        batch = self.batch(phase, samples)
+        student = self.student(self.train.look(self.direction.student, batch.index), self.method.student_layers())
         teacher = self._teacher(RECIPE)
         if teacher is None:
-            return stage.loss(student, student.detach(), batch)
+            return phase.loss(student, student.detach(), batch)
         seen = self.train.look(self.direction.teacher, batch.index)
-        return stage.loss(student, teacher.outputs(batch.index, seen), batch)
+        return phase.loss(student, teacher.outputs(batch.index, seen), batch)
 
-    def batch(self, stage: Stage, samples: int) -> Batch:
-        """The first samples in the first epoch; without labels where the stage is declared so."""
-        return Batch(torch.arange(samples), 1, 2, self.train.labels[:samples] if stage.labels else None)
+    def batch(self, phase: Phase, samples: int) -> Batch:
+        """The first samples in the first epoch; without labels where the phase is declared so."""
+        return Batch(torch.arange(samples), 1, 2, self.train.labels[:samples] if phase.labels else None)
 
     def state(self) -> dict[str, Tensor]:
         """A copy of all parameters and buffers, each under the name of its module."""
@@ -151,10 +151,10 @@ class Cell:
     def _teacher(self, recipe: Recipe) -> Teacher | None:
         if self.method.teacher == "none":
             return None
-        modality, stages = self.direction.teacher, self.method.teacher_stages()
+        modality, layers = self.direction.teacher, self.method.teacher_layers()
         if self.method.updates_teacher:
-            return TrainedTeacher(self.teacher, modality, stages)
-        return frozen_teacher(self.teacher, self.train, modality, stages, recipe.cache_mb)
+            return TrainedTeacher(self.teacher, modality, layers)
+        return frozen_teacher(self.teacher, self.train, modality, layers, recipe.cache_mb)
 
 
 def build_cell(
@@ -176,7 +176,7 @@ def build_cell(
         classes: C.
         seed: of initialisation, data order and all other randomness of the training.
         shuffled_labels: whether the training samples get each other's labels.
-        linear: the modalities whose network is a linear classifier, which has no stage.
+        linear: the modalities whose network is a linear classifier, which has no hidden layer.
     """
     train, validation = paired_part(16, classes, "train"), paired_part(9, classes, "validation")
     if shuffled_labels:

@@ -1,4 +1,4 @@
-"""Conformance of what a method declares: name, hyper-parameters, presets, stages."""
+"""Conformance of what a method declares: name, hyper-parameters, presets, phases."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class DeclarationTests(MethodCase):
         assert all(reasons), "unsupported() must give a reason, or None; an empty string is neither"
         assert len(reasons) < len(cells), f"unsupported() refuses every pair: {reasons}"
 
-    def test_stages_share_the_epochs(self) -> None:
+    def test_phases_share_the_epochs(self) -> None:
         for direction in DIRECTIONS:
             cell = build_cell(self.method_class(), self.hyperparameters, direction)
             if isinstance(cell, str):
                 continue
-            stages = cell.method.stages()
-            shares = {stage.name: stage.share for stage in stages}
-            assert len(shares) == len(stages), "stages need names of their own: their random streams are named so"
+            phases = cell.method.phases()
+            shares = {phase.name: phase.share for phase in phases}
+            assert len(shares) == len(phases), "phases need names of their own: their random streams are named so"
             assert math.isclose(sum(shares.values()), 1), (
                 f"the shares add up to {sum(shares.values())}, not 1: {shares}"
             )

@@ -6,7 +6,7 @@ import dataclasses
 
 import torch
 
-from cmkd_bench.method import Stage
+from cmkd_bench.method import Phase
 from cmkd_bench.testing._case import MethodCase, both_directions, not_finite
 from cmkd_bench.testing._cell import RECIPE, Cell, Direction
 
@@ -16,31 +16,31 @@ BFLOAT16 = 0.1
 
 
 class LossTests(MethodCase):
-    """Each stage on its own, with the networks as they were initialised."""
+    """Each phase on its own, with the networks as they were initialised."""
 
     @both_directions
     def test_losses_are_named_finite_scalars(self, direction: Direction) -> None:
         cell = self.cell(direction)
-        for stage in cell.method.stages():
-            losses = cell.losses(stage, 8)
-            assert losses, f"stage '{stage.name}' returns no loss"
+        for phase in cell.method.phases():
+            losses = cell.losses(phase, 8)
+            assert losses, f"phase '{phase.name}' returns no loss"
             for name, value in losses.items():
-                assert isinstance(name, str), f"stage '{stage.name}': terms are named by strings, not {name!r}"
+                assert isinstance(name, str), f"phase '{phase.name}': terms are named by strings, not {name!r}"
                 assert isinstance(value, torch.Tensor), f"'{name}' is a {type(value).__name__}, not a tensor"
                 assert value.ndim == 0, f"'{name}' has the shape {tuple(value.shape)}; take its mean over the batch"
                 assert value.isfinite(), f"'{name}' is {value.item()}"
 
     @both_directions
-    def test_every_stage_trains_the_student(self, direction: Direction) -> None:
-        for number in range(len(self.cell(direction).method.stages())):
+    def test_every_phase_trains_the_student(self, direction: Direction) -> None:
+        for number in range(len(self.cell(direction).method.phases())):
             cell = self.cell(direction)
-            stage = cell.method.stages()[number]
-            loss = torch.stack(list(cell.losses(stage, 8).values())).sum()
+            phase = cell.method.phases()[number]
+            loss = torch.stack(list(cell.losses(phase, 8).values())).sum()
             if loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
-            trained = cell.student.head if stage.trains == "head" else cell.student
+            trained = cell.student.head if phase.trains == "head" else cell.student
             reached = any(p.grad is not None and p.grad.any() for p in trained.parameters())
-            assert reached, f"no gradient of stage '{stage.name}' reaches the student; is something detached?"
+            assert reached, f"no gradient of phase '{phase.name}' reaches the student; is something detached?"
 
     @both_directions
     def test_outputs_are_left_as_they_are(self, direction: Direction) -> None:
@@ -51,30 +51,30 @@ class LossTests(MethodCase):
         )
         cell.student.eval()
         cell.teacher.eval()
-        for stage in method.stages():
-            student = cell.student(student_inputs, method.student_stages())
+        for phase in method.phases():
+            student = cell.student(student_inputs, method.student_layers())
             no_teacher = method.teacher == "none"
-            teacher = student if no_teacher else cell.teacher(teacher_inputs, method.teacher_stages())
+            teacher = student if no_teacher else cell.teacher(teacher_inputs, method.teacher_layers())
             given = [
                 tensor
                 for outputs in (student.detach(), teacher.detach())
                 for tensor in (outputs.logits, outputs.embedding, *outputs.feature_maps.values())
             ]
             before = [tensor.clone() for tensor in given]
-            stage.loss(student, teacher if method.updates_teacher else teacher.detach(), cell.batch(stage, 8))
+            phase.loss(student, teacher if method.updates_teacher else teacher.detach(), cell.batch(phase, 8))
             same = all(map(torch.equal, before, given))
-            assert same, f"stage '{stage.name}' changes outputs in place; other terms and methods read them too"
+            assert same, f"phase '{phase.name}' changes outputs in place; other terms and methods read them too"
 
     @both_directions
     def test_a_batch_of_one_is_finite_or_refused(self, direction: Direction) -> None:
         cell = self.cell(direction)
-        for stage in cell.method.stages():
+        for phase in cell.method.phases():
             refusal, losses = None, {}
             try:
-                losses = cell.losses(stage, 1)
+                losses = cell.losses(phase, 1)
             except ValueError as error:
                 refusal = str(error)
-            assert refusal != "", f"stage '{stage.name}' refuses a batch of one without saying why"
+            assert refusal != "", f"phase '{phase.name}' refuses a batch of one without saying why"
             wrong = not_finite({name: value.item() for name, value in losses.items()})
             assert not wrong, f"a batch of one gives {wrong}; raise a ValueError that says how many are needed"
 
@@ -85,7 +85,7 @@ class LossTests(MethodCase):
 
     @both_directions
     def test_bfloat16_is_near_float32(self, direction: Direction) -> None:
-        for number in range(len(self.cell(direction).method.stages())):
+        for number in range(len(self.cell(direction).method.phases())):
             full, half = (self._first_step(self.cell(direction), number, kind) for kind in ("float32", "bfloat16"))
             wrong = {
                 name: (value, half[name])
@@ -95,7 +95,7 @@ class LossTests(MethodCase):
             assert not wrong, f"(float32, bfloat16): {wrong}; compute losses in float32, see cmkd_bench.losses"
 
     def _first_step(self, cell: Cell, number: int, precision: str) -> dict[str, float]:
-        stage: Stage = cell.method.stages()[number]
+        phase: Phase = cell.method.phases()[number]
         recipe = dataclasses.replace(RECIPE, epochs=1, batch_size=len(cell.train), precision=precision)
-        losses: dict[str, float] = cell.run(recipe, only=stage).progress.history[0]["losses"]
+        losses: dict[str, float] = cell.run(recipe, only=phase).progress.history[0]["losses"]
         return losses

@@ -33,21 +33,21 @@ class SegmentationTests(MethodCase):
             student, teacher = _rows(STUDENT), _rows(pair.teacher)
             labels = torch.randint(CLASSES, (ROWS,))
         reached = False
-        for stage in method.stages():
-            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, labels if stage.labels else None, torch.arange(ROWS) % IMAGES)
-            losses = stage.loss(student, teacher if cls.updates_teacher else teacher.detach(), batch)
+        for phase in method.phases():
+            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, labels if phase.labels else None, torch.arange(ROWS) % IMAGES)
+            losses = phase.loss(student, teacher if cls.updates_teacher else teacher.detach(), batch)
             wrong = not_finite({name: value.item() for name, value in losses.items()})
-            assert not wrong, f"stage '{stage.name}': {wrong}"
+            assert not wrong, f"phase '{phase.name}': {wrong}"
             total = torch.stack(list(losses.values())).sum()
             leaves: list[Tensor] = [student.logits, student.embedding, *student.feature_maps.values()]
             gradients = torch.autograd.grad(total, leaves, allow_unused=True)
             reached |= any(gradient is not None and bool(gradient.any()) for gradient in gradients)
-        assert reached, "no stage trains the student"
+        assert reached, "no phase trains the student"
 
 
 def _rows(shape: NetworkShape) -> Outputs:
     return Outputs(
         logits=torch.randn(ROWS, CLASSES, requires_grad=True),
         embedding=torch.randn(ROWS, shape.embedding, requires_grad=True),
-        feature_maps={i: torch.randn(IMAGES, *stage, requires_grad=True) for i, stage in enumerate(shape.stages)},
+        feature_maps={i: torch.randn(IMAGES, *layer, requires_grad=True) for i, layer in enumerate(shape.layers)},
     )

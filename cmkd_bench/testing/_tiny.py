@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
-from cmkd_bench.networks.base import Features, InputShape, Network, build_network
+from cmkd_bench.network import Features, InputShape, Network
+from cmkd_bench.networks import build_network
 from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.tensors import Inputs, Part, Resident
 from cmkd_bench.training.views import View
@@ -22,7 +23,7 @@ INPUTS = {
 
 
 class TinyMLP(Network):
-    """Two hidden layers with dropout between them; each is a stage. Wider inputs give wider embeddings."""
+    """Two hidden layers with dropout between them. Wider inputs give wider embeddings."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
@@ -38,12 +39,12 @@ class TinyMLP(Network):
 
 
 class TinyCNN(Network):
-    """Three stages of convolution, batch normalisation and ReLU, with dropout before the head."""
+    """Three layers of convolution, batch normalisation and ReLU, with dropout before the head."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
         widths = (inputs.shape[0], 4, 5, 6)
-        self.stages = nn.ModuleList(
+        self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.Conv1d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm1d(after), nn.ReLU()
             )
@@ -54,8 +55,8 @@ class TinyCNN(Network):
 
     def features(self, inputs: Tensor) -> Features:
         maps = []
-        for stage in self.stages:
-            inputs = stage(inputs)
+        for layer in self.layers:
+            inputs = layer(inputs)
             maps.append(inputs)
         return Features(self.dropout(inputs.flatten(2).mean(2)), maps)
 

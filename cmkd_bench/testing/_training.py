@@ -39,7 +39,7 @@ class TrainingTests(MethodCase):
         after = cell.state()
         assert before.keys() == after.keys(), "extras belong in the constructor: those made later are never trained"
         still = names - set(differing(before, after))
-        assert not still, f"these parameters of the method got no gradient in any stage: {sorted(still)}"
+        assert not still, f"these parameters of the method got no gradient in any phase: {sorted(still)}"
 
     @both_directions
     def test_a_resumed_training_ends_alike(self, direction: Direction, tmp_path: Path) -> None:
@@ -65,17 +65,17 @@ class TrainingTests(MethodCase):
         assert differing(states[0], states[2]), "another seed changes nothing"
 
     @both_directions
-    def test_label_free_stages_know_no_label(self, direction: Direction) -> None:
-        stages = self.cell(direction).method.stages()
-        numbers = [number for number, stage in enumerate(stages) if not stage.labels]
+    def test_label_free_phases_know_no_label(self, direction: Direction) -> None:
+        phases = self.cell(direction).method.phases()
+        numbers = [number for number, phase in enumerate(phases) if not phase.labels]
         for number in numbers:
             states = []
             for shuffled in (False, True):
                 cell = self.cell(direction, shuffled_labels=shuffled)
-                cell.run(only=cell.method.stages()[number])
+                cell.run(only=cell.method.phases()[number])
                 states.append(cell.state())
             wrong = differing(*states)
-            assert not wrong, f"other labels change the label-free stage '{stages[number].name}': {wrong}"
+            assert not wrong, f"other labels change the label-free phase '{phases[number].name}': {wrong}"
 
     @both_directions
     @pytest.mark.parametrize("clip", [0.0, 0.05], ids=["unclipped", "clipped"])

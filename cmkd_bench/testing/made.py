@@ -69,7 +69,7 @@ def write_made_run(
     if with_history:
         known |= {"val_value": value, "epochs": EPOCHS, "best_epoch": EPOCHS, "extra_parameters": 0}
         curve = [{"epoch": epoch, "selection": value * epoch / EPOCHS} for epoch in range(1, EPOCHS + 1)]
-        write_json(folder.history, [one | {"stage": "train", "losses": {}, "observed": {}} for one in curve])
+        write_json(folder.history, [one | {"phase": "train", "losses": {}, "observed": {}} for one in curve])
     write_json(folder.cost, {"seconds": 1.5, "peak_mb": 600.0, "code": "0"})
     write_json(folder.result, {**dict.fromkeys(_UNKNOWN), **known, "other_metrics": {}, "observed": {}})
 

@@ -15,8 +15,8 @@ from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.method import Method, NetworkShape, Pair
-from cmkd_bench.networks import Network, build_network, shape_of, tokenizer_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, Network, shape_of
+from cmkd_bench.networks import build_network, tokenizer_of
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets
 from cmkd_bench.training.seeding import random_stream

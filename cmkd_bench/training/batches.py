@@ -16,7 +16,7 @@ from cmkd_bench.training.tensors import Part
 from cmkd_bench.training.views import Box
 
 Stored = dict[str, Tensor]
-Place = tuple[str, int, int]  # stage, epoch, step
+Place = tuple[str, int, int]  # phase, epoch, step
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ class Batches:
     def __len__(self) -> int:
         return len(self._train) // self._size
 
-    def epoch(self, stage: str, epoch: int) -> Iterator[Seen]:
-        """The batches of one epoch of a stage; their order and views depend on the seed and the place alone."""
-        order = permutation(len(self._train), self._seed, "order", stage, epoch)
+    def epoch(self, phase: str, epoch: int) -> Iterator[Seen]:
+        """The batches of one epoch of a phase; their order and views depend on the seed and the place alone."""
+        order = permutation(len(self._train), self._seed, "order", phase, epoch)
         rows = torch.split(order[: len(self) * self._size], self._size)
         read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
         resident = all(inputs.is_resident for inputs in read)
-        jobs = (functools.partial(self._read, index, (stage, epoch, step)) for step, index in enumerate(rows))
+        jobs = (functools.partial(self._read, index, (phase, epoch, step)) for step, index in enumerate(rows))
         for step, (index, stored) in enumerate(zip(rows, feed(jobs, 0 if resident else AHEAD), strict=True)):
-            yield self._look(index, stored, (stage, epoch, step))
+            yield self._look(index, stored, (phase, epoch, step))
 
     def _read(self, index: Tensor, place: Place) -> Stored:
         """The stored rows of a batch; may run in another thread."""

@@ -52,22 +52,22 @@ def evaluate(network: nn.Module, part: Part, modality: str, classes: int) -> Sco
     return Score("miou", mean_iou(total), {"pixel_accuracy": pixel_accuracy(total)}, {"confusion": whole})
 
 
-def outputs_of(network: nn.Module, part: Part, modality: str, stages: Sequence[int] = ()) -> Outputs:
+def outputs_of(network: nn.Module, part: Part, modality: str, layers: Sequence[int] = ()) -> Outputs:
     """The outputs for all samples of a part, in evaluation mode and the one view of evaluation.
 
     Args:
         network: a Network; its mode is put back afterwards.
         part: with the modality that the network sees.
         modality: its name.
-        stages: whose feature maps are wanted.
+        layers: whose feature maps are wanted.
     """
-    chunks = [outputs for _, outputs in _chunks(network, part, modality, stages)]
+    chunks = [outputs for _, outputs in _chunks(network, part, modality, layers)]
     masks = [chunk.token_mask for chunk in chunks if chunk.token_mask is not None]
     positions = [chunk.positions for chunk in chunks if chunk.positions is not None]
     return Outputs(
         logits=torch.cat([chunk.logits for chunk in chunks]).float(),
         embedding=torch.cat([chunk.embedding for chunk in chunks]).float(),
-        feature_maps={stage: torch.cat([chunk.feature_maps[stage] for chunk in chunks]) for stage in stages},
+        feature_maps={layer: torch.cat([chunk.feature_maps[layer] for chunk in chunks]) for layer in layers},
         token_mask=torch.cat(masks) if masks else None,
         positions=torch.cat(positions).float() if positions else None,
     )
@@ -84,7 +84,7 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
 
 
 @torch.no_grad()
-def _chunks(network: nn.Module, part: Part, modality: str, stages: Sequence[int]) -> Iterator[tuple[Tensor, Outputs]]:
+def _chunks(network: nn.Module, part: Part, modality: str, layers: Sequence[int]) -> Iterator[tuple[Tensor, Outputs]]:
     """The part in pieces that fit into memory: rows and outputs."""
     inputs, view = part.inputs[modality], part.views[modality]
     size = max(1, min(BATCH, NUMBERS // math.prod(view.shape(inputs.shape))))
@@ -94,6 +94,6 @@ def _chunks(network: nn.Module, part: Part, modality: str, stages: Sequence[int]
     network.eval()
     try:
         for index, stored in zip(pieces, feed(jobs, 0 if inputs.is_resident else AHEAD), strict=True):
-            yield index, network(view(stored), stages)
+            yield index, network(view(stored), layers)
     finally:
         network.train(training)

@@ -22,7 +22,7 @@ from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
 from cmkd_bench.method import Method
-from cmkd_bench.networks import Network
+from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
 from cmkd_bench.training.assembly import Assembly, BadData, build_method
@@ -190,12 +190,12 @@ class Run:
         network, modality = self.teacher_network, self.spec.teacher_modality
         if network is None or modality is None:
             return None
-        stages = self.method.teacher_stages()
+        layers = self.method.teacher_layers()
         if self.method.updates_teacher:
-            return TrainedTeacher(network, modality, stages)
+            return TrainedTeacher(network, modality, layers)
         # In the precision of a training step, so that it makes no difference whether outputs are kept.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self.parts.part("train"), modality, stages, self.recipe.cache_mb)
+            return frozen_teacher(network, self.parts.part("train"), modality, layers, self.recipe.cache_mb)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The training loop: every method's, stage by stage, and resumable after every epoch."""
+"""The training loop: every method's, phase by phase, and resumable after every epoch."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.method import Batch, Method, Stage
-from cmkd_bench.networks.base import Network
+from cmkd_bench.method import Batch, Method, Phase
+from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, Seen
 from cmkd_bench.training.evaluation import evaluate
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
@@ -53,16 +53,16 @@ class Progress:
     """Where a training stands, beside the modules' states.
 
     Attributes:
-        stage: index of the stage that is running.
+        phase: index of the phase that is running.
         epoch: epochs of it that are done.
-        history: one record per finished epoch, over all stages.
+        history: one record per finished epoch, over all phases.
         best_value: what the selected epoch reached on the part that selects, in percent.
-        best_epoch: the selected epoch, counted over all stages from 1; 0 is the initial state.
+        best_epoch: the selected epoch, counted over all phases from 1; 0 is the initial state.
         best: the state of student (and of the teacher, where it is trained) at that epoch.
         seconds: spent in training so far.
     """
 
-    stage: int = 0
+    phase: int = 0
     epoch: int = 0
     history: list[Record] = field(default_factory=list)
     best_value: float = -1.0
@@ -104,14 +104,14 @@ class Training:
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
-        self.stages = self.method.stages()
-        self.epochs = stage_epochs(self.stages, self.recipe.epochs)
+        self.phases = self.method.phases()
+        self.epochs = phase_epochs(self.phases, self.recipe.epochs)
         shuffled = self.method.pairing == "shuffled"
         size = self.recipe.batch_size
         self.batches = Batches(self.train, self.modality, self.teacher, shuffled, size, self.seed, self.device)
 
     def run(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
-        """Train all stages, going on from a checkpoint if there is one.
+        """Train all phases, going on from a checkpoint if there is one.
 
         Raises:
             NonFiniteLoss: if a loss is not finite.
@@ -121,23 +121,23 @@ class Training:
             self._restore(checkpoint)
         if not self.progress.history:
             self._keep_best(0)
-        while self.progress.stage < len(self.stages):
-            self._run_stage(watch, checkpoint, save)
+        while self.progress.phase < len(self.phases):
+            self._run_phase(watch, checkpoint, save)
             checkpoint = None
-            self.progress.stage += 1
+            self.progress.phase += 1
             self.progress.epoch = 0
         self.student.load_state_dict(self.progress.best["student"])
         if self.trained_teacher is not None:
             self.trained_teacher.load_state_dict(self.progress.best["teacher"])
 
-    def _run_stage(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
-        number, stage = self.progress.stage, self.stages[self.progress.stage]
-        optimizer = build_optimizer(self.recipe, self._trained_modules(stage))
+    def _run_phase(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
+        number, phase = self.progress.phase, self.phases[self.progress.phase]
+        optimizer = build_optimizer(self.recipe, self._trained_modules(phase))
         if checkpoint is not None:
             optimizer.load_state_dict(checkpoint["optimizer"])
         for epoch in range(self.progress.epoch + 1, self.epochs[number] + 1):
             started = time.perf_counter()
-            record = self._run_epoch(stage, epoch, self.epochs[number], optimizer)
+            record = self._run_epoch(phase, epoch, self.epochs[number], optimizer)
             self._finish_epoch(number, epoch, record)
             self.progress.seconds += time.perf_counter() - started
             watch.epoch(len(self.progress.history), sum(self.epochs))
@@ -147,34 +147,34 @@ class Training:
             if stopping:
                 raise Stopped
 
-    def _run_epoch(self, stage: Stage, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
-        self._set_modes(stage)
+    def _run_epoch(self, phase: Phase, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
+        self._set_modes(phase)
         sums: dict[str, dict[str, Tensor]] = {"losses": {}, "observed": {}}
         steps = len(self.batches)
-        for step, seen in enumerate(self.batches.epoch(stage.name, epoch)):
+        for step, seen in enumerate(self.batches.epoch(phase.name, epoch)):
             set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
             # Dropout and negatives of a step depend on its place alone: not on the method, nor on a resume.
-            seed_generators(self.device, self.seed, "step", stage.name, epoch, step)
+            seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
             self.method.observed.clear()
-            losses = self._losses(stage, seen, Batch(seen.index, epoch, epochs, self._labels(stage, seen.index)))
+            losses = self._losses(phase, seen, Batch(seen.index, epoch, epochs, self._labels(phase, seen.index)))
             self._update(torch.stack(list(losses.values())).sum(), optimizer)
             _add(sums["losses"], losses)
             _add(sums["observed"], self.method.observed)
         means = {kind: {name: float(value) / steps for name, value in of.items()} for kind, of in sums.items()}
         for name, mean in means["losses"].items():
             if not math.isfinite(mean):
-                raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of stage '{stage.name}'")
-        return {"stage": stage.name, **means}
+                raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of phase '{phase.name}'")
+        return {"phase": phase.name, **means}
 
-    def _losses(self, stage: Stage, seen: Seen, batch: Batch) -> dict[str, Tensor]:
+    def _losses(self, phase: Phase, seen: Seen, batch: Batch) -> dict[str, Tensor]:
         with autocast(self.device, self.recipe):
-            student = self.student(seen.student, self.method.student_stages())
+            student = self.student(seen.student, self.method.student_layers())
             teacher = student.detach()
             if self.teacher is not None:
                 teacher = self.teacher.outputs(seen.teacher_index, seen.teacher)
             if seen.targets is not None:
                 student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
-            return stage.loss(student, teacher, batch)
+            return phase.loss(student, teacher, batch)
 
     def _update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -187,11 +187,11 @@ class Training:
         optimizer.step()
         self.method.after_step()
 
-    def _labels(self, stage: Stage, index: Tensor) -> Tensor | None:
-        return self.train.labels.index_select(0, index) if stage.labels else None
+    def _labels(self, phase: Phase, index: Tensor) -> Tensor | None:
+        return self.train.labels.index_select(0, index) if phase.labels else None
 
     def _finish_epoch(self, number: int, epoch: int, record: Record) -> None:
-        if number == len(self.stages) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
+        if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
             record["selection"] = evaluate(self.student, self.selection, self.modality, self.classes).value
         self.progress.epoch = epoch
         self.progress.history.append({"epoch": len(self.progress.history) + 1, **record})
@@ -202,7 +202,7 @@ class Training:
             self._keep_best(done)
 
     def _is_due(self, epoch: int, epochs: int) -> bool:
-        """Whether an epoch of the last stage may be selected; its last one always may."""
+        """Whether an epoch of the last phase may be selected; its last one always may."""
         late_enough = epoch > self.recipe.select_from * epochs
         return epoch == epochs or (late_enough and epoch % self.recipe.evaluate_every == 0)
 
@@ -214,16 +214,16 @@ class Training:
         if self.trained_teacher is not None:
             self.progress.best["teacher"] = _copy(self.trained_teacher)
 
-    def _trained_modules(self, stage: Stage) -> list[nn.Module]:
-        modules: list[nn.Module] = [self.student.head if stage.trains == "head" else self.student]
-        if stage.extras:
+    def _trained_modules(self, phase: Phase) -> list[nn.Module]:
+        modules: list[nn.Module] = [self.student.head if phase.trains == "head" else self.student]
+        if phase.extras:
             modules.append(self.method)
         if self.trained_teacher is not None:
             modules.append(self.trained_teacher)
         return modules
 
-    def _set_modes(self, stage: Stage) -> None:
-        whole = stage.trains == "student"
+    def _set_modes(self, phase: Phase) -> None:
+        whole = phase.trains == "student"
         self.student.train(whole).requires_grad_(whole)
         self.student.head.requires_grad_(True)
         self.method.train()
@@ -251,15 +251,15 @@ def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
-def stage_epochs(stages: tuple[Stage, ...], epochs: int) -> list[int]:
-    """The epochs of each stage; they add up to the recipe's.
+def phase_epochs(phases: tuple[Phase, ...], epochs: int) -> list[int]:
+    """The epochs of each phase; they add up to the recipe's.
 
     Raises:
         ValueError: if the shares do not add up to 1.
     """
-    bounds = [0.0, *itertools.accumulate(stage.share for stage in stages)]
+    bounds = [0.0, *itertools.accumulate(phase.share for phase in phases)]
     if not math.isclose(bounds[-1], 1.0):
-        raise ValueError(f"the shares of the stages add up to {bounds[-1]}, not to 1")
+        raise ValueError(f"the shares of the phases add up to {bounds[-1]}, not to 1")
     ends = [math.floor(bound * epochs + 0.5) for bound in bounds]
     return [end - start for start, end in itertools.pairwise(ends)]
 

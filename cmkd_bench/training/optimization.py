@@ -25,8 +25,8 @@ def learning_rate(recipe: Recipe, epoch: float, epochs: int) -> float:
     """The learning rate of a step.
 
     Args:
-        epoch: passes over the training part that are done within the stage, with the fraction of the one under way.
-        epochs: of the whole stage.
+        epoch: passes over the training part that are done within the phase, with the fraction of the one under way.
+        epochs: of the whole phase.
     """
     start, end = recipe.learning_rate, recipe.final_learning_rate
     progress = (math.floor(epoch) if recipe.schedule_step == "epoch" else epoch) / epochs

@@ -23,7 +23,7 @@ def as_positions(
     Args:
         student: logits (B, C, h, w), positions (B, D, h, w).
         teacher: likewise, of the same h and w.
-        batch: its labels are replaced, if the stage may read them.
+        batch: its labels are replaced, if the phase may read them.
         targets: (B, H, W) uint8, 255 is ignored.
         box: the crop and flip of this batch, the same for both modalities; None is none.
 

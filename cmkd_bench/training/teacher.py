@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cmkd_bench.networks.base import Network
+from cmkd_bench.network import Network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.evaluation import outputs_of
 from cmkd_bench.training.tensors import Part
@@ -54,12 +54,12 @@ class FrozenTeacher(Teacher):
 
     network: Network
     modality: str
-    stages: Sequence[int]
+    layers: Sequence[int]
     is_augmented: bool
 
     @torch.no_grad()
     def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
-        result: Outputs = self.network(inputs, self.stages)
+        result: Outputs = self.network(inputs, self.layers)
         return result
 
 
@@ -69,37 +69,37 @@ class TrainedTeacher(Teacher):
 
     network: Network
     modality: str
-    stages: Sequence[int]
+    layers: Sequence[int]
     is_augmented = True
 
     def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
-        result: Outputs = self.network(inputs, self.stages)
+        result: Outputs = self.network(inputs, self.layers)
         return result
 
 
-def frozen_teacher(network: Network, train: Part, modality: str, stages: Sequence[int], limit_mb: float) -> Teacher:
+def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequence[int], limit_mb: float) -> Teacher:
     """A frozen teacher, run once where its outputs fit and are the same at every step.
 
     Args:
         network: the teacher.
         train: the training part.
         modality: what the teacher sees of it.
-        stages: whose feature maps the method reads.
+        layers: whose feature maps the method reads.
         limit_mb: largest size of the outputs that are kept.
     """
     network.eval().requires_grad_(False)
     view = train.views[modality]
     # Label maps are cropped with their inputs, so a teacher of positions has to see the same crop.
     augmented = view.is_random and (view.augmentation.teacher or train.targets is not None)
-    if augmented or _megabytes(network, train, modality, stages) > limit_mb:
-        return FrozenTeacher(network, modality, stages, augmented)
-    return StoredTeacher(outputs_of(network, train, modality, stages))
+    if augmented or _megabytes(network, train, modality, layers) > limit_mb:
+        return FrozenTeacher(network, modality, layers, augmented)
+    return StoredTeacher(outputs_of(network, train, modality, layers))
 
 
 @torch.no_grad()
-def _megabytes(network: Network, train: Part, modality: str, stages: Sequence[int]) -> float:
+def _megabytes(network: Network, train: Part, modality: str, layers: Sequence[int]) -> float:
     """The size of the outputs for the whole part."""
-    one: Outputs = network(train.look(modality, torch.zeros(1, dtype=torch.int64)), stages)
+    one: Outputs = network(train.look(modality, torch.zeros(1, dtype=torch.int64)), layers)
     tensors = [one.logits, one.embedding, *one.feature_maps.values()]
     if one.positions is not None:
         tensors.append(one.positions)

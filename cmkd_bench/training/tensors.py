@@ -14,7 +14,7 @@ from torch import Tensor
 from cmkd_bench.config.augmentation import Augmentation
 from cmkd_bench.data.dataset import Modality
 from cmkd_bench.data.loading import PreparedData
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape
 from cmkd_bench.training.views import View
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of RGB between 0 and 1

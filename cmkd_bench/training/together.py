@@ -87,8 +87,8 @@ def _problem(training: Training) -> str | None:
         "gradients are clipped": recipe.gradient_clip > 0,
         "it is not float32": recipe.precision != "float32",
         "labels are maps": training.train.targets is not None,
-        f"{name} has stages or modules of its own": len(training.stages) > 1 or any(True for _ in method.parameters()),
-        f"{name} reads feature maps": bool(method.student_stages() or method.teacher_stages()),
+        f"{name} has phases or modules of its own": len(training.phases) > 1 or any(True for _ in method.parameters()),
+        f"{name} reads feature maps": bool(method.student_layers() or method.teacher_layers()),
         "the teacher is not run once": teacher is not None and teacher.modality is not None,
         "the network keeps statistics or is random": any(True for _ in training.student.buffers())
         or any(isinstance(module, nn.Dropout) for module in training.student.modules()),
@@ -143,7 +143,7 @@ class _Lanes(nn.Module):
 
 def _train(trainings: Sequence[Training]) -> None:
     started = time.perf_counter()
-    recipe, stage = trainings[0].recipe, trainings[0].stages[0].name
+    recipe, phase = trainings[0].recipe, trainings[0].phases[0].name
     lanes = _Lanes(trainings)
     optimizer = build_optimizer(recipe, [lanes])
     history = []
@@ -163,7 +163,7 @@ def _train(trainings: Sequence[Training]) -> None:
     names = list(losses) if history else []
     for lane, training in enumerate(trainings):
         training.progress.history = [
-            {"epoch": number, "stage": stage, "losses": dict(zip(names, terms, strict=True)), "observed": {}}
+            {"epoch": number, "phase": phase, "losses": dict(zip(names, terms, strict=True)), "observed": {}}
             for number, terms in enumerate(curves[:, :, lane].tolist(), start=1)
         ]
         training.progress.best_epoch = recipe.epochs

@@ -7,14 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from cmkd_bench.data.text import tokenizer
-from cmkd_bench.data.wordpiece import WordPiece
+from cmkd_bench.data.tokenizers.build import tokenizer
+from cmkd_bench.data.tokenizers.wordpiece import WordPiece
 from cmkd_bench.errors import UnknownName, UserError
 
 TRAIN = ["Floods flooded the city", "the flood, the city!", "a fire in the city", "fires burn; fire burns"]
 LEARN = """
 import hashlib, random
-from cmkd_bench.data.wordpiece import WordPiece
+from cmkd_bench.data.tokenizers.wordpiece import WordPiece
 draw = random.Random(0)
 syllables = ["ba", "ko", "ri", "tén", "flo", "od", "wa", "ter", "ing", "ed", "中", "ß", "q"]
 words = ["".join(draw.choices(syllables, k=draw.randint(1, 4))) for _ in range(400)]
@@ -107,6 +107,13 @@ def test_tokenizers_by_kind():
         tokenizer("word", TRAIN)
 
 
+def test_a_class_elsewhere_is_a_tokenizer_too():
+    assert tokenizer("cmkd_bench.data.tokenizers.wordpiece:WordPiece", TRAIN) == WordPiece.learn(TRAIN)
+    for kind in ("no_such_module:WordPiece", "cmkd_bench.data.tokenizers.wordpiece:Nothing"):
+        with pytest.raises(UserError, match=f"tokenizer '{kind}' cannot be imported"):
+            tokenizer(kind, TRAIN)
+
+
 def test_a_pretrained_tokenizer_is_read_from_a_folder(tmp_path):
     folder = tmp_path / "tiny"
     folder.mkdir()
@@ -121,7 +128,7 @@ def test_a_pretrained_tokenizer_is_read_from_a_folder(tmp_path):
 
 
 def test_a_folder_without_a_tokenizer_says_what_was_looked_for(tmp_path):
-    with pytest.raises(UserError, match=r"no tokenizer in .*: looked for tokenizer\.json"):
+    with pytest.raises(UserError, match=r"no tokenizer in .*: expected tokenizer\.json"):
         tokenizer(f"pretrained:{tmp_path}", ["the"])
 
 
@@ -130,5 +137,5 @@ def test_the_hub_out_of_reach_is_one_message(monkeypatch, tmp_path):
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=r"tokenizer of 'some/body' cannot be had.*model\.pretrained=/path"):
+    with pytest.raises(UserError, match=r"tokenizer of 'some/body' is not available.*model\.pretrained=/path"):
         tokenizer("pretrained:some/body", ["the"])

@@ -24,7 +24,7 @@ def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.Da
     assert results.loc["kd", "value"] > 50
     assert set(results.loc[["becomes_nan", "raises", "dies"], "status"]) == {"failed"}
     assert results.loc["becomes_nan", "error"].startswith("non-finite loss: '")
-    assert "in epoch 2 of stage 'train'" in results.loc["becomes_nan", "error"]
+    assert "in epoch 2 of phase 'train'" in results.loc["becomes_nan", "error"]
     assert results.loc["raises", "error"] == "LookupError: the method's own words"
     assert results.loc["dies", "error"].startswith("worker died: the worker process ended with signal 9, 3 times")
 

@@ -21,7 +21,7 @@ class Toys:
         def noise(*shape):
             return torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_(grad)
 
-        feature_maps = {stage: noise(samples, *shape) for stage, shape in (maps or {}).items()}
+        feature_maps = {layer: noise(samples, *shape) for layer, shape in (maps or {}).items()}
         return Outputs(noise(samples, classes), noise(samples, width), feature_maps)
 
     @staticmethod
@@ -30,10 +30,10 @@ class Toys:
         return Batch(index, epoch, epochs, index % classes if labels else None)
 
     @staticmethod
-    def pair(student=5, teacher=7, classes=4, samples=20, student_stages=None, teacher_stages=None):
+    def pair(student=5, teacher=7, classes=4, samples=20, student_layers=None, teacher_layers=None):
         return Pair(
-            student=NetworkShape(student, student_stages or ((student,), (student,))),
-            teacher=NetworkShape(teacher, teacher_stages or ((teacher,), (teacher,))),
+            student=NetworkShape(student, student_layers or ((student,), (student,))),
+            teacher=NetworkShape(teacher, teacher_layers or ((teacher,), (teacher,))),
             classes=classes,
             train_labels=torch.arange(samples) % classes,
         )

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from cmkd_bench.methods.c2kd import C2KD
 
 MAPS = {0: (4, 3)}
-PAIR = {"student_stages": ((4, 3), (5,)), "teacher_stages": ((4, 3), (7,))}
+PAIR = {"student_layers": ((4, 3), (5,)), "teacher_layers": ((4, 3), (7,))}
 FORMS = {
     "paper": {},
     "official_code": C2KD.presets["official_code"],
@@ -140,18 +140,18 @@ def test_two_classes_have_a_cross_term_only_in_the_zeroed_form(toys):
 
 
 def test_proxies_have_the_width_of_what_they_read(toys):
-    pair = toys.pair(student_stages=((3, 9), (4, 6), (5,)), teacher_stages=((6, 2, 2), (7,)))
-    pooled, stage = (toys.method("c2kd", pair, proxy_tap=tap) for tap in ("pooled", "stage"))
+    pair = toys.pair(student_layers=((3, 9), (4, 6), (5,)), teacher_layers=((6, 2, 2), (7,)))
+    pooled, tapped = (toys.method("c2kd", pair, proxy_tap=tap) for tap in ("pooled", "stage"))
     assert [pooled.student_proxy[0].in_features, pooled.teacher_proxy[0].in_features] == [5, 7]
-    assert [stage.student_proxy[0].in_features, stage.teacher_proxy[0].in_features] == [4, 6]
-    assert (stage.student_stages(), stage.teacher_stages()) == ((1,), (0,))
-    assert (pooled.student_stages(), pooled.teacher_stages()) == ((), ())
+    assert [tapped.student_proxy[0].in_features, tapped.teacher_proxy[0].in_features] == [4, 6]
+    assert (tapped.student_layers(), tapped.teacher_layers()) == ((1,), (0,))
+    assert (pooled.student_layers(), pooled.teacher_layers()) == ((), ())
 
 
-def test_a_tap_below_the_top_needs_two_stages(toys):
-    pair = toys.pair(student_stages=((5,),))
-    stage, pooled = (C2KD.HyperParameters(proxy_tap=tap) for tap in ("stage", "pooled"))
-    assert "proxy_tap=pooled" in C2KD.unsupported(stage, pair)
+def test_a_tap_below_the_top_needs_two_layers(toys):
+    pair = toys.pair(student_layers=((5,),))
+    tapped, pooled = (C2KD.HyperParameters(proxy_tap=tap) for tap in ("stage", "pooled"))
+    assert "proxy_tap=pooled" in C2KD.unsupported(tapped, pair)
     assert C2KD.unsupported(pooled, pair) is None
 
 

@@ -1,4 +1,4 @@
-"""Which term trains what. In the released code the proxies read the last stage but one, in the paper the last one."""
+"""Which term trains what. In the released code the proxies read the last layer but one, in the paper the last one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from cmkd_bench.method import NetworkShape, Pair
 from cmkd_bench.methods import c2kd
-from cmkd_bench.networks.base import Features, Network
+from cmkd_bench.network import Features, Network
 from cmkd_bench.testing._cell import Direction, build_cell
 
 # T and S are the two networks, z their logits, p those of their proxies; `a -> b` trains b towards a.

@@ -37,7 +37,7 @@ def test_distillation_equals_the_equations(toys, form):
     method = toys.method("cmcd", toys.pair(), **given).double()
     student = toys.outputs(dtype=torch.float64)
     teacher = toys.outputs(width=7, seed=1, dtype=torch.float64)
-    losses = method.stages()[0].loss(student, teacher, toys.batch(labels=False))
+    losses = method.phases()[0].loss(student, teacher, toys.batch(labels=False))
     hidden, _, out = method.projection
     first, second = ((layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in (hidden, out))
     projected = np.maximum(student.embedding.numpy() @ first[0].T + first[1], 0) @ second[0].T + second[1]
@@ -60,17 +60,17 @@ def test_the_teacher_gets_no_gradient(toys, form):
 def test_linear_evaluation_leaves_the_backbone_bit_for_bit(evaluation):
     cell = build_cell(CMCD, {"evaluation": evaluation}, TO_SIGNAL)
     before = cell.state()
-    cell.run(only=cell.method.stages()[1])
+    cell.run(only=cell.method.phases()[1])
     after = cell.state()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     student = {name for name in before if name.startswith("student.")}
-    assert "student.stages.0.1.running_mean" in student
+    assert "student.layers.0.1.running_mean" in student
     assert changed == ({"student.head.weight", "student.head.bias"} if evaluation == "le" else student)
 
 
-@pytest.mark.oracle("cmcd", "the first stage's weights with all labels shuffled: the same bytes")
+@pytest.mark.oracle("cmcd", "the first phase's weights with all labels shuffled: the same bytes")
 @pytest.mark.parametrize("form", ["cmc", "cmd"])
-def test_labels_reach_only_the_second_stage(form, tmp_path):
+def test_labels_reach_only_the_second_phase(form, tmp_path):
     states = []
     for shuffled in (False, True):
         cell = build_cell(CMCD, {"form": form, "distillation_share": 0.5}, TO_SIGNAL, shuffled_labels=shuffled)

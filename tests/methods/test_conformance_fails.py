@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from cmkd_bench.method import Method, Stage
+from cmkd_bench.method import Method, Phase
 from cmkd_bench.methods.c2kd import C2KD
 from cmkd_bench.methods.cmcd import CMCD
 from cmkd_bench.methods.kd import KD
@@ -122,9 +122,9 @@ class TrainsTooLong(Method):
     def forward(self, student, teacher, batch):
         return {"loss": student.logits.square().mean()}
 
-    def stages(self):
-        stage = Stage("train", self.forward, share=0.7)
-        return (stage, replace(stage, name="again"))
+    def phases(self):
+        phase = Phase("train", self.forward, share=0.7)
+        return (phase, replace(phase, name="again"))
 
 
 @dataclass
@@ -144,8 +144,8 @@ class HasUndescribedParameters(Method[Loose]):
         (MovesTheTeachersStatistics, "test_only_the_declared_parts_are_trained", r"frozen.*running_mean"),
         (MovesTheTeachersWeights, "test_only_the_declared_parts_are_trained", r"frozen.*head\.weight"),
         (LeavesTheTeacherAsItIs, "test_only_the_declared_parts_are_trained", "updates_teacher is set, but"),
-        (ReadsLabelsOfTheBatch, "test_label_free_stages_know_no_label", "declared label-free"),
-        (ReadsLabelsOfThePair, "test_label_free_stages_know_no_label", "other labels change .* 'distillation'"),
+        (ReadsLabelsOfTheBatch, "test_label_free_phases_know_no_label", "declared label-free"),
+        (ReadsLabelsOfThePair, "test_label_free_phases_know_no_label", "other labels change .* 'distillation'"),
         (KeepsATermAtZeroWeight, "test_without_distillation_it_is_the_student_alone", "differs from the student alone"),
         (NeverUsesItsExtra, "test_extras_are_trained", r"no gradient.*adapter\.weight"),
         (MakesItsExtraLate, "test_extras_are_trained", "in the constructor"),
@@ -154,8 +154,8 @@ class HasUndescribedParameters(Method[Loose]):
         (ComputesInHalfPrecision, "test_bfloat16_is_near_float32", r"\{'square'.*in float32"),
         (ReturnsOneValuePerSample, "test_losses_are_named_finite_scalars", r"shape \(8,\)"),
         (DividesByTheBatchLessOne, "test_a_batch_of_one_is_finite_or_refused", "how many are needed"),
-        (TrainsNobody, "test_every_stage_trains_the_student", "reaches the student"),
-        (TrainsTooLong, "test_stages_share_the_epochs", "add up to 1.4"),
+        (TrainsNobody, "test_every_phase_trains_the_student", "reaches the student"),
+        (TrainsTooLong, "test_phases_share_the_epochs", "add up to 1.4"),
         (HasUndescribedParameters, "test_hyperparameters_are_described", "frozen=True"),
         (KD, "test_is_registered_under_its_name", None),
         (NeverUsesItsExtra, "test_is_registered_under_its_name", "knows another class as 'kd'"),
@@ -165,7 +165,7 @@ def test_a_broken_method_is_caught(broken, test, message):
     case = type("Case", (MethodConformance,), {"method": broken})()
     arguments = {
         "test_without_distillation_it_is_the_student_alone": (TO_VECTOR, 0.0),
-        "test_stages_share_the_epochs": (),
+        "test_phases_share_the_epochs": (),
         "test_hyperparameters_are_described": (),
         "test_is_registered_under_its_name": (),
     }.get(test, (TO_VECTOR,))

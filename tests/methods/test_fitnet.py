@@ -13,7 +13,7 @@ from cmkd_bench.methods.fitnet import FitNet, FitNetParameters
 from cmkd_bench.methods.none import StudentOnly
 from cmkd_bench.testing._cell import RECIPE, Direction, build_cell
 
-TO_SIGNAL = Direction("vector", "signal")  # the student has three stages and batch statistics
+TO_SIGNAL = Direction("vector", "signal")  # the student has three layers and batch statistics
 
 
 def pooled_to(values, size):
@@ -29,40 +29,40 @@ def pooled_to(values, size):
 
 
 @pytest.mark.oracle("fitnet", "which layers get a gradient from the hint")
-def test_the_hint_trains_up_to_the_guided_stage_and_no_further():
+def test_the_hint_trains_up_to_the_guided_layer_and_no_further():
     cell = build_cell(FitNet, {}, TO_SIGNAL)
-    (hint, _) = cell.method.stages()
+    (hint, _) = cell.method.phases()
     sum(cell.losses(hint, 8).values()).backward()
     network = cell.student
-    for trained in (network.stages[0], network.stages[1], cell.method.regressor):
+    for trained in (network.layers[0], network.layers[1], cell.method.regressor):
         assert all(parameter.grad.any() for parameter in trained.parameters())
-    for above in (network.stages[2], network.head):
+    for above in (network.layers[2], network.head):
         assert all(parameter.grad is None or not parameter.grad.any() for parameter in above.parameters())
 
 
-@pytest.mark.oracle("fitnet", "the weights above the guided stage, the same bytes after the hint stage")
+@pytest.mark.oracle("fitnet", "the weights above the guided layer, the same bytes after the hint phase")
 def test_training_the_hint_leaves_the_weights_above_as_they_were():
     cell = build_cell(FitNet, {}, TO_SIGNAL)
     before = cell.state()
-    cell.run(only=cell.method.stages()[0])
+    cell.run(only=cell.method.phases()[0])
     after = cell.state()
     weights = {f"student.{name}" for name, _ in cell.student.named_parameters()}
-    above = {name for name in weights if name.startswith(("student.stages.2", "student.head"))}
+    above = {name for name in weights if name.startswith(("student.layers.2", "student.head"))}
     assert {name for name in weights if not torch.equal(before[name], after[name])} == weights - above
 
 
-@pytest.mark.oracle("fitnet", "the second stage alone, begun with the first's weights: the same bytes")
-def test_the_second_stage_starts_from_the_first_and_trains_no_regressor(tmp_path):
+@pytest.mark.oracle("fitnet", "the second phase alone, begun with the first's weights: the same bytes")
+def test_the_second_phase_starts_from_the_first_and_trains_no_regressor(tmp_path):
     hyperparameters, recipe = {"hint_share": 0.5}, replace(RECIPE, epochs=2)
     whole = build_cell(FitNet, hyperparameters, TO_SIGNAL)
     whole.run(recipe)
     first = build_cell(FitNet, hyperparameters, TO_SIGNAL)
     first.run_until(1, tmp_path / "checkpoint.pt", recipe)
     assert torch.equal(first.method.regressor.weight, whole.method.regressor.weight)
-    # the second stage alone, begun with the weights that the first left
+    # the second phase alone, begun with the weights that the first left
     second = build_cell(FitNet, hyperparameters, TO_SIGNAL)
     second.student.load_state_dict(first.student.state_dict())
-    second.run(replace(recipe, epochs=1), only=second.method.stages()[1])
+    second.run(replace(recipe, epochs=1), only=second.method.phases()[1])
     assert not torch.equal(first.student.head.weight, whole.student.head.weight)
     for name, value in whole.student.state_dict().items():
         assert torch.equal(second.student.state_dict()[name], value), name
@@ -88,9 +88,9 @@ def test_the_joint_form_adds_a_hundred_mean_squared_errors(toys):
     maps = {"student": {0: (5,)}, "teacher": {0: (7,)}}
     student = toys.outputs(width=5, dtype=torch.float64, maps=maps["student"])
     teacher = toys.outputs(width=7, seed=1, dtype=torch.float64, maps=maps["teacher"])
-    (stage,) = method.stages()
+    (phase,) = method.phases()
     batch = toys.batch()
-    losses = stage.loss(student, teacher, batch)
+    losses = phase.loss(student, teacher, batch)
     weight, bias = (p.detach().numpy() for p in method.regressor.parameters())
     regressed = student.feature_maps[0].numpy() @ weight.T + bias
     log_p = log_softmax(student.logits.numpy(), axis=1)[range(6), batch.labels]
@@ -111,7 +111,7 @@ def test_the_joint_form_adds_a_hundred_mean_squared_errors(toys):
 )
 @pytest.mark.parametrize("geometry", ["spatial", "pooled"])
 def test_the_hint_compares_maps_of_a_common_size(toys, geometry, student_map, teacher_map, size):
-    pair = toys.pair(student_stages=(student_map,), teacher_stages=(teacher_map,))
+    pair = toys.pair(student_layers=(student_map,), teacher_layers=(teacher_map,))
     method = toys.method("fitnet", pair, geometry=geometry).double()
     student = toys.outputs(dtype=torch.float64, maps={0: student_map})
     teacher = toys.outputs(seed=1, dtype=torch.float64, maps={0: teacher_map})
@@ -125,26 +125,26 @@ def test_the_hint_compares_maps_of_a_common_size(toys, geometry, student_map, te
 
 
 @pytest.mark.parametrize(
-    ("depth", "stages", "expected"), [(0.5, 4, 1), (0.5, 3, 1), (0.5, 2, 0), (0.5, 1, 0), (0.0, 4, 0), (1.0, 4, 3)]
+    ("depth", "layers", "expected"), [(0.5, 4, 1), (0.5, 3, 1), (0.5, 2, 0), (0.5, 1, 0), (0.0, 4, 0), (1.0, 4, 3)]
 )
-def test_the_guided_stage_lies_at_a_share_of_the_depth(toys, depth, stages, expected):
-    pair = toys.pair(student_stages=((5,),) * stages, teacher_stages=((7,),) * stages)
+def test_the_guided_layer_lies_at_a_share_of_the_depth(toys, depth, layers, expected):
+    pair = toys.pair(student_layers=((5,),) * layers, teacher_layers=((7,),) * layers)
     method = toys.method("fitnet", pair, depth=depth)
-    assert method.student_stages() == method.teacher_stages() == (expected,)
+    assert method.student_layers() == method.teacher_layers() == (expected,)
 
 
 def test_pairs_without_a_common_geometry_are_refused():
-    signal, image, linear = (NetworkShape(8, stages) for stages in (((5, 6),), ((5, 6, 6),), ()))
+    signal, image, linear = (NetworkShape(8, layers) for layers in (((5, 6),), ((5, 6, 6),), ()))
     labels = torch.arange(4)
     spatial, pooled = FitNetParameters(geometry="spatial"), FitNetParameters()
     assert "as many axes" in FitNet.unsupported(spatial, Pair(signal, image, 4, labels))
     assert FitNet.unsupported(pooled, Pair(signal, image, 4, labels)) is None
     for pair in (Pair(linear, image, 4, labels), Pair(signal, linear, 4, labels)):
-        assert "hidden stage" in FitNet.unsupported(pooled, pair)
+        assert "hidden layer" in FitNet.unsupported(pooled, pair)
 
 
 @pytest.mark.parametrize("direction", [TO_SIGNAL, Direction("signal", "vector")], ids=str)
-def test_two_stages_without_hint_and_weights_are_the_student_alone(direction):
+def test_two_phases_without_hint_and_weights_are_the_student_alone(direction):
     silent = {"hint_share": 0.0, "weight_start": 0.0, "weight_end": 0.0}
     cell, alone = build_cell(FitNet, silent, direction), build_cell(StudentOnly, {}, direction)
     cell.run()

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from cmkd_bench.method import Batch, Method, Stage
+from cmkd_bench.method import Batch, Method, Phase
 from cmkd_bench.methods.kd import KD, KDParameters
 from cmkd_bench.methods.kd_shuffled import ShuffledKD
 from cmkd_bench.parameters import NoParameters
 from cmkd_bench.testing._tiny import paired_part, tiny_network
-from cmkd_bench.training.loop import stage_epochs
+from cmkd_bench.training.loop import phase_epochs
 from cmkd_bench.training.teacher import FrozenTeacher, StoredTeacher, frozen_teacher
 
 
@@ -51,14 +51,14 @@ def test_a_label_free_batch_refuses_its_labels():
     ("shares", "epochs", "expected"),
     [((1.0,), 7, [7]), ((0.3, 0.7), 20, [6, 14]), ((0.7, 0.3), 1, [1, 0]), ((1 / 3, 1 / 3, 1 / 3), 10, [3, 4, 3])],
 )
-def test_stages_share_all_the_epochs(shares, epochs, expected):
-    stages = tuple(Stage(str(number), dict, share) for number, share in enumerate(shares))
-    assert stage_epochs(stages, epochs) == expected
+def test_phases_share_all_the_epochs(shares, epochs, expected):
+    phases = tuple(Phase(str(number), dict, share) for number, share in enumerate(shares))
+    assert phase_epochs(phases, epochs) == expected
 
 
 def test_shares_that_do_not_add_up_are_refused():
     with pytest.raises(ValueError, match=r"0\.9"):
-        stage_epochs((Stage("train", dict, 0.9),), 10)
+        phase_epochs((Phase("train", dict, 0.9),), 10)
 
 
 def test_a_method_gets_the_same_outputs_of_a_teacher_that_was_run_once():

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.networks import shape_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, shape_of
 from cmkd_bench.outputs import Outputs
 
 IMAGE = InputShape("image", (3, 64, 80), dense=True)
@@ -38,7 +37,7 @@ def test_the_gradient_reaches_every_parameter(built):
 
 def test_the_output_stride_is_16_where_timm_can_have_it(built):
     strided, plain = (
-        shape_of(built(name, IMAGE), IMAGE).stages[-1] for name in ("timm/resnet10t", "timm/mobilenetv3_small_050")
+        shape_of(built(name, IMAGE), IMAGE).layers[-1] for name in ("timm/resnet10t", "timm/mobilenetv3_small_050")
     )
     assert (strided[1:], plain[1:]) == ((4, 5), (2, 3))
 

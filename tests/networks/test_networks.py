@@ -3,18 +3,20 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from transformers import BertConfig, BertModel
 
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.networks import build_network, network_names, register_network, shape_of
-from cmkd_bench.networks.base import Features, InputShape, Network
+from cmkd_bench.network import Features, InputShape, Network, shape_of
+from cmkd_bench.networks import build_network, network_names
 from cmkd_bench.outputs import Outputs
+from cmkd_bench.registry import networks, register_network
 
 VECTOR = InputShape("vector", (12,))
 SIGNAL = InputShape("signal", (3, 20))
 IMAGE = InputShape("image", (3, 9, 16))
 TEXT = InputShape("text", (6,), vocabulary=11)
 
-# (network, inputs, width of the embedding, shapes of the stages); a stride of 2 rounds up
+# (network, inputs, width of the embedding, shapes of the layers); a stride of 2 rounds up
 SHAPES = [
     ("linear", VECTOR, 12, ()),
     ("linear", SIGNAL, 60, ()),
@@ -39,39 +41,39 @@ def inputs_of(shape, samples=5):
 
 
 def test_every_built_in_network_is_in_the_table():
-    assert [*sorted({name for name, *_ in SHAPES}), "timm/<model>", "transformers/<model or path>"] == network_names()
+    assert [*sorted({name for name, *_ in SHAPES}), "timm/<model>", "transformers/<model>"] == network_names()
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "stages"), SHAPES)
-def test_outputs_have_the_shapes_of_the_table(name, shape, width, stages):
+@pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
+def test_outputs_have_the_shapes_of_the_table(name, shape, width, layers):
     network = built(name, shape)
-    outputs = network(inputs_of(shape), range(len(stages)))
+    outputs = network(inputs_of(shape), range(len(layers)))
     assert outputs.logits.shape == (5, 4)
     assert outputs.embedding.shape == (5, width)
-    assert {stage: tuple(maps.shape) for stage, maps in outputs.feature_maps.items()} == {
-        stage: (5, *expected) for stage, expected in enumerate(stages)
+    assert {layer: tuple(maps.shape) for layer, maps in outputs.feature_maps.items()} == {
+        layer: (5, *expected) for layer, expected in enumerate(layers)
     }
     found = shape_of(network, shape)
-    assert (found.embedding, found.stages) == (width, stages)
+    assert (found.embedding, found.layers) == (width, layers)
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "stages"), SHAPES)
-def test_the_embedding_feeds_the_head_and_is_the_last_stage_pooled(name, shape, width, stages):
+@pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
+def test_the_embedding_feeds_the_head_and_is_the_last_layer_pooled(name, shape, width, layers):
     network = built(name, shape).eval()
     inputs = inputs_of(shape)
     if shape.vocabulary:
         inputs[:, 4:] = 0
-    last = len(stages) - 1
-    outputs = network(inputs, [last] if stages else [])
+    last = len(layers) - 1
+    outputs = network(inputs, [last] if layers else [])
     torch.testing.assert_close(outputs.logits, outputs.embedding @ network.head.weight.T + network.head.bias)
-    pooled = outputs.pooled(last) if stages else inputs.flatten(1)
+    pooled = outputs.pooled(last) if layers else inputs.flatten(1)
     torch.testing.assert_close(outputs.embedding, pooled)
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "stages"), SHAPES)
-def test_only_the_asked_stages_are_returned(name, shape, width, stages):
-    outputs = built(name, shape)(inputs_of(shape), range(len(stages) - 1))
-    assert list(outputs.feature_maps) == list(range(len(stages) - 1))
+@pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
+def test_only_the_asked_layers_are_returned(name, shape, width, layers):
+    outputs = built(name, shape)(inputs_of(shape), range(len(layers) - 1))
+    assert list(outputs.feature_maps) == list(range(len(layers) - 1))
 
 
 def test_looking_at_the_shape_changes_no_network():
@@ -104,11 +106,39 @@ def test_padding_does_not_change_what_the_transformer_says():
     alone, with_padding = network(tokens, [0, 1]), network(padded, [0, 1])
     torch.testing.assert_close(with_padding.logits, alone.logits)
     torch.testing.assert_close(with_padding.embedding, alone.embedding)
-    for stage in (0, 1):
-        torch.testing.assert_close(with_padding.feature_maps[stage][:, :, :3], alone.feature_maps[stage])
+    for layer in (0, 1):
+        torch.testing.assert_close(with_padding.feature_maps[layer][:, :, :3], alone.feature_maps[layer])
     assert with_padding.token_mask.tolist() == [[True] * 3 + [False] * 3] * 2
     other = network(torch.tensor([[5, 3, 4], [2, 2, 7]]))
     assert not torch.allclose(other.logits[0], alone.logits[0]), "the tokens do not reach the logits"
+
+
+def test_the_transformer_is_berts_encoder_bit_for_bit():
+    """The transformers library is the oracle: initial weights, outputs in training, with dropout, and gradients."""
+    shape, tokens = InputShape("text", (9,), vocabulary=30), inputs_of(InputShape("text", (9,), vocabulary=30))
+    tokens[0], tokens[1, 4:] = 0, 0
+    ours = built("transformer", shape)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=9,
+        attention_probs_dropout_prob=0.0,
+    )
+    theirs = BertModel(config, add_pooling_layer=False).train()
+    pairs = list(zip(ours.encoder.parameters(), theirs.parameters(), strict=True))
+    assert all(torch.equal(one, other) for one, other in pairs)
+    torch.manual_seed(1)
+    one = ours(tokens, [1]).feature_maps[1].transpose(1, 2)
+    torch.manual_seed(1)
+    other = theirs(tokens, attention_mask=tokens != 0).last_hidden_state
+    assert torch.equal(one, other)
+    for states in (one, other):
+        states.square().sum().backward()
+    assert all(torch.equal(one.grad, other.grad) for one, other in pairs)
 
 
 def test_an_empty_text_is_finite_and_leaves_its_neighbours_alone():
@@ -147,7 +177,7 @@ def test_an_unknown_name_gets_the_nearest_one():
 
 
 def test_a_network_of_ones_own_is_built_by_name(monkeypatch):
-    monkeypatch.setattr("cmkd_bench.networks.base._builders", {})
+    monkeypatch.setattr(networks, "_registered", {})
 
     @register_network("own")
     class Own(Network):

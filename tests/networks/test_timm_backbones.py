@@ -5,8 +5,7 @@ import torch
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.method import Pair
-from cmkd_bench.networks import shape_of
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, shape_of
 from cmkd_bench.registry import methods
 
 IMAGE = InputShape("image", (3, 64, 96))
@@ -14,7 +13,7 @@ DEPTH = InputShape("depth", (1, 64, 64))
 SPECTROGRAM = InputShape("spectrogram", (1, 40, 100))
 VIDEO = InputShape("video", (2, 3, 64, 64))
 
-# (network, inputs, width of the embedding, shapes of the stages); a stride of 2 rounds up
+# (network, inputs, width of the embedding, shapes of the layers); a stride of 2 rounds up
 SHAPES = [
     ("timm/resnet10t", IMAGE, 512, ((64, 32, 48), (64, 16, 24), (128, 8, 12), (256, 4, 6), (512, 2, 3))),
     ("timm/resnet10t", SPECTROGRAM, 512, ((64, 20, 50), (64, 10, 25), (128, 5, 13), (256, 3, 7), (512, 2, 4))),
@@ -24,18 +23,18 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "stages"), SHAPES)
-def test_outputs_have_the_shapes_of_the_table(built, name, shape, width, stages):
+@pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)
+def test_outputs_have_the_shapes_of_the_table(built, name, shape, width, layers):
     network = built(name, shape)
     found = shape_of(network, shape)
-    assert (found.embedding, found.stages, found.positions) == (width, stages, ())
+    assert (found.embedding, found.layers, found.positions) == (width, layers, ())
     outputs = network(torch.randn(2, *shape.shape), [1])
     assert (outputs.logits.shape, outputs.embedding.shape) == ((2, 4), (2, width))
-    assert outputs.feature_maps[1].shape == (2, *stages[1])
+    assert outputs.feature_maps[1].shape == (2, *layers[1])
     assert outputs.positions is None
 
 
-def test_the_embedding_of_a_residual_network_is_its_last_stage_pooled(built):
+def test_the_embedding_of_a_residual_network_is_its_last_layer_pooled(built):
     network = built("timm/resnet10t", IMAGE).eval()
     outputs = network(torch.randn(2, *IMAGE.shape), [4])
     torch.testing.assert_close(outputs.embedding, outputs.pooled(4))
@@ -67,19 +66,19 @@ def test_one_seed_gives_one_network(built):
     assert not torch.equal(one["backbone.conv1.0.weight"], other["backbone.conv1.0.weight"])
 
 
-def test_methods_find_the_middle_stages_of_a_resnet18(built):
+def test_methods_find_the_middle_layers_of_a_resnet18(built):
     """C2KD's released code taps layer3, whose 256 channels follow stem, layer1 and layer2; FitNet takes the middle."""
     shape = InputShape("spectrogram", (1, 64, 64))
     with torch.device("meta"):
         resnet = shape_of(built("timm/resnet18", shape), shape)
-    assert [stage[0] for stage in resnet.stages] == [64, 64, 128, 256, 512]
+    assert [layer[0] for layer in resnet.layers] == [64, 64, 128, 256, 512]
     pair = Pair(resnet, resnet, 6, torch.arange(6))
     c2kd, fitnet = methods.get("c2kd"), methods.get("fitnet")
     tapped = c2kd(c2kd.HyperParameters(proxy_tap="stage"), pair)
-    assert tapped.student_stages() == tapped.teacher_stages() == (3,)
+    assert tapped.student_layers() == tapped.teacher_layers() == (3,)
     assert tapped.student_proxy[0].in_features == 256
     guided = fitnet(fitnet.HyperParameters(), pair)
-    assert guided.student_stages() == (2,)
+    assert guided.student_layers() == (2,)
     assert guided.regressor.in_features == 128
 
 

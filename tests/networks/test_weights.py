@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.network import InputShape
 from cmkd_bench.networks import weights_id
-from cmkd_bench.networks.base import InputShape
-from cmkd_bench.networks.weights import read_tensors
+from cmkd_bench.weights import read_tensors
 
 NAME = "timm/test_vit"
 IMAGE = InputShape("image", (3, 32, 32))
@@ -175,7 +175,7 @@ def test_a_file_without_tensors_by_name_is_refused(tmp_path):
 
 @pytest.mark.usefixtures("offline")
 def test_the_hub_out_of_reach_is_one_message(built):
-    with pytest.raises(UserError, match=r"timm/test_vit'.*cannot be had.*test_vit\.safetensors.*pretrained=false"):
+    with pytest.raises(UserError, match=r"timm/test_vit'.*not available.*test_vit\.safetensors.*pretrained=false"):
         built(NAME, IMAGE, pretrained="hub")
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from cmkd_bench import register_method
 from cmkd_bench.methods.kd import KD
-from cmkd_bench.networks.base import Features, register_network
+from cmkd_bench.network import Features
 from cmkd_bench.networks.mlp import MLP
+from cmkd_bench.registry import register_network
 
 
 @register_method("delicate")
@@ -41,5 +42,5 @@ class Delicate(MLP):
         if (brake := os.environ.get("DELICATE_BRAKE")) and Path(brake).exists():
             time.sleep(float(os.environ["DELICATE_SLEEP"]))
         if str(inputs[0].numel()) == os.environ.get("DELICATE_INPUTS"):
-            return Features(features.embedding * float("nan"), features.stages)
+            return Features(features.embedding * float("nan"), features.layers)
         return features

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.method import Stage
-from cmkd_bench.training.loop import stage_epochs
+from cmkd_bench.method import Phase
+from cmkd_bench.training.loop import phase_epochs
 from cmkd_bench.training.optimization import build_optimizer, learning_rate
 
 RECIPE = Recipe(
@@ -87,11 +87,11 @@ def test_a_step_of_adamw_decays_the_weight_apart_from_the_gradient() -> None:
     ("shares", "epochs", "expected"),
     [((1.0,), 7, [7]), ((0.3, 0.7), 15, [5, 10]), ((0.7, 0.3), 1, [1, 0]), ((0.2, 0.5, 0.3), 10, [2, 5, 3])],
 )
-def test_stages_share_the_epochs(shares: tuple[float, ...], epochs: int, expected: list[int]) -> None:
-    stages = tuple(Stage(str(number), loss=lambda *_: {}, share=share) for number, share in enumerate(shares))
-    assert stage_epochs(stages, epochs) == expected
+def test_phases_share_the_epochs(shares: tuple[float, ...], epochs: int, expected: list[int]) -> None:
+    phases = tuple(Phase(str(number), loss=lambda *_: {}, share=share) for number, share in enumerate(shares))
+    assert phase_epochs(phases, epochs) == expected
 
 
 def test_shares_that_do_not_add_up_are_refused() -> None:
     with pytest.raises(ValueError, match=r"add up to 0.9"):
-        stage_epochs((Stage("one", loss=lambda *_: {}, share=0.9),), 10)
+        phase_epochs((Phase("one", loss=lambda *_: {}, share=0.9),), 10)

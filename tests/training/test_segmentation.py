@@ -39,7 +39,7 @@ def test_every_labelled_position_becomes_a_row() -> None:
     assert seen.index.tolist() == [10, 11]
 
 
-def test_a_label_free_stage_gets_rows_without_labels() -> None:
+def test_a_label_free_phase_gets_rows_without_labels() -> None:
     labels = torch.zeros(1, 2, 2, dtype=torch.uint8)
     outputs = dense(1, 3, 2, (2, 2))
     _, _, seen = as_positions(outputs, outputs, Batch(torch.tensor([0]), 1, 1, None), labels, None)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
-from cmkd_bench.networks import Network, build_network
-from cmkd_bench.networks.base import InputShape
+from cmkd_bench.network import InputShape, Network
+from cmkd_bench.networks import build_network
 from cmkd_bench.training.evaluation import accuracy, outputs_of
 from cmkd_bench.training.teacher import FrozenTeacher, StoredTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part, Resident
@@ -37,8 +37,8 @@ def test_what_is_too_large_is_not_kept_and_changes_nothing(network: Network) -> 
     one, other = kept.outputs(index, None), computed.outputs(index, part.look("signal", index))
     assert torch.allclose(one.logits, other.logits, atol=1e-6)
     assert torch.allclose(one.embedding, other.embedding, atol=1e-6)
-    assert {stage: tuple(value.shape) for stage, value in one.feature_maps.items()} == {
-        stage: tuple(value.shape) for stage, value in other.feature_maps.items()
+    assert {layer: tuple(value.shape) for layer, value in one.feature_maps.items()} == {
+        layer: tuple(value.shape) for layer, value in other.feature_maps.items()
     }
     assert not other.logits.requires_grad
 

@@ -104,16 +104,16 @@ def _limits(data: PlotData, curves: Curves) -> Limits:
 
 
 def _shade_unmeasured(ax: Axes, data: PlotData, method: str, column: Column) -> None:
-    """Shade the stages in which the student is not selected."""
+    """Shade the phases in which the student is not selected."""
     _, run = data.runs(method, column)[0]
     history = data.history(str(run["run_id"]))
-    first = next(i for i, epoch in enumerate(history) if epoch.get("selection") is not None)
-    stages = dict.fromkeys(str(epoch["stage"]) for epoch in history[:first])
-    if stages and list(stages) != [history[first]["stage"]]:
+    first = next((i for i, epoch in enumerate(history) if epoch.get("selection") is not None), 0)
+    phases = dict.fromkeys(str(epoch["phase"]) for epoch in history[:first])
+    if phases and list(phases) != [history[first]["phase"]]:
         ax.axvspan(0.5, first + 0.5, color=AREA, linewidth=0)
         back = {"facecolor": AREA, "edgecolor": "none", "pad": 0.5}  # the student alone passes through it
         ax.text(
-            (first + 1) / 2, 0.5, shorten(f"stage {', '.join(stages)}", 0.9), transform=ax.get_xaxis_transform(),
+            (first + 1) / 2, 0.5, shorten(f"phase {', '.join(phases)}", 0.9), transform=ax.get_xaxis_transform(),
             fontsize=SMALL, color=GRAY, rotation=90, ha="center", va="center", bbox=back,
         )  # fmt: skip
 
@@ -123,6 +123,6 @@ def _note(data: PlotData) -> str:
     tuned = " (solid: default hyper-parameters; dashed with markers: tuned)" if are_tuned else ""
     return (
         f"Line: mean over {data.seeds}{tuned}; band: from the lowest to the highest seed. Dotted gray: the student "
-        f"alone ('{data.baseline}'). Gray area: a stage in which no epoch is measured. Curves may begin off the scale; "
+        f"alone ('{data.baseline}'). Gray area: a phase in which no epoch is measured. Curves may begin off the scale; "
         "an arrow points to the end of a control's curve that is off the scale."
     )

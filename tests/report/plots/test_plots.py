@@ -42,8 +42,8 @@ VALUES = {
 INTERVALS = {("kd", AB): (1.5, 4.75), ("shuffled", AB): (-34.0, -28.0)}
 
 
-def epoch(number: int, value: float | None, stage: str = "train", **observed: float) -> dict[str, Any]:
-    return {"epoch": number, "stage": stage, "observed": observed} | ({} if value is None else {"selection": value})
+def epoch(number: int, value: float | None, phase: str = "train", **observed: float) -> dict[str, Any]:
+    return {"epoch": number, "phase": phase, "observed": observed} | ({} if value is None else {"selection": value})
 
 
 HISTORIES = {
@@ -267,7 +267,7 @@ def test_a_learning_curve_is_the_mean_with_the_range_of_the_seeds(one: PlotData)
     assert list(lines["kd"].get_ydata()) == pytest.approx([49.0])  # type: ignore[arg-type]
     band = kd.collections[0].get_paths()[0].vertices
     assert (min(band[:, 1]), max(band[:, 1])) == (44.0, 56.0)  # type: ignore[index,call-overload]
-    assert "stage hint" in {text.get_text() for text in kd.texts}
+    assert "phase hint" in {text.get_text() for text in kd.texts}
 
 
 def test_a_tuned_row_shares_the_panel_of_its_method(make_data: Make) -> None:

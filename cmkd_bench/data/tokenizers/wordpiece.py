@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.text import PAD, length_covering
+from cmkd_bench.data.tokenizers.base import LONGEST, length_covering, pad
 
 SIZE = 8000
-LONGEST = 128
-CHARACTERS = 1000  # the most frequent ones; every other makes its word unknown, as in the library's own trainer
+CHARACTERS = 1000  # the most frequent ones; any other makes its word unknown, as in the library's own trainer
 UNKNOWN, START, END = 1, 2, 3
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _INSIDE = "##"  # marks a piece that does not begin a word
@@ -23,11 +22,11 @@ _INSIDE = "##"  # marks a piece that does not begin a word
 
 @dataclass(frozen=True)
 class WordPiece:
-    """Which piece of a word has which id, after BERT's normalisation to lower case.
+    """Ids of pieces of words, after BERT's normalization to lower case.
 
     Attributes:
         pieces: [PAD], [UNK], [CLS], [SEP], then the others, sorted.
-        length: in tokens; 95 percent of the training texts are not longer, and at most 128. The rest is cut.
+        length: in tokens; 95 percent of the training texts are not longer; at most 128. Longer texts are truncated.
     """
 
     pieces: tuple[str, ...]
@@ -35,16 +34,16 @@ class WordPiece:
 
     @classmethod
     def learn(cls, texts: Iterable[str], size: int = SIZE) -> WordPiece:
-        """The vocabulary of the training texts.
+        """Learn the vocabulary of the training texts.
 
         Args:
-            texts: of the training part and no other.
-            size: the largest number of pieces; single characters are kept whatever it is.
+            texts: the texts of the training part, and no others.
+            size: the maximum number of pieces; single characters are always kept.
         """
         texts = [str(text) for text in texts]
-        learnt = cls((*_SPECIAL, *_train(texts, size)), LONGEST)
-        lengths = [len(ids) for ids in learnt._tokens(texts)]
-        return cls(learnt.pieces, length_covering(lengths))
+        learned = cls((*_SPECIAL, *_train(texts, size)), LONGEST)
+        lengths = [len(ids) for ids in learned._tokens(texts)]
+        return cls(learned.pieces, length_covering(lengths))
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -55,14 +54,11 @@ class WordPiece:
         return f"WordPiece of {len(self)} pieces, trained on the training part"
 
     def encode(self, texts: Sequence[str] | np.ndarray) -> np.ndarray:
-        """The texts as (N, length) int64: [CLS], the pieces, [SEP], padded with 0."""
-        ids = np.full((len(texts), self.length), PAD, np.int64)
-        for row, tokens in enumerate(self._tokens([str(text) for text in texts])):
-            ids[row, : len(tokens)] = tokens
-        return ids
+        """Encode texts as (N, length) int64: [CLS], the pieces, [SEP], padded with 0."""
+        return pad(self._tokens([str(text) for text in texts]), len(texts), self.length)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, cut to the length, not padded."""
+        """Return the ids of each text, truncated but not padded."""
         kept = max(self.length - 2, 0)
         return [[START, *encoding.ids[:kept], END][: self.length] for encoding in self._tokenizer.encode_batch(texts)]
 
@@ -72,7 +68,7 @@ class WordPiece:
 
 
 def _tokenizer(vocabulary: dict[str, int]) -> Any:
-    # its threads would not survive the launcher's fork, of which it warns in every worker
+    # its threads would not survive the launcher's fork, and it warns of that in every worker
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -83,11 +79,11 @@ def _tokenizer(vocabulary: dict[str, int]) -> Any:
 
 
 def _train(texts: Sequence[str], size: int) -> list[str]:
-    """The pieces beside the special ones, sorted.
+    """Learn the pieces other than the special ones, sorted.
 
-    The library's trainer numbers the characters inside of words in the order of a randomly seeded hash table, and
-    breaks ties between equally frequent pairs by these numbers. Given as special tokens they are numbered in our order,
-    and every process learns the same pieces.
+    The library's trainer numbers the characters inside words in the order of a randomly seeded hash table, and breaks
+    ties between equally frequent pairs by these numbers. Passed as special tokens they are numbered in our order, so
+    every process learns the same pieces.
     """
     from tokenizers import trainers
 
@@ -108,7 +104,7 @@ def _train(texts: Sequence[str], size: int) -> list[str]:
 
 
 def _alphabet(tokenizer: Any, texts: Sequence[str]) -> list[str]:
-    """The most frequent characters of the normalised words, sorted."""
+    """Return the most frequent characters of the normalized words, sorted."""
     counts: Counter[str] = Counter()
     for text in texts:
         words = tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))

@@ -12,8 +12,8 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 from transformers.utils import logging
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.networks.configurations import built_in, nearest_known
-from cmkd_bench.networks.weights import (
+from cmkd_bench.networks.families._configurations import built_in, nearest_known
+from cmkd_bench.weights import (
     HUB,
     first_line,
     is_path,
@@ -25,7 +25,7 @@ from cmkd_bench.networks.weights import (
 
 
 def load_encoder(model: str, pretrained: str, adapt: Callable[[Any], None]) -> Any:
-    """An encoder in training mode, without the pooling layer that some have above it.
+    """Load an encoder in training mode, without the pooling layer that some have on top.
 
     Args:
         model: its name on the hub, or the path of a folder.
@@ -33,8 +33,8 @@ def load_encoder(model: str, pretrained: str, adapt: Callable[[Any], None]) -> A
         adapt: changes the configuration of a random encoder, so that it takes the inputs.
 
     Raises:
-        UserError: if the configuration or the weights cannot be had, or are another model's.
-        ValueError: if it is no encoder.
+        UserError: if the configuration or the weights are not available, or are another model's.
+        ValueError: if it is not an encoder.
     """
     with _quiet():
         if not pretrained:
@@ -46,7 +46,7 @@ def load_encoder(model: str, pretrained: str, adapt: Callable[[Any], None]) -> A
         else:
             encoder = _from_disk(model, local_weights(pretrained, f"transformers/{model}"))
     if getattr(encoder.config, "is_encoder_decoder", False):
-        raise ValueError("it is an encoder with a decoder; an encoder alone is wanted")
+        raise ValueError("expected an encoder alone, and this one has a decoder")
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder.train()
@@ -56,7 +56,7 @@ def _from_hub(model: str) -> Any:
     try:
         return AutoModel.from_pretrained(model, dtype=torch.float32)
     except Exception as error:  # whatever the hub's client raises
-        raise unavailable(f"transformers/{model}", error) from error
+        raise unavailable(f"transformers/{model}", error, " with config.json and the tokenizer's files") from error
 
 
 def _from_disk(model: str, path: Path) -> Any:
@@ -90,8 +90,8 @@ def _read_configuration(address: str, model: str) -> Any:
         nearest = nearest_known(model)
         hint = f" Did you mean 'transformers/{nearest}', whose configuration is built in?" if nearest else ""
         raise UserError(
-            f"network 'transformers/{model}': its configuration cannot be had from the hub ({first_line(error)}) "
-            f"Give the path of a folder with its config.json: transformers//path/to/folder.{hint}"
+            f"network 'transformers/{model}': its configuration is not available from the hub ({first_line(error)}). "
+            f"Use the path of a folder with its config.json: transformers//path/to/folder.{hint}"
         ) from error
 
 
@@ -104,7 +104,7 @@ def _class(config: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the library's bars and reports; what is wrong is raised."""
+    """Silence the library's progress bars and reports; errors are raised all the same."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cmkd_bench.networks.base import Features, InputShape, Network
-from cmkd_bench.networks.transformer_weights import load_encoder
+from cmkd_bench.network import Features, InputShape, Network
+from cmkd_bench.networks.families._encoder import load_encoder
 
 SPECIAL = 2  # tokens before the patches: class and distillation
 INITIAL_DEVIATION = 0.02
@@ -18,8 +18,9 @@ INITIAL_DEVIATION = 0.02
 class SpectrogramTransformer(Network):
     """AST and a fresh linear head on the mean of its class and distillation tokens, which is AST's own embedding.
 
-    The stages are the layers' maps of patches, (B, D, f, t), without these two tokens. Pretrained position embeddings
-    are fitted to another size of input as AST's authors do it: cut where it is smaller, interpolated where larger.
+    The feature maps are the patches of each layer, (B, D, f, t), without these two tokens. Pretrained position
+    embeddings are fitted to another size of input as AST's authors do it: cut if it is smaller, interpolated if it is
+    larger.
     """
 
     def __init__(self, encoder: Any, grid: tuple[int, int], classes: int) -> None:
@@ -30,7 +31,7 @@ class SpectrogramTransformer(Network):
 
     @classmethod
     def build(cls, model: str, inputs: InputShape, classes: int, pretrained: str) -> SpectrogramTransformer:
-        """For a spectrogram (1, frequencies, columns).
+        """Build it for a spectrogram (1, frequencies, columns).
 
         Raises:
             ValueError: for another encoder than AST, or inputs smaller than a patch.
@@ -48,7 +49,7 @@ class SpectrogramTransformer(Network):
         if pretrained:
             _fit(encoder.embeddings, pretrained_grid, grid)
         else:
-            _initialise(encoder.embeddings)
+            _initialize(encoder.embeddings)
         return cls(encoder, grid, classes)
 
     def features(self, inputs: Tensor) -> Features:
@@ -61,22 +62,22 @@ class SpectrogramTransformer(Network):
 def _check(config: Any, inputs: InputShape) -> None:
     if config.model_type != "audio-spectrogram-transformer":
         raise ValueError(
-            f"for spectrograms an audio spectrogram transformer is wanted, and this is a {config.model_type}"
+            f"expected an audio spectrogram transformer for spectrograms, and this is a {config.model_type}"
         )
     if len(inputs.shape) != 3 or inputs.shape[0] != 1 or min(inputs.shape[1:]) < config.patch_size:
-        raise ValueError(f"one channel of at least {config.patch_size} frequencies and columns is wanted")
+        raise ValueError(f"expected one channel of at least {config.patch_size} frequencies and columns")
 
 
 def _grid(config: Any, frequencies: int, columns: int) -> tuple[int, int]:
-    """How many patches there are along frequency and time."""
+    """The number of patches along frequency and time."""
     return (
         (frequencies - config.patch_size) // config.frequency_stride + 1,
         (columns - config.patch_size) // config.time_stride + 1,
     )
 
 
-def _initialise(embeddings: Any) -> None:
-    """As the authors' code does it; zeros would leave the two special tokens the same for ever."""
+def _initialize(embeddings: Any) -> None:
+    """As in the authors' code; zeros would leave the two special tokens equal forever."""
     for parameter in (embeddings.cls_token, embeddings.distillation_token, embeddings.position_embeddings):
         nn.init.trunc_normal_(parameter, std=INITIAL_DEVIATION)
 

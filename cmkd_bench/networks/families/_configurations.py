@@ -1,4 +1,4 @@
-"""Configurations of well-known transformers that need no hub, by their names there."""
+"""Configurations of well-known transformers by their names on the hub, which is not needed for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from transformers import ASTConfig, BertConfig, DistilBertConfig, PretrainedConf
 
 from cmkd_bench.errors import nearest_match
 
-_OWNERS = {"google-bert", "distilbert", "FacebookAI"}  # under which the same models are listed on the hub today
+_OWNERS = {"google-bert", "distilbert", "FacebookAI"}  # the hub lists the same models under these today
 _BERT = re.compile(r"google/bert_uncased_L-(\d+)_H-(\d+)_A-(\d+)")
 
 
@@ -41,12 +41,12 @@ def _table() -> dict[str, PretrainedConfig]:
 
 
 def known_names() -> list[str]:
-    """The names in the table; beside them stands google/bert_uncased_L-<layers>_H-<width>_A-<heads>."""
+    """Return the names in the table; google/bert_uncased_L-<layers>_H-<width>_A-<heads> is known, too."""
     return list(_table())
 
 
 def built_in(model: str) -> PretrainedConfig | None:
-    """A new configuration of that name, or None where only the hub knows it."""
+    """Return a new configuration of that name, or None if only the hub knows it."""
     if found := _BERT.fullmatch(model):
         layers, width, heads = map(int, found.groups())
         return _bert(layers, width, heads)
@@ -55,5 +55,5 @@ def built_in(model: str) -> PretrainedConfig | None:
 
 
 def nearest_known(model: str) -> str | None:
-    """The name in the table that is most like the given one."""
+    """Return the name in the table that is most like the given one."""
     return nearest_match(model, known_names())

@@ -1,4 +1,4 @@
-"""The tokenizer that a pretrained encoder was trained with, from the hub or a folder."""
+"""The tokenizer of a pretrained encoder, from the hub or a folder."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.text import length_covering
+from cmkd_bench.data.tokenizers.base import LONGEST, length_covering
 from cmkd_bench.errors import UserError
 
-LONGEST = 128
 _FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 
 @dataclass(frozen=True)
 class PretrainedTokenizer:
-    """A tokenizer of the transformers library; only the length is learnt here.
+    """A tokenizer of the transformers library; only the length is learned here.
 
     Attributes:
         address: its name on the hub, or the path of a folder.
-        length: in tokens; 95 percent of the training texts are not longer, and at most 128. The rest is cut.
+        length: in tokens; 95 percent of the training texts are not longer; at most 128. Longer texts are truncated.
     """
 
     address: str
@@ -32,14 +31,14 @@ class PretrainedTokenizer:
 
     @classmethod
     def learn(cls, texts: Iterable[str], address: str) -> PretrainedTokenizer:
-        """With the length of the training texts.
+        """Learn the length from the training texts.
 
         Args:
-            texts: of the training part and no other.
+            texts: the texts of the training part, and no others.
             address: its name on the hub, or the path of a folder.
 
         Raises:
-            UserError: if it cannot be had.
+            UserError: if it is not available.
         """
         full = cls(address)
         encoded = full.encode([str(text) for text in texts])
@@ -50,11 +49,11 @@ class PretrainedTokenizer:
 
     @property
     def description(self) -> str:
-        """One line for a run's record; of a folder its last part alone."""
+        """One line for a run's record; only the last part of a folder's path."""
         return f"{type(self._tokenizer).__name__} of {Path(self.address).name}, {len(self)} pieces, pretrained"
 
     def encode(self, texts: Sequence[str] | np.ndarray) -> np.ndarray:
-        """The texts as (N, length) int64 with the tokenizer's own special tokens and padding."""
+        """Encode texts as (N, length) int64 with the tokenizer's own special tokens and padding."""
         if not len(texts):
             return np.empty((0, self.length), np.int64)
         encoded = self._tokenizer(
@@ -73,17 +72,17 @@ class PretrainedTokenizer:
 
         folder = Path(self.address)
         if folder.is_dir() and not any((folder / name).is_file() for name in _FILES):
-            raise UserError(f"no tokenizer in {folder}: looked for {', '.join(_FILES)}.")
+            raise UserError(f"no tokenizer in {folder}: expected {', '.join(_FILES[:-1])} or {_FILES[-1]}.")
         try:
             found = AutoTokenizer.from_pretrained(self.address)
         except Exception as error:  # whatever the hub's client raises
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UserError(
-                f"the tokenizer of '{self.address}' cannot be had ({reason}) Pass a local copy, "
+                f"the tokenizer of '{self.address}' is not available ({reason}). Use a local copy, "
                 "model.pretrained=/path/to/folder with tokenizer.json or vocab.txt beside the weights, or start from "
-                "random weights with a vocabulary of the training part, model.pretrained=false."
+                "random weights and a vocabulary of the training part, model.pretrained=false."
             ) from error
         if found.pad_token_id is None:
-            raise UserError(f"the tokenizer of '{self.address}' has no padding token, which batches of texts need.")
+            raise UserError(f"the tokenizer of '{self.address}' has no padding token, and batches of texts need one.")
         found.padding_side = "right"
         return found

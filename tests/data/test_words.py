@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cmkd_bench.data.text import PAD, START, UNKNOWN, Vocabulary
+from cmkd_bench.data.tokenizers.base import PAD
+from cmkd_bench.data.tokenizers.words import START, UNKNOWN, Vocabulary
 
 TRAIN = ["Red heart", "red-heart face", "cab"]
 VOCABULARY = Vocabulary.learn(TRAIN)

@@ -1,4 +1,7 @@
-"""Weights that lie on this machine: where they are looked for, what they hold, and one message where there are none."""
+"""Pretrained weights: where they are found on this machine, their identity, and their tensors.
+
+Importing this imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +11,37 @@ import os
 import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
-
-from cmkd_bench.config.roots import WEIGHTS
 from cmkd_bench.errors import UserError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "CMKD_WEIGHTS"  # the variable that tells a worker where the weights are
 HUB = "hub"
-_FAMILIES = ("timm", "transformers")
 _SUFFIXES = (".safetensors", ".pth")
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-# What else a network takes from a folder: its configuration and its tokenizer.
+_INSIDE = ("model.safetensors", "pytorch_model.bin")
+# What else a network reads from a folder: its configuration and its tokenizer.
 _BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt")
 _HASH = "sha256:"
 
 
-def weights_id(setting: bool | str, network: str) -> str:
-    """What a run's record keeps of the setting `model.pretrained`.
+def weights_id(setting: bool | str, model: str) -> str:
+    """Return the identity of a model's weights, as a run's record keeps it.
 
     Args:
-        setting: False, True for the hub's weights, or the path of a file or folder (see `find`).
-        network: its name. A registered network has no pretrained weights whatever the setting; one that is named by
-            the path of a folder has that folder's, whatever other path is set.
+        setting: of `model.pretrained`: False, True for the hub's weights, or the path of a file or folder (see `find`).
+        model: its name without the family. One that is the path of a folder has that folder's weights, whatever other
+            path is set.
 
     Returns:
-        "" for none, "hub", or "sha256:" and 12 hexadecimal digits of the content.
+        "" for random weights, "hub", or "sha256:" and 12 hexadecimal digits of the content.
 
     Raises:
-        UserError: if the path holds nothing for the network; it says what was looked for.
+        UserError: if there are no weights for the model at the path; it says what was looked for.
     """
-    family, slash, model = network.partition("/")
-    if setting is False or not slash or family not in _FAMILIES:
+    if setting is False:
         return ""
     if setting is True and not is_path(model):
         return HUB
@@ -50,38 +49,38 @@ def weights_id(setting: bool | str, network: str) -> str:
 
 
 def local_weights(pretrained: str, network: str) -> Path:
-    """The file or folder with a network's weights.
+    """Find the file or folder with a network's weights.
 
     Args:
         pretrained: "sha256:..." from `weights_id`.
-        network: its name.
+        network: its name, `<family>/<model>`.
 
     Raises:
-        UserError: if the variable CMKD_WEIGHTS is not set, or nothing or something else is found there.
+        UserError: if the variable CMKD_WEIGHTS is not set, or other weights or none are found there.
     """
     model = network.partition("/")[2]
     root = os.environ.get(WEIGHTS, "")
     if not root and not is_path(model):
         raise UserError(
-            f"network '{network}' was planned with the local weights {pretrained}, and the variable {WEIGHTS}, which "
-            "says where they are, is not set. Set it to the path that model.pretrained had."
+            f"network '{network}' was planned with the local weights {pretrained}, but the variable {WEIGHTS} is not "
+            "set. Set it to the path of model.pretrained."
         )
     path = _found(Path(root).expanduser(), model)
     if (found := content_hash(path)) != pretrained:
         raise UserError(
-            f"network '{network}' was planned with the weights {pretrained}, but {path} holds {found}. Put the old "
-            "ones back, or start an experiment of another name with the new ones."
+            f"network '{network}' was planned with the weights {pretrained}, but {path} holds {found}. "
+            "Restore the old ones, or start an experiment with another name for the new ones."
         )
     return path
 
 
 def is_path(model: str) -> bool:
-    """Whether what follows the family's name is the path of a folder rather than a model's name."""
+    """Return whether what follows the family's name is the path of a folder rather than a model's name."""
     return model.startswith(("/", "./", "../", "~"))
 
 
 def find(root: Path, model: str) -> Path | None:
-    """The weights of a model: the root itself if it is a file or holds weights, else what is named after the model.
+    """Find a model's weights: the root itself if it is a file or holds weights, else what is named after the model.
 
     Returns:
         A file with the suffix .safetensors or .pth, or a folder with model.safetensors or pytorch_model.bin in it.
@@ -99,13 +98,13 @@ def _candidates(root: Path, model: str) -> Iterator[Path]:
 
 
 def _is_weights(path: Path) -> bool:
-    return path.suffix in _SUFFIXES if path.is_file() else any((path / name).is_file() for name in _WEIGHTS)
+    return path.suffix in _SUFFIXES if path.is_file() else any((path / name).is_file() for name in _INSIDE)
 
 
 def _found(root: Path, model: str) -> Path:
     if path := find(root, model):
         return path
-    inside = " or ".join(_WEIGHTS)
+    inside = " or ".join(_INSIDE)
     if is_path(model):
         raise UserError(f"no weights in {Path(model).expanduser()}: looked for {inside}.")
     files = ", ".join(str(path.relative_to(root)) for path in _candidates(root, model))
@@ -117,12 +116,12 @@ def _found(root: Path, model: str) -> Path:
 
 
 def weights_file(path: Path) -> Path:
-    """The file with the tensors: the path itself, or what lies in the folder."""
-    return path if path.is_file() else next(path / name for name in _WEIGHTS if (path / name).is_file())
+    """Return the file with the tensors: the path itself, or the one in the folder."""
+    return path if path.is_file() else next(path / name for name in _INSIDE if (path / name).is_file())
 
 
 def content_hash(path: Path) -> str:
-    """ "sha256:" and 12 hexadecimal digits of a file, or of the weights, configuration and tokenizer of a folder."""
+    """Hash a file, or the weights, configuration and tokenizer of a folder: "sha256:" and 12 hexadecimal digits."""
     if path.is_file():
         return _HASH + _digest(path)[:12]
     parts = [weights_file(path), *(path / name for name in _BESIDE if (path / name).is_file())]
@@ -137,17 +136,21 @@ def _digest(path: Path) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _digest_once(path: Path, size: int, changed: int) -> str:
-    """Hashing half a gigabyte for each run of a worker would take longer than some runs."""
+    """Hash a file once: half a gigabyte for each run of a worker would take longer than some runs."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file by name. Nothing but tensors is ever unpickled.
+    """Read the tensors of a weights file by name. Nothing but tensors is ever unpickled.
 
     Raises:
         UserError: if the file cannot be read or holds more than tensors.
     """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     path = weights_file(path)
     try:
         if path.suffix == ".safetensors":
@@ -156,35 +159,40 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{path} was not loaded: it is damaged, or it holds more than tensors, and loading it could run a "
-            "stranger's code. Save the tensors alone, best as .safetensors."
+            f"{path} was not loaded: it is damaged, or it holds more than tensors, and loading it could run unknown "
+            "code. Save the tensors alone, preferably as .safetensors."
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         raise UserError(f"{path} cannot be read as a weights file: {first_line(error)}") from error
     for key in ("state_dict", "model"):
         found = found.get(key, found) if isinstance(found, Mapping) else found
-    if not isinstance(found, Mapping) or not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise UserError(f"{path} does not hold tensors by name, which a weights file does.")
+    is_named = isinstance(found, Mapping) and all(isinstance(value, torch.Tensor) for value in found.values())
+    if not is_named or not found:
+        raise UserError(f"{path} is not a weights file: it does not hold tensors by name.")
     return dict(found)
 
 
-def unavailable(network: str, error: Exception) -> UserError:
-    """The one message where the hub's weights or configuration cannot be had."""
-    family, _, model = network.partition("/")
-    name = model.rpartition("/")[2]
-    beside = " with config.json and the tokenizer's files" if family == "transformers" else ""
+def unavailable(network: str, error: Exception, beside: str = "") -> UserError:
+    """Return the error for a hub's weights that are not available.
+
+    Args:
+        network: its name, `<family>/<model>`.
+        error: of the hub's client.
+        beside: what else a folder of the model must hold, with a leading space.
+    """
+    name = network.rpartition("/")[2]
     return UserError(
-        f"network '{network}': the hub's files cannot be had ({first_line(error)}) "
-        f"Pass a local copy, model.pretrained=/path/to/folder, where {name}.safetensors, {name}.pth or "
-        f"{name}/model.safetensors{beside} lies in the folder; or start from random weights, model.pretrained=false."
+        f"network '{network}': the hub's files are not available ({first_line(error)}). "
+        f"Use a local copy, model.pretrained=/path/to/folder, with {name}.safetensors, {name}.pth or "
+        f"{name}/model.safetensors{beside} in the folder; or start from random weights, model.pretrained=false."
     )
 
 
 def misfit(network: str, path: Path | str, reason: str) -> UserError:
-    """The message for weights that are another network's."""
+    """Return the error for weights that are another network's."""
     return UserError(f"network '{network}': the weights of {path} do not fit: {reason}")
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its type where there is none."""
+    """Return the first line of an error's message, or its type if it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cmkd_bench.networks.base import Features, Network
+from cmkd_bench.network import Features, Network
 
 WIDTH = 256
 SHALLOW_WIDTH = 48
@@ -21,13 +21,12 @@ RATES = (6, 12, 18)  # of the paper, for a last map of stride 16
 class Segmentation(Network):
     """DeepLabV3+ (Chen et al., ECCV 2018): atrous spatial pyramid pooling on the last map, a decoder at stride 4.
 
-    The decoder joins the backbone's deepest map of stride 4; a backbone without one (a vision transformer) goes
-    without. The rates are scaled where the last map's stride is not 16. Logits, (B, C, H/4, W/4) rounded up, are left
-    at the decoder's resolution.
+    The decoder joins the backbone's deepest map of stride 4; a backbone without one (a vision transformer) does
+    without it. The rates are scaled where the last map's stride is not 16. Logits, (B, C, H/4, W/4) rounded up, stay at
+    the decoder's resolution.
 
-    Departure: group normalisation in place of batch normalisation. Segmentation trains with a few samples per batch,
-    whose statistics are poor; and the pooled branch has one position per sample, of which batch normalisation has
-    nothing to tell at a batch of one.
+    Departure: group normalization in place of batch normalization. Segmentation trains with a few samples per batch,
+    whose statistics are poor; and the pooled branch has one position per sample, so a batch of one has no statistics.
     """
 
     def __init__(self, backbone: Any, classes: int) -> None:
@@ -45,15 +44,15 @@ class Segmentation(Network):
         self.head = nn.Conv2d(WIDTH, classes, 1)
 
     def features(self, inputs: Tensor) -> Features:
-        """Maps of the backbone and (B, 256, h, w) positions, of (B, C, H, W)."""
+        """Compute the maps of the backbone and the positions (B, 256, h, w) of (B, C, H, W)."""
         maps = self.backbone.forward_intermediates(inputs, intermediates_only=True)
         deep = self.pyramid(maps[-1])
         if self.shallow is None or self.reduce is None:
             height, width = (math.ceil(size / STRIDE) for size in inputs.shape[2:])
             joined = _resized(deep, (height, width))
         else:
-            beside = self.reduce(maps[self.shallow])
-            joined = torch.cat([_resized(deep, beside.shape[2:]), beside], dim=1)
+            shallow = self.reduce(maps[self.shallow])
+            joined = torch.cat([_resized(deep, shallow.shape[2:]), shallow], dim=1)
         positions: Tensor = self.decoder(joined)
         return Features(positions.mean((2, 3)), maps, positions=positions)
 

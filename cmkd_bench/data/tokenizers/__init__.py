@@ -1,0 +1,1 @@
+"""Tokenizers, and which one a network needs."""

@@ -1,0 +1,181 @@
+"""The network interface: what a network returns, and what a family of networks knows of its models."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from cmkd_bench.errors import CannotTake
+from cmkd_bench.method import NetworkShape
+from cmkd_bench.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class InputShape:
+    """What a network sees of one sample, and what it should return.
+
+    Attributes:
+        kind: `vector`, `signal`, `image`, `video`, `spectrogram`, `depth` or `text`.
+        shape: of one sample without the batch axis; (L,) token ids for a text.
+        vocabulary: number of token ids of a text, 0 otherwise.
+        dense: whether logits are needed per position (segmentation) rather than per sample.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    vocabulary: int = 0
+    dense: bool = False
+
+    def require_numbers(self, axes: int | None = None) -> None:
+        """Check that the inputs are numbers, along so many axes.
+
+        Raises:
+            ValueError: for token ids, or for another number of axes.
+        """
+        if self.vocabulary:
+            raise ValueError("token ids are not numbers; use 'transformer'")
+        if axes is not None and len(self.shape) != axes:
+            raise ValueError(f"expected {axes} axes")
+
+
+@dataclass(frozen=True)
+class Features:
+    """What lies below a head.
+
+    Attributes:
+        embedding: (B, D).
+        layers: the feature map of each layer, from shallow to deep, (B, D, ...) each, channels first.
+        token_mask: (B, L) bool, where there are tokens.
+        positions: (B, D, h, w), the input of a dense network's head; None otherwise.
+    """
+
+    embedding: Tensor
+    layers: Sequence[Tensor]
+    token_mask: Tensor | None = None
+    positions: Tensor | None = None
+
+
+class Network(nn.Module, ABC):
+    """A backbone with a linear head. Subclasses set `head` and compute `features`.
+
+    Attributes:
+        head: in a dense network a convolution with a kernel of one, which is linear at each position.
+        name: the name that it was built by.
+    """
+
+    head: nn.Linear | nn.Conv2d
+    name: str = ""
+
+    @abstractmethod
+    def features(self, inputs: Tensor) -> Features:
+        """Compute everything below the head from (B, ...) inputs."""
+
+    def forward(self, inputs: Tensor, layers: Sequence[int] = ()) -> Outputs:
+        """Compute the outputs of a batch.
+
+        Args:
+            inputs: (B, ...).
+            layers: indices of the layers whose feature maps to return, 0-based.
+        """
+        features = self.features(inputs)
+        return Outputs(
+            logits=self.head(features.embedding if features.positions is None else features.positions),
+            embedding=features.embedding,
+            feature_maps={layer: features.layers[layer] for layer in layers},
+            token_mask=features.token_mask,
+            positions=features.positions,
+        )
+
+
+# What is registered under a network's name: the network's class, or a function. It raises a ValueError for inputs that
+# the network cannot take. One that can return logits per position has the attribute `dense = True`.
+Builder = Callable[[InputShape, int], Network]
+
+
+class NetworkFamily(ABC):
+    """Networks by the names `<family>/<model>`. It has no state, and is registered by `@register_family("name")`.
+
+    Its module is imported to check a name, so a library that only `build` needs is better imported there.
+
+    Attributes:
+        registry_name: the family's name, set when it is registered.
+        dense: whether its models can return logits per position.
+        modules: what `build` imports; imported before worker processes are forked, so that they need not do it again.
+    """
+
+    registry_name: ClassVar[str]
+    dense: ClassVar[bool] = False
+    modules: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def build(self, model: str, inputs: InputShape, classes: int, pretrained: str) -> Network:
+        """Build a network with a fresh head.
+
+        Args:
+            model: what follows the slash in the network's name.
+            inputs: what it sees.
+            classes: C.
+            pretrained: what `weights_id` returned; "" for random weights.
+
+        Raises:
+            UserError: if the model or its weights are not available.
+            ValueError: for inputs that the model cannot take.
+        """
+
+    def problem_with(self, model: str) -> str | None:
+        """Explain why there is no such model, with the nearest match; return None if there is one."""
+        return None
+
+    def has(self, model: str) -> bool:
+        """Return whether a name given without the family is certainly one of its models, to suggest it."""
+        return False
+
+    def tokenizer(self, model: str, pretrained: str) -> str:
+        """Return the kind of tokenizer that a model reads texts with; see `cmkd_bench.data.tokenizers.build`.
+
+        Raises:
+            UserError: if the weights have no tokenizer with them.
+        """
+        return "words"
+
+    def weights_id(self, setting: bool | str, model: str) -> str:
+        """Return the identity of a model's weights for the record; "" if the family has no pretrained weights.
+
+        A family with weights returns `cmkd_bench.weights.weights_id(setting, model)`, or an identity of its own.
+
+        Args:
+            setting: of `model.pretrained`: True for the weights of a hub, or a path.
+            model: what follows the slash in the network's name.
+
+        Raises:
+            UserError: if there are no weights at the path.
+        """
+        return ""
+
+
+@torch.no_grad()
+def shape_of(network: Network, inputs: InputShape) -> NetworkShape:
+    """Return the sizes of a network's outputs, from one forward pass in evaluation mode.
+
+    Raises:
+        CannotTake: if the forward pass fails, e.g. because the inputs are too small for the network.
+    """
+    dtype = torch.int64 if inputs.vocabulary else torch.float32
+    training = network.training
+    try:
+        ones = torch.ones(1, *inputs.shape, dtype=dtype, device=network.head.weight.device)
+        features = network.eval().features(ones)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise CannotTake(network.name or type(network).__name__, inputs.kind, inputs.shape, error) from error
+    finally:
+        network.train(training)
+    return NetworkShape(
+        embedding=features.embedding.shape[1],
+        layers=tuple(tuple(layer.shape[1:]) for layer in features.layers),
+        positions=() if features.positions is None else tuple(features.positions.shape[2:]),
+    )

@@ -1,0 +1,1 @@
+"""Families of networks, `<family>/<model>`, one file each."""
