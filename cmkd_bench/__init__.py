@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cmkd_bench.api import load_results, run
     from cmkd_bench.data.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.errors import UserError
-    from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Phase
+    from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
     from cmkd_bench.network import Features, InputShape, Network, NetworkFamily
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
@@ -31,7 +31,6 @@ _HOMES = {
     "Source": "data.dataset",
     "UserError": "errors",
     "Batch": "method",
-    "Implementation": "method",
     "Losses": "method",
     "Method": "method",
     "NetworkShape": "method",
@@ -59,7 +58,6 @@ __all__ = [
     "Batch",
     "Dataset",
     "Features",
-    "Implementation",
     "InputShape",
     "LogUniform",
     "Losses",

@@ -26,7 +26,7 @@ class Declaration(Generic[P]):
 
     Class attributes:
         paper: where it was published; None for a control of our own.
-        departures: where this implementation departs from the paper, one sentence each; kept in each run's record.
+        deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
         role: `method`, `control`, or `baseline` (the student alone); tables set the last two apart.
         teacher: `trained`, `untrained` (a random network), or `none`.
         pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
@@ -39,7 +39,7 @@ class Declaration(Generic[P]):
 
     HyperParameters: ClassVar[type] = NoParameters
     paper: ClassVar[Paper | None] = None
-    departures: ClassVar[tuple[str, ...]] = ()
+    deviations: ClassVar[tuple[str, ...]] = ()
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "none"]] = "trained"
     pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from torch import Tensor, nn
 
@@ -15,29 +15,6 @@ from cmkd_bench.outputs import Outputs
 
 P = TypeVar("P")
 Losses = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Implementation:
-    """Where a known implementation of a method differs from its paper, or from this one.
-
-    Attributes:
-        repository: `OWNER/NAME` on GitHub.
-        commit: the one that was read.
-        place: file, and line where it is known.
-        does: what it does.
-        ours: what is done here.
-        paper: what the paper asks for, where that is another thing.
-        by_numbers: whether it was computed too, and not only read.
-    """
-
-    repository: str
-    commit: str
-    place: str
-    does: str
-    ours: str
-    paper: str = ""
-    by_numbers: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,19 +114,14 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     It is a module, so trainable extras and state are submodules, parameters and buffers: the engine moves them, trains
     them and keeps them in checkpoints. Extras are built in the constructor, where a random stream of their own is set.
 
-    What it is, its class attributes say: see `Declaration`.
-
-    Class attributes:
-        implementations: how known implementations differ, for the method's page; nothing else reads them.
+    Its class attributes describe it; see `Declaration`.
     """
-
-    implementations: ClassVar[tuple[Implementation, ...]] = ()
 
     def __init__(self, hyperparameters: P, pair: Pair) -> None:
         super().__init__()
         self.hyperparameters = hyperparameters
         self.pair = pair
-        self.observed: dict[str, Tensor] = {}
+        self.logged: dict[str, Tensor] = {}
 
     @abstractmethod
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
@@ -179,9 +151,9 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
         """The teacher's feature maps that the loss reads, by layer."""
         return ()
 
-    def observe(self, **values: Tensor) -> None:
+    def log(self, **values: Tensor) -> None:
         """Report scalars of this step, e.g. a keep rate; the run's record holds their mean over each epoch."""
-        self.observed.update({name: value.detach() for name, value in values.items()})
+        self.logged.update({name: value.detach() for name, value in values.items()})
 
     def after_step(self) -> None:
         """Called after each optimizer step, e.g. to update a memory bank that the backward pass still needed."""

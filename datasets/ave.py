@@ -167,7 +167,7 @@ class AVE(MediaDataset[AVEOptions]):
                 for event, reason in zip(events, reasons, strict=True)
                 if reason
             ],
-            remarks=(f"{leaks} clips of the training part are in validation or test, too, as published",) * bool(leaks),
+            notes=(f"{leaks} clips of the training part are in validation or test, too, as published",) * bool(leaks),
         )
 
     def _reasons_to_skip(self, events: list[Event]) -> list[str]:

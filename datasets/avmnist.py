@@ -84,7 +84,7 @@ class AvMnist(MediaDataset[NoParameters]):
                     "test": np.arange(trained, len(rows)),
                 }
             ],
-            remarks=("the validation part has the recordings of the training part; a pair shares its class only",),
+            notes=("the validation part has the recordings of the training part; a pair shares its class only",),
         )
 
     @classmethod

@@ -101,9 +101,9 @@ class CremaD(MediaDataset[Options]):
             UserError: if no clips are listed, a line is malformed, or the lists that split=c2kd needs are not there.
         """
         if self.options.split == "c2kd":
-            part_of, remarks = published_parts(root)
+            part_of, notes = published_parts(root)
         else:
-            clips, remarks = listed_clips(root)
+            clips, notes = listed_clips(root)
             part_of = speaker_parts(clips)
         kept = [clip for clip in sorted(part_of) if clip not in DEFECTS]
         misnamed = (root / f"AudioWAV/{MISNAMED}.wav").is_file()
@@ -123,7 +123,7 @@ class CremaD(MediaDataset[Options]):
                 for clip, reason in DEFECTS.items()
                 if clip in part_of
             ],
-            remarks=remarks,
+            notes=notes,
         )
 
     @classmethod
@@ -145,7 +145,7 @@ class CremaD(MediaDataset[Options]):
 
 
 def listed_clips(root: Path) -> tuple[list[str], tuple[str, ...]]:
-    """The names of all clips, from the first list that is there or else from the folders; and a remark on the latter.
+    """The names of all clips, from the first list that is there or else from the folders; and a note on the latter.
 
     Raises:
         UserError: if there are none, or for a name unlike a clip's.
@@ -173,7 +173,7 @@ def speaker_parts(clips: list[str]) -> dict[str, str]:
 
 
 def published_parts(root: Path) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The part of each clip by train.csv and test.csv, and a remark on their leak.
+    """The part of each clip by train.csv and test.csv, and a note on their leak.
 
     Raises:
         UserError: if they are not there, a line is malformed, or a clip is listed twice.
@@ -196,8 +196,8 @@ def published_parts(root: Path) -> tuple[dict[str, str], tuple[str, ...]]:
                 raise UserError(f"cremad: {place} names a clip that {lists[part_of[clip]]} has named before.")
             part_of[clip] = part
     train, test = ({_actor(clip) for clip in part_of if part_of[clip] == part} for part in lists)
-    remark = f"split=c2kd: {len(train & test)} of {len(train | test)} speakers are in train and in test"
-    return part_of, (f"{remark}; there is no validation part",)
+    note = f"split=c2kd: {len(train & test)} of {len(train | test)} speakers are in train and in test"
+    return part_of, (f"{note}; there is no validation part",)
 
 
 def _read_list(root: Path, name: str) -> list[str]:

@@ -10,7 +10,7 @@ default), 13,608 / 2237 / 2237 in all. A tweet with several images is several sa
   `label` says whose annotation is right; a student of the other modality then learns labels that were not given to it.
 - Texts. Runs of characters that are UTF-8 read as Windows-1252 are read again (about 4 percent of the tweets:
   "Weâ€™re"), HTML entities are unescaped, links are removed: each is a random word of its own, and a tweet with an
-  image has one anyway. Without links two tweets may have one text; a remark counts those in both training and test.
+  image has one anyway. Without links two tweets may have one text; a note counts those in both training and test.
   RT, user names and hashtags stay.
 - Not verified: the class counts of all humanitarian training rows, and whether their label_text tells eight classes; a
   column that does not is refused where more than five are asked for. Left out: the damage task (images only), and
@@ -165,7 +165,7 @@ class CrisisMMD(MediaDataset[Options]):
                 for row, _ in listed
                 if not row.text
             ],
-            remarks=self._remarks(rows, parts),
+            notes=self._notes(rows, parts),
         )
 
     def _read(self, root: Path, part: str) -> Iterator[Row]:
@@ -221,18 +221,18 @@ class CrisisMMD(MediaDataset[Options]):
                 f"none of {', '.join(sorted(fine))}. Set dataset.crisismmd.label=label or dataset.crisismmd.classes=5."
             )
 
-    def _remarks(self, rows: Sequence[Row], parts: np.ndarray) -> tuple[str, ...]:
-        remarks = []
+    def _notes(self, rows: Sequence[Row], parts: np.ndarray) -> tuple[str, ...]:
+        notes = []
         if differing := sum(not row.agreed for row in rows):
-            remarks.append(
+            notes.append(
                 f"text and image have different labels in {differing} of {len(rows)} samples; "
                 f"{self.options.label} is taken for the truth"
             )
         texts = {part: [row.text for row, own in zip(rows, parts, strict=True) if own == part] for part in PARTS}
         training = set(texts["train"])
         if repeated := sum(text in training for text in texts["test"]):
-            remarks.append(f"{repeated} test texts are, but for their links, also in the training part")
-        return tuple(remarks)
+            notes.append(f"{repeated} test texts are, but for their links, also in the training part")
+        return tuple(notes)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:

@@ -12,7 +12,7 @@ official code (gauss/main.py), number for number: draw s takes the hyperplane an
 The paper has draws 0 to 9; there are 100 here, so that its curves get intervals. The test stream of draw s is the
 training stream of draw s + 1: the draws are not quite independent.
 
-Departure: the paper selects nothing and has no validation part. Here 200 further samples from
+Deviation: the paper selects nothing and has no validation part. Here 200 further samples from
 `RandomState(1_000_000 + s)` are one, so that selection never reads the test part. Inputs are not normalised, as there.
 """
 

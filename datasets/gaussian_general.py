@@ -9,7 +9,7 @@ The arrays are those of the released code (gauss/main_modify_gamma.py), number f
 `RandomState(42 + s)`. That code trains the regular teacher on a first set of 200 samples and all else on a third,
 after the test part; here all are trained on the third.
 
-Departures: the code has no gamma = 0.25, so 9 own and 3 shared features are ours; and 200 further samples from
+Deviations: the code has no gamma = 0.25, so 9 own and 3 shared features are ours; and 200 further samples from
 `RandomState(1_000_000 + s)` are a validation part.
 """
 

@@ -3,7 +3,7 @@
 One HDF5 file of 2.8 GB, `nyu_depth_v2_labeled.mat`, is read image by image; `splits.mat` holds the official split into
 795 training and 654 test images. About a tenth of the 795, whole scenes of each of ten scene types, is the validation
 part, the same for every task. Whether the official parts share a scene is checked in the file at hand: if they do, it
-is remarked and no groups are given. Images are used whole; the usual evaluation crop (rows 45-471, columns 41-601,
+is noted and no groups are given. Images are used whole; the usual evaluation crop (rows 45-471, columns 41-601,
 without the white border of the projection) is not applied. Pixels without a label are ignored; an image without any, or
 without any depth, is left out.
 
@@ -212,10 +212,10 @@ class NyudV2(MediaDataset[Options]):
         kinds = np.array([_kind(scene_type, row) for row, scene_type in enumerate(types)])
         groups = np.array(scenes)
         official = _official(find_file(root, "splits.mat", SPLITS_ORIGIN), len(scenes))
-        parts, remarks = _parts(official, groups, kinds)
-        disjoint = not remarks
+        parts, notes = _parts(official, groups, kinds)
+        disjoint = not notes
         if self.options.task == "scene":
-            remarks += tuple(
+            notes += tuple(
                 f"no validation image shows '{SCENES[kind]}'"
                 for kind in np.setdiff1d(kinds[official["train"]], kinds[parts["validation"]])
             )
@@ -231,7 +231,7 @@ class NyudV2(MediaDataset[Options]):
             parts=[parts],
             groups=groups if disjoint else None,
             targets=self._targets(root, len(scenes)),
-            remarks=remarks,
+            notes=notes,
         )
 
     def _targets(self, root: Path, images: int) -> list[Clip] | None:
@@ -343,7 +343,7 @@ def _official(path: Path, images: int) -> dict[str, np.ndarray]:
 def _parts(
     official: dict[str, np.ndarray], groups: np.ndarray, kinds: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """The three parts, and a remark if the official ones share scenes."""
+    """The three parts, and a note if the official ones share scenes."""
     train = official["train"]
     scenes, first, inverse = np.unique(groups[train], return_index=True, return_inverse=True)
     kind_of_scene = kinds[train][first][inverse]

@@ -15,7 +15,7 @@ one J for each call, so another one in test than in training; the first three co
 y = 1[<a_123, x*> > median]. A line that is commented out in it takes the three largest features of each sample in
 falling order instead. Both are here, as `code_features` and `largest_features`.
 
-Departures: 200 further samples are a validation part. The paper's test part has 10,000 samples, that of its code and of
+Deviations: 200 further samples are a validation part. The paper's test part has 10,000 samples, that of its code and of
 this file 1000.
 """
 

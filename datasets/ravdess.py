@@ -79,7 +79,7 @@ class Ravdess(MediaDataset[NoParameters]):
                 f"ravdess: actors 1 to 4 are the test part, 5 to 8 validation, 9 to 24 training, and each part needs "
                 f"some. Actors of the files 01-01-*.mp4 and 03-01-*.wav below {root}: {found}. {self.obtain}"
             )
-        remarks = () if sounds else ("sound is that of the mp4 files, as there is no 03-01-*.wav",)
+        notes = () if sounds else ("sound is that of the mp4 files, as there is no 03-01-*.wav",)
         return Catalogue(
             sample_ids=[f"01-{trial}" for trial in trials],
             labels=np.array([int(trial[3:5]) - 1 for trial in trials], np.int64),
@@ -93,7 +93,7 @@ class Ravdess(MediaDataset[NoParameters]):
             },
             parts=[parts],
             groups=actors,
-            remarks=remarks,
+            notes=notes,
         )
 
     @classmethod

@@ -8,7 +8,7 @@ shared with about five others, so a photo is never divided between parts.
 - Sketches that info/invalid-ambiguous.txt, -context.txt, -error.txt or -pose.txt list are left out, with the list as
   their reason; so are files of other names, and those of a photo that stands in two classes, but for the first class.
 - Split: the photos of info/testset.txt are the test part; without that file, a tenth of the photos of each class, which
-  a remark says. Validation is a tenth of each class's other photos, at least one. A photo counts whether its file is
+  a note says. Validation is a tenth of each class's other photos, at least one. A photo counts whether its file is
   there or only sketches name it, and each class is drawn by itself, so that a missing file moves no other sample.
 - Not verified: the form of the lists (bare stems or `class/n02691156_58.jpg`, both line ends: all are read), whether
   testset.txt has ten photos of each class, and the licence. Left out: the splits of zero-shot work, and the extended
@@ -110,7 +110,7 @@ class Sketchy(MediaDataset[Options]):
                 kept.append(sketch)
         if not kept:
             raise UserError(f"dataset 'sketchy': no sketch of a known class is in {root / SKETCHES}. {self.obtain}")
-        part_of_photo, remark = _split(root, owners)
+        part_of_photo, note = _split(root, owners)
         parts = np.array([part_of_photo[sketch.photo] for sketch in kept])
         return Catalogue(
             sample_ids=[sketch.stem for sketch in kept],
@@ -123,10 +123,10 @@ class Sketchy(MediaDataset[Options]):
             parts=({part: np.flatnonzero(parts == part) for part in PARTS},),
             groups=np.unique([sketch.photo for sketch in kept], return_inverse=True)[1],
             skipped=skipped,
-            remarks=(
+            notes=(
                 *([f"{len(classes)} of the {CLASSES} classes are there"] if len(classes) != CLASSES else []),
                 *([] if invalid else ["no list of invalid sketches is in info/, so none is left out"]),
-                *remark,
+                *note,
             ),
         )
 

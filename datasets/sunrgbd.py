@@ -8,7 +8,7 @@ scene.txt that is missing moves no other image. Depth files hold millimetres rot
 clipped, as the official toolbox does. The 1449 images of NYU-Depth V2 are among these.
 
 Not verified on the originals: that the official parts share no recording (checked in the files at hand: if they do, it
-is remarked and no groups are given); that consecutive numbers of NYUdata show one room; whether other folders hold
+is noted and no groups are given); that consecutive numbers of NYUdata show one room; whether other folders hold
 several images of one recording (each image is its own there); the spelling of every scene.txt.
 """
 
@@ -216,7 +216,7 @@ class SunRgbd(MediaDataset[Options]):
             groups=None if len(shared) else groups[kept],
             targets=_targets(root, [samples[row] for row in kept]) if segments else None,
             skipped=skipped,
-            remarks=(*_remarks(shared), *(() if segments else _absent(labels[kept], parts))),
+            notes=(*_notes(shared), *(() if segments else _absent(labels[kept], parts))),
         )
 
     def _samples(self, root: Path, names: Sequence[str]) -> list[Sample]:
@@ -392,12 +392,12 @@ def _parts(names: Sequence[str], groups: np.ndarray, training: int) -> dict[str,
     return {**held_out, "test": np.arange(training, len(names))}
 
 
-def _remarks(shared: np.ndarray) -> tuple[str, ...]:
-    remarks: tuple[str, ...] = ("holds all images of NYU-Depth V2: do not train on one and test on the other",)
+def _notes(shared: np.ndarray) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ("holds all images of NYU-Depth V2: do not train on one and test on the other",)
     if len(shared):
         example = f"{len(shared)} recordings, e.g. {shared[0]}"
-        remarks += (f"the official parts share {example}; validation shares none with train",)
-    return remarks
+        notes += (f"the official parts share {example}; validation shares none with train",)
+    return notes
 
 
 def _absent(labels: np.ndarray, parts: dict[str, np.ndarray]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import kendall_tau, mutual_kl, mutual_nontarget_kl
-from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper
+from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -18,7 +18,8 @@ from cmkd_bench.search import LogUniform, Uniform
 
 @dataclass(frozen=True)
 class C2KDParameters:
-    # The released code has 1 for all three weights: a decade to either side.
+    # The released code uses 1 for all three weights; they are searched a decade to either side. Thresholds beyond 0.3
+    # keep almost all samples, or almost none.
     teacher_weight: float = parameter(
         1.0, "lambda_1: teacher and its proxy", source="released code", minimum=0, search=LogUniform(0.1, 10)
     )
@@ -29,31 +30,26 @@ class C2KDParameters:
         1.0, "lambda_3: proxy and proxy", source="released code", minimum=0, search=LogUniform(0.1, 10)
     )
     krc_threshold: float = parameter(
-        0.0,
-        "omega: a sample is kept if its rank correlation is larger",
-        source="released code",
-        minimum=-1,
-        maximum=1,
-        search=Uniform(-0.3, 0.3),  # beyond, almost all samples are kept, or almost none
+        0.0, "omega: samples above are kept", source="released code", minimum=-1, maximum=1, search=Uniform(-0.3, 0.3)
     )
     nontarget: Literal["renormalized", "zeroed"] = parameter(
-        "renormalized", "how the target class is left out", source="paper", choices=("renormalized", "zeroed")
+        "renormalized", "how the target class is excluded", source="paper", choices=("renormalized", "zeroed")
     )
     krc_variant: Literal["a", "b"] = parameter("a", "Kendall's tau-a or tau-b", source="paper", choices=("a", "b"))
     krc_on: str = parameter("main", "whose logits are ranked", source="paper", choices=("main", "proxy"))
     krc_per: str = parameter(
         "row",
-        "a sample, or for segmentation a position, is kept by itself, or an image by the mean over its positions",
+        "in segmentation, select each position, or an image by the mean over its positions",
         source="ours; sample is MST-Distill's code for segmentation",
         choices=("row", "sample"),
     )
     nontarget_reduction: Literal["batch", "kept"] = parameter(
-        "batch", "divide by the batch or by the samples kept", source="released code", choices=("batch", "kept")
+        "batch", "divide by all samples, or by the kept ones", source="released code", choices=("batch", "kept")
     )
     proxy_tap: str = parameter(
         "pooled", "proxies read the embedding, or the last layer but one", source="paper", choices=("pooled", "stage")
     )
-    proxy_activation: str = parameter("relu", "in the proxies", source="paper", choices=("relu", "leaky_relu"))
+    proxy_activation: str = parameter("relu", "of the proxies", source="paper", choices=("relu", "leaky_relu"))
 
 
 @register_method("c2kd")
@@ -61,10 +57,10 @@ class C2KD(Method[C2KDParameters]):
     """L = H(y, z_S) + H(y, z_T) + l1 [D(z_T, p_T) + D(p_T, z_T)] + l2 [D(z_S, p_S) + D(p_S, z_S)]
     + l3 mean_b k_b [N(p_T, p_S) + N(p_S, p_T)].
 
-    z are the logits of the networks, p those of their proxies. D(a, b) = KL(softmax a || softmax b) with a detached:
-    each term trains its second argument alone. N is the same over the classes other than the label. k_b is 1 where
-    Kendall's rank correlation of teacher and student exceeds the threshold (on-the-fly selection, OFSD). The teacher is
-    trained too, with the student's optimizer. At inference the proxies are gone.
+    z are the logits of the networks and p those of their proxies. D(a, b) = KL(softmax a || softmax b) with a detached,
+    so each term trains only its second argument. N is the same divergence over the classes other than the label. k_b is
+    1 if Kendall's rank correlation of teacher and student exceeds the threshold (on-the-fly selection, OFSD). The
+    teacher is trained too, with the student's optimizer. The proxies are not used at inference.
     """
 
     paper = Paper(
@@ -73,10 +69,10 @@ class C2KD(Method[C2KDParameters]):
         venue="CVPR 2024, pp. 16006-16015",
         url="https://github.com/huofushuo/C2KD",
     )
-    departures = (
-        "The equations were read in a published note on the paper and in the released code; the weights lambda and the "
-        "threshold omega are the code's.",
-        "Optimizer and schedule are the protocol's, the same for all methods, and not the paper's SGD.",
+    deviations = (
+        "The equations come from a published note on the paper and from the released code, and the weights lambda and "
+        "the threshold omega from the code.",
+        "Optimizer and schedule are those of the protocol, the same for all methods, instead of the paper's SGD.",
     )
     updates_teacher = True
     presets = {
@@ -112,14 +108,14 @@ class C2KD(Method[C2KDParameters]):
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         if len(batch.index) < 2:
-            raise ValueError("C2KD's proxies are normalised over the batch and need at least 2 samples in it")
+            raise ValueError("C2KD normalizes its proxies over the batch and needs at least 2 samples per batch")
         given = self.hyperparameters
         student_proxy = self.student_proxy(self._features(student, self.pair.student))
         teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))
         on_main = given.krc_on == "main"
         ranked = (teacher.logits if on_main else teacher_proxy, student.logits if on_main else student_proxy)
         keep = self._select(*ranked, batch.sample)
-        # each pair: what trains the second argument, what trains the first
+        # in each pair, the first divergence trains the second argument, and the second one the first
         z_to_p_teacher, p_to_z_teacher = mutual_kl(teacher.logits, teacher_proxy)
         z_to_p_student, p_to_z_student = mutual_kl(student.logits, student_proxy)
         to_student, to_teacher = mutual_nontarget_kl(
@@ -134,16 +130,16 @@ class C2KD(Method[C2KDParameters]):
         }
 
     def _select(self, teacher_logits: Tensor, student_logits: Tensor, sample: Tensor | None) -> Tensor:
-        """OFSD: (B,) bool; a sample without a rank correlation (constant logits) is left out."""
+        """Select samples by OFSD: (B,) bool; a sample with constant logits has no rank correlation and is excluded."""
         correlation = kendall_tau(teacher_logits, student_logits, self.hyperparameters.krc_variant)
         if sample is not None and self.hyperparameters.krc_per == "sample":
             correlation = _mean_by_sample(correlation.nan_to_num(), sample)
         keep = correlation > self.hyperparameters.krc_threshold
-        self.observe(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())
+        self.log(keep_rate=keep.float().mean(), rank_correlation=correlation.nan_to_num().mean())
         return keep
 
     def _proxy(self, shape: NetworkShape, classes: int) -> nn.Sequential:
-        """Adaptation layer and classifier; on a pooled vector a convolution with a kernel of one is a linear layer."""
+        """Build an adaptation layer, the paper's 1 x 1 convolution on a pooled vector, and a classifier."""
         tapped = self._tapped(shape)
         width = shape.layers[tapped[0]][0] if tapped else shape.embedding
         adapt = nn.Linear(width, width, bias=False)
@@ -161,86 +157,6 @@ class C2KD(Method[C2KDParameters]):
 
 
 def _mean_by_sample(values: Tensor, sample: Tensor) -> Tensor:
-    """Each position's value replaced by the mean over its sample: (P,) and (P,) int64 -> (P,)."""
+    """Replace the value of each position by the mean over its sample: (P,) and (P,) int64 -> (P,)."""
     sums = values.new_zeros(int(sample.max()) + 1).index_add(0, sample, values)
     return (sums / sample.bincount(minlength=len(sums)))[sample]
-
-
-C2KD.implementations = (
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:103-114",
-        does="multiplies the target's logit by 0, so that it stays in the softmax as a phantom class; for few "
-        "classes this damps the loss and pins the level of the logits.",
-        ours="`nontarget=renormalized` leaves it out; `zeroed` is that code's form.",
-        paper="the softmax over the other classes, as we read it.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:176",
-        does="ranks the logits of the two proxies.",
-        ours="`krc_on=main`; `proxy` is that code's.",
-        paper="ranks the networks' own logits.",
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:173-180",
-        does="takes SciPy's tau-b, sample by sample.",
-        ours="tau-a and tau-b, all samples at once. At a threshold of 0 both keep the same samples.",
-        paper="tau-a.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/model_res.py:174-178",
-        does="feeds the proxies from the last layer but one: two names are given to one tensor.",
-        ours="`proxy_tap=pooled`; `stage` is that code's.",
-        paper="the pooled feature of the backbone.",
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/module.py:30-34",
-        does="has a leaky ReLU (0.1) in the proxies.",
-        ours="`proxy_activation=relu`; `leaky_relu` is that code's.",
-        paper="a ReLU.",
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:31-35",
-        does="lowers the learning rate by a function with 100 epochs and a rate of 0.01 of its own: the given rate "
-        "is used for the first step alone, and epoch 101 gets a complex number.",
-        ours="optimiser and schedule are the protocol's; `protocol=c2kd` has that schedule.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/helper.py:126-129",
-        does="sets the training mode once, before the first epoch: after the first evaluation, at epoch 80, batch "
-        "normalisation is frozen in both networks.",
-        ours="the training mode is set in every epoch.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "cramed/utils/helper.py:105",
-        does="validates on the test part of CREMA-D, and on the training part of VGGSound "
-        "(vggsound/utils/helper.py:97).",
-        ours="the test part is read once, after selection; `protocol=c2kd` repeats the first, and its tables say so.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "KD_methods/C2KD.py:204-219",
-        does="ignores the selection in segmentation, unless every image fails it.",
-        ours="each position is selected by itself, or an image by the mean over its positions (`krc_per`).",
-    ),
-)

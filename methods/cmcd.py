@@ -22,22 +22,13 @@ class CMCDParameters:
         "le", "linear evaluation on the frozen student, or fine-tuning", source="paper", choices=("le", "ft")
     )
     temperature: float = parameter(
-        0.1,
-        "divides similarities; of the student for cmd",
-        source="ours",
-        minimum=0.001,
-        search=LogUniform(0.03, 1),  # around what contrastive methods use
+        0.1, "divides similarities (cmd: the student's)", source="ours", minimum=0.001, search=LogUniform(0.03, 1)
     )
     teacher_temperature: float = parameter(
         0.1, "divides the teacher's similarities (cmd)", source="ours", minimum=0.001
     )
     distillation_share: float = parameter(
-        0.7,
-        "share of the epochs for distillation; the rest sees labels",
-        source="ours",
-        minimum=0,
-        maximum=1,
-        search=Uniform(0.3, 0.9),  # no paper says it, so it is searched
+        0.7, "share of the epochs without labels", source="ours", minimum=0, maximum=1, search=Uniform(0.3, 0.9)
     )
 
 
@@ -57,11 +48,11 @@ class CMCD(Method[CMCDParameters]):
         venue="arXiv 2405.03355 (2024)",
         url="https://arxiv.org/abs/2405.03355",
     )
-    departures = (
-        "The teacher is the supervised one of all other rows, where the paper pre-trains its source encoder without "
-        "labels; labels reach the student through it.",
-        "Reconstructed from the abstract and public reviews: the exact equations, the temperature and the epochs of "
-        "the paper were not available, so the defaults are ours.",
+    deviations = (
+        "The teacher is the supervised one of all other rows, whereas the paper pre-trains its source encoder without "
+        "labels; so labels reach the student through the teacher.",
+        "The method is reconstructed from the abstract and public reviews: the exact equations, the temperature and "
+        "the number of epochs were not available, so the defaults are ours.",
     )
 
     def __init__(self, hyperparameters: CMCDParameters, pair: Pair) -> None:

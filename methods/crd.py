@@ -17,7 +17,7 @@ from cmkd_bench.losses import (
     negative_counts,
     sample_negatives,
 )
-from cmkd_bench.method import Batch, Implementation, Losses, Method, Pair, Paper
+from cmkd_bench.method import Batch, Losses, Method, Pair, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -26,7 +26,7 @@ from cmkd_bench.search import LogUniform
 
 @dataclass(frozen=True)
 class CRDParameters:
-    # The dimension, the number of negatives and the banks' momentum are what the memory is, and are not searched.
+    # Dimension, negatives and momentum define the memory and are not searched.
     weight: float = parameter(
         0.8, "of the contrastive loss", source="RepDistiller", minimum=0, search=LogUniform(0.05, 5)
     )
@@ -35,11 +35,7 @@ class CRDParameters:
         16384, "K per sample; all samples of other classes where there are fewer", source="RepDistiller", minimum=1
     )
     temperature: float = parameter(
-        0.07,
-        "divides the scores",
-        source="RepDistiller",
-        minimum=0.001,
-        search=LogUniform(0.03, 0.5),  # around the default, as the best depends on the width of the space
+        0.07, "divides the scores", source="RepDistiller", minimum=0.001, search=LogUniform(0.03, 0.5)
     )
     momentum: float = parameter(
         0.5, "share of the old row in a bank's update", source="RepDistiller", minimum=0, maximum=1
@@ -52,7 +48,7 @@ class CRD(Method[CRDParameters]):
 
     side_S contrasts the student's embedding with the teacher's bank, side_T the teacher's with the student's bank:
     -log h(positive) - sum over K negatives of log(1 - h), h = P / (P + K / M), P = exp(score / t) / Z (equations 10 to
-    12 of the paper; Z is the released code's). Only side_S reaches the student; side_T trains the teacher's projection.
+    12 of the paper; Z is the released code's). Only side_S trains the student; side_T trains the teacher's projection.
     """
 
     paper = Paper(
@@ -61,8 +57,8 @@ class CRD(Method[CRDParameters]):
         venue="ICLR 2020",
         url="https://arxiv.org/abs/1910.10699",
     )
-    departures = (
-        "Negatives are drawn with replacement; where other classes have fewer than K samples, each counts once.",
+    deviations = (
+        "Negatives are sampled with replacement; if other classes have fewer than K samples, each counts once.",
         "The constant Z of the released code, set at the first batch, is not in the paper.",
     )
     without_distillation = {"weight": 0.0}
@@ -119,7 +115,7 @@ class CRD(Method[CRDParameters]):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Move the banks' rows of the batch towards its embeddings."""
+        """Move the bank rows of the batch toward its embeddings."""
         if self._latest is None:
             return
         index, ours, theirs = self._latest
@@ -128,7 +124,7 @@ class CRD(Method[CRDParameters]):
             bank[index] = F.normalize(share * bank[index] + (1 - share) * embedding, dim=1)
 
     def _negatives(self, labels: Tensor) -> Tensor:
-        """How often each row of the banks is a negative of each sample: (B, M)."""
+        """Count how often each bank row is a negative of each sample: (B, M)."""
         if self.takes_all:
             return (self.labels != labels[:, None]).float()
         layout = ClassLayout(self.order, self.start, self.size)
@@ -136,51 +132,9 @@ class CRD(Method[CRDParameters]):
         return negative_counts(drawn, len(self.labels))
 
     def _normalize(self, ours: Tensor, theirs: Tensor, index: Tensor, counts: Tensor) -> None:
-        """Set Z of both sides once, at the first batch of all; it is kept in checkpoints."""
+        """Set Z of both sides at the first batch; checkpoints keep it."""
         if not self._is_normalized and not self.normalizers.any():
             temperature = self.hyperparameters.temperature
             self.normalizers[0] = crd_normalizer(ours, self.teacher_bank, index, counts, temperature)
             self.normalizers[1] = crd_normalizer(theirs, self.student_bank, index, counts, temperature)
         self._is_normalized = True
-
-
-CRD.implementations = (
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "crd/memory.py:50-57",
-        does="divides all scores by a constant Z, set at the first batch.",
-        ours="the same, and Z is kept in checkpoints.",
-        paper="no such constant.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "crd",
-        does="draws negatives, where no sample's index is given, from all rows: the positive may be its own "
-        "negative, and samples of its class are not left out.",
-        ours="negatives come from other classes alone.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "crd",
-        does="computes exp(score / 0.07): infinite in float16.",
-        ours="scores stay logarithms, in float32 at least.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "yoshitomo-matsubara/torchdistill",
-        "3e4373c",
-        "mid_level.py:914,944",
-        does="asks for `self.prob`, which is called `self.probs`: drawing without an index ends with an error.",
-        ours="there is no such way to draw.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "CRD.py:68",
-        does="has K = 4096.",
-        ours="K = 16384, as RepDistiller; all samples of other classes where they are fewer.",
-    ),
-)

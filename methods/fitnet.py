@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmkd_bench.losses import hint_loss, kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, NetworkShape, Pair, Paper, Phase
+from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
@@ -39,30 +38,23 @@ class FitNetParameters:
         source="ours",
         minimum=0,
         maximum=0.9,
-        search=Uniform(0.1, 0.6),  # no paper says it, so it is searched
+        search=Uniform(0.1, 0.6),  # the paper gives no value
     )
+    # The paper's weights, searched a decade to either side.
     weight_start: float = parameter(
-        4.0,
-        "of distillation, in the first epoch (two_stage)",
-        source="paper",
-        minimum=0,
-        search=LogUniform(0.4, 40),  # the paper's value and a decade to either side, as below
+        4.0, "of distillation, in the first epoch (two_stage)", source="paper", minimum=0, search=LogUniform(0.4, 40)
     )
     weight_end: float = parameter(
-        1.0,
-        "of distillation, in the last epoch (two_stage)",
-        source="paper",
-        minimum=0,
-        search=LogUniform(0.1, 10),
+        1.0, "of distillation, in the last epoch (two_stage)", source="paper", minimum=0, search=LogUniform(0.1, 10)
     )
     temperature: float = parameter(
         3.0, "divides the logits (two_stage)", source="paper", minimum=0.01, search=LogUniform(1, 10)
     )
-    # Of form=joint alone: searched, it would fill draws of the other form with values that change nothing.
+    # Not searched: only form=joint uses it, and the trials of the other form would vary a value without effect.
     hint_weight: float = parameter(
         200.0,
         "of half the mean squared error (joint)",
-        source="RepDistiller and mdistiller: 100 on the mean squared error",
+        source="RepDistiller, mdistiller: 100 times all of it",
         minimum=0,
     )
 
@@ -83,11 +75,11 @@ class FitNet(Method[FitNetParameters]):
         venue="ICLR 2015",
         url="https://arxiv.org/abs/1412.6550",
     )
-    departures = (
-        "The regressor is linear without the teacher's nonlinearity, on features pooled over space, time or tokens.",
+    deviations = (
+        "The regressor is linear, without the teacher's nonlinearity, on features pooled over space, time or tokens.",
         "The squared error is averaged over elements, where the paper sums them.",
         "Both phases share the epochs of one training, and the hint phase keeps its last epoch.",
-        "H(p_T, p_S) is written as KL(p_T || p_S): the same gradient, a value lower by the teacher's entropy.",
+        "H(p_T, p_S) is computed as KL(p_T || p_S): the same gradient, but a value lower by the teacher's entropy.",
     )
     without_distillation = {"form": "joint", "hint_weight": 0.0}
 
@@ -95,7 +87,7 @@ class FitNet(Method[FitNetParameters]):
         super().__init__(hyperparameters, pair)
         self._guided, self._hint = (_layer_at(hyperparameters.depth, shape) for shape in (pair.student, pair.teacher))
         student, teacher = pair.student.layers[self._guided], pair.teacher.layers[self._hint]
-        # On maps this is applied along the channels at each position: a convolution with a kernel of one.
+        # On maps it acts on the channels of each position, as a 1 x 1 convolution does.
         self.regressor = nn.Linear(student[0], teacher[0])
 
     @classmethod
@@ -146,7 +138,7 @@ class FitNet(Method[FitNetParameters]):
         }
 
     def _features(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
-        """Guided and hint features, channels last: (B, D) each, or (B, ..., D) of a common size."""
+        """Return guided and hint features, channels last: (B, D) each, or (B, ..., D) of a common size."""
         if self.hyperparameters.geometry == "pooled":
             return student.pooled(self._guided), teacher.pooled(self._hint)
         guided, hint = student.feature_maps[self._guided], teacher.feature_maps[self._hint]
@@ -158,79 +150,12 @@ class FitNet(Method[FitNetParameters]):
         return start + (end - start) * (batch.epoch - 1) / max(batch.epochs - 1, 1)
 
 
-# By the number of axes of a map beside its channels: time, image, video.
-_POOLS: dict[int, Callable[..., Tensor]] = {
-    1: F.adaptive_avg_pool1d,
-    2: F.adaptive_avg_pool2d,
-    3: F.adaptive_avg_pool3d,
-}
-
-
 def _layer_at(depth: float, shape: NetworkShape) -> int:
     """The layer at a share of the depth; the middle of four layers is the second."""
     return max(math.ceil(depth * len(shape.layers)) - 1, 0)
 
 
 def _resize(features: Tensor, size: tuple[int, ...]) -> Tensor:
-    pooled = _POOLS[len(size)](features, size) if size else features
+    """Pool maps over time, images or videos to a size: (B, D, ...) -> (B, ..., D)."""
+    pooled: Tensor = getattr(F, f"adaptive_avg_pool{len(size)}d")(features, size) if size else features
     return pooled.movedim(1, -1)
-
-
-FitNet.implementations = (
-    Implementation(
-        "adri-romsor/FitNets",
-        "0f633b1",
-        "KDCost.py:121-123",
-        does="has no factor t^2 in the second phase.",
-        ours="none either: the weights of 4 to 1 belong to that form.",
-    ),
-    Implementation(
-        "adri-romsor/FitNets",
-        "0f633b1",
-        "HintCost.py:77-80",
-        does="sums the squared error over one axis and averages over the others.",
-        ours="the mean over all elements, times 1/2.",
-        paper="half the sum over all elements of a sample.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "train_student.py:185-189",
-        does="trains once, with cross-entropy and 100 times the mean squared error.",
-        ours="two phases; `form=joint` is the single one, with 200 times half of it.",
-        paper="two phases.",
-    ),
-    Implementation(
-        "HobbitLong/RepDistiller",
-        "b84f547",
-        "ConvReg, in mdistiller too",
-        does="chooses the regressor by the maps' height alone: a teacher's 7 x 20 against a student's 7 x 7 asks "
-        "for a kernel of negative width.",
-        ours="`geometry=spatial` pools both to a common size; by default features are pooled to vectors.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "huofushuo/C2KD",
-        "f22bb52",
-        "ave/utils/module.py:205-252",
-        does="stretches the student's map to the teacher's size, weighs one of five levels by 100 and the others "
-        "by 0, and leaves the teacher's map attached.",
-        ours="one level, and the teacher's features are detached.",
-        paper="one hint, from the middle.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "FitNets.py:131-133",
-        does="trains, in the hint phase, only the parameters whose name contains that of the guided layer.",
-        ours="all layers up to the guided one, and none above.",
-        paper="all layers up to the guided one.",
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "main-FitNets.py:243-256",
-        does="selects the checkpoint by a loss whose weights change at epochs 30, 60 and 90.",
-        ours="selection is the protocol's, by the validation part's metric, for all methods.",
-    ),
-)

@@ -7,40 +7,27 @@ from dataclasses import dataclass
 from torch.nn import functional as F
 
 from cmkd_bench.losses import kd_loss
-from cmkd_bench.method import Batch, Implementation, Losses, Method, Paper
+from cmkd_bench.method import Batch, Losses, Method, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_method
 from cmkd_bench.search import LogUniform, Uniform
 
+ZOOS = "RepDistiller and mdistiller"
+
 
 @dataclass(frozen=True)
 class KDParameters:
+    # alpha is searched from mostly labels to the zoos' weight; the paper tries temperatures from 1 to 10 on speech.
     alpha: float = parameter(
-        0.9,
-        "weight of distillation; cross-entropy has 1 - alpha",
-        source="RepDistiller and mdistiller",
-        minimum=0,
-        search=Uniform(0.1, 0.95),  # from labels above all to what the zoos give the teacher
+        0.9, "weight of distillation; cross-entropy gets 1 - alpha", source=ZOOS, minimum=0, search=Uniform(0.1, 0.95)
     )
-    temperature: float = parameter(
-        4.0,
-        "divides the logits",
-        source="RepDistiller and mdistiller",
-        minimum=0.01,
-        search=LogUniform(1, 10),  # the paper tries 1, 2, 5 and 10 on speech
-    )
+    temperature: float = parameter(4.0, "divides the logits", source=ZOOS, minimum=0.01, search=LogUniform(1, 10))
     labels: str = parameter(
-        "complement",
-        "weight of cross-entropy: the complement of alpha, or all of it",
-        source="the paper's weighted average",
-        choices=("complement", "all"),
+        "complement", "weight of cross-entropy: 1 - alpha, or 1", source="paper", choices=("complement", "all")
     )
     classes: str = parameter(
-        "sum",
-        "the divergence's terms over the classes: their sum is the divergence, their mean that over C",
-        source="the definition; mean is the default of torch's KLDivLoss",
-        choices=("sum", "mean"),
+        "sum", "sum over classes, or mean (the default of torch's KLDivLoss)", source="paper", choices=("sum", "mean")
     )
 
 
@@ -48,9 +35,9 @@ class KDParameters:
 class KD(Method[KDParameters]):
     """L = (1 - a) H(y, p_S) + a t^2 KL(p_T^t || p_S^t), p^t the softmax of logits / t; mean over the batch.
 
-    The paper asks for a weighted average with a lower weight on the labels, and for the factor t^2; it fixes no values.
-    `preset=mfh` is the loss of the Modality Focusing Hypothesis' synthetic experiments (Xue et al., ICLR 2023, released
-    code): H(y, p_S) + KL / C at t = 1.
+    The paper prescribes a weighted average with the lower weight on the labels, and the factor t^2, but no values.
+    `preset=mfh` is the loss of the synthetic experiments of the Modality Focusing Hypothesis (Xue et al., ICLR 2023,
+    released code): H(y, p_S) + KL / C at t = 1.
     """
 
     paper = Paper(
@@ -70,24 +57,3 @@ class KD(Method[KDParameters]):
             "cross_entropy": labels * F.cross_entropy(student.logits, batch.labels),
             "distillation": weight * kd_loss(student.logits, teacher.logits, given.temperature),
         }
-
-
-KD.implementations = (
-    Implementation(
-        "zihuixue/MFH",
-        "e6e4e85",
-        "ravdess/utils/helper.py:193,215",
-        does="has t = 1, no factor t^2, and torch's `mean` reduction, so that a weight of 1 is one of 1 / C.",
-        ours="sums over the classes; `preset=mfh` is that loss.",
-        paper="the divergence, and the factor t^2.",
-        by_numbers=True,
-    ),
-    Implementation(
-        "Gray-OREO/MST-Distill",
-        "093b2fe",
-        "main-KD.py:127,228",
-        does="halves the weight of distillation after every 30 epochs: 0.5, 0.25, 0.125, 0.0625.",
-        ours="the weight is constant.",
-        by_numbers=True,
-    ),
-)

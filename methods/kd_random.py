@@ -1,4 +1,4 @@
-"""Control: KD from an untrained teacher, whose outputs carry no label at all."""
+"""Control: KD from an untrained teacher, whose outputs contain no label information."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cmkd_bench.registry import register_method
 
 @register_method("kd_random")
 class RandomTeacherKD(KD):
-    """KD from the teacher's network as it was initialised. What KD gains over this row comes from its training."""
+    """KD from the teacher as initialized. What KD gains over this row comes from the teacher's training."""
 
     role = "control"
     teacher = "untrained"

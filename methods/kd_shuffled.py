@@ -1,4 +1,4 @@
-"""Control: KD whose teacher looks at another sample, so that only its class statistics can help."""
+"""Control: KD whose teacher sees another sample, so that only its class statistics can help."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from cmkd_bench.registry import register_method
 
 @register_method("kd_shuffled")
 class ShuffledKD(KD):
-    """KD in which each training sample gets the teacher's outputs of a fixed other one of the same part.
+    """KD in which each training sample gets the teacher's outputs for another, fixed training sample.
 
-    The pairing is a random cycle through the training part, so no sample keeps its own partner. What KD gains over
-    this row comes from the pairs.
+    The pairing is a random cycle through the training part, so no sample keeps its own partner. What KD gains over this
+    row comes from the pairs.
     """
 
     role = "control"

@@ -1,4 +1,4 @@
-"""Control: the student alone with smoothed labels, a regulariser that knows no teacher."""
+"""Control: the student alone with smoothed labels, a regularizer without a teacher."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class LabelSmoothingParameters:
     smoothing: float = parameter(
         0.1,
         "probability spread evenly over all classes",
-        source="Szegedy et al., section 7",
+        source="paper, section 7",
         minimum=0,
         maximum=1,
-        search=Uniform(0.01, 0.4),  # a control that is not tuned would flatter the methods that are
+        search=Uniform(0.01, 0.4),  # an untuned control would flatter the tuned methods
     )
 
 
@@ -29,7 +29,7 @@ class LabelSmoothingParameters:
 class LabelSmoothing(Method[LabelSmoothingParameters]):
     """L = (1 - s) H(y, p_S) + s H(u, p_S), u uniform over the classes, mean over the batch.
 
-    A method that gains no more than this row has shown a regulariser, not knowledge of the other modality.
+    A method that gains no more than this row may only regularize, instead of transferring knowledge between modalities.
     """
 
     paper = Paper(

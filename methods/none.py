@@ -1,4 +1,4 @@
-"""The student alone, trained with cross-entropy; its runs also train the teachers."""
+"""The student alone, trained with cross-entropy; its runs are also the teachers."""
 
 from __future__ import annotations
 

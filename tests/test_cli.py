@@ -94,7 +94,7 @@ def test_list_and_show(tmp_path: Path) -> None:
     for text in ("CC BY-SA 4.0", "van Breukelen", "accelerometer (signal)", "pixels:fourier, pixels:zernike"):
         assert text in licences
     shown = cmkd("show", "c2kd", folder=tmp_path).stdout
-    for text in ("CVPR 2024", "krc_threshold", "released code", "method.c2kd.preset=official_code", "departs from"):
+    for text in ("CVPR 2024", "krc_threshold", "released code", "method.c2kd.preset=official_code", "deviates from"):
         assert text in shown
     assert "epochs: 15" in cmkd("show", "config", folder=tmp_path).stdout
     assert "Did you mean 'c2kd'?" in cmkd("show", "c2dk", folder=tmp_path).stderr

@@ -104,6 +104,7 @@ def test_a_cell_that_cannot_be_keeps_its_reason_and_has_no_run() -> None:
 def test_a_network_that_cannot_take_the_inputs_is_a_reason_too() -> None:
     plan = plan_of(methods=["kd"], overrides=["model.student=cnn2d"])
     impossible = [cell.impossible for cell in plan.cells.values() if cell.method == "kd"]
+    assert impossible
     assert all("network 'cnn2d' cannot take a vector of shape" in reason for reason in impossible)
 
 

@@ -52,7 +52,7 @@ def test_c2kd_sees_what_the_released_code_sees(name: str, expected: tuple[Any, .
     assert (view.frames, (given.n_fft // 2 + 1, view.columns or columns)) == (frames, spectrogram)
     assert (view.height, view.width, view.rgb_statistics) == (224, 224, "imagenet")
     assert (recipe.select_on, recipe.select_from * recipe.epochs) == (part, epoch)
-    assert configuration.departures
+    assert configuration.deviations
 
 
 def test_c2kd_is_refused_for_other_datasets() -> None:

@@ -47,8 +47,8 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     campaign = campaign_of(grid)
     cluster = Cluster()
     waiting = add_tuned_on_cluster(grid.experiment, plan, cluster, retry_failed)
-    for remark in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
-        _say(console, remark, "yellow")
+    for note in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
+        _say(console, note, "yellow")
     while True:
         for warning in add_plan(grid.experiment, plan):
             _say(console, warning, "yellow")

@@ -26,13 +26,13 @@ def plot(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="gains, transfer, critical, cost, learning, observed, gap, tuning; repeatable, all by default."
+            help="gains, transfer, critical, cost, learning, logged, gap, tuning; repeatable, all by default."
         ),
     ] = None,
     formats: Formats = "png,svg",
     results: Results = Path("results"),
 ) -> None:
-    """Draw an experiment: gains, transfer, ranks, cost, learning curves, what methods observed, what tuning gave."""
+    """Draw an experiment: gains, transfer, ranks, cost, learning curves, what methods logged, what tuning gave."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.report.plots.save import KINDS, check, save_pictures
 

@@ -52,7 +52,7 @@ def show(
         bool, typer.Option("--fidelity", help="What holds a method to its paper: equations, oracles, other code.")
     ] = False,
 ) -> None:
-    """Show a method's paper, departures and hyper-parameters, a dataset's options, or the configuration."""
+    """Show a method's paper, deviations and hyper-parameters, a dataset's options, or the configuration."""
     _load(plugin)
     if fidelity:
         _print_fidelity(name)
@@ -81,8 +81,8 @@ def _load(plugins: Sequence[Path] | None) -> None:
 
 def _print_fidelity(name: str) -> None:
     """Print a method's page: rendered on a terminal, as Markdown elsewhere."""
-    from cmkd_bench.fidelity.oracles import shipped
-    from cmkd_bench.fidelity.page import as_markdown
+    from cmkd_bench.method_pages.oracles import shipped
+    from cmkd_bench.method_pages.render import as_markdown
 
     text, console = as_markdown(name, shipped()), Console()
     if console.is_terminal:
@@ -158,8 +158,8 @@ def _print_method(console: Console, name: str) -> None:
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
     }
     _print_rows(console, traits)
-    for departure in cls.departures:
-        console.print(Text(f"departs from the paper: {departure}"))
+    for deviation in cls.deviations:
+        console.print(Text(f"deviates from the paper: {deviation}"))
     _print_parameters(console, f"method.{name}", cls.HyperParameters)
 
 

@@ -46,7 +46,7 @@ class Configuration:
 
     Attributes:
         protocol: its name.
-        departures: of the protocol from its paper.
+        deviations: of the protocol from its paper.
         recipe: how networks are trained.
         preparation: how a downloaded dataset is stored.
         augmentation: what a network sees of it.
@@ -57,7 +57,7 @@ class Configuration:
     """
 
     protocol: str
-    departures: tuple[str, ...]
+    deviations: tuple[str, ...]
     recipe: Recipe
     preparation: Preparation
     augmentation: Augmentation
@@ -127,7 +127,7 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
         return None, problems
     return Configuration(
         protocol=protocol,
-        departures=tuple(values["departures"]),
+        deviations=tuple(values["deviations"]),
         recipe=build(Recipe, values["train"]),
         preparation=build(Preparation, values["prepare"]),
         augmentation=build(Augmentation, values["augment"]),

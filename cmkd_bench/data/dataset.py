@@ -56,7 +56,7 @@ class PairedData:
         targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
         moments: by modality of a dataset that was prepared on disk: (N, channels, 3) float64, the sum, the sum of
             squares and the count of the numbers of each sample.
-        remarks: what a reader of a table must know of the split.
+        notes: what a reader of a table must know of the split.
         fixture: whether this is a miniature and not the dataset.
     """
 
@@ -69,7 +69,7 @@ class PairedData:
     classes: tuple[str, ...] | None = None
     targets: np.ndarray | None = None
     moments: Mapping[str, np.ndarray] | None = None
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     fixture: bool = False
 
 

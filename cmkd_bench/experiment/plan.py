@@ -56,7 +56,7 @@ class Plan:
         baseline: the method that is the student alone.
         conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
         cells: by key, in the order in which they were asked for.
-        remarks: by dataset, what a reader of its tables must know of its split and protocol.
+        notes: by dataset, what a reader of its tables must know of its split and protocol.
         trials: the trials for tuning, by what the selected values are for.
         specs: by run id, a teacher before its students. A plan that was read from disk reads each when it is asked for.
     """
@@ -64,7 +64,7 @@ class Plan:
     baseline: str
     conditions: dict[str, Conditions] = field(default_factory=dict)
     cells: dict[Key, Cell] = field(default_factory=dict)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
     trials: dict[Group, Trials] = field(default_factory=dict)
     specs: dict[str, RunSpec] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class Plan:
             baseline=self.baseline,
             conditions={name: values for name, values in self.conditions.items() if name in datasets},
             cells=cells,
-            remarks={name: texts for name, texts in self.remarks.items() if name in datasets},
+            notes={name: texts for name, texts in self.notes.items() if name in datasets},
             trials={group: one for group, one in self.trials.items() if group in groups},
             specs=self.specs,
         )
@@ -111,7 +111,7 @@ class Plan:
         self.specs.update(other.specs)
         self._drop_stale(other)
         self.conditions = merged
-        self.remarks.update(other.remarks)
+        self.notes.update(other.notes)
         self.cells.update(other.cells)
         self.trials.update(other.trials)
         return sorted(replaced)

@@ -33,7 +33,7 @@ def read_plan(experiment: Experiment) -> Plan:
         baseline=stored["baseline"],
         conditions=stored["conditions"],
         cells={cell.key: cell for cell in cells},
-        remarks=stored["remarks"],
+        notes=stored["notes"],
         trials={one.group: one for one in trials},
         specs=_StoredSpecs(experiment),
     )
@@ -78,7 +78,7 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
             {
                 "baseline": stored.baseline,
                 "conditions": stored.conditions,
-                "remarks": stored.remarks,
+                "notes": stored.notes,
                 "cells": [dataclasses.asdict(cell) for cell in stored.cells.values()],
                 "trials": [dataclasses.asdict(one) for one in stored.trials.values()],
             },

@@ -1,6 +1,6 @@
-"""The losses of the methods: pure functions of tensors, computed in float32 at least, with no state and no device.
+"""The losses of the methods: pure, stateless functions of tensors, computed in float32 or better.
 
-Teacher tensors are targets and get no gradient, wherever an argument is named so. A loss is averaged over the batch.
+Arguments named after the teacher are targets and get no gradient. Losses are averaged over the batch.
 """
 
 from cmkd_bench.losses.contrastive import info_nce, similarity_distillation
@@ -10,6 +10,7 @@ from cmkd_bench.losses.hint import hint_loss
 from cmkd_bench.losses.negative_sampling import ClassLayout, class_layout, sample_negatives
 from cmkd_bench.losses.nontarget import mutual_nontarget_kl, nontarget_kl
 from cmkd_bench.losses.rank_correlation import kendall_tau
+from cmkd_bench.losses.salience import permuted_distance
 
 __all__ = [
     "ClassLayout",
@@ -25,6 +26,7 @@ __all__ = [
     "mutual_nontarget_kl",
     "negative_counts",
     "nontarget_kl",
+    "permuted_distance",
     "sample_negatives",
     "similarity_distillation",
     "tckd_nckd",

@@ -1,4 +1,4 @@
-"""What every loss asks of its inputs, said in one place and in the same words."""
+"""Check the inputs of losses, with one wording for all of them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from torch import Tensor
 
 
 def check_logits(student: Tensor, teacher: Tensor) -> None:
-    """Both are (B, C) with at least two classes.
+    """Check that both are (B, C) with at least two classes.
 
     Raises:
-        ValueError: naming both shapes.
+        ValueError: otherwise, with both shapes.
     """
     if student.ndim != 2 or student.shape != teacher.shape:
         raise ValueError(
             f"student and teacher logits must share one shape (B, C), not {_shape(student)} and {_shape(teacher)}"
         )
     if student.shape[1] < 2:
-        raise ValueError(f"at least 2 classes are needed, not {student.shape[1]}")
+        raise ValueError(f"expected at least 2 classes, got {student.shape[1]}")
 
 
 def check_labels(labels: Tensor, logits: Tensor) -> None:
-    """One integer label for each row of the logits.
+    """Check that there is one integer label per row of the logits.
 
-    The range of the labels is not looked at: that would stop the device once per step.
+    The range of the labels is not checked, because that would synchronize the device in every step.
 
     Raises:
-        ValueError: naming the shape or type.
+        ValueError: otherwise, with the shape or type.
     """
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"labels must have the shape ({logits.shape[0]},), not {_shape(labels)}")
@@ -34,22 +34,22 @@ def check_labels(labels: Tensor, logits: Tensor) -> None:
 
 
 def check_embeddings(one: Tensor, other: Tensor, same_width: bool) -> None:
-    """Both are (B, d) with the same B, and where it is asked for with the same d.
+    """Check that both are (B, d) with the same B and, if `same_width`, the same d.
 
     Raises:
-        ValueError: naming both shapes.
+        ValueError: otherwise, with both shapes.
     """
     fits = one.ndim == other.ndim == 2 and one.shape[0] == other.shape[0]
     if not fits or (same_width and one.shape != other.shape):
-        wanted = "one shape (B, d)" if same_width else "the batch size: (B, d) and (B, e)"
-        raise ValueError(f"embeddings must share {wanted}, not {_shape(one)} and {_shape(other)}")
+        shared = "one shape (B, d)" if same_width else "the batch size: (B, d) and (B, e)"
+        raise ValueError(f"embeddings must share {shared}, not {_shape(one)} and {_shape(other)}")
 
 
 def check_positive(name: str, value: float) -> None:
-    """A temperature has to be above zero.
+    """Check that a value such as a temperature is greater than 0.
 
     Raises:
-        ValueError: naming the value.
+        ValueError: otherwise, with the value.
     """
     if not value > 0:
         raise ValueError(f"{name} must be greater than 0, not {value}")

@@ -1,4 +1,4 @@
-"""Every loss is computed in float32 at least, whatever precision the networks ran in."""
+"""Compute losses in float32 or better, whatever precision the networks use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 def in_full_precision(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: half-precision tensors arrive as float32, and autocast is off inside; float64 stays float64.
+    """Decorate a function to receive half-precision tensors as float32 and to run without autocast; float64 is kept.
 
     Temperatures near 0.07 overflow float16, and a KL divergence in bfloat16 is off by up to 0.2 percent. The cast is
     differentiable, so each input gets its gradient in its own type.

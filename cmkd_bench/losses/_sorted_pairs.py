@@ -1,8 +1,8 @@
-"""Counting concordant and discordant pairs by sorting, for many classes on a CPU.
+"""Count concordant and discordant pairs by sorting, for many classes on a CPU.
 
-Knight's idea ("A Computer Method for Calculating Kendall's Tau with Ungrouped Data", JASA 1966): once the columns are
-ordered by a, and by b where a is tied, the discordant pairs are the inversions of b. His merge sort is replaced by
-counting over blocks, which takes a fixed number of whole-array operations.
+Source: Knight, "A Computer Method for Calculating Kendall's Tau with Ungrouped Data", JASA 1966. Once the columns are
+ordered by a, and by b where a is tied, the discordant pairs are the inversions of b. Counting over blocks replaces the
+merge sort and takes a fixed number of whole-array operations.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ RADIX_LIMIT = 2**15
 
 
 def sorted_pairs(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Count the pairs of each row: two times (B, C), both on the CPU.
+    """Count the pairs of each row of a and b, both (B, C) on the CPU.
 
     Returns:
-        Concordant minus discordant pairs (B,), and pairs not tied in a and in b (2, B).
+        Concordant minus discordant pairs, (B,), and the pairs not tied in a and in b, (2, B).
     """
     classes = a.shape[1]
     rank_a, tied_a = _dense_ranks(a)
@@ -39,10 +39,10 @@ def sorted_pairs(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def inversions(permutation: Tensor) -> Tensor:
-    """How many pairs of each row stand in descending order.
+    """Count the pairs of each row that are in descending order.
 
-    Positions and values are both cut into blocks. Pairs in different blocks of both are counted from a table of how
-    many values of each block stand in each block of positions; the rest are compared one by one.
+    Positions and values are both divided into blocks. Pairs in different blocks of both are counted from a table of how
+    many values of each block are in each block of positions; the rest are compared one by one.
 
     Args:
         permutation: (B, C) int64, each row a permutation of 0 .. C - 1.
@@ -57,7 +57,7 @@ def inversions(permutation: Tensor) -> Tensor:
     value = torch.cat([permutation, position[classes:].expand(batch, -1)], dim=1)
     position_of_value = torch.empty_like(value).scatter_(1, value, position.expand(batch, -1))
     same_position_block = _inversions_within_blocks(value)
-    # comparing block numbers leaves out the pairs that were counted in the line above
+    # comparing block numbers excludes the pairs counted in the line above
     same_value_block = _inversions_within_blocks(position_of_value >> BLOCK_BITS)
     row_of_table = torch.arange(batch)[:, None] * blocks + (position >> BLOCK_BITS)
     cell = row_of_table * blocks + (value >> BLOCK_BITS)
@@ -76,7 +76,7 @@ def _inversions_within_blocks(values: Tensor) -> Tensor:
 
 
 def _dense_ranks(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Ranks (B, C) in which equal values share one, and the number of tied pairs (B,)."""
+    """Return ranks (B, C), shared by equal values, and the number of tied pairs (B,)."""
     # NumPy sorts rows several times faster than torch does on a CPU
     order = torch.from_numpy(np.argsort(values.numpy(), axis=1))
     ordered = values.gather(1, order)
@@ -86,7 +86,7 @@ def _dense_ranks(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _tied_pairs(ordered: Tensor) -> Tensor:
-    """The number of pairs of equal entries, from rows in ascending order."""
+    """Count the pairs of equal entries in rows that are in ascending order."""
     place = torch.arange(1, ordered.shape[1])
     run_start = torch.where(ordered[:, 1:] == ordered[:, :-1], 0, place).cummax(dim=1).values
     return (place - run_start).sum(1)

@@ -1,8 +1,8 @@
-"""The two losses of cross-modality contrastive distillation (CMCD): contrast (CMC) and similarity distillation (CMD).
+"""Losses of cross-modality contrastive distillation (CMCD): contrast (CMC) and similarity distillation (CMD).
 
 Source: Lin et al., "A Generalization Theory of Cross-Modality Distillation with Contrastive Learning", arXiv
-2405.03355. No code was released. The two forms follow what the paper and its public reviews say of equations 2 and 3:
-the first is self-supervised similarity distillation, the second the symmetric loss of CLIP.
+2405.03355. No code was released. The two forms follow what the paper and its public reviews say about equations 2 and
+3: the first is self-supervised similarity distillation, the second the symmetric loss of CLIP.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from cmkd_bench.losses._checks import check_embeddings, check_positive
 from cmkd_bench.losses._precision import in_full_precision
 from cmkd_bench.losses._targets import other_entries
 
-# With torch's default of 1e-12 an all-zero embedding, as dead ReLUs give, gets a gradient of that order's inverse.
+# With torch's default of 1e-12, an all-zero embedding (dead ReLUs) gets a gradient of the order of 1e12.
 NORM_EPS = 1e-6
 
 
 @in_full_precision
 def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
-    """The symmetric contrastive loss of CLIP: each row of a against all rows of b, and each of b against all of a.
+    """Compute the symmetric contrastive loss of CLIP: each row of a against all rows of b, and the reverse.
 
-    Both sides get a gradient; detach the one whose network is frozen.
+    Both sides get a gradient; detach the side whose network is frozen.
 
     Args:
-        a: (B, d) embeddings of one modality, of any length; normalised here.
+        a: (B, d) embeddings of one modality, of any length; normalized here.
         b: (B, d) embeddings of the other modality; row i is the partner of row i of a.
-        temperature: divides the cosine similarities, above 0.
+        temperature: divides the cosine similarities; greater than 0.
 
     Returns:
-        A scalar in nats: the mean of both directions, each averaged over the batch. It is 0 where B = 1.
+        A scalar in nats: the mean of both directions, each averaged over the batch. It is 0 if B = 1.
 
     Raises:
-        ValueError: if the shapes differ or the temperature is not above 0.
+        ValueError: if the shapes differ or the temperature is not greater than 0.
     """
     check_embeddings(a, b, same_width=True)
     check_positive("temperature", temperature)
@@ -47,23 +47,23 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 def similarity_distillation(
     student_embedding: Tensor, teacher_embedding: Tensor, student_temperature: float, teacher_temperature: float
 ) -> Tensor:
-    """Cross-entropy from the teacher's similarities within its batch to the student's within its own.
+    """Compute the cross-entropy of the student's similarities within a batch relative to the teacher's.
 
-    Only similarities inside one modality are compared, so widths may differ and a rotation of either space changes
-    nothing. A sample's similarity to itself is left out: it is 1 on both sides and would hide all the others.
+    Similarities are computed within each modality, so the widths may differ and a rotation of either space changes
+    nothing. The similarity of a sample to itself is excluded: it is 1 on both sides and would dominate all others.
 
     Args:
-        student_embedding: (B, d) of any length; normalised here.
+        student_embedding: (B, d) of any length; normalized here.
         teacher_embedding: (B, e) of any length; gets no gradient.
-        student_temperature: divides the student's cosine similarities, above 0.
-        teacher_temperature: divides the teacher's cosine similarities, above 0.
+        student_temperature: divides the student's cosine similarities; greater than 0.
+        teacher_temperature: divides the teacher's cosine similarities; greater than 0.
 
     Returns:
-        A scalar in nats, averaged over the batch; at its least the entropy of the teacher's distributions. With B = 1
-        there is nothing to compare and with B = 2 only one choice: both give 0 with a zero gradient.
+        A scalar in nats, averaged over the batch; its minimum is the entropy of the teacher's distributions. With B = 1
+        there is nothing to compare, and with B = 2 there is only one choice: both give 0 with a zero gradient.
 
     Raises:
-        ValueError: if the batch sizes differ or a temperature is not above 0.
+        ValueError: if the batch sizes differ or a temperature is not greater than 0.
     """
     check_embeddings(student_embedding, teacher_embedding, same_width=False)
     check_positive("student_temperature", student_temperature)
@@ -74,6 +74,6 @@ def similarity_distillation(
 
 
 def _similarity_to_others(embedding: Tensor) -> Tensor:
-    """Cosines of each sample with all the others: (B, d) -> (B, B - 1)."""
+    """Return the cosines of each sample with all others: (B, d) -> (B, B - 1)."""
     unit = F.normalize(embedding, dim=1, eps=NORM_EPS)
     return other_entries(unit @ unit.T, torch.arange(len(unit), device=unit.device))

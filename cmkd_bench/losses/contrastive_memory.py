@@ -1,7 +1,7 @@
-"""Contrastive representation distillation (CRD) against a memory bank, as functions without state.
+"""Contrastive representation distillation (CRD) against a memory bank, as stateless functions.
 
 Source: Tian, Krishnan, Isola, "Contrastive Representation Distillation", ICLR 2020, and the code released with it,
-which adds the normaliser of the scores. The banks, their update and the normaliser's value belong to the caller.
+which adds the normalizer of the scores. The caller keeps the banks, updates them, and keeps the normalizer.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from cmkd_bench.losses._checks import check_positive
 from cmkd_bench.losses._precision import in_full_precision
 
 EPS = 1e-7
-"""The released code's guard in the denominators; kept so that values agree."""
+"""The constant that the released code adds to denominators, kept so that values agree."""
 
 
 @in_full_precision
 def crd_side_loss(
     embedding: Tensor, bank: Tensor, index: Tensor, counts: Tensor, temperature: float, normalizer: Tensor
 ) -> Tensor:
-    """One side of the CRD loss: this modality's embeddings against the other's bank. The loss is the sum of two sides.
+    """Compute one side of the CRD loss: the embeddings of a modality against the bank of the other one.
 
-    With P the exponential of score / temperature, divided by the normaliser, K a sample's number of negatives and
-    c = K / M, the mean over samples of -log(P0 / (P0 + c + eps)) - sum_k log(c / (Pk + c + eps)), where row 0 is the
-    sample's own and k its negatives.
+    The side is the mean over samples of -log(P0 / (P0 + c + eps)) - sum_k log(c / (Pk + c + eps)), where P is
+    exp(score / temperature) / normalizer, row 0 is the sample's own, k runs over its K negatives, and c = K / M. The
+    loss is the sum of both sides.
 
-    All scores come from one matrix product with the whole bank, instead of gathering B (K + 1) rows of it, and the
-    negatives enter as how often each row counts. The counts are whole numbers, so the gradient does not depend on the
-    order of addition. Everything stays logarithmic: no exponential of 1 / temperature is formed.
+    One matrix product with the whole bank gives all scores, instead of a gather of B (K + 1) rows, and a count per row
+    gives the negatives. The counts are integers, so the gradient does not depend on the order of addition. All terms
+    stay logarithms: no exponential of 1 / temperature is formed.
 
     Args:
         embedding: (B, d), rows of unit length; gets the gradient.
-        bank: (M, d), rows of unit length; gets none. Update it after `backward`, which needs it unchanged.
+        bank: (M, d), rows of unit length; gets no gradient. Update it after `backward`, which needs it unchanged.
         index: (B,) int64, the bank row of each sample's partner.
         counts: (B, M), how often each row of the bank is a negative of each sample; see `negative_counts`.
-        temperature: divides the scores, above 0.
-        normalizer: a scalar tensor, from `crd_normalizer` at the first batch; gets no gradient.
+        temperature: divides the scores; greater than 0.
+        normalizer: a scalar tensor from `crd_normalizer` at the first batch; gets no gradient.
 
     Returns:
         A scalar in nats, averaged over the batch. With equal scores it is log(K + 1) + K log(1 + 1 / K).
 
     Raises:
-        ValueError: if the shapes do not fit or the temperature is not above 0.
+        ValueError: if the shapes do not match or the temperature is not greater than 0.
     """
     _check(embedding, bank, index, counts)
     check_positive("temperature", temperature)
@@ -51,7 +51,7 @@ def crd_side_loss(
     noise = negatives / bank.shape[0]
     shift = normalizer.detach().log() + (noise + EPS).log()
     excess = (embedding / temperature) @ bank.detach().T - shift
-    # threshold: torch takes softplus(x) = x from 20 on, which is off by 2e-9; at 50 nothing of that is left
+    # by default torch returns softplus(x) = x from x = 20 on, with an error of 2e-9; at 50 the error is zero
     positive = F.softplus(-excess.gather(1, index[:, None]), threshold=50).sum()
     negative = torch.dot(counts.flatten(), F.softplus(excess, threshold=50).flatten())
     return (positive + negative + (negatives * (EPS / noise).log1p()).sum()) / len(embedding)
@@ -60,22 +60,23 @@ def crd_side_loss(
 @torch.no_grad()
 @in_full_precision
 def crd_normalizer(embedding: Tensor, bank: Tensor, index: Tensor, counts: Tensor, temperature: float) -> Tensor:
-    """The released code's constant Z: M times the mean exponential score over the first batch's rows of the bank.
+    """Compute the released code's constant Z: M times the mean exp(score / temperature) of the first batch.
 
-    The paper has no such constant. It depends on the first batch, so store it with the banks.
+    The mean is over the bank rows of all positives and negatives. The paper has no such constant. It depends on the
+    first batch, so store it with the banks.
 
     Args:
         embedding: (B, d), rows of unit length.
         bank: (M, d), rows of unit length.
-        index: (B,) int64, the partner's bank row.
+        index: (B,) int64, the bank row of each sample's partner.
         counts: (B, M), how often each row of the bank is a negative of each sample.
-        temperature: divides the scores, above 0.
+        temperature: divides the scores; greater than 0.
 
     Returns:
         A scalar tensor without gradient.
 
     Raises:
-        ValueError: if the shapes do not fit or the temperature is not above 0.
+        ValueError: if the shapes do not match or the temperature is not greater than 0.
     """
     _check(embedding, bank, index, counts)
     check_positive("temperature", temperature)
@@ -85,15 +86,15 @@ def crd_normalizer(embedding: Tensor, bank: Tensor, index: Tensor, counts: Tenso
 
 
 def negative_counts(negatives: Tensor, rows: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """How often each row of a bank was drawn for each sample.
+    """Count how often each row of a bank was drawn for each sample.
 
     Args:
         negatives: (B, K) int64, rows of the bank; a row may be drawn more than once.
         rows: M, the size of the bank.
-        dtype: of the counts: that of the embedding.
+        dtype: the type of the counts, which must be that of the embedding.
 
     Returns:
-        (B, M), each row adds up to K.
+        (B, M); each row adds up to K.
     """
     counts = torch.zeros(len(negatives), rows, dtype=dtype, device=negatives.device)
     return counts.scatter_add_(1, negatives, counts.new_ones(()).expand(negatives.shape))

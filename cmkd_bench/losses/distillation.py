@@ -1,4 +1,4 @@
-"""Logit distillation: KD, and DKD's split of it into a target and a non-target part.
+"""Logit distillation: KD, and its decomposition by DKD into a target and a non-target part.
 
 Sources:
     Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop.
@@ -18,42 +18,42 @@ from cmkd_bench.losses._targets import other_entries, target_entry
 
 @in_full_precision
 def kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """Hinton's KD: temperature^2 times KL(teacher || student) of the softened class distributions.
+    """Compute Hinton's KD loss: temperature^2 KL(teacher || student) of the softened class distributions.
 
-    The squared temperature keeps the gradient at one scale for every temperature, as the paper advises.
+    The factor temperature^2 keeps the scale of the gradient the same for all temperatures, as the paper advises.
 
     Args:
         student_logits: (B, C).
         teacher_logits: (B, C); gets no gradient.
-        temperature: divides both sides' logits, above 0.
+        temperature: divides the logits of both sides; greater than 0.
 
     Returns:
-        A scalar in nats: summed over classes, averaged over the batch.
+        A scalar in nats, summed over classes and averaged over the batch.
 
     Raises:
-        ValueError: if the shapes differ, C < 2, or the temperature is not above 0.
+        ValueError: if the shapes differ, C < 2, or the temperature is not greater than 0.
     """
     check_logits(student_logits, teacher_logits)
     check_positive("temperature", temperature)
     student = F.log_softmax(student_logits / temperature, dim=1)
     teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
-    # written out: torch has no batching rule for its kl_div, so torch.vmap would take the samples' lanes one by one
+    # written out: torch has no batching rule for kl_div, so torch.vmap would loop over the lanes
     return temperature**2 * (teacher.exp() * (teacher - student)).sum() / len(student)
 
 
 @in_full_precision
 def mutual_kl(logits: Tensor, other_logits: Tensor) -> tuple[Tensor, Tensor]:
-    """KL(p || q) and KL(q || p) at temperature 1, where each divergence trains its second argument alone.
+    """Compute KL(p || q) and KL(q || p) at temperature 1; each divergence trains only its second argument.
 
-    Equal to two calls of `kd_loss`, with each softmax computed once.
+    The values equal two calls of `kd_loss`, but each softmax is computed once.
 
     Args:
-        logits: (B, C), of p.
-        other_logits: (B, C), of q.
+        logits: (B, C), the logits of p.
+        other_logits: (B, C), the logits of q.
 
     Returns:
         KL(p || q), with a gradient for `other_logits`, and KL(q || p), with a gradient for `logits`: scalars in nats,
-        summed over classes, averaged over the batch.
+        summed over classes and averaged over the batch.
 
     Raises:
         ValueError: if the shapes differ or C < 2.
@@ -66,25 +66,25 @@ def mutual_kl(logits: Tensor, other_logits: Tensor) -> tuple[Tensor, Tensor]:
 def tckd_nckd(
     student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
 ) -> tuple[Tensor, Tensor]:
-    """DKD's two terms for each sample, without weights and without the squared temperature.
+    """Compute the two terms of DKD for each sample, without weights and without the factor temperature^2.
 
-    TCKD is the KL of (target, anything else), NCKD that of the other classes among themselves. With p the teacher's
-    target probability, KL(teacher || student) = TCKD + (1 - p) NCKD.
+    TCKD is the KL divergence of (target, all other classes), and NCKD that among the other classes. If p is the
+    teacher's probability of the target, KL(teacher || student) = TCKD + (1 - p) NCKD.
 
-    The released code takes the logarithm of a softmax and is infinite from a logit gap of about 100 on; here all
-    probabilities stay logarithms. It also masks the target by subtracting 1000, where this gathers the others.
+    The released code takes the logarithm of a softmax and becomes infinite at logit gaps of about 100; here all
+    probabilities stay logarithms. It also masks the target by subtracting 1000; here the other classes are gathered.
 
     Args:
         student_logits: (B, C).
         teacher_logits: (B, C); gets no gradient.
         labels: (B,) class indices.
-        temperature: divides both sides' logits, above 0.
+        temperature: divides the logits of both sides; greater than 0.
 
     Returns:
-        TCKD (B,) and NCKD (B,), in nats. NCKD is 0 where C = 2.
+        TCKD (B,) and NCKD (B,), in nats. NCKD is 0 if C = 2.
 
     Raises:
-        ValueError: if the shapes do not fit, C < 2, or the temperature is not above 0.
+        ValueError: if the shapes do not match, C < 2, or the temperature is not greater than 0.
     """
     check_logits(student_logits, teacher_logits)
     check_labels(labels, student_logits)
@@ -97,28 +97,28 @@ def tckd_nckd(
 def dkd_loss(
     student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, alpha: float, beta: float, temperature: float
 ) -> Tensor:
-    """DKD: temperature^2 (alpha TCKD + beta NCKD), averaged over the batch; the two terms are those of `tckd_nckd`.
+    """Compute the DKD loss: temperature^2 (alpha TCKD + beta NCKD), with the terms of `tckd_nckd`.
 
     Args:
         student_logits: (B, C).
         teacher_logits: (B, C); gets no gradient.
         labels: (B,) class indices.
-        alpha: weight of the target part (paper: 1).
-        beta: weight of the non-target part, constant over samples (paper: tuned for each pair, 8 on CIFAR-100).
-        temperature: divides both sides' logits, above 0.
+        alpha: weight of the target part; 1 in the paper.
+        beta: weight of the non-target part; tuned for each pair in the paper, up to 8 on CIFAR-100.
+        temperature: divides the logits of both sides; greater than 0.
 
     Returns:
-        A scalar in nats. The paper's warm-up over the first epochs is left to the caller.
+        A scalar in nats, averaged over the batch. The warm-up of the paper is left to the caller.
 
     Raises:
-        ValueError: as `tckd_nckd`.
+        ValueError: in the cases of `tckd_nckd`.
     """
     tckd, nckd = tckd_nckd(student_logits, teacher_logits, labels, temperature)
     return temperature**2 * (alpha * tckd + beta * nckd).mean()
 
 
 def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities (B, 2) of the target and of all else, and (B, C - 1) of the others among themselves."""
+    """Return log-probabilities: (B, 2) of target and all other classes, (B, C - 1) among the other classes."""
     log_p = F.log_softmax(logits, dim=1)
     others = other_entries(log_p, labels)
     pair = torch.stack([target_entry(log_p, labels), others.logsumexp(dim=1)], dim=1)
@@ -130,7 +130,7 @@ def _kl(target: Tensor, estimate: Tensor) -> Tensor:
 
 
 def kl_both_ways(log_p: Tensor, log_q: Tensor, divisor: int | Tensor) -> tuple[Tensor, Tensor]:
-    """KL(p || q), which trains q, and KL(q || p), which trains p: sums over (B, C), divided by what is given."""
+    """Return KL(p || q), which trains q, and KL(q || p), which trains p: sums over (B, C) divided by `divisor`."""
     to_q = F.kl_div(log_q, log_p.detach(), reduction="sum", log_target=True)
     to_p = F.kl_div(log_p, log_q.detach(), reduction="sum", log_target=True)
     return to_q / divisor, to_p / divisor

@@ -1,4 +1,4 @@
-"""FitNets' hint loss.
+"""The hint loss of FitNets.
 
 Source: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015, equation 3.
 """
@@ -12,18 +12,18 @@ from cmkd_bench.losses._precision import in_full_precision
 
 @in_full_precision
 def hint_loss(regressed: Tensor, target: Tensor) -> Tensor:
-    """Half the squared error between the regressed student features and the teacher's, averaged over all elements.
+    """Compute half the mean squared error between the regressed student features and the teacher's features.
 
-    The paper sums over the elements of a sample. The mean is taken here so that a weight means the same for every
-    width; multiply by the number of elements of one sample for the paper's value averaged over the batch. Common
-    re-implementations take the mean without the half, so their weights are half of ours.
+    The paper sums over the elements of a sample. The mean gives a weight the same meaning for all widths; multiply it
+    by the number of elements per sample for the paper's value averaged over the batch. Common reimplementations omit
+    the factor 1/2, so their weight w corresponds to 2 w here.
 
     Args:
-        regressed: (B, ...) the regressor's output on the student's features.
-        target: the teacher's features, of the same shape; gets no gradient.
+        regressed: (B, ...), the output of the regressor on the student's features.
+        target: (B, ...), the teacher's features; gets no gradient.
 
     Returns:
-        A scalar.
+        A scalar, averaged over all elements.
 
     Raises:
         ValueError: if the shapes differ.

@@ -1,7 +1,7 @@
-"""Negatives from other classes, drawn for a whole batch at once.
+"""Sample negatives from other classes for a whole batch at once.
 
-Source: the `exact` sampler of the code released with CRD (Tian et al., ICLR 2020), which draws without replacement,
-one sample after the other. Here the draw is with replacement, so any number of negatives can be had from a small set.
+Source: the `exact` sampler of the code released with CRD (Tian et al., ICLR 2020), which samples without replacement,
+one sample at a time. Here sampling is with replacement, so a small set can give any number of negatives.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ClassLayout:
-    """Where the members of each class stand once the rows are ordered by class; made by `class_layout`."""
+    """The position of each class once the rows are ordered by class; created by `class_layout`."""
 
     order: Tensor
     """(M,) row numbers, ordered by class."""
     start: Tensor
-    """(C,) where each class begins in `order`."""
+    """(C,) the place in `order` at which each class begins."""
     size: Tensor
-    """(C,) how many members each class has."""
+    """(C,) the number of rows of each class."""
 
 
 def class_layout(labels: Tensor) -> ClassLayout:
-    """Order the rows by class, once for each training set.
+    """Order the rows of a training set by class.
 
     Args:
-        labels: (M,) class indices of all rows that can be drawn.
+        labels: (M,) class indices of all rows that can be sampled.
 
     Raises:
-        ValueError: if labels is not (M,), or all rows belong to one class and so have no negatives.
+        ValueError: if labels is not (M,), or if all rows belong to one class and so have no negatives.
     """
     if labels.ndim != 1 or len(labels) == 0:
         raise ValueError(f"labels must have the shape (M,) with M > 0, not {tuple(labels.shape)}")
@@ -39,7 +39,7 @@ def class_layout(labels: Tensor) -> ClassLayout:
     if size.max() == len(labels):
         raise ValueError(
             f"class {int(size.argmax())} has no negatives: all {len(labels)} samples belong to it. "
-            "Contrasting with other classes takes at least 2 classes."
+            "Contrasting with other classes requires at least 2 classes."
         )
     return ClassLayout(labels.argsort(stable=True), size.cumsum(0) - size, size)
 
@@ -47,16 +47,16 @@ def class_layout(labels: Tensor) -> ClassLayout:
 def sample_negatives(
     labels_of_batch: Tensor, layout: ClassLayout, count: int, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Draw rows of other classes, uniformly and with replacement.
+    """Sample rows of other classes, uniformly and with replacement.
 
     Args:
         labels_of_batch: (B,) class indices, on the device of the layout.
-        layout: of the set to draw from.
-        count: K, how many negatives each sample gets.
-        generator: the source of randomness; torch's global one if None.
+        layout: the layout of the set to sample from.
+        count: K, the number of negatives per sample.
+        generator: the source of randomness; None means torch's global generator.
 
     Returns:
-        (B, K) int64 row numbers, none of the sample's own class.
+        (B, K) int64 row numbers, none of them of the sample's own class.
 
     Raises:
         ValueError: if labels_of_batch is not (B,) or count is below 1.
@@ -72,6 +72,6 @@ def sample_negatives(
         (len(labels_of_batch), count), dtype=torch.float64, device=layout.order.device, generator=generator
     )
     place = draws.mul_(available).long()
-    # places from the own class's start on are moved behind its end
+    # skip the sample's own class
     place += size * (place >= start)
     return layout.order[place]

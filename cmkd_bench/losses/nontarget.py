@@ -1,4 +1,4 @@
-"""C2KD's selective non-target distillation.
+"""The selective non-target distillation of C2KD.
 
 Source: Huo, Xu, Guo, Wang, Guo, "C2KD: Bridging the Modality Gap for Cross-Modal Knowledge Distillation", CVPR 2024.
 """
@@ -26,26 +26,26 @@ def nontarget_kl(
     form: Literal["renormalized", "zeroed"] = "renormalized",
     reduction: Literal["batch", "kept"] = "batch",
 ) -> Tensor:
-    """KL(teacher || student) over the non-target classes of the kept samples, at temperature 1.
+    """Compute KL(teacher || student) over the non-target classes of the kept samples, at temperature 1.
 
-    Neither form gives the target logit a gradient. "renormalized" is the paper's: the softmax runs over the other
-    C - 1 classes, so the loss is 0 where C = 2. "zeroed" is what the released code does: the target logit becomes 0
-    and the softmax runs over all C, so a phantom class ties down the level of the other logits; the two differ most
-    where classes are few and the other logits negative.
+    Neither form gives the target logit a gradient. "renormalized" is the paper's form: the softmax covers the other
+    C - 1 classes, so the loss is 0 if C = 2. "zeroed" is the released code's form: the target logit becomes 0 and the
+    softmax covers all C classes, so a phantom class pins the level of the other logits. The two differ most if there
+    are few classes and the other logits are negative.
 
     Args:
         student_logits: (B, C).
-        teacher_logits: (B, C); the target of the divergence, gets no gradient.
+        teacher_logits: (B, C), the target of the divergence; gets no gradient.
         labels: (B,) class indices.
-        keep: (B,) bool, which samples count; None keeps all. Dropped samples may hold anything, NaN included.
-        form: how the target class leaves the distribution.
-        reduction: divide the sum by B ("batch", as the released code) or by the number of kept samples ("kept").
+        keep: (B,) bool, the samples that count; None keeps all. Dropped samples may have any value, including NaN.
+        form: how the target class is excluded from the distribution.
+        reduction: "batch" divides the sum by B, as in the released code, and "kept" by the number of kept samples.
 
     Returns:
         A scalar in nats; exactly 0, with a zero gradient, if no sample is kept.
 
     Raises:
-        ValueError: if the shapes do not fit, C < 2, keep is not bool, or a form or reduction is unknown.
+        ValueError: if the shapes do not match, C < 2, keep is not bool, or the form or reduction is unknown.
     """
     student, teacher, divisor = _prepare(student_logits, teacher_logits, labels, keep, form, reduction)
     return F.kl_div(student, teacher.detach(), reduction="sum", log_target=True) / divisor
@@ -60,22 +60,22 @@ def mutual_nontarget_kl(
     form: Literal["renormalized", "zeroed"] = "renormalized",
     reduction: Literal["batch", "kept"] = "batch",
 ) -> tuple[Tensor, Tensor]:
-    """`nontarget_kl` both ways: each side is the detached target of the other's term.
+    """Compute `nontarget_kl` in both directions; in each, the other side is the detached target.
 
     Args:
-        logits: (B, C), of p.
-        other_logits: (B, C), of q.
+        logits: (B, C), the logits of p.
+        other_logits: (B, C), the logits of q.
         labels: (B,) class indices.
         keep: as in `nontarget_kl`.
-        form: likewise.
-        reduction: likewise.
+        form: as in `nontarget_kl`.
+        reduction: as in `nontarget_kl`.
 
     Returns:
         KL(p || q), with a gradient for `other_logits`, and KL(q || p), with a gradient for `logits`: scalars in nats;
         exactly 0, with zero gradients, if no sample is kept.
 
     Raises:
-        ValueError: as `nontarget_kl`.
+        ValueError: in the cases of `nontarget_kl`.
     """
     one, other, divisor = _prepare(logits, other_logits, labels, keep, form, reduction)
     return kl_both_ways(one, other, divisor)
@@ -84,7 +84,7 @@ def mutual_nontarget_kl(
 def _prepare(
     logits: Tensor, other_logits: Tensor, labels: Tensor, keep: Tensor | None, form: str, reduction: str
 ) -> tuple[Tensor, Tensor, int | Tensor]:
-    """Both sides' log-probabilities without the target, and what their sum is divided by."""
+    """Return the log-probabilities of both sides without the target, and the divisor of their sum."""
     check_logits(logits, other_logits)
     check_labels(labels, logits)
     _check_choices(form, reduction)

@@ -38,7 +38,7 @@ def make_plan(grid: Grid) -> Plan:
             _check_selection(name, part.configuration, data)
             feasibility.add(data)
             specs = _FoldSpecs(grid, part, data)
-            plan.remarks[name] = [*data.paired.remarks, *_remarks(part.configuration)]
+            plan.notes[name] = [*data.paired.notes, *_notes(part.configuration)]
             fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
                 reason = feasibility.reason(runs[-1])
@@ -145,11 +145,11 @@ def _check_selection(name: str, configuration: Configuration, data: LoadedFold) 
         )
 
 
-def _remarks(configuration: Configuration) -> list[str]:
+def _notes(configuration: Configuration) -> list[str]:
     """What a protocol does that a reader of its tables must know."""
     part = configuration.recipe.select_on
     selected = [] if part == "validation" else [f"the {'last epoch is kept' if part == 'last' else SELECTED[part]}."]
-    return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.departures)]
+    return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.deviations)]
 
 
 def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> Conditions:

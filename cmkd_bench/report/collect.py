@@ -80,7 +80,7 @@ def collect(
         `tuned` is yes where a run has the values that were selected among draws, no where it has those of the command,
         both where these are the same, and draw where its values were drawn and not selected.
         Behind the fixed columns stands one for each further metric of the saved predictions, and for each thing that a
-        method observed, e.g. `keep_rate`.
+        method logged, e.g. `keep_rate`.
     """
     record = read_plan(experiment)
     specs = read_specs(record) if specs is None else specs
@@ -94,8 +94,8 @@ def collect(
         if row["run_id"] in found:
             metrics = found[row["run_id"]].metrics
             row |= {name: value for name, value in metrics.items() if name != row["metric"]}
-    observed = sorted({name for row in rows for name in row} - set(COLUMNS))
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, *observed])
+    logged = sorted({name for row in rows for name in row} - set(COLUMNS))
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *logged])
     write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
     return frame
 
@@ -130,7 +130,7 @@ def _row(
         result, cost = read(folder.result), read(folder.cost)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["other_metrics"], **result["observed"]}
+        row |= {"code_version": cost["code"], **result["other_metrics"], **result["logged"]}
     elif seen is not None:
         row |= {"status": seen[0], "error": seen[1] or None}
     elif row["status"] == "failed":

@@ -33,7 +33,7 @@ class Leaderboard:
         columns: the directions of the datasets.
         entries: by row and column.
         seeds: all that were asked for.
-        marks: by dataset, what stands behind its name: folds, metric, how it departs from a fair comparison.
+        marks: by dataset, what stands behind its name: folds, metric, how it deviates from a fair comparison.
         notes: what stands below.
         baseline: the row that is the student alone.
         quantity: what the numbers are, where it is the same in all columns.
@@ -93,7 +93,7 @@ def leaderboard(
     competitors = [row for row, role in rows.items() if role != TEACHER]
     for column in columns:
         _mark_best(entries, column, competitors, quantity.better, comparisons)
-    notes |= dict.fromkeys(f"{name}: {remark}" for name, remarks in record.remarks.items() for remark in remarks)
+    notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.notes.items() for text in texts)
     notes |= dict.fromkeys(comparisons.refused)
     shown = {column.dataset for column in columns}
     metrics = {str(run.get("dataset")): run.get("metric") for run in runs.values() if run["status"] == "done"}

@@ -101,12 +101,12 @@ def as_csv(board: Leaderboard) -> str:
     lines: list[list[object]] = []
     for column in board.columns:
         place = [column.dataset, column.teacher_modality, column.student_modality]
-        remarks = "; ".join(board.marks[column.dataset])
+        notes = "; ".join(board.marks[column.dataset])
         for row, role in board.rows.items():
             one = board.entries[row, column]
             tested = [one.comparison.low, one.comparison.high, one.comparison.p_gain] if one.comparison else [None] * 3
             flags = [int(one.is_best), int(one.is_second), int(one.is_close)]
-            numbers = [one.mean, one.deviation, one.gain, len(one.values), one.problem, remarks]
+            numbers = [one.mean, one.deviation, one.gain, len(one.values), one.problem, notes]
             lines.append([*place, row, role, *numbers, *tested, *flags, ranks.get(row)])
     return _csv(BOARD_COLUMNS, lines)
 

@@ -82,7 +82,7 @@ def _section(found: Reproduction) -> Iterator[str]:
     yield from ("", "Tolerances:", "")
     yield from (f"- {one.source.name}: {one.source.tolerance:g}; {one.source.why}" for one in found.levels)
     yield from ("", "Not as published:", "")
-    yield from (f"- {text}" for text in preset.departures)
+    yield from (f"- {text}" for text in preset.deviations)
 
 
 def _seconds(file: Path) -> dict[tuple[str, int], str]:

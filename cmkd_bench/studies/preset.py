@@ -97,7 +97,7 @@ class Preset:
         axis: what the points are.
         crossing: the rows whose difference changes its sign along the axis, or empty.
         overrides: for all grids.
-        departures: what is not as published, one sentence each.
+        deviations: what is not as published, one sentence each.
         blocks: by name.
         rows: by name, in the order of the table.
         points: in the order of the axis.
@@ -114,7 +114,7 @@ class Preset:
     axis: str
     crossing: tuple[str, ...]
     overrides: tuple[str, ...]
-    departures: tuple[str, ...]
+    deviations: tuple[str, ...]
     blocks: Mapping[str, Block]
     rows: Mapping[str, Row]
     points: tuple[Point, ...]
@@ -148,7 +148,7 @@ def load_preset(name: str) -> Preset:
         axis=values["axis"],
         crossing=tuple(values.get("crossing", ())),
         overrides=tuple(values.get("overrides", ())),
-        departures=tuple(values.get("departures", ())),
+        deviations=tuple(values.get("deviations", ())),
         blocks={key: Block(**_tuples(block)) for key, block in values["grids"].items()},
         rows={key: Row(*row) for key, row in values["rows"].items()},
         points=tuple(_point(point) for point in values["points"]),

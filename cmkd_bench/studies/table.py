@@ -66,7 +66,7 @@ def as_rich(found: Reproduction) -> RenderableType:
 
 
 def as_markdown(found: Reproduction) -> str:
-    """The same in GitHub's Markdown, with the paper, the rule and the departures."""
+    """The same in GitHub's Markdown, with the paper, the rule and the deviations."""
     preset = found.preset
     lines = [f"# {preset.title}", "", f"{preset.paper}", "", f"**{_title(found)}**", ""]
     lines += [f"- **{line}**" for line in verdicts(found)]
@@ -75,8 +75,8 @@ def as_markdown(found: Reproduction) -> str:
     lines += [
         f"- {one.source.name}: tolerance {_points(one.source.tolerance)}; {one.source.why}" for one in found.levels
     ]
-    if preset.departures:
-        lines += ["", "Not as published:", *(f"- {text}" for text in preset.departures)]
+    if preset.deviations:
+        lines += ["", "Not as published:", *(f"- {text}" for text in preset.deviations)]
     lines += ["", f"    cmkd-bench reproduce {preset.name} --seeds {found.draws}"]
     return "\n".join(lines) + "\n"
 

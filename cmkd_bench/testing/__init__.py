@@ -1,4 +1,4 @@
-"""Tests that a method gets for free, also a third party's: `MethodConformance`."""
+"""Ready-made tests for any method, including those of third parties: `MethodConformance`."""
 
 from cmkd_bench.testing.conformance import MethodConformance
 

@@ -1,4 +1,4 @@
-"""What all conformance tests share: the method under test and how it is built."""
+"""Build the method under test, for all conformance tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ both_directions = pytest.mark.parametrize("direction", DIRECTIONS, ids=str)
 
 
 class MethodCase:
-    """One method and its hyper-parameters; the tests are in the subclasses.
+    """Holds one method and its hyper-parameters; the subclasses add the tests.
 
     Class attributes:
         method: the registered name, or the class itself.
@@ -29,16 +29,16 @@ class MethodCase:
     hyperparameters: ClassVar[Mapping[str, Any]] = {}
 
     def method_class(self) -> type[Method[Any]]:
-        """The class under test."""
+        """Return the class under test."""
         return methods.get(self.method) if isinstance(self.method, str) else self.method
 
     def cell(self, direction: Direction, changes: Mapping[str, Any] | None = None, **options: Any) -> Cell:
-        """The method between two tiny networks; the test is skipped with the method's reason if it is undefined there.
+        """Put the method between two tiny networks, or skip the test with the method's reason for refusing them.
 
         Args:
             direction: which modality teaches which.
             changes: to the hyper-parameters.
-            options: of `build_cell`.
+            options: passed to `build_cell`.
         """
         hyperparameters = {**self.hyperparameters, **(changes or {})}
         cell = build_cell(self.method_class(), hyperparameters, direction, **options)
@@ -48,16 +48,16 @@ class MethodCase:
 
 
 def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
-    """The names under which two states do not hold the same bits."""
-    assert one.keys() == other.keys(), f"the states hold different names: {sorted(one.keys() ^ other.keys())}"
+    """Return the names whose values are not bit-identical in two states."""
+    assert one.keys() == other.keys(), f"the states have different names: {sorted(one.keys() ^ other.keys())}"
     return [name for name, value in one.items() if not torch.equal(value, other[name])]
 
 
 def not_finite(losses: Mapping[str, float]) -> dict[str, float]:
-    """The terms that are infinite or not a number."""
+    """Return the terms that are infinite or not a number."""
     return {name: value for name, value in losses.items() if not math.isfinite(value)}
 
 
 def part_of(state: Mapping[str, Tensor], module: str) -> dict[str, Tensor]:
-    """The entries of a state that belong to one module, e.g. `student`."""
+    """Return the entries of a state that belong to one module, e.g. `student`."""
     return {name: value for name, value in state.items() if name.startswith(f"{module}.")}

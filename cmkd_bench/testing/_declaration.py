@@ -12,12 +12,12 @@ from cmkd_bench.registry import methods
 from cmkd_bench.testing._case import MethodCase
 from cmkd_bench.testing._cell import DIRECTIONS, build_cell
 
-# What a run's spec can hold and a command line can write.
+# Types that a run's spec can store and a command line can express.
 SCALARS = ("str", "int", "float", "bool")
 
 
 class DeclarationTests(MethodCase):
-    """Nothing is trained here."""
+    """Tests that train nothing, except between linear networks."""
 
     def test_is_registered_under_its_name(self) -> None:
         cls = self.method_class()
@@ -26,18 +26,18 @@ class DeclarationTests(MethodCase):
         assert methods.get(name) is cls, f"the registry knows another class as '{name}': {methods.get(name)}"
         if isinstance(self.method, str):
             assert name == self.method, f"'{self.method}' is registered as '{name}'"
-        assert methods.summary(name), f"'{name}' needs a docstring: its first line is shown by `cmkd-bench list`"
+        assert methods.summary(name), f"'{name}' needs a docstring: `cmkd-bench list` shows its first line"
 
     def test_hyperparameters_are_described(self) -> None:
         parameters = self.method_class().HyperParameters
         assert dataclasses.is_dataclass(parameters), f"{parameters} is not a dataclass"
         frozen = parameters.__dataclass_params__.frozen  # type: ignore[attr-defined]
-        assert frozen, f"{parameters.__name__} must be @dataclass(frozen=True): runs are named by its values"
+        assert frozen, f"{parameters.__name__} must be @dataclass(frozen=True), because its values identify runs"
         built_in = self.method_class().__module__.startswith("cmkd_bench.")
         for parameter in describe(parameters):
             assert parameter.type in SCALARS, f"'{parameter.name}' is a {parameter.type}, not one of {SCALARS}"
-            assert parameter.meaning, f"'{parameter.name}' has no meaning: declare it by parameter(default, meaning)"
-            assert parameter.source or not built_in, f"'{parameter.name}' does not say where its default comes from"
+            assert parameter.meaning, f"'{parameter.name}' has no meaning: declare it with parameter(default, meaning)"
+            assert parameter.source or not built_in, f"'{parameter.name}' has no source for its default"
 
     def test_every_set_of_values_is_valid(self) -> None:
         cls = self.method_class()
@@ -77,7 +77,7 @@ class DeclarationTests(MethodCase):
             chosen = modalities.get(linear, (direction.student, direction.teacher))
             cell = build_cell(self.method_class(), self.hyperparameters, direction, linear=chosen)
             if isinstance(cell, str):
-                assert cell, "unsupported() must say why"
+                assert cell, "unsupported() must give a reason"
             else:
-                # An error in here means that unsupported() should have refused the pair.
+                # An error here means that unsupported() should have refused the pair.
                 cell.run()

@@ -1,4 +1,4 @@
-"""Conformance of a method's loss terms for one batch."""
+"""Conformance of the loss terms of a method for one batch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cmkd_bench.method import Phase
 from cmkd_bench.testing._case import MethodCase, both_directions, not_finite
 from cmkd_bench.testing._cell import RECIPE, Cell, Direction
 
-# Networks in bfloat16 are off by up to 2^-8 = 0.4 percent per layer; divided by a temperature of 0.07 that is 6 percent
-# of a score, and a selection of samples may flip.
+# Networks in bfloat16 have errors of up to 2^-8 = 0.4 percent per layer; divided by a temperature of 0.07 that is 6
+# percent of a score, and a selection of samples may change.
 BFLOAT16 = 0.1
 
 
@@ -80,8 +80,8 @@ class LossTests(MethodCase):
 
     @both_directions
     def test_two_classes_are_finite(self, direction: Direction) -> None:
-        for record in self.cell(direction, classes=2).run().progress.history:
-            assert not not_finite(record["losses"]), f"with two classes: {record}"
+        history = self.cell(direction, classes=2).run().progress.history  # raises NonFiniteLoss
+        assert all(record["losses"] for record in history), f"no loss with two classes: {history}"
 
     @both_directions
     def test_bfloat16_is_near_float32(self, direction: Direction) -> None:

@@ -1,4 +1,4 @@
-"""Segmentation: every labelled position of an image is a row; a method works so, or says that it is not defined."""
+"""Conformance in segmentation, where each labeled position is a row: a method supports it, or refuses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEACHER = NetworkShape(9, ((4, 8, 8), (7, 4, 4), (9, 2, 2)), positions=(4, 4))
 
 
 class SegmentationTests(MethodCase):
-    """Rows of positions, with fewer images than rows."""
+    """Tests with rows of positions, and with fewer images than rows."""
 
     def test_segmentation_works_or_is_refused(self) -> None:
         cls = self.method_class()
@@ -40,8 +40,9 @@ class SegmentationTests(MethodCase):
             assert not wrong, f"phase '{phase.name}': {wrong}"
             total = torch.stack(list(losses.values())).sum()
             leaves: list[Tensor] = [student.logits, student.embedding, *student.feature_maps.values()]
-            gradients = torch.autograd.grad(total, leaves, allow_unused=True)
-            reached |= any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+            if total.requires_grad:
+                gradients = torch.autograd.grad(total, leaves, allow_unused=True)
+                reached |= any(gradient is not None and bool(gradient.any()) for gradient in gradients)
         assert reached, "no phase trains the student"
 
 

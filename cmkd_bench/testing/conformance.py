@@ -1,4 +1,4 @@
-"""Tests that every distillation method has to pass, also a third party's."""
+"""Tests that every distillation method must pass, including those of third parties."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from cmkd_bench.testing._training import TrainingTests
 
 
 class MethodConformance(DeclarationTests, LossTests, SegmentationTests, TrainingTests):
-    """Subclass it in a test file and name the method; pytest finds the tests.
+    """Provides the tests of a method; subclass it in a test file and name the method.
 
     The method is trained between tiny networks, in both directions and with embeddings of unequal width, by the
     engine's own loop; it takes about two seconds. The tests need pytest (`pip install "cmkd-bench[test]"`).
 
     Class attributes:
         method: the registered name, or the class itself.
-        hyperparameters: what differs from the defaults; a subclass more for each form or preset that matters.
+        hyperparameters: what differs from the defaults; add a subclass for each form or preset that matters.
 
     Example:
         ```python

@@ -69,9 +69,9 @@ def write_made_run(
     if with_history:
         known |= {"val_value": value, "epochs": EPOCHS, "best_epoch": EPOCHS, "extra_parameters": 0}
         curve = [{"epoch": epoch, "selection": value * epoch / EPOCHS} for epoch in range(1, EPOCHS + 1)]
-        write_json(folder.history, [one | {"phase": "train", "losses": {}, "observed": {}} for one in curve])
+        write_json(folder.history, [one | {"phase": "train", "losses": {}, "logged": {}} for one in curve])
     write_json(folder.cost, {"seconds": 1.5, "peak_mb": 600.0, "code": "0"})
-    write_json(folder.result, {**dict.fromkeys(_UNKNOWN), **known, "other_metrics": {}, "observed": {}})
+    write_json(folder.result, {**dict.fromkeys(_UNKNOWN), **known, "other_metrics": {}, "logged": {}})
 
 
 def write_made_plan(experiment: Experiment, cells: Sequence[Cell], conditions: Mapping[str, Any] = CONDITIONS) -> None:
@@ -79,7 +79,7 @@ def write_made_plan(experiment: Experiment, cells: Sequence[Cell], conditions: M
     plan = {
         "baseline": "none",
         "conditions": {cell.dataset: dict(conditions) for cell in cells},
-        "remarks": {},
+        "notes": {},
         "cells": list(map(dataclasses.asdict, cells)),
     }
     write_json(experiment.plan, plan)

@@ -140,13 +140,13 @@ class Run:
             "teacher_value_after": after,
             "epochs": len(progress.history),
             "best_epoch": progress.best_epoch,
-            "observed": _observed(progress),
+            "logged": _logged(progress),
             "student_parameters": _count(self.student),
             "extra_parameters": _count(self.method),
             "samples": {name: len(rows) for name, rows in self.parts.data.parts.items()},
             "fixture": self.parts.data.fixture,
             "tokenizers": {name: one.description for name, one in self.parts.data.vocabularies.items()},
-            "departures": list(self.method.departures),
+            "deviations": list(self.method.deviations),
         }
 
     def _cost(self, progress: Progress) -> dict[str, Any]:
@@ -210,11 +210,11 @@ def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str,
     write_atomically(folder.predictions, lambda file: file.write(save(dict(predictions))))
 
 
-def _observed(progress: Progress) -> dict[str, float]:
-    """What the method observed, as the mean over the epochs in which it was."""
+def _logged(progress: Progress) -> dict[str, float]:
+    """What the method logged, as the mean over the epochs in which it was."""
     by_name: dict[str, list[float]] = {}
     for record in progress.history:
-        for name, value in record["observed"].items():
+        for name, value in record["logged"].items():
             by_name.setdefault(name, []).append(value)
     return {name: sum(values) / len(values) for name, values in by_name.items()}
 

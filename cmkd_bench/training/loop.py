@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -149,18 +150,18 @@ class Training:
 
     def _run_epoch(self, phase: Phase, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
         self._set_modes(phase)
-        sums: dict[str, dict[str, Tensor]] = {"losses": {}, "observed": {}}
+        terms, logged = _Means(), _Means()
         steps = len(self.batches)
         for step, seen in enumerate(self.batches.epoch(phase.name, epoch)):
             set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
             # Dropout and negatives of a step depend on its place alone: not on the method, nor on a resume.
             seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
-            self.method.observed.clear()
+            self.method.logged.clear()
             losses = self._losses(phase, seen, Batch(seen.index, epoch, epochs, self._labels(phase, seen.index)))
             self._update(torch.stack(list(losses.values())).sum(), optimizer)
-            _add(sums["losses"], losses)
-            _add(sums["observed"], self.method.observed)
-        means = {kind: {name: float(value) / steps for name, value in of.items()} for kind, of in sums.items()}
+            terms.add(losses)
+            logged.add(self.method.logged)
+        means = {"losses": terms.by_name(), "logged": logged.by_name()}
         for name, mean in means["losses"].items():
             if not math.isfinite(mean):
                 raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of phase '{phase.name}'")
@@ -264,9 +265,20 @@ def phase_epochs(phases: tuple[Phase, ...], epochs: int) -> list[int]:
     return [end - start for start, end in itertools.pairwise(ends)]
 
 
-def _add(sums: dict[str, Tensor], values: dict[str, Tensor]) -> None:
-    for name, value in values.items():
-        sums[name] = sums[name] + value.detach() if name in sums else value.detach()
+class _Means:
+    """Means by name over the steps that report the name; a step need not report every name."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._steps: Counter[str] = Counter()
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach()
+        self._steps.update(values.keys())
+
+    def by_name(self) -> dict[str, float]:
+        return {name: float(value) / self._steps[name] for name, value in self._sums.items()}
 
 
 def _copy(module: nn.Module) -> State:

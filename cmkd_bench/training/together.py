@@ -163,7 +163,7 @@ def _train(trainings: Sequence[Training]) -> None:
     names = list(losses) if history else []
     for lane, training in enumerate(trainings):
         training.progress.history = [
-            {"epoch": number, "phase": phase, "losses": dict(zip(names, terms, strict=True)), "observed": {}}
+            {"epoch": number, "phase": phase, "losses": dict(zip(names, terms, strict=True)), "logged": {}}
             for number, terms in enumerate(curves[:, :, lane].tolist(), start=1)
         ]
         training.progress.best_epoch = recipe.epochs

@@ -1,4 +1,4 @@
-"""From stored inputs to what a network sees: cast, normalised, and in training a random view, for a batch at once."""
+"""Turn a batch of stored inputs into what a network sees: cast, normalized, and randomly augmented in training."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ IGNORED = 255  # in a label map
 
 @dataclass(frozen=True)
 class View:
-    """How one modality is looked at.
+    """Describes how one modality is presented to a network.
 
     Attributes:
         kind: of the modality.
         augmentation: the protocol's.
-        mean: (C, 1, 1) in stored units, or None where inputs are normalised already.
-        scale: (C, 1, 1), one over the deviation.
+        mean: (C, 1, 1) in stored units, or None where inputs are already normalized.
+        scale: (C, 1, 1), the reciprocal of the standard deviation.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class View:
 
     @property
     def is_random(self) -> bool:
-        """Whether a training view differs from the one in evaluation."""
+        """Return whether a training view can differ from the evaluation view."""
         given = self.augmentation
         if self.kind in PICTURES:
             return given.crop_scale < 1 or given.crop_ratio > 1 or given.flip or self._drops_frames
@@ -43,7 +43,7 @@ class View:
         return self.kind == "video" and self.augmentation.frames > 0
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """What a network sees of one sample of a stored shape."""
+        """Return the shape that a network sees of a sample of a stored shape."""
         given, shape = self.augmentation, list(stored)
         if self.kind in PICTURES:
             shape[-2:] = self._size(stored)
@@ -54,29 +54,29 @@ class View:
         return tuple(shape)
 
     def frames(self, batch: int, total: int, generator: torch.Generator | None = None) -> Tensor | None:
-        """Which frames of a video are seen, so that no other has to be read.
+        """Choose the frames of each video, so that only these need to be read.
 
         Args:
             batch: B.
-            total: frames that are stored of each video.
-            generator: on the CPU, for a training view; None for the one view of evaluation.
+            total: the number of stored frames per video.
+            generator: on the CPU, for a training view; None for the evaluation view.
 
         Returns:
-            (B, frames) int64, ascending, or None for all.
+            (B, frames) int64, ascending; None means all frames.
         """
         if not self._drops_frames:
             return None
-        wanted = min(self.augmentation.frames, total)
+        count = min(self.augmentation.frames, total)
         if generator is None:
-            return ((torch.arange(wanted) * 2 + 1) * total // (2 * wanted)).expand(batch, wanted)
-        return torch.rand(batch, total, generator=generator).argsort(1)[:, :wanted].sort(1).values
+            return ((torch.arange(count) * 2 + 1) * total // (2 * count)).expand(batch, count)
+        return torch.rand(batch, total, generator=generator).argsort(1)[:, :count].sort(1).values
 
     def __call__(self, stored: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A batch as the network sees it.
+        """Return a batch as the network sees it.
 
         Args:
-            stored: (B, ...), of a video the frames that `frames` chose.
-            generator: on the CPU, for a training view; None for the one view of evaluation.
+            stored: (B, ...); for video, the frames that `frames` chose.
+            generator: on the CPU, for a training view; None for the evaluation view.
 
         Returns:
             (B, ...) float32, or int64 for token ids.
@@ -87,16 +87,15 @@ class View:
             return self._spectrogram(stored, generator)
         if self.kind in PICTURES:
             return self._picture(stored, generator)
-        return self._normalise(stored)
+        return self._normalize(stored)
 
     def _picture(self, stored: Tensor, generator: torch.Generator | None) -> Tensor:
         box = None if generator is None else Box.draw(len(stored), self.augmentation, generator)
         known = (stored > 0) if self.kind == "depth" else None
-        values = self._normalise(stored)
+        values = self._normalize(stored)
         if known is not None:
-            values = values * known  # an unknown depth is the mean, whatever its place
-        frames = values.flatten(0, -4) if values.ndim > 4 else values
-        resized = resize(frames, self._size(stored.shape), box, repeats=len(frames) // len(stored))
+            values = values * known  # an unknown depth becomes the mean
+        resized = resize(values.flatten(1, -3), self._size(stored.shape), box)
         return resized.reshape(*values.shape[:-2], *resized.shape[-2:])
 
     def _spectrogram(self, stored: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -108,7 +107,7 @@ class View:
                 start = torch.randint(room + 1, (len(stored),), generator=generator)
             columns = (start[:, None] + torch.arange(given.columns)).to(stored.device)
             stored = stored.take_along_dim(columns[:, None, None, :], dim=3)
-        values = self._normalise(stored)
+        values = self._normalize(stored)
         if generator is None:
             return values
         for axis, count, width in (
@@ -119,7 +118,7 @@ class View:
                 values = _mask(values, axis, width, generator)
         return values
 
-    def _normalise(self, stored: Tensor) -> Tensor:
+    def _normalize(self, stored: Tensor) -> Tensor:
         values = stored.float()
         if self.mean is None or self.scale is None:
             return values
@@ -131,68 +130,88 @@ class View:
 
 @dataclass(frozen=True)
 class Box:
-    """What a random crop keeps of each sample, in shares of height and width.
+    """The part of each sample that a random crop keeps, as shares of height and width.
 
     Attributes:
         size: (B, 2) of height and width.
-        centre: (B, 2).
+        center: (B, 2).
         mirrored: (B,) bool.
     """
 
     size: Tensor
-    centre: Tensor
+    center: Tensor
     mirrored: Tensor
 
     @classmethod
     def draw(cls, batch: int, augmentation: Augmentation, generator: torch.Generator) -> Box:
-        """Area uniform between crop_scale and 1, aspect ratio log-uniform, place uniform."""
+        """Draw the area uniformly between crop_scale and 1, the aspect ratio log-uniformly, the place uniformly."""
         area = 1 - (1 - augmentation.crop_scale) * torch.rand(batch, generator=generator)
         spread = torch.tensor(augmentation.crop_ratio).log() * (2 * torch.rand(batch, generator=generator) - 1)
         size = torch.stack([(area / spread.exp()).sqrt(), (area * spread.exp()).sqrt()], 1).clamp(max=1)
-        centre = size / 2 + (1 - size) * torch.rand(batch, 2, generator=generator)
+        center = size / 2 + (1 - size) * torch.rand(batch, 2, generator=generator)
         mirrored = torch.rand(batch, generator=generator) < (0.5 if augmentation.flip else 0.0)
-        return cls(size, centre, mirrored)
+        return cls(size, center, mirrored)
 
-    def grid(self, size: tuple[int, int], device: torch.device) -> Tensor:
-        """(B, height, width, 2), where each pixel of the result is taken from, for `grid_sample`."""
-        theta = torch.zeros(len(self.size), 2, 3)
-        theta[:, 0, 0] = torch.where(self.mirrored, -self.size[:, 1], self.size[:, 1])
-        theta[:, 1, 1] = self.size[:, 0]
-        theta[:, 0, 2] = 2 * self.centre[:, 1] - 1
-        theta[:, 1, 2] = 2 * self.centre[:, 0] - 1
-        return F.affine_grid(theta.to(device), [len(self.size), 1, *size], align_corners=False)
+    def to(self, device: torch.device) -> Box:
+        """Return the same box on a device."""
+        return Box(self.size.to(device), self.center.to(device), self.mirrored.to(device))
+
+    def centers(self, axis: int, length: int, stored: int) -> Tensor:
+        """Return where the centers of the result's pixels lie among the stored ones, in pixels: (B, length).
+
+        Args:
+            axis: 0 for height, 1 for width.
+            length: the number of pixels of the result along the axis.
+            stored: the number of stored pixels along the axis.
+        """
+        step = (torch.arange(length, device=self.size.device) + 0.5) / length - 0.5
+        share = self.center[:, axis, None] + self.size[:, axis, None] * step
+        if axis == 1:
+            share = torch.where(self.mirrored[:, None], share.flip(1), share)
+        return share * stored
+
+    def weights(self, axis: int, length: int, stored: int) -> Tensor:
+        """Return how much each stored pixel counts in each pixel of the result: (B, length, stored).
+
+        Bilinear with antialiasing, as in Pillow and `interpolate`: a triangle two pixels wide, in stored pixels where
+        the crop is enlarged and in pixels of the result where it is reduced.
+        """
+        reduction = (self.size[:, axis] * stored / length).clamp(min=1)
+        pixels = torch.arange(stored, device=self.size.device) + 0.5
+        distance = (pixels - self.centers(axis, length, stored)[..., None]).abs()
+        triangle = (1 - distance / reduction[:, None, None]).clamp(min=0)
+        return triangle / triangle.sum(2, keepdim=True)
 
 
-def resize(images: Tensor, size: tuple[int, int], box: Box | None = None, repeats: int = 1) -> Tensor:
-    """Images of a size, bilinear: (B * repeats, C, H, W) -> (B * repeats, C, height, width).
+def resize(images: Tensor, size: tuple[int, int], box: Box | None = None) -> Tensor:
+    """Resize images, bilinear with antialiasing: (B, C, H, W) -> (B, C, height, width).
 
     Args:
-        images: frames of a sample stand together.
+        images: frames of a video are channels.
         size: height and width.
-        box: what is kept of each of the B samples; the whole image where None is given.
-        repeats: frames per sample.
+        box: what is kept of each image; None keeps all of it.
     """
     if box is None:
         if tuple(images.shape[-2:]) == size:
             return images
         return F.interpolate(images, size, mode="bilinear", antialias=True)
-    grid = box.grid(size, images.device).repeat_interleave(repeats, 0)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    box = box.to(images.device)
+    rows, columns = (box.weights(axis, size[axis], images.shape[2 + axis]) for axis in (0, 1))
+    return torch.einsum("bhy,bcyw->bchw", rows, torch.einsum("bcyx,bwx->bcyw", images, columns))
 
 
 def resize_labels(labels: Tensor, size: tuple[int, int], box: Box | None = None) -> Tensor:
-    """Label maps of a size, nearest neighbour: (B, H, W) uint8 -> (B, height, width) int64, 255 is ignored."""
-    maps = labels[:, None].float()
+    """Resize label maps to the nearest pixel: (B, H, W) uint8 -> (B, height, width) int64; 255 is ignored."""
     if box is None:
-        resized = F.interpolate(maps, size, mode="nearest-exact")
-    else:
-        grid = box.grid(size, labels.device)
-        resized = F.grid_sample(maps, grid, mode="nearest", padding_mode="border", align_corners=False)
-    return resized[:, 0].long()
+        return F.interpolate(labels[:, None].float(), size, mode="nearest-exact")[:, 0].long()
+    box = box.to(labels.device)
+    rows, columns = (box.centers(axis, size[axis], labels.shape[1 + axis]).long() for axis in (0, 1))
+    sample = torch.arange(len(labels), device=labels.device)
+    return labels[sample[:, None, None], rows[:, :, None], columns[:, None, :]].long()
 
 
 def _mask(values: Tensor, axis: int, largest: int, generator: torch.Generator) -> Tensor:
-    """SpecAugment: a stretch of up to `largest` positions of each sample becomes 0, the mean."""
+    """Set a random stretch of up to `largest` positions of each sample to 0, the mean (SpecAugment)."""
     length, batch = values.shape[axis], len(values)
     width = torch.randint(min(largest, length) + 1, (batch,), generator=generator)
     start = (torch.rand(batch, generator=generator) * (length - width + 1)).long()

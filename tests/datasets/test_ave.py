@@ -55,7 +55,7 @@ def test_lines_become_samples_of_the_official_parts(tmp_path: Path) -> None:
     assert catalogue.inputs["video"][1] == VideoClip("AVE/MH3m4AwEcRY.mp4", 6.0, 8.0)
     assert catalogue.inputs["audio"][3] == AudioClip("AVE/0IklLP7_kBw.mp4", 4.0, 10.0)
     assert catalogue.skipped == []
-    assert catalogue.remarks == ()
+    assert catalogue.notes == ()
 
 
 def test_the_28_classes_are_in_the_official_order() -> None:
@@ -101,14 +101,14 @@ def test_training_lines_of_the_18_clips_that_are_held_out_are_left_out(tmp_path:
     }
     assert {skipped.sample_id: skipped.reason for skipped in catalogue.skipped} == reasons
     assert catalogue.groups is not None
-    assert catalogue.remarks == ()
+    assert catalogue.notes == ()
 
 
 def test_the_published_split_is_an_option_that_says_what_it_leaks(tmp_path: Path) -> None:
     catalogue = read(write_leaks(tmp_path), split="official")
     assert len(ids(catalogue, "train")) == 21
     assert catalogue.groups is None
-    assert catalogue.remarks == ("18 clips of the training part are in validation or test, too, as published",)
+    assert catalogue.notes == ("18 clips of the training part are in validation or test, too, as published",)
 
 
 def test_a_clip_with_two_labels_is_two_samples_of_one_group_or_one(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_the_miniature_has_the_known_defects(small: Path) -> None:
         "its clip is in the validation part, too",
         "the event has no length: second 0 to second 0",
     ]
-    assert read(small, split="official").remarks
+    assert read(small, split="official").notes
     lines = (small / "Annotations.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "Category&VideoID&Quality&StartTime&EndTime"
     assert len(lines) == 1 + len(catalogue.sample_ids) + len(catalogue.skipped)

@@ -59,7 +59,7 @@ def test_a_row_of_the_catalogue_is_the_same_row_of_all_arrays(small: Path) -> No
     assert found.inputs["audio"][26] == ArrayClip("audio/test_data.npy", 2, (1, 112, 112))
     assert (found.sample_ids[26], found.labels[26], found.labels[23]) == ("test-00002", 2, 3)
     assert found.groups is None
-    assert "recordings of the training part" in found.remarks[0]
+    assert "recordings of the training part" in found.notes[0]
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.uint8, np.int32])

@@ -81,7 +81,7 @@ def test_no_actor_is_in_two_parts_and_the_sexes_are_balanced(all_actors: Path) -
     women = {part: len(held & set(WOMEN)) for part, held in actors.items()}
     assert {part: len(held) for part, held in actors.items()} == {"train": 62, "validation": 10, "test": 19}
     assert women == {"train": 29, "validation": 5, "test": 9}
-    assert found.remarks == ()
+    assert found.notes == ()
 
 
 def test_the_speaker_split_never_changes(all_actors: Path) -> None:
@@ -104,13 +104,13 @@ def test_a_missing_list_is_replaced_by_the_next(all_actors: Path) -> None:
     assert all(np.array_equal(first.parts[0][part], second.parts[0][part]) for part in first.parts[0])
 
 
-def test_without_lists_the_folders_are_listed_and_a_remark_says_so(tmp_path: Path) -> None:
+def test_without_lists_the_folders_are_listed_and_a_note_says_so(tmp_path: Path) -> None:
     for file in ("VideoFlash/1001_IEO_NEU_XX.flv", "AudioWAV/1002_IEO_NEU_XX.wav", "AudioWAV/._1003_IEO_NEU_XX.wav"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
     found = catalogue(tmp_path)
     assert found.sample_ids == ["1001_IEO_NEU_XX", "1002_IEO_NEU_XX"]
-    assert "listed from the folders" in found.remarks[0]
+    assert "listed from the folders" in found.notes[0]
 
 
 def test_without_lists_and_clips_the_error_names_what_is_there(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_published_lists_are_read_past_a_byte_order_mark(tmp_path: Path, fol
     }
     assert found.labels.tolist() == [1, 4, 3, 0, 2]
     assert found.groups is None
-    assert found.remarks == ("split=c2kd: 1 of 4 speakers are in train and in test; there is no validation part",)
+    assert found.notes == ("split=c2kd: 1 of 4 speakers are in train and in test; there is no validation part",)
 
 
 def test_without_the_published_lists_the_error_says_where_they_are(all_actors: Path) -> None:

@@ -103,9 +103,9 @@ def test_quoted_lines_are_read_into_the_official_parts(write: Writer) -> None:
 def test_for_all_rows_an_option_says_whose_label_is_right(write: Writer, column: str, expected: list[str]) -> None:
     found = catalogue(write([WILDFIRE], [MARIA], [SRI_LANKA]), rows="all", label=column)
     assert [found.classes[label] for label in found.labels] == expected
-    (remark,) = found.remarks
-    assert remark.startswith("text and image have different labels in 2 of 3 samples")
-    assert column in remark
+    (note,) = found.notes
+    assert note.startswith("text and image have different labels in 2 of 3 samples")
+    assert column in note
 
 
 EIGHT = (*FIVE[:2], "injured_or_dead_people", "missing_or_found_people", *FIVE[2:], "vehicle_damage")
@@ -181,10 +181,10 @@ def test_a_tweet_of_links_alone_is_left_out_by_name(write: Writer) -> None:
     assert "no words" in found.skipped[0].reason
 
 
-def test_texts_that_are_alike_without_their_links_are_remarked(write: Writer) -> None:
+def test_texts_that_are_alike_without_their_links_are_noted(write: Writer) -> None:
     train, test = (line(number, FIVE[0], f"same words https://t.co/{number}") for number in (0, 3))
     found = catalogue(write([train, line(1, FIVE[1])], [line(2, FIVE[0])], [test]), rows="all")
-    assert found.remarks == ("1 test texts are, but for their links, also in the training part",)
+    assert found.notes == ("1 test texts are, but for their links, also in the training part",)
 
 
 def test_windows_line_ends_and_files_beside_the_images_are_read(write: Writer) -> None:

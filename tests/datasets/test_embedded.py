@@ -59,6 +59,7 @@ def test_a_dataset_says_where_it_comes_from_and_what_to_run(name: str) -> None:
     kind = datasets.get(name)
     names = {modality.name for modality in kind.modalities}
     assert kind.sources
+    assert kind.default_pairs
     assert all(set(pair) <= names for pair in kind.default_pairs)
     assert datasets.summary(name).endswith(".")
 

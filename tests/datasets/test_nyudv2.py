@@ -189,30 +189,28 @@ def test_validation_is_made_of_whole_scenes_for_every_task(fixture_root: Path) -
     catalogues = [read(fixture_root, task=task) for task in ("segmentation40", "segmentation13", "scene")]
     for catalogue in catalogues:
         assert catalogue.groups is not None
-        assert catalogue.remarks == ()
+        assert catalogue.notes == ()
         check_parts("nyudv2", catalogue.parts[0], len(catalogue.sample_ids), catalogue.groups)
         for part, rows in catalogue.parts[0].items():
             assert np.array_equal(rows, catalogues[0].parts[0][part])
 
 
-def test_scenes_that_the_official_parts_share_are_remarked(tmp_path: Path) -> None:
+def test_scenes_that_the_official_parts_share_are_noted(tmp_path: Path) -> None:
     scenes = [f"cafe_{number // 2:04d}" for number in range(40)]
     write(tmp_path, scenes, ["cafe"] * 40, test=[2, *range(31, 41)])
     catalogue = read(tmp_path)
     assert catalogue.groups is None
-    assert catalogue.remarks == (
-        "the official parts share 1 scenes, e.g. cafe_0000; validation shares none with train",
-    )
+    assert catalogue.notes == ("the official parts share 1 scenes, e.g. cafe_0000; validation shares none with train",)
     train, validation = ({scenes[row] for row in catalogue.parts[0][part]} for part in ("train", "validation"))
     assert validation
     assert not train & validation
 
 
-def test_a_class_that_validation_lacks_is_remarked(tmp_path: Path) -> None:
+def test_a_class_that_validation_lacks_is_noted(tmp_path: Path) -> None:
     scenes = [f"cafe_{number:04d}" for number in range(20)] + ["office_0001"] * 3
     write(tmp_path, scenes, ["cafe"] * 20 + ["office"] * 3, test=[1, 2])
-    assert read(tmp_path, task="scene").remarks == ("no validation image shows 'office'",)
-    assert read(tmp_path).remarks == ()
+    assert read(tmp_path, task="scene").notes == ("no validation image shows 'office'",)
+    assert read(tmp_path).notes == ()
 
 
 def test_mappings_may_lie_in_a_subfolder_and_are_missed_with_their_origin(tmp_path: Path) -> None:

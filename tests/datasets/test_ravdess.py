@@ -116,7 +116,7 @@ def test_a_missing_half_has_its_official_path(one_trial_each: Path) -> None:
     found = catalogue(one_trial_each)
     assert found.inputs["audio"][6].path == "Actor_07/03-01-03-01-02-01-07.wav"
     assert found.inputs["video"][7].path == "Actor_08/01-01-03-01-02-01-08.mp4"
-    assert found.remarks == ()
+    assert found.notes == ()
 
 
 def test_without_any_wav_all_sound_is_the_videos(one_trial_each: Path) -> None:
@@ -125,7 +125,7 @@ def test_without_any_wav_all_sound_is_the_videos(one_trial_each: Path) -> None:
     touch(one_trial_each, "Actor_01/03-02-03-01-01-01-01.wav")
     found = catalogue(one_trial_each)
     assert [clip.path for clip in found.inputs["audio"]] == [clip.path for clip in found.inputs["video"]]
-    assert found.remarks == ("sound is that of the mp4 files, as there is no 03-01-*.wav",)
+    assert found.notes == ("sound is that of the mp4 files, as there is no 03-01-*.wav",)
 
 
 @pytest.mark.parametrize(("actors", "shown"), [([], "none"), ([1, 2, 9], "1, 2, 9")])

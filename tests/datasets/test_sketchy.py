@@ -121,7 +121,7 @@ def test_the_photos_of_testset_are_the_test_part(write: Writer, form: str) -> No
     assert parts["test"] == {"n02129604_3", "n02129604_17"}
     assert len(parts["validation"]) == 2
     assert len(parts["train"]) == 16
-    assert not any("testset" in remark for remark in found.remarks)
+    assert not any("testset" in note for note in found.notes)
 
 
 def test_without_testset_a_tenth_of_the_photos_of_each_class_is_drawn_and_said(write: Writer) -> None:
@@ -134,8 +134,8 @@ def test_without_testset_a_tenth_of_the_photos_of_each_class_is_drawn_and_said(w
         for part, own in photos_by_part(found).items()
     }
     assert count == {"train": [81, 41], "validation": [9, 4], "test": [10, 5]}
-    assert any("no info/testset.txt" in remark for remark in found.remarks)
-    assert any("no list of invalid" in remark for remark in found.remarks)
+    assert any("no info/testset.txt" in note for note in found.notes)
+    assert any("no list of invalid" in note for note in found.notes)
 
 
 def test_no_missing_file_and_no_missing_class_moves_another_sample(write: Writer) -> None:
@@ -177,7 +177,7 @@ def test_odd_files_and_a_class_without_photos_are_left_out_by_name(write: Writer
     found = catalogue(root)
     assert list(found.sample_ids) == ["n02691156_58-1"]
     assert [(line.sample_id, line.modality) for line in found.skipped] == [("n02_1 (copy)", "sketch"), ("bat", "photo")]
-    assert "1 of the 125 classes are there" in found.remarks
+    assert "1 of the 125 classes are there" in found.notes
 
 
 @pytest.mark.parametrize(

@@ -263,14 +263,14 @@ def test_decoding_passes_what_was_read_to_the_resizing(tmp_path: Path, monkeypat
         assert given is preparation
 
 
-def test_recordings_that_the_official_parts_share_are_remarked(tmp_path: Path) -> None:
+def test_recordings_that_the_official_parts_share_are_noted(tmp_path: Path) -> None:
     names = [SESSION.format(f"{number:06d}", f"{number:06d}") for number in range(3)]
     others = [f"kv1/b3dodata/img_{number:04d}" for number in range(20)]
     write(tmp_path, dict.fromkeys(names + others, "office"), test=names[2:])
     catalogue = read(tmp_path)
     assert catalogue.groups is None
     shared = "the official parts share 1 recordings, e.g. kv2/kinect2data/2014-05-26_14-23-37"
-    assert catalogue.remarks[1].startswith(shared)
+    assert catalogue.notes[1].startswith(shared)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_the_fixture_has_enough_in_every_part(fixture_root: Path, task: str) -> 
     assert sizes["train"] - 4 >= 48
     assert sizes["validation"] >= 12
     assert sizes["test"] >= 16
-    assert catalogue.remarks == ("holds all images of NYU-Depth V2: do not train on one and test on the other",)
+    assert catalogue.notes == ("holds all images of NYU-Depth V2: do not train on one and test on the other",)
     if task == "scene":
         for rows in catalogue.parts[0].values():
             names = {catalogue.classes[label] for label in catalogue.labels[rows]}

@@ -88,7 +88,7 @@ def test_every_term_equals_the_equations(toys, form):
     losses = method(student, teacher, batch)
     expected, keep_rate = expected_losses(method, student, teacher, batch.labels.numpy())
     assert {name: value.item() for name, value in losses.items()} == pytest.approx(expected, rel=1e-10)
-    assert method.observed["keep_rate"].item() == pytest.approx(keep_rate)
+    assert method.logged["keep_rate"].item() == pytest.approx(keep_rate)
     assert 0 < keep_rate < 1, "the batch should show the selection"
 
 
@@ -105,7 +105,7 @@ def test_a_threshold_of_one_leaves_the_six_other_terms(toys):
         method.zero_grad()
         assert losses["cross"].item() == 0
     assert all(map(torch.equal, *gradients))
-    assert method.observed["keep_rate"].item() == 0
+    assert method.logged["keep_rate"].item() == 0
 
 
 @pytest.mark.oracle("c2kd", "5 of 6 samples kept, where one ranking is reversed")
@@ -115,7 +115,7 @@ def test_a_threshold_of_minus_one_drops_reversed_rankings_alone(toys):
     teacher.logits[4] = 0.5 * student.logits[4]
     method = toys.method("c2kd", toys.pair(), krc_threshold=-1.0)
     method(student, teacher, toys.batch())
-    assert method.observed["keep_rate"].item() == pytest.approx(5 / 6)
+    assert method.logged["keep_rate"].item() == pytest.approx(5 / 6)
 
 
 @pytest.mark.parametrize("variant", ["a", "b"])
@@ -124,8 +124,8 @@ def test_constant_logits_are_never_kept_by_default(toys, variant):
     teacher.logits.fill_(0.25)
     method = toys.method("c2kd", toys.pair(), krc_variant=variant)
     losses = method(student, teacher, toys.batch())
-    assert method.observed["keep_rate"].item() == 0
-    assert all(value.isfinite() for value in (*losses.values(), *method.observed.values()))
+    assert method.logged["keep_rate"].item() == 0
+    assert all(value.isfinite() for value in (*losses.values(), *method.logged.values()))
 
 
 def test_two_classes_have_a_cross_term_only_in_the_zeroed_form(toys):

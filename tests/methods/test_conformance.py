@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+
+import pytest
+
+from cmkd_bench.methods.kd import KD
 from cmkd_bench.registry import methods
 from cmkd_bench.testing import MethodConformance
+from cmkd_bench.testing._declaration import DeclarationTests
+from cmkd_bench.testing._training import TrainingTests
+
+# KD's loss, with another teacher or other pairs: only the tests that see the difference. In a conformance test no
+# teacher is trained, so the one of kd_random differs from KD's in nothing but its declaration.
+CONTROLS = {"kd_random": (DeclarationTests,), "kd_shuffled": (DeclarationTests, TrainingTests)}
+
+for name in methods.names():
+    globals()[f"Test_{name}"] = type(f"Test_{name}", CONTROLS.get(name, (MethodConformance,)), {"method": name})
 
 
-def case(name: str) -> type[MethodConformance]:
-    return type(f"Test_{name}", (MethodConformance,), {"method": name})
-
-
-for registered in methods.names():
-    globals()[f"Test_{registered}"] = case(registered)
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_control_has_the_loss_of_kd(name: str) -> None:
+    cls = methods.get(name)
+    assert cls.__bases__ == (KD,)
+    assert not [attribute for attribute, value in vars(cls).items() if inspect.isroutine(value)]
 
 
 class TestC2KDOfficialCode(MethodConformance):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,10 +13,12 @@ from torch import nn
 from cmkd_bench.method import Method, Phase
 from cmkd_bench.methods.c2kd import C2KD
 from cmkd_bench.methods.cmcd import CMCD
+from cmkd_bench.methods.fitnet import FitNet
 from cmkd_bench.methods.kd import KD
 from cmkd_bench.testing import MethodConformance
 from cmkd_bench.testing._cell import Direction
 from cmkd_bench.testing._tiny import TinyCNN, TinyMLP
+from cmkd_bench.training.loop import NonFiniteLoss
 
 TO_VECTOR = Direction("signal", "vector")
 
@@ -127,6 +130,33 @@ class TrainsTooLong(Method):
         return (phase, replace(phase, name="again"))
 
 
+class DividesByTheOtherClasses(KD):
+    def forward(self, student, teacher, batch):
+        return {"loss": student.logits.square().mean() / (self.pair.classes - 2)}
+
+
+class RefusesEveryPair(KD):
+    @classmethod
+    def unsupported(cls, hyperparameters, pair):
+        return "never"
+
+
+class RefusesWithoutAReason(KD):
+    @classmethod
+    def unsupported(cls, hyperparameters, pair):
+        return ""
+
+
+class RefusesNoLinearNetwork(FitNet):
+    @classmethod
+    def unsupported(cls, hyperparameters, pair):
+        return None
+
+
+class HasAMisspeltPreset(KD):
+    presets = {"soft": {"temprature": 8.0}}
+
+
 @dataclass
 class Loose:
     weight: float = 1.0
@@ -157,23 +187,46 @@ class HasUndescribedParameters(Method[Loose]):
         (TrainsNobody, "test_every_phase_trains_the_student", "reaches the student"),
         (TrainsTooLong, "test_phases_share_the_epochs", "add up to 1.4"),
         (HasUndescribedParameters, "test_hyperparameters_are_described", "frozen=True"),
+        (DividesByTheOtherClasses, "test_two_classes_are_finite", r"'loss' is (inf|nan)"),
+        (RefusesEveryPair, "test_is_defined_for_some_direction", "refuses every pair"),
+        (RefusesWithoutAReason, "test_is_defined_for_some_direction", "must give a reason"),
+        (RefusesWithoutAReason, "test_segmentation_works_or_is_refused", "no reason"),
+        (TrainsNobody, "test_segmentation_works_or_is_refused", "trains the student"),
+        (HasAMisspeltPreset, "test_every_set_of_values_is_valid", "'soft'.*temprature"),
         (KD, "test_is_registered_under_its_name", None),
         (NeverUsesItsExtra, "test_is_registered_under_its_name", "knows another class as 'kd'"),
     ],
 )
 def test_a_broken_method_is_caught(broken, test, message):
     case = type("Case", (MethodConformance,), {"method": broken})()
-    arguments = {
-        "test_without_distillation_it_is_the_student_alone": (TO_VECTOR, 0.0),
-        "test_phases_share_the_epochs": (),
-        "test_hyperparameters_are_described": (),
-        "test_is_registered_under_its_name": (),
-    }.get(test, (TO_VECTOR,))
+    arguments = {name: TO_VECTOR for name in inspect.signature(getattr(case, test)).parameters if name == "direction"}
+    if test == "test_without_distillation_it_is_the_student_alone":
+        arguments["clip"] = 0.0
     if message is None:
-        getattr(case, test)(*arguments)
+        getattr(case, test)(**arguments)
         return
-    with pytest.raises((AssertionError, RuntimeError), match=message):
-        getattr(case, test)(*arguments)
+    with pytest.raises((AssertionError, RuntimeError, NonFiniteLoss), match=message):
+        getattr(case, test)(**arguments)
+
+
+def test_a_method_that_should_refuse_linear_networks_is_caught():
+    case = type("Case", (MethodConformance,), {"method": RefusesNoLinearNetwork})()
+    with pytest.raises(IndexError):
+        case.test_linear_networks_are_supported_or_refused("student")
+
+
+@pytest.mark.parametrize(
+    ("method", "test", "arguments", "reason"),
+    [
+        (KD, "test_label_free_stages_know_no_label", (), "label-free"),
+        (CMCD, "test_without_distillation_it_is_the_student_alone", (0.0,), "no hyper-parameters"),
+        (RefusesEveryPair, "test_extras_are_trained", (), "unsupported: never"),
+    ],
+)
+def test_what_a_method_does_not_claim_is_skipped_with_the_reason(method, test, arguments, reason):
+    case = type("Case", (MethodConformance,), {"method": method})()
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        getattr(case, test)(TO_VECTOR, *arguments)
 
 
 def test_state_outside_the_checkpoint_is_caught(tmp_path):

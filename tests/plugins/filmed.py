@@ -28,7 +28,7 @@ CLASSES = ("rest", "walk")
 class Options:
     """What a test can change of the catalogue."""
 
-    remark: str = parameter("", "a remark")
+    note: str = parameter("", "a note")
 
 
 class SlowStill(ImageClip):
@@ -83,7 +83,7 @@ class Filmed(MediaDataset[Options]):
             inputs={**clips, "text": [row["text"] for row in rows]},
             parts=[parts],
             skipped=[Skipped("ghost", "", "", "listed twice")],
-            remarks=(self.options.remark,) if self.options.remark else (),
+            notes=(self.options.note,) if self.options.note else (),
         )
 
     @classmethod

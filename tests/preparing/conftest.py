@@ -64,9 +64,7 @@ def arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def filmed() -> Callable[..., Any]:
     """The dataset, with changes of its preparation."""
     cls: Any = datasets.get("filmed")
-    return lambda remark="", **changes: cls(
-        cls.Options(remark=remark), dataclasses.replace(SMALL, **changes), Roots.read()
-    )
+    return lambda note="", **changes: cls(cls.Options(note=note), dataclasses.replace(SMALL, **changes), Roots.read())
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_miniature_overwrites_nothing(cmkd: Any, tmp_path: Path) -> None:
         (["prepare", "filmed"], "dataset 'filmed' is not found"),
         (["prepare", "filmed", "prepare.frame=3"], "Did you mean 'prepare.frames'?"),
         (["prepare", "filmed", "prepare.frames=0"], "prepare.frames=0: must be at least 1"),
-        (["prepare", "filmed", "dataset.filmed.remarks=x"], "Did you mean 'dataset.filmed.remark'?"),
+        (["prepare", "filmed", "dataset.filmed.notes=x"], "Did you mean 'dataset.filmed.note'?"),
         (["prepare", "filmed", "--check"], "is not prepared under these settings"),
     ],
 )

@@ -112,7 +112,7 @@ def test_bad_clips_are_listed_and_in_no_part(prepare: Any, filmed: Any, films: P
     lost = {part: sorted({*whole.parts[part].tolist()} - {*rows.tolist()}) for part, rows in data.parts.items()}
     assert lost == {"train": [1, 9], "validation": [2], "test": [5]}
     assert len(data.labels) == len(data.sample_ids) == len(data.inputs["video"]) == SAMPLES
-    assert data.remarks == (
+    assert data.notes == (
         "samples left out because a clip could not be read: 2 of 12 in train, 1 of 3 in validation, 1 of 3 in test "
         "(skipped.csv)",
     )
@@ -167,12 +167,12 @@ def test_another_copy_is_refused_until_forced(prepare: Any, filmed: Any, films: 
 
 
 def test_settings_and_options_have_sets_of_their_own(prepare: Any, filmed: Any) -> None:
-    variants = [filmed(), filmed(height=32), filmed(remark="leaks")]
+    variants = [filmed(), filmed(height=32), filmed(note="leaks")]
     folders = [prepare(variant).folder for variant in variants]
     assert len(set(folders)) == 3
     assert all(len(folder.name) == 10 for folder in folders)
     assert variants[1].load(0).inputs["still"].shape == (SAMPLES, 3, 32, 24)
-    assert variants[2].load(0).remarks == ("leaks",)
+    assert variants[2].load(0).notes == ("leaks",)
 
 
 def test_what_is_not_prepared_cannot_be_loaded(filmed: Any, arrays: Path, prepare: Any) -> None:

@@ -84,6 +84,7 @@ def test_a_group_that_dies_is_left_to_the_launcher(short: Path, monkeypatch: pyt
     expected = reproduce("short", results=short / "expected", jobs=2, quiet=True)
     monkeypatch.setattr(side_by_side, "_serve", lambda runs: os._exit(9))
     found = reproduce("short", results=short / "found", jobs=2, quiet=True)
+    assert found.curves
     for row, curve in found.curves.items():
         np.testing.assert_array_equal(curve, expected.curves[row])
 

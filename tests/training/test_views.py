@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
@@ -56,6 +58,31 @@ def test_a_mirrored_box_is_the_mirrored_image() -> None:
     assert torch.allclose(left, image[:, :, :, :4].flip(3), atol=1e-4)
 
 
+def test_a_crop_is_reduced_with_antialiasing_as_pillow_reduces_it() -> None:
+    """Without antialiasing the largest difference is 112."""
+    torch.manual_seed(0)
+    images = 255 * torch.rand(8, 1, 61, 83)
+    drawn = Box.draw(8, dataclasses.replace(NO_AUGMENTATION, crop_scale=0.35, crop_ratio=4 / 3, flip=True), seeded())
+    seen = resize(images, (20, 17), drawn)[:, 0].numpy()
+    for image, (down, right), (height, width), mirrored, ours in zip(
+        images[:, 0].numpy(), drawn.center.tolist(), drawn.size.tolist(), drawn.mirrored.tolist(), seen, strict=True
+    ):
+        top, left = max(down - height / 2, 0) * 61, max(right - width / 2, 0) * 83
+        corners = (left, top, min(left + width * 83, 83), min(top + height * 61, 61))
+        expected = np.asarray(Image.fromarray(image).resize((17, 20), Image.Resampling.BILINEAR, box=corners))
+        np.testing.assert_allclose(ours, expected[:, ::-1] if mirrored else expected, atol=0.01)
+    assert 0 < drawn.mirrored.sum() < 8
+
+
+def test_a_crop_of_the_whole_image_is_what_evaluation_sees() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 48, 40)
+    assert torch.allclose(resize(image, (16, 15), box(1, 1, 0.5, 0.5)), resize(image, (16, 15)), atol=1e-5)
+    checkerboard = (torch.arange(48)[:, None] + torch.arange(48)) % 2
+    reduced = resize(checkerboard[None, None].float(), (16, 16), box(1, 1, 0.5, 0.5))
+    assert (reduced - 0.5).abs().max() < 0.15  # every third pixel of it would be 0 or 1
+
+
 def test_label_maps_follow_the_crop_of_their_image() -> None:
     torch.manual_seed(0)
     labels = torch.randint(200, (16, 12, 12), dtype=torch.uint8)
@@ -81,8 +108,8 @@ def test_labels_shrink_to_the_nearest_pixel_and_are_never_mixed() -> None:
 def test_boxes_stay_within_the_image_and_keep_their_share_of_it() -> None:
     given = dataclasses.replace(NO_AUGMENTATION, crop_scale=0.25, crop_ratio=4 / 3, flip=True)
     drawn = Box.draw(4000, given, seeded())
-    assert ((drawn.centre - drawn.size / 2) >= -1e-6).all()
-    assert ((drawn.centre + drawn.size / 2) <= 1 + 1e-6).all()
+    assert ((drawn.center - drawn.size / 2) >= -1e-6).all()
+    assert ((drawn.center + drawn.size / 2) <= 1 + 1e-6).all()
     area, ratio = drawn.size.prod(1), drawn.size[:, 1] / drawn.size[:, 0]
     # where a side is cut at the image's border the area is smaller than drawn
     assert area.min() >= 0.25 * 3 / 4

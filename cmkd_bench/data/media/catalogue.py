@@ -41,7 +41,7 @@ class Catalogue:
         groups: (N,) what must not be shared between parts, or None.
         targets: N label maps for segmentation, or None for classification.
         skipped: annotation lines that are left out on purpose, by name.
-        remarks: what a reader of a table must know, e.g. that a split of the literature leaks.
+        notes: what a reader of a table must know, e.g. that a split of the literature leaks.
     """
 
     sample_ids: Sequence[str]
@@ -52,4 +52,4 @@ class Catalogue:
     groups: np.ndarray | None = None
     targets: Sequence[Clip] | None = None
     skipped: Sequence[Skipped] = ()
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

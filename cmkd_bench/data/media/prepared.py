@@ -46,7 +46,7 @@ class SetFolder:
 
     @property
     def samples(self) -> Path:
-        """Ids, labels, groups, parts, classes, remarks and texts."""
+        """Ids, labels, groups, parts, classes, notes and texts."""
         return self.path / "samples.json"
 
     @property
@@ -146,7 +146,7 @@ class PreparedSet:
             classes=tuple(samples["classes"]),
             targets=arrays.get(TARGETS),
             moments={name: np.load(self.folder.moments(name), allow_pickle=False) for name in modalities},
-            remarks=(*samples["remarks"], *_loss(parts, used)),
+            notes=(*samples["notes"], *_loss(parts, used)),
             fixture=bool(self.manifest["fixture"]),
         )
 
@@ -188,7 +188,7 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _loss(parts: Mapping[str, np.ndarray], used: Mapping[str, np.ndarray]) -> list[str]:
-    """A remark on the samples that the parts lack."""
+    """A note on the samples that the parts lack."""
     lost = {part: len(parts[part]) - len(used[part]) for part in PARTS}
     if not any(lost.values()):
         return []

@@ -46,7 +46,7 @@ def check_cluster(settings: SlurmSettings, specs: Iterable[RunSpec], cluster: Cl
         problems += problems_of_profile(profile, partitions, settings.general.signal_delay_s)
     if problems:
         raise GridError(list(dict.fromkeys(problems)))
-    return list(dict.fromkeys(_remarks(profiles)))
+    return list(dict.fromkeys(_notes(profiles)))
 
 
 def problems_of_profile(profile: Profile, partitions: Mapping[str, Partition], signal_delay_s: int) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _problems_of_folder(folder: Path) -> Iterator[str]:
         yield f"{existing} cannot be written. Choose another --results on a file system that all nodes share."
 
 
-def _remarks(profiles: Collection[Profile]) -> Iterator[str]:
+def _notes(profiles: Collection[Profile]) -> Iterator[str]:
     for profile in profiles:
         if profile.timeout_min <= SUBMITIT_MINUTES:
             yield (

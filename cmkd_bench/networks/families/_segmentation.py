@@ -25,7 +25,7 @@ class Segmentation(Network):
     without it. The rates are scaled where the last map's stride is not 16. Logits, (B, C, H/4, W/4) rounded up, stay at
     the decoder's resolution.
 
-    Departure: group normalization in place of batch normalization. Segmentation trains with a few samples per batch,
+    Deviation: group normalization in place of batch normalization. Segmentation trains with a few samples per batch,
     whose statistics are poor; and the pooled branch has one position per sample, so a batch of one has no statistics.
     """
 

@@ -1,4 +1,4 @@
-"""How the numbers came about: conditions, splits, what departs from papers, and the machines and versions."""
+"""How the numbers came about: conditions, splits, what deviates from papers, and the machines and versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Context = dict[str, Any]
 
 
 def conditions(source: Source) -> list[Context]:
-    """By dataset what all of its runs have in common, with the remarks that its tables carry."""
+    """By dataset what all of its runs have in common, with the notes that its tables carry."""
     samples = _samples(source)
     return [
         {
@@ -21,7 +21,7 @@ def conditions(source: Source) -> list[Context]:
             "protocol": values["protocol"],
             "folds": values["folds"],
             "fixture": values["fixture"],
-            "remarks": source.record.remarks.get(dataset, []),
+            "notes": source.record.notes.get(dataset, []),
             "samples": samples.get(dataset, ""),
             "sections": _sections(dataset, values),
         }
@@ -42,11 +42,11 @@ def splits(source: Source) -> list[Context]:
     ]
 
 
-def departures(source: Source) -> dict[str, list[str]]:
+def deviations(source: Source) -> dict[str, list[str]]:
     """By method in what it differs from its paper, as its runs recorded it."""
     found: dict[str, dict[str, None]] = {}
     for run_id, result in source.details.items():
-        found.setdefault(source.specs[run_id].method, {}).update(dict.fromkeys(result.get("departures", ())))
+        found.setdefault(source.specs[run_id].method, {}).update(dict.fromkeys(result.get("deviations", ())))
     return {method: list(texts) for method, texts in found.items() if texts}
 
 

@@ -97,7 +97,7 @@ def _context(source: Source) -> dict[str, Any]:
         "diagnoses": list(figures.diagnoses(source)),
         "conditions": protocol.conditions(source),
         "splits": protocol.splits(source),
-        "departures": protocol.departures(source),
+        "deviations": protocol.deviations(source),
         "environments": protocol.environments(source),
         "papers": protocol.papers(source),
         "place": _where(root),

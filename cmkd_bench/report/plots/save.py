@@ -18,7 +18,7 @@ KINDS = {
     "critical": "average ranks with critical differences",
     "cost": "accuracy against training time and extra parameters",
     "learning": "learning curves",
-    "observed": "what methods observed while they trained",
+    "logged": "what methods logged while they trained",
     "gap": "gap between the modalities against the gain",
     "tuning": "test accuracy against the number of draws",
 }

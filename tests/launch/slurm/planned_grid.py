@@ -156,6 +156,6 @@ def planned(root: Path, teachers: int = 2, students: int = 3) -> Planned:
     ]
     write_json(
         experiment.plan,
-        {"baseline": "none", "conditions": {"mfeat": CONDITIONS}, "remarks": {"mfeat": []}, "cells": cells},
+        {"baseline": "none", "conditions": {"mfeat": CONDITIONS}, "notes": {"mfeat": []}, "cells": cells},
     )
     return Planned(experiment, [*alone, *behind])

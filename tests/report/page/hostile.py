@@ -32,7 +32,7 @@ def write_hostile(root: Path) -> Experiment:
         if (cell.method, cell.teacher_modality) == ("aside", "video"):
             cells[i] = dataclasses.replace(cell, run_id="", impossible=REASON)
         if (cell.method, cell.seed) == (METHOD, 0):
-            epoch = {"phase": "train", "losses": {}, "observed": {}}
+            epoch = {"phase": "train", "losses": {}, "logged": {}}
             values = enumerate([60.0, 75.0, 70.0], 1)
             history = [epoch | {"epoch": number, "selection": value} for number, value in values]
             write_json(experiment.run(cell.run_id).history, history)

@@ -197,7 +197,7 @@ def test_a_png_says_how_large_it_is_too(tmp_path: Path) -> None:
 def test_long_curves_are_thinned(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7}, seeds=1, directions=1)
     run_ids = [path.parent.name for path in experiment.path.glob("runs/*/result.json")]
-    epochs = [{"epoch": n, "phase": "train", "losses": {}, "observed": {}, "selection": n / 2} for n in range(1, 101)]
+    epochs = [{"epoch": n, "phase": "train", "losses": {}, "logged": {}, "selection": n / 2} for n in range(1, 101)]
     for run_id in run_ids:
         experiment.run(run_id).history.write_text(json.dumps(epochs))
     curves = block(make_page(experiment))["runs"]["curve"]

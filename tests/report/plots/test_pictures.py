@@ -39,12 +39,12 @@ def test_text_is_wrapped_within_the_figure() -> None:
 def test_a_files_name_cannot_leave_its_folder() -> None:
     assert file_stem("gains", "../../etc/passwd") == "gains-..%2F..%2Fetc%2Fpasswd"
     assert file_stem("cost", "mfeat", "pixels", "fourier") == "cost-mfeat-pixels-fourier"
-    assert file_stem("observed", "c2kd (tuned)", "mfeat") == "observed-c2kd+tuned-mfeat"
+    assert file_stem("logged", "c2kd (tuned)", "mfeat") == "logged-c2kd+tuned-mfeat"
 
 
 def test_no_two_pictures_have_one_file() -> None:
     names = ["a", "b", "a-b", "a+tuned", "a (tuned)", "b-a", "a%2Db", "a b", "a/b"]
-    stems = {file_stem("observed", first, second) for first in names for second in names}
+    stems = {file_stem("logged", first, second) for first in names for second in names}
     assert len(stems) == len(names) ** 2
     assert not any("/" in stem or " " in stem for stem in stems)
 

@@ -17,10 +17,10 @@ def test_it_lists_what_it_wrote_and_what_it_could_not_draw(
 ) -> None:
     quick_run(methods=["c2kd"])
     results = tmp_path / "results"
-    plot("quick", kind=["learning,observed", "critical"], formats="svg", results=results)
+    plot("quick", kind=["learning,logged", "critical"], formats="svg", results=results)
     shown = capsys.readouterr().out
     files = sorted((results / "quick" / "plots").iterdir())
-    assert [file.name for file in files] == ["learning-mfeat-pixels-fourier.svg", "observed-c2kd-mfeat.svg"]
+    assert [file.name for file in files] == ["learning-mfeat-pixels-fourier.svg", "logged-c2kd-mfeat.svg"]
     assert all(str(file) in shown for file in files)
     assert "critical-differences: ranks can be compared over at least 3 directions" in shown
 

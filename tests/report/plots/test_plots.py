@@ -42,8 +42,8 @@ VALUES = {
 INTERVALS = {("kd", AB): (1.5, 4.75), ("shuffled", AB): (-34.0, -28.0)}
 
 
-def epoch(number: int, value: float | None, phase: str = "train", **observed: float) -> dict[str, Any]:
-    return {"epoch": number, "phase": phase, "observed": observed} | ({} if value is None else {"selection": value})
+def epoch(number: int, value: float | None, phase: str = "train", **logged: float) -> dict[str, Any]:
+    return {"epoch": number, "phase": phase, "logged": logged} | ({} if value is None else {"selection": value})
 
 
 HISTORIES = {
@@ -304,9 +304,9 @@ def test_a_panel_without_a_curve_says_why(one: PlotData) -> None:
     assert "not defined" in {text.get_text() for text in titles["never"].texts}
 
 
-def test_what_a_method_observed_is_drawn_by_its_name(one: PlotData) -> None:
-    drawn = only(one, "observed")
-    assert drawn.name == "observed-kd-toy"
+def test_what_a_method_logged_is_drawn_by_its_name(one: PlotData) -> None:
+    drawn = only(one, "logged")
+    assert drawn.name == "logged-kd-toy"
     (ax,) = panels(drawn.figure)
     assert ax.get_title(loc="left") == "keep rate"
     (line,) = [line for line in ax.lines if line.get_label() == AB.direction]
@@ -340,7 +340,7 @@ def test_in_the_gap_a_tuned_row_is_open_beside_its_method(make_data: Make) -> No
         ("gains", "no seed of 'toy' has both a method and 'none' done"),
         ("transfer", "'toy' has one pair of modalities here"),
         ("learning", "measured an epoch"),
-        ("observed", "no method of this experiment reports a quantity"),
+        ("logged", "no method of this experiment reports a quantity"),
         ("gap", "at least 2 directions"),
         ("cost", "is done"),
     ],
@@ -381,7 +381,7 @@ def test_equal_data_gives_equal_pictures_whatever_the_users_settings(make_data: 
         return {one.name: one.figure for one in plot(data) if isinstance(one, Picture)}
 
     first = {name: pixels(figure) for name, figure in plotted().items()}
-    assert set(first) == {"gains-toy", "cost-toy-audio-video", "learning-toy-audio-video", "observed-kd-toy"}
+    assert set(first) == {"gains-toy", "cost-toy-audio-video", "learning-toy-audio-video", "logged-kd-toy"}
     with mpl.rc_context({"lines.linewidth": 9.0, "font.size": 20.0, "axes.facecolor": "black"}):
         again = {name: pixels(figure) for name, figure in plotted().items()}
     for name, image in first.items():
@@ -411,7 +411,7 @@ def test_nothing_is_cut_off_or_covered_with_twelve_rows_and_long_names(make_data
     found = list(plot(make_data(roles, values, histories=dict.fromkeys(runs, history))))
     plotted = {one.name: one.figure for one in found if isinstance(one, Picture)}
     assert {name.split("-")[0] for name in plotted} == set(KINDS) - {"tuning"}
-    for kind in ("gains", "transfer", "critical", "cost", "learning", "observed", "gap"):
+    for kind in ("gains", "transfer", "critical", "cost", "learning", "logged", "gap"):
         name = next(name for name in plotted if name.startswith(kind))
         assert_is_legible(plotted[name], name)
 

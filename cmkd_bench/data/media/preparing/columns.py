@@ -100,7 +100,7 @@ def index_of(catalogue: Catalogue) -> dict[str, Any]:
         "groups": None if catalogue.groups is None else np.asarray(catalogue.groups).tolist(),
         "parts": [{part: np.asarray(rows).tolist() for part, rows in fold.items()} for fold in catalogue.parts],
         "texts": texts,
-        "remarks": list(catalogue.remarks),
+        "notes": list(catalogue.notes),
     }
 
 

@@ -1,4 +1,4 @@
-"""`python -m cmkd_bench.fidelity`: collect the oracles of the tests, and write the pages of docs/methods."""
+"""`python -m cmkd_bench.method_pages`: collect the oracles from the tests and write the pages in docs/methods."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from cmkd_bench import losses
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.experiment.files import write_text
-from cmkd_bench.fidelity.oracles import SHIPPED, Oracle, as_json, collect
-from cmkd_bench.fidelity.page import as_markdown
+from cmkd_bench.method_pages.oracles import SHIPPED, Oracle, as_json, collect
+from cmkd_bench.method_pages.render import as_markdown
 from cmkd_bench.registry import methods
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def contents(root: Path = ROOT) -> dict[Path, str]:
-    """Everything that the command writes: the oracles, a page for each built-in method, and their list.
+    """Return everything that the command writes: the oracles, a page for each built-in method, and their list.
 
     Raises:
-        UserError: for an oracle of something that does not exist.
+        UserError: if an oracle's subject does not exist.
     """
     oracles = collect(root)
     _check(oracles)
@@ -38,14 +38,15 @@ def _check(oracles: Iterable[Oracle]) -> None:
 
 def _list(names: Iterable[str]) -> str:
     lines = [
-        "# The methods, held to their papers",
+        "# The methods compared with their papers",
         "",
-        "One page each: equations, defaults and their sources, departures, how other implementations differ, and the",
-        "tests that compare with something independent. `cmkd-bench show NAME --fidelity` prints one, a plug-in's too.",
-        "The pages are written by `python -m cmkd_bench.fidelity`; a test says when they are not current.",
+        "Each page lists a method's equations, its defaults and their sources, its deviations from the paper, how",
+        "other implementations differ (from `implementations/NAME.yaml`), and the tests that compare it with something",
+        "independent. `cmkd-bench show NAME --fidelity` prints the page of any method, including a plug-in's.",
+        "`python -m cmkd_bench.method_pages` generates the pages; a test fails when they are out of date.",
         "",
-        "Implementations were read at the commit that is named. Not all papers could be read in full: what they ask",
-        "for is partly taken from published notes on them and from released code. Check it before you cite it.",
+        "Implementations were read at the commit given. Not every paper was available in full; some requirements come",
+        "from published notes and released code, so check them before citing.",
         "",
         *(f"- [{name}]({name}.md): {methods.summary(name)}" for name in names),
     ]

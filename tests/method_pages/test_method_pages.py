@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.fidelity.__main__ import ROOT, contents
-from cmkd_bench.fidelity.oracles import Oracle, collect, shipped
-from cmkd_bench.fidelity.page import as_markdown, used_losses
+from cmkd_bench.method_pages.__main__ import ROOT, contents
+from cmkd_bench.method_pages.implementation import FOLDER, implementations_of
+from cmkd_bench.method_pages.oracles import SHIPPED, Oracle, collect, shipped
+from cmkd_bench.method_pages.render import as_markdown, used_losses
 from cmkd_bench.registry import load_plugin, methods
 
 BUILT_IN = sorted(path.stem for path in (ROOT / "methods").glob("*.py"))
+COMPARED = sorted(path.stem for path in FOLDER.iterdir())
 TESTS = """
 import pytest
 
@@ -44,8 +47,8 @@ def written(folder: Path, text: str) -> Path:
 def test_what_is_committed_is_what_the_command_writes() -> None:
     wanted = contents()
     for path, text in wanted.items():
-        assert path.read_text(encoding="utf-8") == text, f"{path} is not current: python -m cmkd_bench.fidelity"
-    assert set((ROOT / "docs" / "methods").iterdir()) == {path for path in wanted if path.suffix == ".md"}
+        assert path.read_text(encoding="utf-8") == text, f"{path} is out of date: python -m cmkd_bench.method_pages"
+    assert set((ROOT / "docs" / "methods").glob("*.md")) == {path for path in wanted if path.suffix == ".md"}
     assert len(wanted) == len(BUILT_IN) + 2
 
 
@@ -60,7 +63,7 @@ def test_marks_are_read_from_the_tests_without_importing_them(tmp_path: Path) ->
 )
 def test_a_mark_that_is_not_two_strings_is_refused_with_its_place(tmp_path: Path, mark: str) -> None:
     root = written(tmp_path, f"import pytest\n@pytest.mark.oracle{mark}\ndef test_it(): ...\n")
-    with pytest.raises(UserError, match=r"test_made\.py:2: .* is not a subject and a statement"):
+    with pytest.raises(UserError, match=r"test_made\.py:2: .*a subject and a statement"):
         collect(root)
 
 
@@ -75,7 +78,7 @@ def test_every_built_in_method_has_an_oracle_and_says_where_each_default_comes_f
     page = as_markdown(name, shipped())
     assert "::" not in page
     assert section(page, "Independent oracles").startswith("- `")
-    assert "not said" not in section(page, "Parameters")
+    assert "not stated" not in section(page, "Parameters")
 
 
 def test_a_method_has_the_losses_that_its_file_imports_those_they_name_and_those_it_builds_on() -> None:
@@ -108,7 +111,7 @@ def test_no_line_of_an_equation_begins_a_list_and_no_sign_is_lost() -> None:
     (threshold,) = [row for row in rows if "krc_threshold" in row]
     assert threshold.split(" | ")[1:] == [
         "0",
-        "omega: a sample is kept if its rank correlation is larger",
+        "omega: samples above are kept",
         "released code",
         "-0.3 to 0.3 |",
     ]
@@ -129,18 +132,39 @@ def test_a_plugin_that_declares_nothing_has_a_shorter_page(tmp_path: Path) -> No
     assert r"Bare: a \* b \< c." in page
     for title, text in (
         ("Parameters", "None."),
-        ("Departures from the paper", "None declared."),
+        ("Deviations from the paper", "None declared."),
         ("Known implementations", "None compared."),
     ):
         assert section(page, title).strip() == text
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", COMPARED)
 def test_implementations_name_repository_and_commit_and_are_sentences(name: str) -> None:
-    for one in methods.get(name).implementations:
+    known = implementations_of(name)
+    assert known
+    for one in known:
         assert re.fullmatch(r"[\w.-]+/[\w.-]+", one.repository)
         assert re.fullmatch(r"[0-9a-f]{7}", one.commit)
-        assert all(text.endswith(".") for text in (one.does, one.ours, one.paper or "."))
+        assert one.place
+        assert all(text.endswith(".") for text in (one.does, one.here, one.paper or "."))
+
+
+def test_implementations_belong_to_methods_and_are_packaged_by_a_link() -> None:
+    assert COMPARED
+    assert set(COMPARED) <= set(BUILT_IN)
+    assert FOLDER.is_symlink()
+    assert FOLDER.resolve() == ROOT / "docs" / "methods" / "implementations"
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["cmkd_bench.method_pages"]
+    packaged = {path for pattern in patterns for path in FOLDER.parent.glob(pattern)}
+    assert packaged == {SHIPPED, *(FOLDER / f"{name}.yaml" for name in COMPARED)}
+
+
+def test_a_page_shows_the_implementations_of_the_nearest_method_that_has_some() -> None:
+    known = {name: section(as_markdown(name, []), "Known implementations") for name in ("kd", "kd_random", "none")}
+    assert known["kd"].count("Here: ") == len(implementations_of("kd"))
+    assert known["kd_random"] == known["kd"]
+    assert known["none"].strip() == "None compared."
 
 
 def test_show_prints_the_page_as_it_is_committed() -> None:
@@ -150,7 +174,7 @@ def test_show_prints_the_page_as_it_is_committed() -> None:
 
 
 def test_what_is_no_method_is_refused() -> None:
-    with pytest.raises(UserError, match="'mfeat' is a dataset, and only methods have such a page"):
+    with pytest.raises(UserError, match="'mfeat' is a dataset"):
         as_markdown("mfeat", [])
     with pytest.raises(UserError, match="Did you mean 'c2kd'"):
         as_markdown("c2dk", [])

@@ -1,4 +1,4 @@
-"""What a method observed while it trained, by epoch: a keep rate, a mean rank correlation, whatever it reports."""
+"""What a method logged while it trained, by epoch: a keep rate, a mean rank correlation, whatever it reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = ["quantity", "direction", "seed", "epoch"]
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
-    """Plot a picture per dataset and method that observes something: a panel per quantity, a line per direction."""
+    """Plot a picture per dataset and method that logs something: a panel per quantity, a line per direction."""
     found = False
     for dataset in data.datasets:
         for method in data.roles:
@@ -28,10 +28,10 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
             for start in range(0, len(directions), most):
                 found = True
                 number = [str(start // most + 1)] if len(directions) > most else []
-                name, part = file_stem("observed", method, dataset, *number), directions[start : start + most]
+                name, part = file_stem("logged", method, dataset, *number), directions[start : start + most]
                 yield from _plot_directions(data, dataset, method, part, values, name)
     if not found:
-        yield Refusal("observed", "no method of this experiment reports a quantity while it trains.")
+        yield Refusal("logged", "no method of this experiment reports a quantity while it trains.")
 
 
 def curves(data: PlotData, dataset: str, method: str) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def curves(data: PlotData, dataset: str, method: str) -> pd.DataFrame:
         (quantity, column.direction, seed, epoch["epoch"], value)
         for column in data.datasets[dataset]
         for seed, epoch in data.epochs(method, column)
-        for quantity, value in epoch["observed"].items()
+        for quantity, value in epoch["logged"].items()
     ]
     return pd.DataFrame(records, columns=[*NAMES, "value"]).groupby(NAMES, as_index=False, sort=False).mean()
 
@@ -52,7 +52,7 @@ def _plot_directions(
     quantities = sorted(values["quantity"].unique())
     return plot_panels(
         name,
-        data.title(f"What {method} observes while training", dataset),
+        data.title(f"What {method} logs while training", dataset),
         f"Mean over the steps of an epoch. Line: mean over {data.seeds}; band: from the lowest to the highest seed. "
         "Directions are written teacher → student.",
         {

@@ -1,8 +1,8 @@
-"""Which tests hold a method or a loss to something that was worked out without it.
+"""Collect the tests that compare a method or a loss with something computed independently.
 
-A test says so itself, by `@pytest.mark.oracle("kd_loss", "a case of two classes by hand")`: the subject, a method or a
-public function of `cmkd_bench.losses`, and what it is compared with. The marks are read from the test files' syntax
-trees, so that nothing is imported, and are kept beside this file, because a wheel has no tests.
+Such a test has a mark, `@pytest.mark.oracle("kd_loss", "a case of two classes by hand")`, with the subject (a method or
+a public function of `cmkd_bench.losses`) and what it is compared with. The marks are read from the syntax trees of the
+test files, so nothing is imported, and are stored beside this file because a wheel contains no tests.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MARK = "pytest.mark.oracle"
 
 @dataclass(frozen=True)
 class Oracle:
-    """One test that compares with something independent.
+    """One test that compares its subject with something independent.
 
     Attributes:
         subject: the method or loss.
         statement: what it is compared with.
-        test: `FILE::NAME`, from the repository's root.
+        test: `FILE::NAME`, relative to the root of the repository.
     """
 
     subject: str
@@ -35,23 +35,23 @@ class Oracle:
 
 
 def shipped() -> list[Oracle]:
-    """The oracles as they were last collected."""
+    """Return the oracles as they were last collected."""
     return [Oracle(**one) for one in json.loads(SHIPPED.read_text(encoding="utf-8"))]
 
 
 def as_json(oracles: Sequence[Oracle]) -> str:
-    """The text of the file that is shipped."""
+    """Return the text of the file that is shipped."""
     return json.dumps([asdict(one) for one in oracles], indent=1, ensure_ascii=False) + "\n"
 
 
 def collect(root: Path) -> list[Oracle]:
-    """All oracles of the tests, by file and line.
+    """Collect the oracles of all tests, ordered by file and line.
 
     Args:
-        root: the repository's, with a folder `tests`.
+        root: the root of the repository, which contains `tests`.
 
     Raises:
-        UserError: for a mark that is not two strings.
+        UserError: if a mark does not have two strings.
     """
     files = sorted((root / "tests").rglob("test_*.py"))
     return [oracle for file in files for oracle in _oracles_of(file, file.relative_to(root).as_posix())]
@@ -66,7 +66,7 @@ def _oracles_of(file: Path, name: str) -> Iterator[Oracle]:
                 values = [getattr(argument, "value", None) for argument in mark.args]
                 if mark.keywords or len(values) != 2 or not all(isinstance(value, str) and value for value in values):
                     raise UserError(
-                        f"{name}:{mark.lineno}: {ast.unparse(mark)} is not a subject and a statement. Write "
+                        f"{name}:{mark.lineno}: expected a subject and a statement, got {ast.unparse(mark)}. Write "
                         f'@{MARK}("kd_loss", "what it is compared with").'
                     )
                 yield Oracle(str(values[0]), str(values[1]), f"{name}::{test.name}")

@@ -1,0 +1,1 @@
+"""Pages that compare a method with its paper: equations, defaults, deviations, other implementations, oracles."""

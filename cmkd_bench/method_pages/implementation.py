@@ -1,0 +1,43 @@
+"""How known implementations of a method differ from its paper, as read from docs/methods/implementations/NAME.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+FOLDER = Path(__file__).parent / "implementations"  # a link, so that a wheel has the files too
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One difference between a published implementation and the paper, or this implementation.
+
+    Attributes:
+        repository: `OWNER/NAME` on GitHub.
+        commit: the commit that was read.
+        place: file, and line where it is known.
+        does: what that code does.
+        here: what this implementation does.
+        paper: what the paper asks for, where that differs.
+        checked_by_numbers: whether the difference was computed, and not only read.
+    """
+
+    repository: str
+    commit: str
+    place: str
+    does: str
+    here: str
+    paper: str = ""
+    checked_by_numbers: bool = False
+
+
+def implementations_of(name: str) -> list[Implementation]:
+    """Return what is known about other implementations of a method; an empty list where there is no file."""
+    file = FOLDER / f"{name}.yaml"
+    if not file.exists():
+        return []
+    entries: Any = OmegaConf.to_container(OmegaConf.load(file))
+    return [Implementation(**one) for one in entries]
