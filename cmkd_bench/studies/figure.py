@@ -57,7 +57,7 @@ class Chart:
 
 
 def draw(chart: Chart, path: Path) -> None:
-    """Write the chart as `path` with .png and .svg; the same input gives the same bytes."""
+    """Write the chart as `path` with .png and .svg."""
     from cmkd_bench.report.plots.save import DEFAULT_FORMATS, save
 
     save(as_picture(chart, path.name), path.parent, DEFAULT_FORMATS)
