@@ -34,7 +34,7 @@ def plot(
 ) -> None:
     """Draw an experiment: gains, transfer, ranks, cost, learning curves, what methods logged, what tuning gave."""
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.report.plots.write import KINDS, check, write_pictures
+    from cmkd_bench.report.plots.save import KINDS, check, save_pictures
 
     kinds = options.names(kind) or list(KINDS)
     chosen = options.names(formats)
@@ -42,10 +42,10 @@ def plot(
     found = find_experiment(experiment, results)
     console = Console()
     with console.status("Drawing"):
-        written = write_pictures(found, kinds, chosen)
-    for file in written.files:
+        files, refusals = save_pictures(found, kinds, chosen)
+    for file in files:
         console.print(Text(str(file)), soft_wrap=True)
-    for refusal in written.refusals:
+    for refusal in refusals:
         console.print(Text(f"not drawn: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
 
 
@@ -72,7 +72,7 @@ def diagnose(
     from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
     from cmkd_bench.diagnostics.saved import SavedRuns
     from cmkd_bench.registry import load_plugin
-    from cmkd_bench.report.plots.write import check
+    from cmkd_bench.report.plots.save import check
 
     for file in plugin or ():
         load_plugin(file)
@@ -130,16 +130,18 @@ def _show(
     from cmkd_bench.experiment.files import write_text
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.leaderboard import leaderboard
-    from cmkd_bench.report.plots.diagnosis import picture
-    from cmkd_bench.report.plots.write import save
+    from cmkd_bench.report.plots.diagnosis import plot_diagnosis
+    from cmkd_bench.report.plots.save import save
     from cmkd_bench.report.results import collect
 
     folder = experiment.path / "plots"
     marks = leaderboard(read_plan(experiment), collect(experiment)).marks[found[0].cell.dataset]
     for direction in dict.fromkeys((one.cell.teacher_modality, one.cell.student_modality) for one in found):
         part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
-        drawn = picture(part, temperature, marks)
-        files = save(drawn, folder, formats)
-        write_text(folder / f"{drawn.name}.csv", as_csv(part))
+        plotted = plot_diagnosis(part, temperature, marks)
+        files = save(plotted, folder, formats)
+        write_text(folder / f"{plotted.name}.csv", as_csv(part))
         console.print(as_rich(part, temperature, marks))
-        console.print(f"{folder}/: {', '.join([*(file.name for file in files), f'{drawn.name}.csv'])}\n", markup=False)
+        console.print(
+            f"{folder}/: {', '.join([*(file.name for file in files), f'{plotted.name}.csv'])}\n", markup=False
+        )

@@ -13,8 +13,8 @@ import numpy as np
 from cmkd_bench.studies.intervals import mean_interval
 
 if TYPE_CHECKING:
-    from cmkd_bench.report.plots.page import Picture
-    from cmkd_bench.report.plots.style import Look
+    from cmkd_bench.report.plots.picture import Picture
+    from cmkd_bench.report.plots.style import Style
 
 SOURCES = ("o", "s", "^", "D")
 MAIN, BELOW, LEGEND_ROW = 2.6, 1.5, 0.17  # inches
@@ -57,29 +57,29 @@ class Chart:
 
 
 def draw(chart: Chart, path: Path) -> None:
-    """Write the chart as `path` with .png and .svg; the same input gives the same bytes."""
-    from cmkd_bench.report.plots.write import DEFAULT_FORMATS, save
+    """Write the chart as `path` with .png and .svg."""
+    from cmkd_bench.report.plots.save import DEFAULT_FORMATS, save
 
     save(as_picture(chart, path.name), path.parent, DEFAULT_FORMATS)
 
 
 def as_picture(chart: Chart, name: str) -> Picture:
     """The chart under the name of its file, not written yet."""
-    from cmkd_bench.report.plots.page import Picture, sheet
-    from cmkd_bench.report.plots.style import BLACK, looks_of, styled
+    from cmkd_bench.report.plots.picture import Picture, new_figure
+    from cmkd_bench.report.plots.style import BLACK, styled, styles_of
 
     rows = dict.fromkeys([*chart.known, *chart.curves])
-    looks = looks_of({row: "baseline" if row == chart.baseline else "method" for row in rows})
+    styles = styles_of({row: "baseline" if row == chart.baseline else "method" for row in rows})
     entries = len(chart.curves) + len(chart.published)
     columns = entries if entries <= ONE_ROW else COLUMNS
     main = MAIN + LEGEND_ROW * math.ceil(entries / columns)
     with styled():
-        figure, body = sheet(chart.title, chart.note, main + BELOW * bool(chart.below))
+        figure, body = new_figure(chart.title, chart.note, main + BELOW * bool(chart.below))
         panels = max(1, len(chart.below))
         grid = body.add_gridspec(1 + bool(chart.below), panels, height_ratios=[main, BELOW][: 1 + bool(chart.below)])
         axes = body.add_subplot(grid[0, :])
-        _rows(axes, chart, chart.curves, looks)
-        _published(axes, chart, looks)
+        _rows(axes, chart, chart.curves, styles)
+        _published(axes, chart, styles)
         if chart.zero:
             axes.axhline(0, color=BLACK, linewidth=0.8, zorder=1)
         _axis(axes, chart, chart.quantity)
@@ -90,9 +90,9 @@ def as_picture(chart: Chart, name: str) -> Picture:
 
 
 def _small_panel(axes: Any, chart: Chart, quantity: str, curves: Mapping[str, np.ndarray]) -> None:
-    from cmkd_bench.report.plots.style import looks_of
+    from cmkd_bench.report.plots.style import styles_of
 
-    _rows(axes, chart, curves, looks_of(dict.fromkeys(curves, "method")))
+    _rows(axes, chart, curves, styles_of(dict.fromkeys(curves, "method")))
     _axis(axes, chart, quantity)
     if len(curves) > 1:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -113,28 +113,28 @@ def _axis(axes: Any, chart: Chart, quantity: str) -> None:
         axes.set_xticks(range(len(chart.places)), [place.replace(" ", "\n") for place in chart.places])
 
 
-def _rows(axes: Any, chart: Chart, curves: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
+def _rows(axes: Any, chart: Chart, curves: Mapping[str, np.ndarray], styles: Mapping[str, Style]) -> None:
     """Means with their intervals, side by side; along numbers they are joined."""
     for row, curve in curves.items():
         means = [mean_interval(draws) for draws in curve]
         middle = np.array([one.value for one in means])
         reach = np.nan_to_num(middle - np.array([one.low for one in means]))
-        look = looks[row]
+        style = styles[row]
         # where numbers are published, a marker's shape says whose they are
-        mark = {**look.mark, **({"marker": ".", "markerfacecolor": look.colour} if chart.published else {})}
-        line = "" if chart.x is None else look.line
+        mark = {**style.mark, **({"marker": ".", "markerfacecolor": style.color} if chart.published else {})}
+        line = "" if chart.x is None else style.line
         axes.errorbar(_places(chart, row, curves), middle, reach, linestyle=line, elinewidth=0.8, label=row, **mark)
 
 
-def _published(axes: Any, chart: Chart, looks: Mapping[str, Look]) -> None:
-    from cmkd_bench.report.plots.style import GREY
+def _published(axes: Any, chart: Chart, styles: Mapping[str, Style]) -> None:
+    from cmkd_bench.report.plots.style import GRAY
 
     for (source, rows), marker in zip(chart.published.items(), SOURCES, strict=False):
         open_ = {"marker": marker, "facecolors": "none", "zorder": 3}
-        axes.scatter([], [], edgecolors=GREY, label=source, **open_)
+        axes.scatter([], [], edgecolors=GRAY, label=source, **open_)
         for row, values in rows.items():
             numbers = np.array(values, dtype=np.float64)
-            axes.scatter(_places(chart, row, chart.curves), numbers, edgecolors=looks[row].colour, s=22, **open_)
+            axes.scatter(_places(chart, row, chart.curves), numbers, edgecolors=styles[row].color, s=22, **open_)
 
 
 def _places(chart: Chart, row: str, curves: Mapping[str, np.ndarray]) -> np.ndarray:

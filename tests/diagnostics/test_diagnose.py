@@ -26,7 +26,7 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.report.plots.diagnosis import picture
+from cmkd_bench.report.plots.diagnosis import plot_diagnosis
 
 PAIR = ("pixels", "fourier")
 
@@ -150,8 +150,8 @@ def made() -> list[Diagnosed]:
 
 
 def test_the_picture_has_the_means_over_seeds() -> None:
-    drawn = picture(made(), 1.0)
-    shares, correlations, loss, similar = drawn.figure.subfigs[1].axes
+    drawn = plot_diagnosis(made(), 1.0)
+    shares, correlations, loss, similar = drawn.figure.subfigs[0].axes
     bars = [patch for patch in shares.patches if isinstance(patch, Rectangle)]
     assert [(bar.get_x(), bar.get_width()) for bar in bars] == [(0.0, 62.5), (62.5, 37.5), (100.0, 0.0), (100.0, 0.0)]
     numbers = [one.diagnosis.numbers() for one in made()]

@@ -19,21 +19,21 @@ TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 def plots(data: ExperimentData) -> list[dict[str, Any]]:
-    """Draw the plots of all kinds: title and address of each, and why others could not be drawn."""
-    from cmkd_bench.report.plots.material import Material
-    from cmkd_bench.report.plots.page import Refusal, render
-    from cmkd_bench.report.plots.write import KINDS, draw
+    """Make the plots of all kinds: title and address of each, and why others could not be made."""
+    from cmkd_bench.report.plots.picture import Refusal, render
+    from cmkd_bench.report.plots.plot_data import PlotData
+    from cmkd_bench.report.plots.save import KINDS, plot
 
-    material = Material(data.experiment.name, data.record, data.results, cache(data.history), data.board)
+    plot_data = PlotData(data.record, data.results, cache(data.history), data.board)
     found = []
     for name, meaning in KINDS.items():
-        is_drawn = len(data.board.columns) <= MOST_DIRECTIONS or name in OF_ALL
-        drawn = list(draw(material, [name])) if is_drawn else []
-        figures = [one for one in drawn if not isinstance(one, Refusal)]
+        is_plotted = len(data.board.columns) <= MOST_DIRECTIONS or name in OF_ALL
+        made = list(plot(plot_data, [name])) if is_plotted else []
+        figures = [one for one in made if not isinstance(one, Refusal)]
         found.append({
             "meaning": meaning,
             "figures": [(one.title, data_uri(render(one.figure, "svg"), "svg")) for one in figures],
-            "refusals": [one.reason for one in drawn if isinstance(one, Refusal)],
+            "refusals": [one.reason for one in made if isinstance(one, Refusal)],
         })  # fmt: skip
     return found
 

@@ -1,1 +1,1 @@
-"""Pictures of an experiment: one file per picture, drawn from plain data, the same bytes every time."""
+"""Pictures of an experiment, plotted from plain data, one file per picture."""

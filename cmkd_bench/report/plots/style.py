@@ -1,115 +1,84 @@
-"""How all pictures look: readable in a paper's column, in black and white, and by the colour-blind."""
+"""The style of all pictures: readable in a paper's column, in black and white, and with any color vision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
-import matplotlib as mpl
+import matplotlib.style
+from matplotlib.lines import Line2D
 
 from cmkd_bench.experiment.trials import TUNED
 
 COLUMN, PAGE = 3.4, 7.0
-"""The width of one column of a paper and of two, in inches."""
+"""Widths of one and two columns of a paper, in inches."""
 
 TALLEST = 8.5
-"""How high the panels of a sheet may be together, in inches; the rest goes on further sheets."""
+"""Largest height of all panels of a picture, in inches."""
 
 SMALL, NORMAL, LARGE = 7.0, 8.0, 9.0
-"""Font sizes in points; nothing is smaller than the first."""
+"""Font sizes in points, as in paper.mplstyle; no text is smaller than the first."""
 
 DPI = 300
-"""Dots of a PNG per inch."""
+"""Resolution of a PNG, as in paper.mplstyle."""
 
-BLACK, GREY = "#000000", "#666666"
+BLACK, GRAY = "#000000", "#666666"
 # Okabe and Ito (2008) without black and the yellow that vanishes on white
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (8, 2, 2, 2)))
-HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\")
+HATCHES = ("", "////", "....", "xxxx")
+DOTTED = (0, (2, 1))
 
-_SETTINGS: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # matplotlib brings it along, so that a text is as wide everywhere
-    "font.size": NORMAL,
-    "axes.titlesize": NORMAL,
-    "axes.titley": 1.0,  # looking whether ticks are in a title's way takes a fifth of the time; here are none on top
-    "axes.labelsize": NORMAL,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "legend.fontsize": SMALL,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.5,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4.5,
-    "hatch.linewidth": 0.5,
-    "legend.frameon": False,
-    "legend.handlelength": 2.4,
-    "savefig.dpi": DPI,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "cmkd-bench",
-    "pdf.fonttype": 42,
-    "text.parse_math": False,  # a name may contain a dollar sign
-}
+styled = partial(matplotlib.style.context, "cmkd_bench.report.plots.paper", after_reset=True)
+"""A context, or a decorator, in which the style holds, whatever the user's own matplotlibrc says."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a method, direction or dataset is told from the others, by colour and without it."""
+class Style:
+    """How a method, direction, or dataset is told apart from the others, with and without color."""
 
-    colour: str
+    color: str
     marker: str
-    filled: bool
+    is_filled: bool
     line: Any
 
     @property
     def mark(self) -> dict[str, Any]:
-        """The marker as matplotlib wants to be told."""
-        return {"marker": self.marker, "color": self.colour, "markerfacecolor": self.colour if self.filled else "white"}
+        """The marker as arguments of matplotlib."""
+        face = self.color if self.is_filled else "white"
+        return {"marker": self.marker, "color": self.color, "markerfacecolor": face, "markeredgecolor": self.color}
+
+    def handle(self, line: Any = "") -> Line2D:
+        """Return an entry of a legend, without a line by default."""
+        return Line2D([], [], linestyle=line, linewidth=1.2, markersize=4.5, **self.mark)
 
 
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw within the block as all pictures are drawn, whatever the user's own matplotlibrc says."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(cast(Any, _SETTINGS))
-        yield
-
-
-def look(i: int) -> Look:
-    """The i-th look; the first 66 differ in colour or marker, or in whether the marker is filled."""
+def nth_style(i: int) -> Style:
+    """Return the i-th style; the first 66 differ in color, marker, or whether the marker is filled."""
     count = len(MARKERS)
-    return Look(COLOURS[i % len(COLOURS)], MARKERS[i % count], (i // count) % 2 == 0, LINES[i % len(LINES)])
+    return Style(COLORS[i % len(COLORS)], MARKERS[i % count], (i // count) % 2 == 0, LINES[i % len(LINES)])
 
 
-def looks_of(roles: Mapping[str, str]) -> dict[str, Look]:
-    """One look for each method, the same in all pictures of an experiment; the tuned row's marker is open where the
-    defaults' is filled, and the other way round.
+def styles_of(roles: Mapping[str, str]) -> dict[str, Style]:
+    """Return one style per method, the same in all pictures of an experiment.
 
-    Args:
-        roles: by method: `baseline` is black, `control` grey with open markers.
+    A baseline is black, a control gray with an open marker. A tuned row has its method's style, with an open marker
+    instead of a filled one and vice versa.
     """
-    found: dict[str, Look] = {}
+    found: dict[str, Style] = {}
     methods, controls = 0, 0
     for name, role in roles.items():
         if name.endswith(TUNED) and (same := found.get(name.removesuffix(TUNED))) is not None:
-            found[name] = replace(same, filled=not same.filled)
+            found[name] = replace(same, is_filled=not same.is_filled)
         elif role == "baseline":
-            found[name] = Look(BLACK, "o", True, (0, (2, 1)))
+            found[name] = Style(BLACK, "o", True, DOTTED)
         elif role == "control":
-            found[name] = Look(GREY, MARKERS[controls % len(MARKERS)], False, LINES[(controls + 1) % len(LINES)])
+            found[name] = Style(GRAY, MARKERS[controls % len(MARKERS)], False, LINES[(controls + 1) % len(LINES)])
             controls += 1
         else:
-            found[name] = look(methods)
+            found[name] = nth_style(methods)
             methods += 1
     return found

@@ -12,19 +12,19 @@ from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.leaderboard import leaderboard
-from cmkd_bench.report.plots.material import Material
+from cmkd_bench.report.plots.plot_data import PlotData
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 Values = Mapping[tuple[str, Column], Sequence[float | None]]
-MakeMaterial = Callable[..., Material]
+MakeData = Callable[..., PlotData]
 
 
 @pytest.fixture
-def make_material() -> MakeMaterial:
-    return material
+def make_data() -> MakeData:
+    return plot_data
 
 
-def material(
+def plot_data(
     roles: Mapping[str, str],
     values: Values,
     intervals: Mapping[tuple[str, Column], tuple[float, float]] | None = None,
@@ -32,7 +32,8 @@ def material(
     costs: Mapping[str, tuple[float, int | None]] | None = None,
     histories: Mapping[str, list[dict[str, Any]]] | None = None,
     gains: int = 1,
-) -> Material:
+    conditions: Mapping[str, Any] | None = None,
+) -> PlotData:
     """An experiment with the given test values by seed (None is a run that failed, no value a method not defined).
 
     Args:
@@ -43,6 +44,7 @@ def material(
         costs: by method, seconds and extra parameters; 1 and 0 where none are given.
         histories: by run id, `METHOD-STUDENT'S MODALITY-SEED`.
         gains: how many gains count as tested.
+        conditions: of all datasets, where they are not those of a fair comparison.
     """
     cells, runs = [], {}
     columns = list(dict.fromkeys(column for _, column in values))
@@ -60,17 +62,17 @@ def material(
             cells.append(Cell(*place, run_id, teacher))
             value = by_seed[seed] if seed < len(by_seed) else None
             runs[run_id] = _run(run_id, column, value, (costs or {}).get(method, (1.0, 0)))
-    names = {column.dataset: CONDITIONS for column in columns}
-    record = Plan(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
+    names = {column.dataset: {**CONDITIONS, **(conditions or {})} for column in columns}
+    plan = Plan(next(iter(roles)), names, {cell.key: cell for cell in cells})  # type: ignore[arg-type]
     results = pd.DataFrame(list(runs.values()))
     compared = {
-        (column, method, record.baseline): Comparison(
-            column, method, record.baseline, (low + high) / 2, (0, 1, 2), (0,), 100, ((), ()), low=low, high=high, p=0.5
+        (column, method, plan.baseline): Comparison(
+            column, method, plan.baseline, (low + high) / 2, (0, 1, 2), (0,), 100, ((), ()), low=low, high=high, p=0.5
         )
         for (method, column), (low, high) in (intervals or {}).items()
     }
-    board = leaderboard(record, results, Comparisons(compared, gains))
-    return Material("made", record, results, lambda run_id: (histories or {}).get(run_id, []), board)
+    board = leaderboard(plan, results, Comparisons(compared, gains))
+    return PlotData(plan, results, lambda run_id: (histories or {}).get(run_id, []), board)
 
 
 def _run(run_id: str, column: Column, value: float | None, cost: tuple[float, int | None]) -> dict[str, Any]:

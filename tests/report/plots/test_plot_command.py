@@ -22,11 +22,7 @@ def test_it_lists_what_it_wrote_and_what_it_could_not_draw(
     files = sorted((results / "quick" / "plots").iterdir())
     assert [file.name for file in files] == ["learning-mfeat-pixels-fourier.svg", "logged-c2kd-mfeat.svg"]
     assert all(str(file) in shown for file in files)
-    assert "not drawn: critical-differences: ranks can be told apart over at least 3 directions" in shown
-
-    first = [file.read_bytes() for file in files]
-    plot("quick", kind=["learning,logged"], formats="svg", results=results)
-    assert [file.read_bytes() for file in files] == first
+    assert "critical-differences: ranks can be compared over at least 3 directions" in shown
 
     with pytest.raises(UserError, match="unknown kind of picture 'learnin'"):
         plot("quick", kind=["learnin"], results=results)
@@ -34,5 +30,5 @@ def test_it_lists_what_it_wrote_and_what_it_could_not_draw(
         plot("quik", results=results)
     history = next(results.glob("quick/runs/*/history.json"))
     history.write_text("[")
-    with pytest.raises(UserError, match=r"history\.json cannot be read"):
+    with pytest.raises(UserError, match=r"cannot read .*history\.json"):
         plot("quick", kind=["learning"], results=results)

@@ -12,10 +12,10 @@ from matplotlib.text import Text
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.trials import Draw, Trials
 from cmkd_bench.report.cells import Column
-from cmkd_bench.report.plots.material import Material
-from cmkd_bench.report.plots.page import Picture, Refusal, render
-from cmkd_bench.report.plots.style import looks_of
-from cmkd_bench.report.plots.tuning import curves_of, draw
+from cmkd_bench.report.plots.picture import Picture, Refusal
+from cmkd_bench.report.plots.plot_data import PlotData
+from cmkd_bench.report.plots.style import styles_of
+from cmkd_bench.report.plots.tuning_curve import curves_of, plot
 
 CONDITIONS: dict[str, Any] = {"folds": 2, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 COLUMN = Column("toy", "audio", "video")
@@ -23,7 +23,7 @@ COLUMN = Column("toy", "audio", "video")
 SCORES = {0: [(60.0, 50.0), (70.0, 56.0), (40.0, 10.0)], 1: [(60.0, 52.0), (40.0, 10.0), (70.0, 64.0)]}
 
 
-def material(scores: dict[int, list[tuple[float, float] | None]] | Any, with_trials: bool = True) -> Material:
+def data(scores: dict[int, list[tuple[float, float] | None]] | Any, with_trials: bool = True) -> PlotData:
     cells, runs, trials = [], [], {}
     for fold, drawn in scores.items():
         place = ("toy", fold, "audio", "video")
@@ -39,19 +39,19 @@ def material(scores: dict[int, list[tuple[float, float] | None]] | Any, with_tri
         trials[one.group] = one
     runs.append({"run_id": "teacher", "status": "done", "value": 90.0, "val_value": 1.0})
     frame = pd.DataFrame([{"dataset": "toy", "metric": "accuracy", "error": None, **run} for run in runs])
-    record = Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, trials if with_trials else {})
-    return Material("made", record, frame)
+    plan = Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, trials if with_trials else {})
+    return PlotData(plan, frame)
 
 
 def test_a_line_is_the_mean_over_folds_of_what_would_be_selected() -> None:
     # Two draws: the better one is the second in half of the orders; three draws: it is always there.
     first, second = [50.0, (50 + 56) / 2, 56.0], [52.0, (52 + 64) / 2, 64.0]
     expected = {k + 1: (first[k] + second[k]) / 2 for k in range(3)}
-    assert curves_of(material(SCORES), COLUMN) == {"kd": pytest.approx(expected)}
+    assert curves_of(data(SCORES), COLUMN) == {"kd": pytest.approx(expected)}
 
 
 def test_the_picture_has_the_lines_of_the_methods_and_of_the_student_alone() -> None:
-    (picture,) = draw(material(SCORES))
+    (picture,) = plot(data(SCORES))
     assert isinstance(picture, Picture)
     assert picture.name == "tuning-toy"
     (panel,) = [ax for part in picture.figure.subfigs for ax in part.axes]
@@ -65,27 +65,26 @@ def test_the_picture_has_the_lines_of_the_methods_and_of_the_student_alone() -> 
     assert height < 11.0
     sizes = [text.get_fontsize() for text in picture.figure.findobj(Text) if text.get_text()]  # type: ignore[attr-defined]
     assert min(sizes) >= 7.0
-    (again,) = draw(material(SCORES))
-    assert isinstance(again, Picture)
-    assert render(picture.figure, "svg") == render(again.figure, "svg")
 
 
 def test_without_draws_or_with_draws_that_run_it_says_so() -> None:
-    (nothing,) = draw(material(SCORES, with_trials=False))
-    assert nothing == Refusal("tuning", "no method was tuned here; `cmkd-bench run --trials N` does it.")
-    (running,) = draw(material({0: SCORES[0], 1: [*SCORES[1][:2], None]}))
-    assert running == Refusal("tuning-toy", "no method has all its draws of 'toy' ended.")
+    (nothing,) = plot(data(SCORES, with_trials=False))
+    assert isinstance(nothing, Refusal)
+    assert nothing.name == "tuning"
+    assert "cmkd-bench run --trials" in nothing.reason
+    (running,) = plot(data({0: SCORES[0], 1: [*SCORES[1][:2], None]}))
+    assert running == Refusal("tuning-toy", "no method has finished all its draws of 'toy'.")
 
 
 def test_a_direction_of_another_dataset_is_not_mixed_in() -> None:
-    one = material(SCORES)
+    one = data(SCORES)
     assert curves_of(one, replace(COLUMN, student_modality="text")) == {}
 
 
 def test_a_tuned_row_looks_like_its_method_with_the_other_marker_and_takes_nobody_s_colour() -> None:
     roles = {"none": "baseline", "kd": "method", "kd (tuned)": "method", "dkd": "method", "shuffled": "control"}
-    looks = looks_of({**roles, "shuffled (tuned)": "control"})
-    plain = looks_of({name: role for name, role in roles.items() if "tuned" not in name})
-    assert {name: looks[name] for name in plain} == plain
+    styles = styles_of({**roles, "shuffled (tuned)": "control"})
+    plain = styles_of({name: role for name, role in roles.items() if "tuned" not in name})
+    assert {name: styles[name] for name in plain} == plain
     for name in ("kd", "shuffled"):
-        assert looks[f"{name} (tuned)"] == replace(looks[name], filled=not looks[name].filled)
+        assert styles[f"{name} (tuned)"] == replace(styles[name], is_filled=not styles[name].is_filled)

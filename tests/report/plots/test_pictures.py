@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from cmkd_bench.report.plots.page import file_stem, grid, shorten, text_width, wrap
-from cmkd_bench.report.plots.ranges import is_outside, view
-from cmkd_bench.report.plots.style import look, looks_of
+from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside
+from cmkd_bench.report.plots.picture import file_stem, grid, new_figure, shorten, text_width
+from cmkd_bench.report.plots.style import nth_style, styles_of
 
 
 def test_a_long_name_gives_way_in_its_middle() -> None:
@@ -22,13 +25,15 @@ def test_a_long_name_gives_way_in_its_middle() -> None:
     assert shorten("kd", 1.0) == "kd"
 
 
-def test_text_is_wrapped_between_words() -> None:
-    text = "one two three four five six seven eight nine ten"
-    lines = wrap(text, 1.0, 7.0)
-    assert " ".join(lines) == text
-    assert len(lines) > 1
-    assert all(text_width(line, 7.0) <= 1.0 for line in lines)
-    assert wrap("indivisible", 0.1, 7.0) == ["indivisible"]
+def test_text_is_wrapped_within_the_figure() -> None:
+    text = "One two three four five six seven eight nine ten. " * 6
+    for wide in (text, "A_DATASET_IN_CAPITALS, and what is said of it, from OPENMOJI to CREMA-D. " * 4):
+        figure, _ = new_figure(wide, wide, 2.0)
+        FigureCanvasAgg(figure).draw()
+        for part in (figure._suptitle, figure._supxlabel):  # type: ignore[attr-defined]
+            assert part.get_window_extent().x1 <= figure.bbox.x1
+        assert figure.get_suptitle().split() == wide.split()
+    assert new_figure(text, text, 2.0)[0].get_figheight() > new_figure("short", "short", 2.0)[0].get_figheight()
 
 
 def test_a_files_name_cannot_leave_its_folder() -> None:
@@ -49,6 +54,11 @@ def test_panels_fill_their_rows() -> None:
     assert grid(4, 3) == (2, 2)
     assert grid(7, 4) == (2, 4)
     assert grid(9, 4) == (3, 3)
+
+
+def view(inner: list[float], outer: Sequence[Sequence[float]] = ()) -> Limits:
+    """The limits of one method and some controls."""
+    return axis_limits([("method", inner), *(("control", values) for values in outer)])
 
 
 def test_a_view_shows_all_that_must_be_seen_and_near_neighbours() -> None:
@@ -73,15 +83,15 @@ def test_nothing_is_shown_in_part(outer: list[list[int]]) -> None:
         assert is_outside(values[0], (low, high)) or all(low <= value <= high for value in values)
 
 
-def test_looks_differ_by_more_than_colour() -> None:
-    seen = {(one.marker, one.filled) for one in map(look, range(22))}
+def test_styles_differ_by_more_than_colour() -> None:
+    seen = {(one.marker, one.is_filled) for one in map(nth_style, range(22))}
     assert len(seen) == 22
-    looks_at_all = [(one.colour, one.marker, one.filled) for one in map(look, range(67))]
-    assert len(set(looks_at_all[:66])) == 66
-    assert looks_at_all[66] == looks_at_all[0]
+    all_styles = [(one.color, one.marker, one.is_filled) for one in map(nth_style, range(67))]
+    assert len(set(all_styles[:66])) == 66
+    assert all_styles[66] == all_styles[0]
     roles = {"none": "baseline", "a": "method", "b": "method", "s": "control", "t": "control"}
-    looks = looks_of(roles)
-    assert looks["none"].colour == "#000000"
-    assert not looks["s"].filled
-    assert looks["s"].marker != looks["t"].marker
-    assert looks["a"].colour != looks["b"].colour
+    styles = styles_of(roles)
+    assert styles["none"].color == "#000000"
+    assert not styles["s"].is_filled
+    assert styles["s"].marker != styles["t"].marker
+    assert styles["a"].color != styles["b"].color

@@ -1,0 +1,79 @@
+"""Limits of an axis that one outlier does not flatten: values beyond are arrows at the edge, with their number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+
+from cmkd_bench.report.plots.style import GRAY, SMALL, Style
+
+MARGIN = 0.07
+Limits = tuple[float, float]
+
+
+def axis_limits(rows: Iterable[tuple[str, Sequence[float]]], also: Sequence[float] = ()) -> Limits:
+    """Return limits with all values of methods; controls are outside if they are farther away than half the range.
+
+    Nothing is shown in part: where a control is shown, all that is plotted with it is within the limits, too, and if
+    that reaches further controls, so are these.
+
+    Args:
+        rows: role and values of each, first the value that decides.
+        also: what else must be shown where there is a method.
+    """
+    known = [(role, values) for role, values in rows if len(values)]
+    must = [value for role, values in known if role != "control" for value in values]
+    may = [values for role, values in known if role == "control"]
+    must = [*must, *also] if must else [value for values in may for value in values] or [0.0]
+    low, high = min(must), max(must)
+    room = ((high - low) or 1.0) / 2
+    limits = (low - room, high + room)
+    while near := [values for values in may if not is_outside(values[0], limits)]:
+        may = [values for values in may if is_outside(values[0], limits)]
+        low, high = min(low, *map(min, near)), max(high, *map(max, near))
+        limits = (min(limits[0], low), max(limits[1], high))
+    margin = MARGIN * ((high - low) or 1.0)
+    # The margins end before what has an arrow.
+    below = max((values[0] for values in may if values[0] < low), default=-math.inf)
+    above = min((values[0] for values in may if values[0] > high), default=math.inf)
+    return max(low - margin, (low + below) / 2), min(high + margin, (high + above) / 2)
+
+
+def is_outside(value: float, limits: Limits) -> bool:
+    """Return whether a value is beyond the limits."""
+    return not limits[0] <= value <= limits[1]
+
+
+def minus(number: str) -> str:
+    """Return a number with the minus sign of the axes."""
+    return number.replace("-", "\N{MINUS SIGN}")
+
+
+def plot_arrow(
+    ax: Axes,
+    place: float,
+    value: float,
+    limits: Limits,
+    style: Style,
+    label: str = "_outside",
+    *,
+    axis: Literal["x", "y"] = "y",
+    side: Literal["left", "right"] | None = "left",
+) -> None:
+    """Mark a value beyond the limits of an axis.
+
+    Its place is on the other axis. Beside a vertical arrow the value is printed on one side, or not at all.
+    """
+    below = value < limits[0]
+    edge, inward = (limits[0], 1) if below else (limits[1], -1)
+    point = (edge, place) if axis == "x" else (place, edge)
+    mark = {**style.mark, "marker": {"x": "<>", "y": "v^"}[axis][0 if below else 1]}
+    ax.plot(*point, label=label, linestyle="", clip_on=False, zorder=4, **mark)
+    if side is not None:
+        shift = (6 * inward, 0) if axis == "x" else (4 if side == "right" else -4, 2 * inward)
+        across, along = "left" if shift[0] > 0 else "right", "center" if axis == "x" else "bottom" if below else "top"
+        text: dict[str, Any] = {"ha": across, "va": along, "fontsize": SMALL, "color": GRAY}
+        ax.annotate(minus(f"{value:.1f}"), point, shift, textcoords="offset points", **text)

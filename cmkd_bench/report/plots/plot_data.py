@@ -1,0 +1,140 @@
+"""What pictures are plotted from: an experiment's results by method and direction, as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.cells import by_column, records
+from cmkd_bench.report.experiment_tables import make_board
+from cmkd_bench.report.leaderboard import TEACHER, Column, Leaderboard, MeanScore, leaderboard
+from cmkd_bench.report.plots.limits import Limits, axis_limits
+from cmkd_bench.report.plots.style import styles_of
+from cmkd_bench.report.predictions import PredictionCache
+from cmkd_bench.report.quantities import QUANTITIES
+from cmkd_bench.report.results import collect
+from cmkd_bench.report.tuning_results import study_results
+
+History = list[dict[str, Any]]
+ORDER = (TEACHER, "baseline", "method", "control")
+
+
+class PlotData:
+    """An experiment's results for plotting.
+
+    Args:
+        plan: the experiment's cells.
+        results: one row per run, as in results.csv.
+        history: by run id, what was recorded of each epoch.
+        board: the leaderboard with intervals and ranks; by default one without them.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        results: pd.DataFrame,
+        history: Callable[[str], History] = lambda run_id: [],
+        board: Leaderboard | None = None,
+    ) -> None:
+        self.baseline = plan.baseline
+        self.history = history
+        self._runs = {str(run["run_id"]): run for run in records(results)}
+        self._board = board or leaderboard(plan, results)
+        self._cells = by_column(plan)
+        order = sorted(self._board.rows.items(), key=lambda row: ORDER.index(row[1]))
+        self.roles = {name: role for name, role in order if name != TEACHER}
+        self.methods = [name for name, role in self.roles.items() if role != "baseline"]
+        self.columns = self._board.columns
+        self.datasets: dict[str, list[Column]] = {}
+        for column in self.columns:
+            self.datasets.setdefault(column.dataset, []).append(column)
+        self.ranking = self._board.ranking
+        self.trials = study_results(plan, results)
+        self.styles = styles_of(self.roles)
+        self.seeds = plural(len(self._board.seeds), "seed")
+
+    def title(self, text: str, dataset: str = "", column: Column | None = None) -> str:
+        """Return a title with everything that a number of the dataset, or of all datasets, must not be read without."""
+        first, *others = (self._board.marks.get(name, []) for name in ([dataset] if dataset else self.datasets))
+        shared = [mark for mark in first if all(mark in marks for marks in others)]
+        text += f": {dataset}" * bool(dataset) + (f", {column.direction}" if column else "")
+        return f"{text} ({'; '.join(shared)})" if shared else text
+
+    def metric(self, dataset: str) -> str:
+        """Return what the values of a dataset are, in words."""
+        metrics = (run.get("metric") for run in self._runs.values() if run.get("dataset") == dataset)
+        name = next((metric for metric in metrics if isinstance(metric, str)), "accuracy")
+        return QUANTITIES[name].title if name in QUANTITIES else name
+
+    def entry(self, row: str, column: Column) -> MeanScore:
+        """Return a method's entry in the leaderboard, or the teacher's."""
+        return self._board.scores[row, column]
+
+    def gains(self, method: str, column: Column) -> dict[int, float]:
+        """Return the differences from the student alone by seed, in percentage points."""
+        entry, alone = self.entry(method, column), self.entry(self.baseline, column).values
+        shared = entry.values.items() if entry.gain is not None else ()
+        return {seed: value - alone[seed] for seed, value in shared if seed in alone}
+
+    def gain_limits(self, columns: Iterable[Column]) -> Limits:
+        """Return limits with 0 and all that is plotted of the gains of methods; controls may be outside."""
+        entries = [(method, self.entry(method, column), column) for column in columns for method in self.methods]
+        rows = [
+            (self.roles[method], [entry.gain, *self.gains(method, column).values(), *(interval(entry) or ())])
+            for method, entry, column in entries
+            if entry.gain is not None
+        ]
+        return axis_limits(rows, also=[0.0])
+
+    def runs(self, method: str, column: Column) -> list[tuple[int, dict[str, Any]]]:
+        """Return the finished runs of a method in a direction, each with its seed."""
+        cells = [cell for cell in self._cells.get(column, ()) if cell.row == method]
+        found = [(cell.seed, self._runs.get(cell.run_id, {})) for cell in cells]
+        return [(seed, run) for seed, run in found if run.get("status") == "done"]
+
+    def epochs(self, method: str, column: Column) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the epochs of the finished runs of a method in a direction, each with its seed."""
+        for seed, run in self.runs(method, column):
+            for epoch in self.history(str(run["run_id"])):
+                yield seed, epoch
+
+
+def read_plot_data(experiment: Experiment) -> PlotData:
+    """Read an experiment, and update its results.csv."""
+
+    @cache
+    def history(run_id: str) -> History:
+        path = experiment.run(run_id).history
+        try:
+            return list(read_json(path))
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read {path}: {error}. Delete the run's folder and rerun the grid.") from error
+
+    outcomes, plan = PredictionCache(experiment), read_plan(experiment)
+    results = collect(experiment, outcomes)
+    return PlotData(plan, results, history, make_board(outcomes, plan, results))
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{count} {noun}" + "s" * (count != 1)
+
+
+def interval(entry: MeanScore) -> tuple[float, float] | None:
+    """Return the 95 % interval of a gain over seeds and test samples; None for fewer than three seeds."""
+    test = entry.comparison
+    return None if test is None or test.low is None or test.high is None else (test.low, test.high)
+
+
+def error(entry: MeanScore) -> list[list[float]] | None:
+    """Return how far the interval reaches below and above the gain, as an argument of matplotlib."""
+    ends = interval(entry)
+    return None if ends is None or entry.gain is None else [[entry.gain - ends[0]], [ends[1] - entry.gain]]
