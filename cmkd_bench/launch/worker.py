@@ -95,17 +95,19 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
 
     from cmkd_bench.registry import load_plugin
     from cmkd_bench.store import Busy, Experiment
+    from cmkd_bench.training.device import is_usable
     from cmkd_bench.training.loop import Stopped
     from cmkd_bench.training.run import execute
 
     torch.set_num_threads(1)
+    device = torch.device(settings.device)
     for plugin in settings.plugins:
         load_plugin(plugin)
     experiment = Experiment(settings.root, settings.experiment)
     while (run_id := _receive(connection)) is not None:
         outcome: Outcome = "finished"
         try:
-            execute(experiment, run_id, torch.device(settings.device), _Watch(run_id, settings, connection, stop))
+            execute(experiment, run_id, device, _Watch(run_id, settings, connection, stop))
         except Busy:
             outcome = "busy"
         except Stopped:
@@ -114,6 +116,8 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
             connection.send(Message(run_id, outcome=outcome))
         except OSError:
             return
+        if not is_usable(device):
+            return  # the launcher starts another worker
 
 
 def warm_up(networks: Sequence[str]) -> None:

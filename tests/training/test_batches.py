@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from devices import needs_gpu
 from torch import Tensor
 
 from cmkd_bench.augmentation import NO_AUGMENTATION
@@ -134,8 +135,7 @@ def test_label_maps_and_both_modalities_share_one_crop() -> None:
         assert seen.box.size.shape == (3, 2)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@needs_gpu
 def test_a_gpu_sees_what_a_cpu_sees(tmp_path: Path) -> None:
     device = torch.device("cuda")
     np.save(tmp_path / "image.npy", arrays()["image"])
