@@ -1,8 +1,9 @@
-"""The GPU of a worker process, which lives for many runs."""
+"""The device of a worker process, which lives for many runs."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 
 def use_device(device: torch.device) -> None:
@@ -24,3 +25,13 @@ def is_usable(device: torch.device) -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the CPU on the device, without waiting for what a GPU still computes.
+
+    A copy from ordinary memory would wait for all that was asked of the GPU before, once for each tensor of a batch.
+    """
+    if device.type != "cuda" or values.device.type != "cpu":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cmkd_bench.augmentation import Augmentation
+from cmkd_bench.training.device import to_device
 
 PICTURES = ("image", "video", "depth")
 IGNORED = 255  # in a label map
@@ -106,7 +107,7 @@ class View:
             start = torch.full((len(stored),), room // 2)
             if generator is not None:
                 start = torch.randint(room + 1, (len(stored),), generator=generator)
-            columns = (start[:, None] + torch.arange(given.columns)).to(stored.device)
+            columns = to_device(start[:, None] + torch.arange(given.columns), stored.device)
             stored = stored.take_along_dim(columns[:, None, None, :], dim=3)
         values = self._normalise(stored)
         if generator is None:
@@ -160,7 +161,7 @@ class Box:
         theta[:, 1, 1] = self.size[:, 0]
         theta[:, 0, 2] = 2 * self.centre[:, 1] - 1
         theta[:, 1, 2] = 2 * self.centre[:, 0] - 1
-        return F.affine_grid(theta.to(device), [len(self.size), 1, *size], align_corners=False)
+        return F.affine_grid(to_device(theta, device), [len(self.size), 1, *size], align_corners=False)
 
 
 def resize(images: Tensor, size: tuple[int, int], box: Box | None = None, repeats: int = 1) -> Tensor:
@@ -200,4 +201,4 @@ def _mask(values: Tensor, axis: int, largest: int, generator: torch.Generator) -
     hidden = (positions >= start[:, None]) & (positions < (start + width)[:, None])
     shape = [batch, 1, 1, 1]
     shape[axis] = length
-    return values.masked_fill(hidden.view(shape).to(values.device), 0.0)
+    return values.masked_fill(to_device(hidden.view(shape), values.device), 0.0)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from cmkd_bench.seeding import derive_seed, seed_generators
 from cmkd_bench.store import Experiment
 from cmkd_bench.testing._cell import StopAfter
-from cmkd_bench.training.device import is_usable, use_device
+from cmkd_bench.training.device import is_usable, to_device, use_device
 from cmkd_bench.training.loop import Stopped
 from cmkd_bench.training.memory import reset_peak
 from cmkd_bench.training.run import execute
@@ -91,6 +91,14 @@ def test_a_stopped_run_goes_on_and_ends_alike(planned: Planned, device: str) -> 
         here, there = state(whole, run_id), state(parted, run_id)
         wrong = [name for name in here if not torch.equal(here[name], there[name])]
         assert not wrong, f"{method}: {wrong}"
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_small_tensors_arrive_as_they_are(device: str) -> None:
+    for values in (torch.arange(7), torch.rand(2, 3)[:, 1:], torch.tensor([True, False]), torch.zeros(0)):
+        sent = to_device(values, torch.device(device))
+        assert sent.device.type == device
+        assert torch.equal(sent.cpu(), values)
 
 
 @needs_gpu
