@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,26 +21,34 @@ def command(part: Part, *arguments: str, what: str, seconds: float | None = None
     """Run `cmkd-bench` and report its time: seconds, or None where it failed or took too long."""
     started = time.monotonic()
     limit = max(min(part.left, seconds or part.left), 1.0)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cmkd_bench", *arguments],
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "cmkd_bench", *arguments],
-            env={**os.environ, **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        output = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
-        part.fail(what, f"still at work after {limit:.0f} s", output[-3000:])
+        output, _ = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        part.fail(what, f"still at work after {limit:.0f} s", _ended(process)[-3000:])
         return None
     took = time.monotonic() - started
-    part.row("commands", what=what, seconds=took, code=done.returncode)
-    if done.returncode:
-        part.fail(what, f"exit code {done.returncode}", f"{' '.join(arguments)}\n{done.stdout[-4000:]}")
+    part.row("commands", what=what, seconds=took, code=process.returncode)
+    if process.returncode:
+        part.fail(what, f"exit code {process.returncode}", f"{' '.join(arguments)}\n{output[-4000:]}")
         return None
     return took
+
+
+def _ended(process: subprocess.Popen[str]) -> str:
+    """Interrupt a command, which lets it write its tables, or kill it; what it printed."""
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=8)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]
 
 
 def report_runs(part: Part, experiment: Path) -> list[dict[str, str]]:

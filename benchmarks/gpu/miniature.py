@@ -19,8 +19,8 @@ def main(part: Part) -> None:
     place = ["--experiment", name, "--results", str(results)]
     grid = ["--datasets", name, "--seeds", "1", "--device", part.device, "--jobs", "2" if part.is_small else "4"]
     fewer = ["--methods", "kd,c2kd", "--no-controls"] if part.is_small else []
-    # time for the tables of what was done is kept back
-    command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - 15, **places)
+    # Time for the tables of what was done is kept back.
+    command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - 25, **places)
     with part.attempt("results"):
         report_runs(part, results / name)
     about = [name, "--results", str(results)]

@@ -15,8 +15,9 @@ from cmkd_bench.store import Experiment, RunFolder
 from cmkd_bench.testing._cell import StopAfter
 from cmkd_bench.training.run import execute
 
+FIRST = "vectors (mlp)"
 GRIDS = {
-    "vectors (mlp)": {"datasets_asked": ["mfeat"], "pairs": ["pixels:fourier"]},
+    FIRST: {"datasets_asked": ["mfeat"], "pairs": ["pixels:fourier"]},
     "signals (cnn1d)": {"datasets_asked": ["watch"], "pairs": ["accelerometer:gyroscope"]},
     "images and texts": {"datasets_asked": ["openmoji"], "pairs": ["text:image", "image:text"]},
 }
@@ -24,29 +25,33 @@ MEDIA = {"datasets_asked": ["ave"], "methods_asked": ["kd", "c2kd", "crd", "fitn
 
 
 def main(part: Part) -> None:
-    """Small networks first, then ResNet-18 on sound and video, in float32 and in bfloat16."""
+    """Vectors, then ResNet-18 on sound and video in float32 and in bfloat16, then the other small networks."""
     if part.what == "deterministic":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.deterministic = True
-    device = torch.device(part.device)
     for name, grid in GRIDS.items():
         with part.attempt(name):
-            _twice(part, name, device, {**grid, "overrides": ["train.epochs=2"]})
-    with part.attempt("sound and video"):
-        protocol = "protocol=smoke" if part.is_small else "protocol=fair"
-        places = miniature(part, "ave", 24, [protocol])
-        if places is None:
-            return
-        os.environ.update(places)
-        settings = [protocol, "train.epochs=2", "train.batch_size=8", *(["model=tiny"] if part.is_small else [])]
-        for precision in ("float32", "bfloat16"):
-            if part.left > 10:
-                grid = {**MEDIA, "overrides": [*settings, f"train.precision={precision}"]}
-                _twice(part, f"sound and video, {precision}", device, grid)
+            _twice(part, name, {**grid, "overrides": ["train.epochs=2"]})
+        if name == FIRST:
+            with part.attempt("sound and video"):
+                _media(part)
 
 
-def _twice(part: Part, name: str, device: torch.device, grid: dict[str, list[str]]) -> None:
+def _media(part: Part) -> None:
+    protocol = "protocol=smoke" if part.is_small else "protocol=fair"
+    places = miniature(part, "ave", 24, [protocol])
+    if places is None:
+        return
+    os.environ.update(places)
+    settings = [protocol, "train.epochs=2", "train.batch_size=8", *(["model=tiny"] if part.is_small else [])]
+    for precision in ("float32", "bfloat16"):
+        if part.left > 10:
+            grid = {**MEDIA, "overrides": [*settings, f"train.precision={precision}"]}
+            _twice(part, f"sound and video, {precision}", grid)
+
+
+def _twice(part: Part, name: str, grid: dict[str, list[str]]) -> None:
     experiments: list[Experiment] = []
     runs: dict[str, str] = {}
     with warnings.catch_warnings(record=True) as caught:
@@ -55,7 +60,7 @@ def _twice(part: Part, name: str, device: torch.device, grid: dict[str, list[str
             # Folders of their own: within one, a run that is done would be copied.
             experiment, runs = planned(part.folder / name.replace(" ", "-") / turn, turn, **grid)
             for run_id in runs:
-                execute(experiment, run_id, device, StopAfter())
+                execute(experiment, run_id, torch.device(part.device), StopAfter())
             experiments.append(experiment)
     for run_id, method in runs.items():
         folders = [experiment.run(run_id) for experiment in experiments]

@@ -37,7 +37,7 @@ def main(part: Part) -> None:
 
 
 def _grid(part: Part, results: Path) -> list[str]:
-    epochs = 20 if part.is_small else 60
+    epochs = 10 if part.is_small else 60
     settings = [f"train.epochs={epochs}", "launcher.checkpoint_seconds=0", "--device", part.device, "--jobs", "2"]
     asked = ["--methods", METHODS, "--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--no-controls"]
     return ["run", *settings, *asked, "--seeds", "1", "--results", str(results), "--experiment", "grid"]
