@@ -45,7 +45,7 @@ def _ended(process: subprocess.Popen[str]) -> str:
     """Interrupt a command, which lets it write its tables, or kill it; what it printed."""
     process.send_signal(signal.SIGINT)
     try:
-        return process.communicate(timeout=8)[0]
+        return process.communicate(timeout=15)[0]
     except subprocess.TimeoutExpired:
         process.kill()
         return process.communicate()[0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from benchmarks.gpu._part import Part, run_part
 
-WORKERS = 5
+WORKERS, SECONDS_PER_TEST = 5, 90
 
 
 class _Recorder:
@@ -35,21 +36,20 @@ class _Recorder:
 
 
 def main(part: Part) -> None:
-    """Run them with a few workers where pytest-xdist is there."""
+    """Run them, each within a time of its own."""
     files = sorted(str(path) for path in Path("tests").rglob("test_*.py") if "from devices import" in path.read_text())
     chosen = ["-m", "not slow", "-k", "cpu"] if part.is_small else ["-m", "gpu"]
     recorder = _Recorder(part)
     given = [*files, *chosen, "-q", "-p", "no:cacheprovider", "--basetemp", str(part.folder / "tests")]
-    code = pytest.main([*given, *_workers(part)], plugins=[recorder])
+    code = pytest.main([*given, *_plugins(part)], plugins=[recorder])
     part.row("tests", files=len(files), exit_code=int(code), **recorder.counts)
 
 
-def _workers(part: Part) -> list[str]:
-    try:
-        import xdist  # noqa: F401
-    except ImportError:
-        return []
-    return [] if part.is_small or (os.cpu_count() or 1) < 8 else ["-n", str(WORKERS)]
+def _plugins(part: Part) -> list[str]:
+    """Workers, and a limit for each test, where the plug-ins for them are installed."""
+    limit = ["--timeout", str(SECONDS_PER_TEST)] if find_spec("pytest_timeout") else []
+    many = find_spec("xdist") and not part.is_small and (os.cpu_count() or 1) >= 8
+    return [*limit, *(["-n", str(WORKERS)] if many else [])]
 
 
 if __name__ == "__main__":

@@ -17,13 +17,15 @@ def main(part: Part) -> None:
         return
     results = part.folder / "results"
     place = ["--experiment", name, "--results", str(results)]
-    grid = ["--datasets", name, "--seeds", "1", "--device", part.device, "--jobs", "2" if part.is_small else "4"]
+    grid = ["--datasets", name, "--seeds", "1", "--device", part.device, "--jobs", "2" if part.is_small else "5"]
     fewer = ["--methods", "kd,c2kd", "--no-controls"] if part.is_small else []
     # Time for the tables of what was done is kept back.
-    command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - 25, **places)
+    command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - 35, **places)
+    about = [name, "--results", str(results)]
+    if not (results / name / "results.csv").exists():
+        command(part, "collect", *about, what="collect")
     with part.attempt("results"):
         report_runs(part, results / name)
-    about = [name, "--results", str(results)]
     command(part, "leaderboard", *about, what="leaderboard")
     command(part, "report", *about, what="report")
     with part.attempt("leaderboard"):
