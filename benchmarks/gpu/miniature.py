@@ -28,7 +28,7 @@ def main(part: Part) -> None:
         report_runs(part, results / name)
     command(part, "leaderboard", *about, what="leaderboard")
     command(part, "report", *about, what="report")
-    shown = ["diagnose", name, "--experiment", name, "--results", str(results), "--formats", "svg"]
+    shown = ["diagnose", name, "--experiment", name, "--results", str(results), "--format", "svg"]
     for device in dict.fromkeys((part.device, "cpu")):
         command(part, *shown, "--device", device, what=f"diagnose on {device}", **places)
     with part.attempt("leaderboard"):

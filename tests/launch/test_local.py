@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -96,6 +97,16 @@ def test_a_worker_ends_when_its_device_can_no_longer_be_used(monkeypatch: pytest
     finally:
         signal.signal(signal.SIGINT, before)
     assert executed == ["first", "second"]
+
+
+@pytest.mark.slow
+def test_workers_that_are_no_forks_do_the_same(quick_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {"methods": ["kd", "raises", "dies"], "plugins": [PLUGIN], "jobs": 2}
+    forked = quick_run(**asked, results=tmp_path / "forked")
+    monkeypatch.setattr("cmkd_bench.launch.local.can_fork", lambda devices: False)  # as for GPUs
+    frame = quick_run(**asked, results=tmp_path / "spawned")
+    same = ["run_id", "method", "status", "value", "val_value", "error"]
+    pd.testing.assert_frame_equal(frame[same], forked[same])
 
 
 @pytest.mark.parametrize("device", DEVICES)
