@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from benchmarks.gpu._grids import miniature, planned
 from benchmarks.gpu._part import Part, run_part
+from cmkd_bench.files import read_json
 from cmkd_bench.store import Experiment, RunFolder
 from cmkd_bench.testing._cell import StopAfter
 from cmkd_bench.training.run import execute
@@ -65,7 +66,8 @@ def _twice(part: Part, name: str, grid: dict[str, list[str]]) -> None:
     for run_id, method in runs.items():
         folders = [experiment.run(run_id) for experiment in experiments]
         if failed := [folder for folder in folders if folder.error.exists()]:
-            part.fail(f"{method}, {name}", "failed", failed[0].error.read_text().replace("\\n", "\n"))
+            said = read_json(failed[0].error)
+            part.fail(f"{method}, {name}", f"{said['cause']}: {said['message']}"[:300], "".join(said["traceback"]))
             continue
         part.row("the same spec twice", data=name, method=method, run=run_id, **_compared(*folders))
     said = {str(one.message).splitlines()[0][:300] for one in caught if "determin" in str(one.message)}
