@@ -19,20 +19,22 @@ def main(part: Part) -> None:
     place = ["--experiment", name, "--results", str(results)]
     grid = ["--datasets", name, "--seeds", "1", "--device", part.device, "--jobs", "2" if part.is_small else "5"]
     fewer = ["--methods", "kd,c2kd", "--no-controls"] if part.is_small else []
-    # Time for the tables of what was done is kept back.
-    command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - 35, **places)
+    kept_back = 5 if part.is_small else 35  # for the tables of what was done
+    command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - kept_back, **places)
     about = [name, "--results", str(results)]
     if not (results / name / "results.csv").exists():
         command(part, "collect", *about, what="collect")
     with part.attempt("results"):
         report_runs(part, results / name)
     command(part, "leaderboard", *about, what="leaderboard")
+    with part.attempt("leaderboard"):
+        part.row("leaderboard", of=name, details=(results / name / "leaderboard.md").read_text())
+    if part.is_small and part.left < 15:
+        return
     command(part, "report", *about, what="report")
     shown = ["diagnose", name, "--experiment", name, "--results", str(results), "--format", "svg"]
     for device in dict.fromkeys((part.device, "cpu")):
         command(part, *shown, "--device", device, what=f"diagnose on {device}", **places)
-    with part.attempt("leaderboard"):
-        part.row("leaderboard", of=name, details=(results / name / "leaderboard.md").read_text())
 
 
 if __name__ == "__main__":
