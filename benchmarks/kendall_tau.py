@@ -37,7 +37,9 @@ def main() -> None:
 
 def scipy_loop(a: Tensor, b: Tensor) -> Tensor:
     """One call of SciPy for each row."""
-    return torch.tensor([kendalltau(x, y).statistic for x, y in zip(a.numpy(), b.numpy(), strict=True)]).double()
+    return torch.tensor(
+        [kendalltau(x, y).statistic for x, y in zip(a.double().numpy(), b.double().numpy(), strict=True)]
+    )
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
 from cmkd_bench.training.memory import peak_mb, reset_peak
 
+Timing = Callable[[dict[str, Callable[[], object]], int], dict[str, float]]
 BATCH, CLASSES, SAMPLES, ROUNDS = 64, 28, 2000, 15
 NETWORKS = {
     "cnn2d": InputShape("image", (3, 32, 32)),
@@ -63,7 +64,7 @@ class Bench:
         if stored is None:
             with torch.set_grad_enabled(method.updates_teacher):
                 stored = self.teacher(self.teacher_inputs, method.teacher_layers())
-        losses = phase.loss(student, stored, Batch(torch.arange(BATCH), 1, 10, self.labels))
+        losses = phase.loss(student, stored, Batch(torch.arange(BATCH, device=self.labels.device), 1, 10, self.labels))
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         method.after_step()
 
@@ -90,11 +91,11 @@ def main() -> None:
         Console().print(table)
 
 
-def measure(bench: Bench, name: str) -> list[tuple[str, float, float, float | None]]:
+def measure(bench: Bench, name: str, timing: Timing = interleaved) -> list[tuple[str, float, float, float | None]]:
     """For each phase of a method: its name, the floor in seconds, and the two ratios."""
     cls = methods.get(name)
     torch.manual_seed(0)
-    method = cls(cls.HyperParameters(), bench.pair)
+    method = cls(cls.HyperParameters(), bench.pair).to(bench.labels.device)
     trains, needs = cls.updates_teacher, cls.teacher != "none"
     with torch.no_grad():
         stored = bench.teacher(bench.teacher_inputs, method.teacher_layers())
@@ -106,23 +107,24 @@ def measure(bench: Bench, name: str) -> list[tuple[str, float, float, float | No
         }
         if needs and not trains:
             functions["stored"] = lambda phase=phase: bench.step(method, phase, stored)
-        seconds = interleaved(functions, ROUNDS)
+        seconds = timing(functions, ROUNDS)
         floor = seconds["floor"]
         extra = seconds["stored"] / floor if "stored" in seconds else None
         rows.append((phase.name, floor, seconds["step"] / floor, extra))
     return rows
 
 
-def build(name: str, inputs: InputShape) -> Bench:
-    """A teacher, a student and a batch of noise."""
+def build(name: str, inputs: InputShape, of_teacher: InputShape | None = None) -> Bench:
+    """A teacher, a student and a batch of noise; both see inputs of one shape unless the teacher's is given."""
     torch.manual_seed(0)
-    teacher, student = (build_network(name, inputs, CLASSES) for _ in range(2))
-    shapes = shape_of(student, inputs), shape_of(teacher, inputs)
+    of_teacher = of_teacher or inputs
+    teacher, student = (build_network(name, shape, CLASSES) for shape in (of_teacher, inputs))
+    shapes = shape_of(student, inputs), shape_of(teacher, of_teacher)
     labels = torch.randint(CLASSES, (SAMPLES,))
     return Bench(
         teacher=teacher.train(),
         student=student.train(),
-        teacher_inputs=torch.randn(BATCH, *inputs.shape),
+        teacher_inputs=torch.randn(BATCH, *of_teacher.shape),
         student_inputs=torch.randn(BATCH, *inputs.shape),
         labels=labels[:BATCH],
         pair=Pair(*shapes, CLASSES, labels),

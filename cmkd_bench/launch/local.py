@@ -47,6 +47,11 @@ def local_devices(device: str, jobs: int) -> list[str]:
     return [f"cuda:{number % gpus}" for number in range(jobs or gpus)]
 
 
+def can_fork(devices: Sequence[str]) -> bool:
+    """Whether workers may be forks, which start at once: CUDA does not survive a fork."""
+    return all(device == "cpu" for device in devices)
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
@@ -71,8 +76,7 @@ class LocalLauncher:
     def __init__(self, settings: WorkerSettings, devices: Sequence[str], networks: Sequence[str]) -> None:
         self._settings = replace(settings, parent=os.getpid())
         self._devices = devices
-        # CUDA does not survive a fork.
-        self._forks = all(device == "cpu" for device in devices)
+        self._forks = can_fork(devices)
         self._context: BaseContext = multiprocessing.get_context("fork" if self._forks else "spawn")
         if self._forks:
             warm_up(networks)

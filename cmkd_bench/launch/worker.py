@@ -99,10 +99,12 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
 
     from cmkd_bench.experiment.store import Busy, Experiment
     from cmkd_bench.registry import load_plugin
+    from cmkd_bench.training.device import is_usable
     from cmkd_bench.training.execution import execute
     from cmkd_bench.training.loop import Stopped
 
     torch.set_num_threads(1)
+    device = torch.device(settings.device)
     for plugin in settings.plugins:
         load_plugin(plugin)
     experiment = Experiment(settings.root, settings.experiment)
@@ -110,7 +112,7 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
         outcome: Outcome = "finished"
         try:
             watch = _Watch(run_id, settings, connection, stop)
-            execute(experiment, run_id, torch.device(settings.device), watch, settings.roots)
+            execute(experiment, run_id, device, watch, settings.roots)
         except Busy:
             outcome = "busy"
         except Stopped:
@@ -119,6 +121,8 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
             connection.send(Message(run_id, outcome=outcome))
         except OSError:
             return
+        if not is_usable(device):
+            return  # the launcher starts another worker
 
 
 def warm_up(networks: Sequence[str]) -> None:

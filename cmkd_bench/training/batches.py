@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cmkd_bench.training.device import to_device
 from cmkd_bench.training.feed import AHEAD, feed
 from cmkd_bench.training.seeding import derangement, derive_seed, permutation
 from cmkd_bench.training.teacher import Teacher
@@ -103,9 +104,9 @@ class Batches:
         if self._shown is not None:
             teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)
         return Seen(
-            index=index.to(self._device),
+            index=to_device(index, self._device),
             student=self._view(self._modality, stored["student"], place, augmented=True),
-            teacher_index=self._partners.index_select(0, index).to(self._device),
+            teacher_index=to_device(self._partners.index_select(0, index), self._device),
             teacher=teacher,
             targets=stored.get("targets"),
             box=self._box(len(index), place),

@@ -27,6 +27,7 @@ from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
 from cmkd_bench.training.assembly import Assembly, BadData, build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
+from cmkd_bench.training.device import use_device
 from cmkd_bench.training.evaluation import Score, evaluate
 from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
@@ -55,9 +56,10 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
         if is_alive_elsewhere(folder.heartbeat):
             raise Busy(run_id)
         folder.discard_leftovers()
-        reset_peak(device)
         with Heartbeat(folder.heartbeat) as heartbeat:
             try:
+                use_device(device)
+                reset_peak(device)
                 Run(experiment, experiment.read_spec(run_id), device, roots).execute(_Beating(watch, heartbeat))
             except Stopped:
                 raise

@@ -15,6 +15,7 @@ _PROCESS = Path("/proc/self")
 def reset_peak(device: torch.device) -> None:
     """Start measuring anew; without Linux's /proc the peak stays that of the process."""
     if device.type == "cuda":
+        torch.cuda.init()  # type: ignore[no-untyped-call]  # until then the allocator knows no device, and refuses
         torch.cuda.reset_peak_memory_stats(device)
         return
     with contextlib.suppress(OSError):

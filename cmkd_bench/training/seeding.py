@@ -41,7 +41,8 @@ def seed_generators(device: torch.device, seed: int, *names: str | int) -> None:
     derived = derive_seed(seed, *names)
     torch.default_generator.manual_seed(derived)
     if device.type == "cuda":
-        torch.cuda.manual_seed(derived)
+        with torch.cuda.device(device):  # or the current GPU would be seeded, whichever that is
+            torch.cuda.manual_seed(derived)
 
 
 def permutation(size: int, seed: int, *names: str | int) -> torch.Tensor:

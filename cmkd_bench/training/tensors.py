@@ -15,6 +15,7 @@ from cmkd_bench.config.augmentation import Augmentation
 from cmkd_bench.data.dataset import Modality
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.network import InputShape
+from cmkd_bench.training.device import to_device
 from cmkd_bench.training.views import View
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of RGB between 0 and 1
@@ -64,7 +65,7 @@ class Resident(Inputs):
 
     def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
         rows, entries = _entries(self.values, index, frames)
-        read = entries.index_select(0, rows.flatten().to(self.values.device))
+        read = entries.index_select(0, to_device(rows.flatten(), self.values.device))
         return read.reshape(*rows.shape, *entries.shape[1:])
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.training.device import to_device
 
 PICTURES = ("image", "video", "depth")
 IGNORED = 255  # in a label map
@@ -105,7 +106,7 @@ class View:
             start = torch.full((len(stored),), room // 2)
             if generator is not None:
                 start = torch.randint(room + 1, (len(stored),), generator=generator)
-            columns = (start[:, None] + torch.arange(given.columns)).to(stored.device)
+            columns = to_device(start[:, None] + torch.arange(given.columns), stored.device)
             stored = stored.take_along_dim(columns[:, None, None, :], dim=3)
         values = self._normalize(stored)
         if generator is None:
@@ -154,7 +155,7 @@ class Box:
 
     def to(self, device: torch.device) -> Box:
         """Return the same box on a device."""
-        return Box(self.size.to(device), self.center.to(device), self.mirrored.to(device))
+        return Box(to_device(self.size, device), to_device(self.center, device), to_device(self.mirrored, device))
 
     def centers(self, axis: int, length: int, stored: int) -> Tensor:
         """Return where the centers of the result's pixels lie among the stored ones, in pixels: (B, length).
@@ -219,4 +220,4 @@ def _mask(values: Tensor, axis: int, largest: int, generator: torch.Generator) -
     hidden = (positions >= start[:, None]) & (positions < (start + width)[:, None])
     shape = [batch, 1, 1, 1]
     shape[axis] = length
-    return values.masked_fill(hidden.view(shape).to(values.device), 0.0)
+    return values.masked_fill(to_device(hidden.view(shape), values.device), 0.0)

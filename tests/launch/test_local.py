@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
+from devices import DEVICES, built_in_methods, needs_gpu
+
+from cmkd_bench.launch.worker import WorkerSettings, serve
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "failing.py"
 Run = Callable[..., pd.DataFrame]
@@ -77,9 +83,48 @@ def test_the_number_of_workers_changes_no_byte(quick_run: Run, tmp_path: Path) -
         assert path.read_bytes() == twin.read_bytes(), path.name
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_grid_runs_on_a_gpu(quick_run: Run) -> None:
-    frame = quick_run(methods=["kd", "crd", "c2kd", "cmcd", "fitnet"], device="cuda", jobs=2)
-    assert set(frame.status) == {"done"}
+def test_a_worker_ends_when_its_device_can_no_longer_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    executed: list[str] = []
+    monkeypatch.setattr("cmkd_bench.training.run.execute", lambda _, run_id, *rest: executed.append(run_id))
+    monkeypatch.setattr("cmkd_bench.training.device.is_usable", lambda device: len(executed) < 2)
+    ours, theirs = multiprocessing.Pipe()
+    for run_id in ("first", "second", "third"):
+        ours.send(run_id)
+    ours.send(None)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        serve(WorkerSettings(tmp_path, "quick", "cpu", 0.0, ()), theirs, multiprocessing.Event())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert executed == ["first", "second"]
+
+
+@pytest.mark.slow
+def test_workers_that_are_no_forks_do_the_same(quick_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {"methods": ["kd", "raises", "dies"], "plugins": [PLUGIN], "jobs": 2}
+    forked = quick_run(**asked, results=tmp_path / "forked")
+    monkeypatch.setattr("cmkd_bench.launch.local.can_fork", lambda devices: False)  # as for GPUs
+    frame = quick_run(**asked, results=tmp_path / "spawned")
+    same = ["run_id", "method", "status", "value", "val_value", "error"]
+    pd.testing.assert_frame_equal(frame[same], forked[same])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_run_that_reads_beyond_its_data_spoils_no_other(quick_run: Run, device: str) -> None:
+    frame = quick_run(methods=["asks_beyond", "kd"], seeds=2, plugins=[PLUGIN], device=device)
+    done = frame.set_index("method").status
+    assert set(done[["none", "kd"]]) == {"done"}
+    assert set(done["asks_beyond"]) == {"failed"}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_method_runs_in_a_grid(quick_run: Run, device: str) -> None:
+    frame = quick_run(methods=built_in_methods(), device=device, jobs=2)
+    assert set(frame.status) == {"done"}, frame.error.dropna().tolist()
     assert frame[frame.method == "kd"].value.item() > 50
+
+
+@needs_gpu
+def test_a_grid_on_the_cpu_runs_in_a_process_that_used_the_gpu(quick_run: Run) -> None:
+    assert float(torch.ones(3, device="cuda").sum()) == 3.0
+    assert set(quick_run(jobs=2).status) == {"done"}

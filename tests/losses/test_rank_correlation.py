@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from devices import needs_gpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
@@ -172,8 +173,7 @@ def test_it_carries_no_gradient_and_leaves_its_inputs_alone():
     assert torch.equal(b, copies[1])
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_gpu
 @pytest.mark.parametrize("classes", SIZES)
 def test_a_gpu_counts_the_same(classes):
     a, b = (3 * normal(16, classes)).round().float()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from devices import needs_gpu
 from torch import Tensor
 
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
@@ -134,8 +135,7 @@ def test_label_maps_and_both_modalities_share_one_crop() -> None:
         assert seen.box.size.shape == (3, 2)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@needs_gpu
 def test_a_gpu_sees_what_a_cpu_sees(tmp_path: Path) -> None:
     device = torch.device("cuda")
     np.save(tmp_path / "image.npy", arrays()["image"])
@@ -145,3 +145,21 @@ def test_a_gpu_sees_what_a_cpu_sees(tmp_path: Path) -> None:
     for there, here in zip(seen, epoch(part({"image": resident()["image"]})), strict=True):
         assert there.student.device.type == "cuda"
         torch.testing.assert_close(there.student.cpu(), here.student, atol=1e-3, rtol=1e-4)
+
+
+@needs_gpu
+def test_a_batch_is_made_without_waiting_for_the_gpu(tmp_path: Path) -> None:
+    device = torch.device("cuda")
+    inputs: dict[str, Inputs] = {}
+    for name, values in arrays().items():
+        np.save(tmp_path / f"{name}.npy", values)
+        inputs[name] = Mapped.of(np.load(tmp_path / f"{name}.npy", mmap_mode="r"), ROWS, device)
+    resident = {name: Resident(torch.from_numpy(values[ROWS]).to(device)) for name, values in arrays().items()}
+    for source in (inputs, resident):
+        batches = Batches(part(source), "image", Shown(), True, 3, 0, device)
+        list(batches.epoch("train", 1))
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            list(batches.epoch("train", 2))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")

@@ -1,0 +1,37 @@
+"""The device of a worker process, which lives for many runs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def use_device(device: torch.device) -> None:
+    """Make a GPU the current one: pinned memory and random numbers belong to it where no device is named."""
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+
+
+def is_usable(device: torch.device) -> bool:
+    """Whether the process can still compute on the device.
+
+    After an index out of range or an illegal access in a kernel, every later call on the GPU fails in this process,
+    and only a new one can use it again.
+    """
+    if device.type != "cuda":
+        return True
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return False
+    return True
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the CPU on the device, without waiting for what a GPU still computes.
+
+    A copy from ordinary memory would wait for all that was asked of the GPU before, once for each tensor of a batch.
+    """
+    if device.type != "cuda" or values.device.type != "cpu":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
