@@ -105,7 +105,7 @@ def test_what_the_user_sets_is_part_of_every_draw_and_a_preset_too(tmp_path: Pat
     for draw in plan.trials[KD].draws:
         assert list(draw.values) == ["temperature"]
         assert dict(plan.specs[draw.run_id].hyperparameters)["alpha"] == 0.25
-    with pytest.raises(GridError, match="--trials 3: nothing to draw: none of none, kd has a hyper-parameter"):
+    with pytest.raises(GridError, match="--trials 3: nothing to search: none of none, kd has a hyper-parameter"):
         make(tmp_path, overrides=["method.kd.preset=mfh"])
 
 
@@ -150,7 +150,7 @@ def test_the_plan_on_disk_has_the_draws_and_an_old_one_reads_as_it_did(tmp_path:
     assert [draw["number"] for draw in stored["trials"][0]["draws"]] == [0, 1, 2]
     record = read_plan(grid.experiment)
     assert record.trials == plan.trials
-    assert {draw.run_id for draw in plan.trials[KD].draws} < set(read_specs(grid.experiment, record))
+    assert {draw.run_id for draw in plan.trials[KD].draws} < set(read_specs(record))
     del stored["trials"]
     for cell in stored["cells"]:
         del cell["tuned"]
@@ -207,11 +207,11 @@ def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"trials": 1}, "--trials 1: a number from 2 is wanted, because draw 0 is the defaults."),
-        ({"methods": "none"}, "--trials 3: nothing to draw: none of none has"),
+        ({"trials": 1}, "--trials 1: expected at least 2"),
+        ({"methods": "none"}, "--trials 3: nothing to search: none of none has"),
         (
             {"overrides": ["train.select_on=test"]},
-            "selected on the validation part alone, but mfeat has train.select_on",
+            "validation part, but mfeat has train.select_on",
         ),
     ],
 )

@@ -70,13 +70,13 @@ def report_runs(part: Part, experiment: Path) -> list[dict[str, str]]:
 
 def planned(results: Path, name: str, **asked: Any) -> tuple[Experiment, dict[str, str]]:
     """A grid's runs, not begun: the experiment, and methods by run id, teachers first."""
-    from cmkd_bench.planning.request import GridOptions
-    from cmkd_bench.planning.build import make_plan
-from cmkd_bench.planning.resolve import resolve
     from cmkd_bench.experiment.record import add_plan
+    from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.planning.request import GridOptions
+    from cmkd_bench.planning.resolve import resolve
 
-    options = GridOptions(**{"seeds": 1, "controls": False, "one_way": True, "experiment": name, "results": results, **asked})
-    grid = resolve(options)
+    given = {"seeds": 1, "controls": False, "one_way": True, "experiment": name, "results": results, **asked}
+    grid = resolve(GridOptions(**given))
     plan = make_plan(grid)
     add_plan(grid.experiment, plan)
     specs = sorted(plan.specs.values(), key=lambda spec: spec.teacher is not None)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from benchmarks.gpu._grids import miniature, planned
 from benchmarks.gpu._part import Part, run_part
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.testing._cell import StopAfter

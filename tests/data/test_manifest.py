@@ -45,10 +45,14 @@ def test_labels_ids_parts_groups_and_fold_are_in_the_hash_of_the_split(tiny: Any
 
 
 def test_only_data_with_committed_hashes_are_verified(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    manifest = build_manifest(tiny, 0, tiny.load(0))
-    verify(manifest, tiny, 0)
-    monkeypatch.setattr(module, "_committed", lambda: {"tiny/0": {"split": manifest.split, **manifest.inputs}})
-    verify(manifest, tiny, 0)
+    def hashes() -> dict[str, str]:
+        manifest = build_manifest(tiny, 0, tiny.load(0))
+        return {"split": manifest.split, **manifest.inputs}
+
+    committed = hashes()
+    verify(tiny, 0, {**committed, "image": "unknown"})
+    monkeypatch.setattr(module, "_committed", lambda: {"tiny/0": committed})
+    verify(tiny, 0, hashes())
     tiny.inputs["image"][0] = 0
     with pytest.raises(UserError, match="dataset 'tiny', fold 0: image is not what was published"):
-        verify(build_manifest(tiny, 0, tiny.load(0)), tiny, 0)
+        verify(tiny, 0, hashes())

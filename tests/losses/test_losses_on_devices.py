@@ -32,6 +32,7 @@ def given() -> Given:
         "labels": whole(CLASSES, (BATCH,)),
         "index": torch.randperm(BANK, generator=generator)[:BATCH],
         "negatives": whole(BANK, (BATCH, K)),
+        "weight": draw(CLASSES, WIDTH),
         "keep": torch.arange(BATCH) % 3 > 0,
     }
 
@@ -66,6 +67,7 @@ CASES: dict[str, Loss] = {
     "similarity_distillation": lambda one: (losses.similarity_distillation(one["ours"], one["theirs"], 0.1, 0.1),),
     "crd_side_loss": crd_side,
     "kendall_tau": lambda one: (losses.kendall_tau(one["student"], one["teacher"]),),
+    "permuted_distance": lambda one: (losses.permuted_distance(one["ours"], one["weight"], one["student"]),),
     "sample_negatives": negatives,
 }
 PART_OF_ANOTHER = {"crd_normalizer", "negative_counts", "class_layout", "ClassLayout"}

@@ -12,6 +12,7 @@ import torch
 from devices import DEVICES, built_in_methods, needs_gpu
 from safetensors.torch import load_file
 
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.testing._cell import StopAfter
 from cmkd_bench.training.device import is_usable, to_device, use_device
