@@ -16,8 +16,8 @@ from cmkd_bench.methods.cmcd import CMCD
 from cmkd_bench.methods.fitnet import FitNet
 from cmkd_bench.methods.kd import KD
 from cmkd_bench.testing import MethodConformance
-from cmkd_bench.testing._cell import Direction
 from cmkd_bench.testing._tiny import TinyCNN, TinyMLP
+from cmkd_bench.testing._tiny_run import Direction
 from cmkd_bench.training.loop import NonFiniteLoss
 
 TO_VECTOR = Direction("signal", "vector")

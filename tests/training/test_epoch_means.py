@@ -6,7 +6,7 @@ import torch
 
 from cmkd_bench.method import Batch, Losses, Method
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.testing._cell import RECIPE, Direction, build_cell
+from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_cell
 
 
 class ReportsEverySecondStep(Method):

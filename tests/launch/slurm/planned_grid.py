@@ -22,7 +22,7 @@ from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.campaign import Campaign, look
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.states import RunStatus
-from cmkd_bench.launch.slurm.submission import Outcome, environment
+from cmkd_bench.launch.slurm.submission import SubmissionReport, environment
 from cmkd_bench.launch.slurm.survey import Survey
 
 NAMES = ("sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun")
@@ -119,7 +119,7 @@ class Planned:
         settings = read_settings(configuration.launcher)
         return Campaign(self.experiment, settings, tuple(texts), (), Roots(), environment())
 
-    def submit(self, *overrides: str, retry: Callable[[RunStatus], bool] = lambda status: False) -> Outcome:
+    def submit(self, *overrides: str, retry: Callable[[RunStatus], bool] = lambda status: False) -> SubmissionReport:
         """What `run --launcher slurm` does once the grid is planned."""
         return self.campaign(*overrides).submit(self.specs, Cluster(), retry)
 
