@@ -18,7 +18,7 @@ from cmkd_bench.config.roots import Roots
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.studies import preset as presets
-from cmkd_bench.studies import together as side_by_side
+from cmkd_bench.studies import side_by_side
 from cmkd_bench.studies.reproduction import reproduce
 from cmkd_bench.training.vectorized import execute_together
 
