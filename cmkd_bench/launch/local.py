@@ -43,8 +43,11 @@ def local_devices(device: str, jobs: int) -> list[str]:
 
 
 def can_fork(devices: Sequence[str]) -> bool:
-    """Whether workers may be forks, which start at once: CUDA does not survive a fork."""
-    return all(device == "cpu" for device in devices)
+    """Whether workers may be forks, which start at once: CUDA does not survive a fork, even if the worker uses none."""
+    import torch
+
+    opened = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return all(device == "cpu" for device in devices) and not opened
 
 
 class Interrupted(Exception):
