@@ -105,7 +105,7 @@ def test_what_the_user_sets_is_part_of_every_draw_and_a_preset_too(tmp_path: Pat
     for draw in plan.trials[KD].draws:
         assert list(draw.values) == ["temperature"]
         assert dict(plan.specs[draw.run_id].hyperparameters)["alpha"] == 0.25
-    with pytest.raises(GridError, match="--trials 3: nothing to search: none of none, kd has a hyper-parameter"):
+    with pytest.raises(GridError, match="--trials 3: nothing to tune: none of none, kd has"):
         make(tmp_path, overrides=["method.kd.preset=mfh"])
 
 
