@@ -1,4 +1,4 @@
-"""The local launcher: a pool of worker processes, one run each at a time."""
+"""The local launcher: a pool of worker processes, each with one run at a time."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ POLL_SECONDS = 0.2
 
 
 class Display(Protocol):
-    """What shows the progress of a grid."""
+    """An object that shows the progress of a grid."""
 
     def update(self, schedule: Schedule, running: Sequence[Message]) -> None:
         """Show the state of all runs, and the epochs of those that are running."""
 
 
 def local_devices(device: str, jobs: int) -> list[str]:
-    """The device of each worker.
+    """Return the device of each worker.
 
     Args:
         device: `cpu` or `cuda`; each GPU gets its own workers.
-        jobs: number of workers; 0 for one per core, or per GPU.
+        jobs: number of workers; 0 for one per core, or one per GPU.
 
     Raises:
         UserError: if there is no GPU.
@@ -43,12 +43,12 @@ def local_devices(device: str, jobs: int) -> list[str]:
     import torch
 
     if not (gpus := torch.cuda.device_count()):
-        raise UserError("launcher.device=cuda: torch sees no GPU here. Use --device cpu.")
+        raise UserError("launcher.device=cuda: torch finds no GPU. Use --device cpu.")
     return [f"cuda:{number % gpus}" for number in range(jobs or gpus)]
 
 
 def can_fork(devices: Sequence[str]) -> bool:
-    """Whether workers may be forks, which start at once: CUDA does not survive a fork."""
+    """Return whether workers may be forks, which start immediately; CUDA does not survive a fork."""
     return all(device == "cpu" for device in devices)
 
 
@@ -61,16 +61,16 @@ class _Worker:
 
 
 class Interrupted(Exception):
-    """Ctrl-C: all runs are stopped at an epoch's end, with a checkpoint."""
+    """Raised after Ctrl-C, when all runs have stopped at the end of an epoch, with a checkpoint."""
 
 
 class LocalLauncher:
     """Runs a schedule on this machine.
 
     Args:
-        settings: what the workers need; the device is set for each.
+        settings: settings of the workers, apart from the device.
         devices: one per worker: `cpu`, or `cuda:N`.
-        networks: names of networks that are imported before the workers are forked.
+        networks: names of networks to import before the workers are forked.
     """
 
     def __init__(self, settings: WorkerSettings, devices: Sequence[str], networks: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ class LocalLauncher:
         self._workers: list[_Worker] = []
 
     def run(self, schedule: Schedule, display: Display) -> None:
-        """Work until nothing is left.
+        """Work until no run is left.
 
         Raises:
             Interrupted: after Ctrl-C.
@@ -99,10 +99,10 @@ class LocalLauncher:
             self._close(patience=5)
 
     def stop(self, patience: float) -> None:
-        """Stop all runs after the epoch that each is in, with a checkpoint; may be called by a signal's handler.
+        """Stop each run after its current epoch, with a checkpoint; a signal handler may call this.
 
         Args:
-            patience: seconds after which a worker is killed, so that its run goes on from an earlier checkpoint.
+            patience: seconds after which a worker is killed, so that its run resumes from an earlier checkpoint.
         """
         self._close(patience)
 
@@ -114,7 +114,7 @@ class LocalLauncher:
             for worker in self._workers:
                 if worker.latest is None and (run_id := schedule.next()) is not None:
                     worker.latest = Message(run_id)
-                    # A worker that died while it was idle is noticed, and replaced, when it is listened to.
+                    # The death of an idle worker is noticed, and the worker replaced, when its pipe is read.
                     with contextlib.suppress(OSError):
                         worker.connection.send(run_id)
             self._listen(schedule)
@@ -137,7 +137,7 @@ class LocalLauncher:
                 schedule.finish(message.run_id)
 
     def _replace(self, worker: _Worker, schedule: Schedule) -> None:
-        """A worker died (killed, out of memory): its run goes on from its checkpoint in a new one."""
+        """Replace a worker that died (killed, out of memory); its run resumes from its checkpoint in a new one."""
         worker.process.join()
         worker.connection.close()
         self._workers.remove(worker)
@@ -148,7 +148,7 @@ class LocalLauncher:
         if schedule.worker_died(run_id):
             code = worker.process.exitcode
             how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-            message = f"the worker process ended with {how}, {schedule.deaths[run_id]} times; out of memory?"
+            message = f"the worker process ended with {how}, {schedule.deaths[run_id]} times (possibly out of memory)"
             write_json(
                 schedule.experiment.run(run_id).error,
                 {"cause": "worker died", "message": message, "traceback": []},
@@ -157,7 +157,7 @@ class LocalLauncher:
 
     def _start(self, device: str) -> _Worker:
         ours, theirs = self._context.Pipe()
-        # A forked worker inherits our ends of all pipes; open there, they would hide our death from the workers.
+        # A forked worker inherits our ends of all pipes; if they stay open there, workers cannot notice our death.
         inherited = [ours, *(worker.connection for worker in self._workers)] if self._forks else []
         settings = replace(self._settings, device=device)
         process = self._context.Process(  # type: ignore[attr-defined]
@@ -168,7 +168,7 @@ class LocalLauncher:
         return _Worker(process, ours, device)
 
     def _close(self, patience: float | None) -> None:
-        """End the workers: a closed connection is the end of work for each, after the epoch that it is in."""
+        """End the workers: each stops after its current epoch when its connection is closed."""
         for worker in self._workers:
             worker.connection.close()
         end = None if patience is None else time.monotonic() + patience
