@@ -1,4 +1,4 @@
-"""Worker processes that decode rows straight into the memory-mapped arrays; any of them may die at any moment."""
+"""Worker processes that decode rows directly into the memory-mapped arrays; any of them may die at any moment."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from cmkd_bench.data.media.preparing.skipped import Reasons
 from cmkd_bench.errors import UserError
 
 CHUNK = 8  # samples per message
-DEATHS = 2  # of workers on the same sample, alone, before its file is to blame
+DEATHS = 2  # deaths of workers on the same single sample before its file is blamed
 POLL_SECONDS, SAVE_SECONDS = 0.2, 1.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all workers share; they are forked, so nothing of it is copied.
+    """The input that all workers share; they are forked, so it is not copied.
 
     Attributes:
         folder: of the set.
@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What a worker says of a chunk: its clips that are bad, or that the settings are."""
+    """A worker's answer for a chunk: its bad clips, or an error in the settings."""
 
     reasons: list[tuple[str, int, str]]
     user_error: str | None = None
@@ -64,12 +64,12 @@ class _Worker:
 
 
 class Decoding:
-    """Decodes all rows of a job that are to do.
+    """Decodes all pending rows of a job.
 
     Args:
-        job: what is to do.
-        reasons: takes up what cannot be decoded, and is saved every second.
-        show: is told how many samples are over, several times a second.
+        job: the work.
+        reasons: records what cannot be decoded, and is saved every second.
+        show: called with the number of finished samples, several times a second.
     """
 
     def __init__(self, job: Job, reasons: Reasons, show: Callable[[int], None]) -> None:
@@ -81,7 +81,7 @@ class Decoding:
         self._over = 0
 
     def run(self, jobs: int) -> None:
-        """Work until nothing is left.
+        """Work until no row is left.
 
         Args:
             jobs: number of processes.
@@ -110,7 +110,7 @@ class Decoding:
         for worker in self._workers:
             if not worker.rows and self._waiting:
                 worker.rows = self._waiting.popleft()
-                # A worker that died while it was idle is noticed when it is listened to.
+                # The death of an idle worker is noticed when its pipe is read.
                 with contextlib.suppress(OSError):
                     worker.connection.send(worker.rows)
 
@@ -132,15 +132,15 @@ class Decoding:
             worker.rows = []
 
     def _replace(self, worker: _Worker) -> None:
-        """A worker died: its samples are tried one by one, so that only a file that kills every worker is given up."""
+        """Replace a dead worker. Its samples are retried singly, so that only files that kill workers are given up."""
         worker.process.join()
         worker.connection.close()
         self._workers.remove(worker)
         code = worker.process.exitcode or 0
-        if code >= 0:  # not killed: an error of ours, which would come again with every file
+        if code >= 0:  # not killed: a bug in this code, which would recur with every file
             raise RuntimeError(f"a worker of prepare ended with exit code {code}; its traceback is printed above")
         if code == -signal.SIGBUS:
-            raise UserError(f"the disk is full ({self._job.folder.path}). Make room; the same command goes on.")
+            raise UserError(f"the disk is full ({self._job.folder.path}). Free space and rerun the same command.")
         if len(worker.rows) == 1:
             row = worker.rows[0]
             self._deaths[row] = self._deaths.get(row, 0) + 1
@@ -155,12 +155,12 @@ class Decoding:
         for column in self._job.columns:
             there = np.load(self._job.folder.digests(column.name), mmap_mode="r", allow_pickle=False)[row].any()
             if self._job.todo[column.name][row] and not there:
-                self._reasons.add(column.name, row, f"the decoder crashes: signal {number}")
+                self._reasons.add(column.name, row, f"the decoder crashed: signal {number}")
 
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("fork")
         ours, theirs = context.Pipe()
-        # Open in a worker, our ends of the pipes would hide our death from the others.
+        # If our ends of the pipes stay open in a worker, the others cannot notice our death.
         inherited = [ours, *(worker.connection for worker in self._workers)]
         process = context.Process(target=_serve, args=(self._job, theirs, os.getpid(), inherited), daemon=True)
         process.start()
@@ -169,7 +169,7 @@ class Decoding:
 
 
 def _serve(job: Job, connection: Connection, parent: int, inherited: Sequence[Connection]) -> None:
-    """Decode chunk after chunk until the connection is closed or the parent is gone."""
+    """Decode chunks until the connection is closed or the parent has died."""
     for end in inherited:
         end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
@@ -200,7 +200,7 @@ class _Writer:
         self._moments = open_memmap(job.folder.moments(column.name), "r+") if column.kind else None
 
     def write(self, row: int) -> str | None:
-        """Decode and store one row; the reason if it is bad. The digest comes last: it says that the row is there."""
+        """Decode and store one row, or return why it is bad. The digest comes last, to mark the row as complete."""
         if not self._todo[row]:
             return None
         try:
