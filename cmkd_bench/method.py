@@ -93,7 +93,7 @@ class Phase:
     Attributes:
         name: its name in records.
         loss: named terms whose sum is minimized.
-        share: of the recipe's epochs; the shares of a method's phases add up to 1, so that all methods train equally
+        share: share of the recipe's epochs; the shares of all phases add up to 1, so that all methods train equally
             long.
         trains: the whole student, or only its head on top of a frozen backbone in evaluation mode.
         extras: whether the phase trains the method's own modules.

@@ -21,7 +21,7 @@ class InputShape:
 
     Attributes:
         kind: `vector`, `signal`, `image`, `video`, `spectrogram`, `depth` or `text`.
-        shape: of one sample without the batch axis; (L,) token ids for a text.
+        shape: shape of one sample without the batch axis; (L,) token ids for a text.
         vocabulary: number of token ids of a text, 0 otherwise.
         dense: whether logits are needed per position (segmentation) rather than per sample.
     """

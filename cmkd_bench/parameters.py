@@ -49,7 +49,7 @@ def parameter(
     Args:
         default: the value if no other is given.
         meaning: one line for `cmkd-bench show`.
-        source: where the default comes from: paper, released code, or our own choice.
+        source: origin of the default: paper, released code, or our own choice.
         choices: the allowed values, if they are few.
         minimum: the smallest allowed number, inclusive.
         maximum: the largest allowed number, inclusive.
@@ -91,7 +91,7 @@ def draw(parameters: type, method: str, number: int, fixed: Collection[str] = ()
     Args:
         parameters: the dataclass.
         method: name of the method, which enters the generators.
-        number: of the trial, from 0.
+        number: number of the trial, from 0.
         fixed: names of hyper-parameters that the user has set, so that they are not sampled.
     """
     free = [one for one in describe(parameters) if one.search is not None and one.name not in fixed]

@@ -68,7 +68,7 @@ class Registry(Generic[T]):
         def decorate(item: T) -> T:
             if (owner := self._other_owner(name, item)) is not None:
                 raise UserError(
-                    f"{self.kind} '{name}' is registered twice, by {owner} and by {item.__module__}. "
+                    f"{self.kind} '{name}' is registered twice: by {owner} and by {item.__module__}. "
                     "Choose another name."
                 )
             item.registry_name = name  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ def weights_id(setting: bool | str, model: str) -> str:
     """Return the identity of a model's weights, as a run's record keeps it.
 
     Args:
-        setting: of `model.pretrained`: False, True for the hub's weights, or the path of a file or folder (see `find`).
+        setting: value of `model.pretrained`: False, True for the hub's weights, or a path (see `find`).
         model: its name without the family. One that is the path of a folder has that folder's weights, whatever other
             path is set.
 
@@ -110,8 +110,8 @@ def _found(root: Path, model: str) -> Path:
     files = ", ".join(str(path.relative_to(root)) for path in _candidates(root, model))
     state = "contains no weights" if root.exists() else "does not exist"
     raise UserError(
-        f"model.pretrained={root} {state} for '{model}'. Expected a file *.safetensors or *.pth there, and in the "
-        f"folder for {files}; a folder must contain {inside}. Or: model.pretrained=false"
+        f"model.pretrained={root} {state} for '{model}'. Expected a *.safetensors or *.pth file, or a folder with one "
+        f"of {files}; a model's folder must contain {inside}. For random weights: model.pretrained=false"
     )
 
 
@@ -177,7 +177,7 @@ def unavailable(network: str, error: Exception, beside: str = "") -> UserError:
 
     Args:
         network: its name, `<family>/<model>`.
-        error: of the hub's client.
+        error: error of the hub's client.
         beside: what else a folder of the model must contain, with a leading space.
     """
     name = network.rpartition("/")[2]

@@ -208,7 +208,7 @@ def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"trials": 1}, "--trials 1: expected at least 2"),
-        ({"methods": "none"}, "--trials 3: nothing to search: none of none has"),
+        ({"methods": "none"}, "--trials 3: nothing to tune: none of none has"),
         (
             {"overrides": ["train.select_on=test"]},
             "validation part, but mfeat has train.select_on",

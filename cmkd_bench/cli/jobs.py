@@ -216,7 +216,7 @@ def _report(console: Console, experiment: Experiment, outcome: Outcome, place: s
         )
         _say(console, text, "yellow")
     if failed := before.get("failed", 0) - outcome.again:
-        text = f"{failed} runs failed earlier and were not resubmitted. `status` shows why; `retry` resubmits them."
+        text = f"not resubmitted, because they failed earlier: {failed}. `status` shows why; `retry` resubmits them."
         _say(console, text, "yellow")
     for note in outcome.survey.notes:
         _say(console, f"note: {note}", "yellow")

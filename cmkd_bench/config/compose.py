@@ -46,7 +46,7 @@ class Configuration:
 
     Attributes:
         protocol: its name.
-        deviations: of the protocol from its paper.
+        deviations: deviations of the protocol from its paper.
         recipe: how networks are trained.
         preparation: how a downloaded dataset is stored.
         augmentation: what a network sees of it.

@@ -23,7 +23,7 @@ class DataSpec:
 
     Attributes:
         dataset: name in the registry.
-        options: of the dataset.
+        options: options of the dataset.
         preparation: settings of its preparation; empty for a dataset that is loaded into memory.
         fold: index of the split.
         modalities: those in use.
@@ -64,7 +64,7 @@ def open_configured(name: str, configuration: Configuration, options: Mapping[st
     Args:
         name: name in the registry.
         configuration: composed for it.
-        options: of the command line.
+        options: options from the command line.
         roots: folders of the data.
     """
     return open_dataset(name, {**configuration.options, **options}, configuration.preparation, roots)

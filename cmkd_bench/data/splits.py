@@ -17,7 +17,7 @@ def stratified(
 
     Args:
         labels: (N,) integers.
-        shares: of train, validation and test; they sum to 1.
+        shares: shares of train, validation and test; they sum to 1.
         seed: the split's own seed, which is not the run's.
         groups: (N,) what must stay together; each group lies within one class.
 

@@ -36,7 +36,7 @@ class Trials:
     Attributes:
         method: name of the method.
         dataset: its name.
-        fold: of its split.
+        fold: index of the split.
         teacher_modality: modality of the teacher.
         student_modality: modality of the student.
         seed: seed of all trials.

@@ -40,7 +40,7 @@ def tokenizer_of(name: str, pretrained: str) -> str:
     """Return the kind of tokenizer that a network reads texts with, as `cmkd_bench.data.tokenizers.build` names it.
 
     Args:
-        name: of the network.
+        name: name of the network.
         pretrained: as for `build_network`.
 
     Raises:

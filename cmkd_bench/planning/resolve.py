@@ -31,7 +31,7 @@ class DatasetGrid:
     Attributes:
         dataset: dataset with its options, not loaded.
         configuration: configuration composed for the dataset.
-        folds: of its split.
+        folds: folds of its split.
         directions: pairs of a teacher modality and a student modality.
     """
 
@@ -50,7 +50,7 @@ class Grid:
         baseline: the method for the student alone, which also trains the teachers.
         methods: by name, in the order of the rows: the hyper-parameters that are set, with presets resolved.
         datasets: by name, in the order of the tables.
-        seeds: of the runs.
+        seeds: seeds of the runs.
         trials: number of trials to tune each method; None for no tuning.
         command: the command that repeats the request; empty for a Python program.
         plugins: files that register methods, datasets or networks.

@@ -41,7 +41,7 @@ def nemenyi_distance(methods: int, tasks: int, level: float = 0.05) -> float:
     Args:
         methods: k, at least 2.
         tasks: N.
-        level: of all pairs together.
+        level: error level of all pairs together.
     """
     studentized = float(stats.studentized_range.isf(level, methods, np.inf))
     return studentized / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * tasks))

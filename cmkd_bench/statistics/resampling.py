@@ -20,7 +20,7 @@ def resampling_counts(samples: int, resamples: int = RESAMPLES, seed: int | Sequ
     Args:
         samples: M.
         resamples: B.
-        seed: of the draws; the same seed gives the same draws.
+        seed: seed of the draws; the same seed gives the same draws.
     """
     generator = np.random.default_rng(seed)
     counts = np.empty((resamples, samples), np.float32)

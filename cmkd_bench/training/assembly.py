@@ -31,8 +31,8 @@ class Assembly:
     """The data of a run and its networks.
 
     Args:
-        spec: of the run.
-        device: where networks and inputs go.
+        spec: spec of the run.
+        device: device of the networks and inputs.
         roots: folders of the data and weights.
 
     Raises:

@@ -20,7 +20,7 @@ class View:
     """Describes how one modality is presented to a network.
 
     Attributes:
-        kind: of the modality.
+        kind: kind of the modality.
         augmentation: the protocol's.
         mean: (C, 1, 1) in stored units, or None if inputs are already normalized.
         scale: (C, 1, 1), the reciprocal of the standard deviation.

@@ -83,7 +83,7 @@ def test_plain_numbers_and_missing_keys_are_no_cells(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.mat") as file:
         with pytest.raises(UserError, match="entry 0 of 'scenes' is not text"):
             text_cells(file, "scenes")
-        with pytest.raises(UserError, match="has no 'sceneTypes'; it holds: scenes"):
+        with pytest.raises(UserError, match="has no 'sceneTypes', only: scenes"):
             text_cells(file, "sceneTypes")
 
 

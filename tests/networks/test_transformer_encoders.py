@@ -76,7 +76,7 @@ def test_inputs_that_are_no_tokens_are_refused(built, shape):
 
 
 def test_a_text_encoder_refuses_a_spectrogram(built):
-    with pytest.raises(UserError, match=r"expected an audio spectrogram transformer.* a bert"):
+    with pytest.raises(UserError, match=r"expected an audio spectrogram transformer.* got bert"):
         built(TINY, InputShape("spectrogram", (1, 40, 100)))
 
 

@@ -91,7 +91,7 @@ def test_a_folder_without_the_weights_says_what_was_looked_for(tmp_path):
 def test_weights_outside_of_the_folder_are_not_found(tmp_path):
     (tmp_path / "inside").mkdir()
     save_file({"a": torch.zeros(1)}, tmp_path / "secret.safetensors")
-    with pytest.raises(UserError, match="holds no weights"):
+    with pytest.raises(UserError, match="contains no weights"):
         weights_id(str(tmp_path / "inside"), "timm/x/../../secret")
 
 
@@ -100,7 +100,7 @@ def test_other_weights_than_planned_are_refused(built, saved, tmp_path, monkeypa
     planned = weights_id(str(tmp_path), PLAIN)
     save_file({**saved, "conv_stem.weight": saved["conv_stem.weight"] + 1}, tmp_path / "mobilenetv3_small_050.pth")
     (tmp_path / "mobilenetv3_small_050.pth").replace(tmp_path / "mobilenetv3_small_050.safetensors")
-    with pytest.raises(UserError, match=rf"planned with the weights {planned}, but .* holds sha256:"):
+    with pytest.raises(UserError, match=rf"planned with the weights {planned}, but .* contains sha256:"):
         built(PLAIN, IMAGE, pretrained=planned)
 
 

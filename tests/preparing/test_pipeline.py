@@ -182,7 +182,7 @@ def test_what_is_not_prepared_cannot_be_loaded(filmed: Any, arrays: Path, prepar
         filmed().load(0)
     prepare()
     filmed().folder_of_set().manifest.unlink()
-    with pytest.raises(UserError, match="filmed.* only partly prepared"):
+    with pytest.raises(UserError, match=r"filmed.* only partly prepared"):
         filmed().load(0)
 
 

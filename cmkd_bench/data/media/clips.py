@@ -37,7 +37,7 @@ class Clip(ABC):
     A dataset may define its own kinds besides those below, for files that no other dataset has.
 
     Attributes:
-        path: of the file, relative to the dataset's root, with `/`.
+        path: path of the file, relative to the dataset's root, with `/`.
     """
 
     path: str

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cmkd_bench.config.slurm import Profile
 
-START_SECONDS = 3.0  # of a run before its first epoch and after its last one
+START_SECONDS = 3.0  # overhead of a run before its first epoch and after its last one
 
 
 def unknown_per_job(runs: int, parallelism: int) -> int:

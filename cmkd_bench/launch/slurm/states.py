@@ -56,7 +56,7 @@ class JobState:
     Attributes:
         state: e.g. PENDING, RUNNING, TIMEOUT.
         reason: why it is pending.
-        node: where it runs.
+        node: node on which it runs.
     """
 
     state: str
@@ -107,7 +107,7 @@ class RunStatus:
     Attributes:
         kind: done; running; queued: a job has it; failed; blocked: its teacher is missing; waiting: no job has it;
             unknown: a job has it, and SLURM does not answer.
-        cause: of a failure, in a few words.
+        cause: cause of a failure, in a few words.
         message: one line.
         job: id of its last job.
         epoch: number of finished epochs and of all epochs, for a running run.

@@ -105,7 +105,7 @@ def test_retry_takes_new_settings_and_what_was_blocked(grid: Planned, slurm: Fak
         slurm.change(job, state="CANCELLED")
     other = cmkd("retry", "grid", "--cause", "time-out")
     assert "submitted 0 runs" in other.stdout, other.stderr
-    assert "1 runs failed earlier" in other.stdout
+    assert "failed earlier: 1. " in other.stdout
     done = cmkd("retry", "grid", "launcher.mem_gb=24", "--cause", "out of memory")
     assert done.returncode == 0, done.stderr
     assert "submitted 4 runs in 4 jobs with 2 calls of sbatch" in done.stdout

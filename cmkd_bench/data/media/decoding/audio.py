@@ -21,7 +21,7 @@ def waveform(path: Path, start: float, end: float | None, preparation: Preparati
     """Decode a sound, mix it to mono by the mean, resample it, and cut or fill it up.
 
     Args:
-        path: of the file; .wav is read with libsndfile, everything else with FFmpeg.
+        path: path of the file; .wav is read with libsndfile, everything else with FFmpeg.
         start: in seconds after the beginning of the file.
         end: in seconds; None is the end of the audio track.
         preparation: settings: rate, length and filling.

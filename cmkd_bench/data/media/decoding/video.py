@@ -19,7 +19,7 @@ def frames_at_middles(path: Path, start: float, end: float | None, count: int) -
     """Return the frame at the midpoint of each of `count` equal parts of [start, end).
 
     Args:
-        path: of the file.
+        path: path of the file.
         start: in seconds after the beginning of the file.
         end: in seconds; None is the end of the video track.
         count: number of frames.

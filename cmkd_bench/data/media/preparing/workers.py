@@ -34,8 +34,8 @@ class Job:
     """The input that all workers share; they are forked, so it is not copied.
 
     Attributes:
-        folder: of the set.
-        root: of the dataset.
+        folder: folder of the set.
+        root: folder of the dataset.
         preparation: the settings.
         columns: with their clips.
         todo: by column, (N,) bool.
