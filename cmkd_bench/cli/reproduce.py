@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import RESUME, Results
 
@@ -32,8 +33,8 @@ def reproduce(
     if name is None:
         _list()
         return
-    from cmkd_bench.studies.reproduce import reproduce as run
-    from cmkd_bench.studies.table import as_rich, stem
+    from cmkd_bench.studies.reproduction import reproduce as run
+    from cmkd_bench.studies.reproduction_table import as_rich, stem
 
     with _ended(console):
         found = run(name, draws=seeds, results=results, jobs=jobs, together=together)
@@ -49,7 +50,7 @@ def sweep(
     vary: Annotated[
         str, typer.Option(help="Dataset option to vary, OPTION=from:to:step, e.g. misalignment=0:1:0.1")
     ] = "",
-    methods: Annotated[str, typer.Option(help="Method names, comma-separated.")] = "kd",
+    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated (default: kd).")] = None,
     pair: Annotated[
         str | None, typer.Option(help="Directed pair teacher:student (default: the dataset's first pair).")
     ] = None,
@@ -60,11 +61,12 @@ def sweep(
     """Vary an option of a dataset: every method's gain over the student alone, and measured gaps, with intervals."""
     from rich.console import Console
 
+    from cmkd_bench.config.compose import grid_defaults
     from cmkd_bench.studies.sweep import sweep as run
     from cmkd_bench.studies.sweep_table import as_rich
 
     console = Console()
-    names = [name.strip() for name in methods.split(",") if name.strip()]
+    names = options.names(methods) or grid_defaults()["sweep_methods"]
     with _ended(console):
         found = run(
             dataset,
@@ -86,7 +88,7 @@ def sweep(
 def _ended(console: Console) -> Iterator[None]:
     """Turn an interruption or a failed run into an exit code."""
     from cmkd_bench.launch.local import Interrupted
-    from cmkd_bench.studies.grid import Unfinished
+    from cmkd_bench.studies.point import Unfinished
 
     try:
         yield
