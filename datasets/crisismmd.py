@@ -120,7 +120,7 @@ class CrisisMMD(MediaDataset[Options]):
         Source(
             file="data_image, crisismmd_datasplit_all, crisismmd_datasplit_agreed_label",
             origin="crisisnlp.qcri.org/crisismmd, version 2.0",
-            licence="CC BY-NC-SA 4.0 (as its page on Hugging Face says)",
+            license="CC BY-NC-SA 4.0 (as its page on Hugging Face says)",
             citation="Alam, Ofli, Imran: CrisisMMD: Multimodal Twitter Datasets from Natural Disasters. ICWSM 2018; "
             "Ofli, Alam, Imran: Analysis of Social Media Data using Multimodal Deep Learning for Disaster Response. "
             "ISCRAM 2020 (tasks and splits)",
