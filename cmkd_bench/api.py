@@ -89,17 +89,20 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     if grid.launcher["kind"] != "local":
         raise UserError("launcher=slurm: a grid on a cluster can only be started by the command `cmkd-bench run`.")
     from cmkd_bench.launch.schedule import is_over
-    from cmkd_bench.planning.tuning import add_tuned
+    from cmkd_bench.planning.tuning import run_in_steps
 
-    def has_ended(run_id: str) -> bool:
-        return is_over(grid.experiment, plan.specs[run_id], again=retry_failed)
+    outcomes: list[tuple[Schedule, pd.DataFrame]] = []
 
-    if add_tuned(plan, grid.experiment, has_ended):
-        _execute(grid, plan, console, retry_failed, "step 1 of 2 (trials)")
-        retry_failed = False
-        add_tuned(plan, grid.experiment, has_ended)
-    step = "step 2 of 2 (all seeds with the selected values)" if plan.trials else ""
-    return _execute(grid, plan, console, retry_failed, step)
+    def finished() -> Callable[[str], bool]:
+        again = retry_failed and not outcomes  # a failed run is retried once
+        return lambda run_id: is_over(grid.experiment, plan.specs[run_id], again=again)
+
+    def launch(step: str) -> bool:
+        outcomes.append(_execute(grid, plan, console, retry_failed and not outcomes, step))
+        return True
+
+    run_in_steps(plan, grid.experiment, finished, launch)
+    return outcomes[-1]
 
 
 def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:

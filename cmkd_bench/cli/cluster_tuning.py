@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cmkd_bench.experiment.trials import selections
@@ -17,23 +17,20 @@ if TYPE_CHECKING:
 OVER = ("done", "failed", "blocked")
 
 
-def add_tuned_on_cluster(experiment: Experiment, plan: Plan, cluster: Cluster, retry_failed: bool = False) -> int:
-    """Plan the tuned cells whose trials have finished and will not be resubmitted.
-
-    Returns:
-        the number of selections that must wait for trials.
-    """
+def finished_on_cluster(
+    experiment: Experiment, plan: Plan, cluster: Cluster, retry_failed: bool
+) -> Callable[[str], bool]:
+    """Return whether a run has finished and will not be resubmitted, as a function of its id."""
     from cmkd_bench.launch.slurm.submission import runs_to_submit
     from cmkd_bench.launch.slurm.survey import survey
-    from cmkd_bench.planning.tuning import add_tuned
 
     if not plan.trials:
-        return 0
+        return lambda run_id: False
     seen = survey(experiment, plan.specs.values(), cluster)
     failed = [run_id for run_id, status in seen.statuses.items() if status.kind == "failed"]
     again = {spec.id for spec in runs_to_submit(seen, failed if retry_failed else ())[0]}
     over = {run_id for run_id, status in seen.statuses.items() if status.kind in OVER} - again
-    return add_tuned(plan, experiment, lambda run_id: run_id in over)
+    return lambda run_id: run_id in over
 
 
 def left_to_tune(experiment: Experiment, seen: Survey) -> str:

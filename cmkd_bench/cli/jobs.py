@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
@@ -16,7 +15,7 @@ from cmkd_bench.cli.options import Results
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from cmkd_bench.experiment.plan import Plan
     from cmkd_bench.experiment.spec import RunSpec
@@ -40,30 +39,34 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     Returns:
         the exit code: 0 if everything is submitted or done, 4 if sbatch refused a job; with `wait`, that of `collect`.
     """
-    from cmkd_bench.cli.cluster_tuning import add_tuned_on_cluster, draws_are_awaited
+    from cmkd_bench.cli.cluster_tuning import draws_are_awaited, finished_on_cluster
     from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.slurm.campaign import campaign_of
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
+    from cmkd_bench.planning.tuning import run_in_steps
 
     campaign = campaign_of(grid)
     cluster = Cluster()
-    waiting = add_tuned_on_cluster(grid.experiment, plan, cluster, retry_failed)
-    for note in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
-        _say(console, note, "yellow")
-    while True:
+    codes: list[int] = []
+
+    def finished() -> Callable[[str], bool]:
+        return finished_on_cluster(grid.experiment, plan, cluster, retry_failed and not codes)
+
+    def launch(step: str) -> bool:
         for warning in add_plan(grid.experiment, plan):
             _say(console, warning, "yellow")
-        specs = list(plan.specs.values())
-        code = _submit(console, campaign, specs, cluster, grid.experiment.root, retry_failed, wait)
-        left = add_tuned_on_cluster(grid.experiment, plan, cluster) if waiting and wait else waiting
-        if left == waiting:
-            break
-        waiting, retry_failed = left, False
+        specs, again = list(plan.specs.values()), retry_failed and not codes
+        codes.append(_submit(console, campaign, specs, cluster, grid.experiment.root, again, wait))
+        return wait
+
+    for note in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
+        _say(console, note, "yellow")
+    waiting = run_in_steps(plan, grid.experiment, finished, launch)
     tuned = {cell.group for cell in plan.cells.values() if cell.tuned}
     if waiting:
         _say(console, draws_are_awaited([one for group, one in plan.trials.items() if group not in tuned]))
-    return _collect(console, grid.experiment.name, grid.experiment.root) if wait else code
+    return _collect(console, grid.experiment.name, grid.experiment.root) if wait else codes[-1]
 
 
 def estimated_cost(grid: Grid, plan: Plan) -> str:
@@ -251,6 +254,8 @@ def _look(name: str | None, results: Path) -> tuple[Experiment, Survey]:
 
 
 def _watch(console: Console, experiment: Experiment, place: str, every: float) -> int:
+    from rich.live import Live
+
     from cmkd_bench.launch.slurm.campaign import exit_code, specs_of
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.states import ACTIVE

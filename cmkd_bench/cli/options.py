@@ -20,6 +20,18 @@ Plugins = Annotated[
 ]
 
 
+def load_plugins(files: Sequence[Path] | None) -> None:
+    """Import the files of `--plugin`.
+
+    Raises:
+        UserError: if one cannot be imported or registers nothing.
+    """
+    from cmkd_bench.registry import load_plugin
+
+    for file in files or ():
+        load_plugin(file)
+
+
 def numbers(option: str, text: str) -> list[int]:
     """Parse integers separated by commas.
 

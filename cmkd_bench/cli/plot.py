@@ -79,11 +79,9 @@ def diagnose(
     from cmkd_bench.config.roots import Roots
     from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
     from cmkd_bench.diagnostics.saved import SavedRuns
-    from cmkd_bench.registry import load_plugin
     from cmkd_bench.report.plots.save import check
 
-    for file in plugin or ():
-        load_plugin(file)
+    options.load_plugins(plugin)
     chosen = options.names(formats)
     check((), chosen)
     _check_device(device)

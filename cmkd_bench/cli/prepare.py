@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import RESUME, Plugins
+from cmkd_bench.cli.options import RESUME, Plugins, load_plugins
 from cmkd_bench.errors import GridError, UserError
-from cmkd_bench.registry import datasets, load_plugin
 
 if TYPE_CHECKING:
     from cmkd_bench.config.compose import Overrides
@@ -49,8 +48,7 @@ def prepare(
     from cmkd_bench.data.media.preparing.pipeline import check_prepared, prepare_dataset
     from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 
-    for file in plugin or ():
-        load_plugin(file)
+    load_plugins(plugin)
     console = Console()
     overrides = parse_overrides([argument for argument in arguments if "=" in argument])
     opened = [_open(name, overrides, root, prepared) for name in _names(arguments)]
@@ -88,8 +86,7 @@ def fixture(
     from cmkd_bench.data.media.location import FIXTURE_MARK
     from cmkd_bench.experiment.files import write_json
 
-    for file in plugin or ():
-        load_plugin(file)
+    load_plugins(plugin)
     cls = _media(name)
     folder = out / cls.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -134,6 +131,7 @@ def _open(
 
 def _media(name: str) -> type[MediaDataset[Any]]:
     from cmkd_bench.data.media.media_dataset import MediaDataset
+    from cmkd_bench.registry import datasets
 
     cls = datasets.get(name)
     if not issubclass(cls, MediaDataset):
@@ -146,6 +144,7 @@ def _media(name: str) -> type[MediaDataset[Any]]:
 
 def _media_names() -> list[str]:
     from cmkd_bench.data.media.media_dataset import MediaDataset
+    from cmkd_bench.registry import datasets
 
     return [name for name in datasets.names() if issubclass(datasets.get(name), MediaDataset)]
 

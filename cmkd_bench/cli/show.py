@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cmkd_bench.cli.options import Plugins
-from cmkd_bench.errors import UnknownName
-from cmkd_bench.parameters import describe
-from cmkd_bench.registry import Registry, datasets, families, load_plugin, methods, networks
-
-if TYPE_CHECKING:
-    from cmkd_bench.dataset import Dataset
-
-KINDS = ("methods", "datasets", "networks")
 
 
 def list_(
@@ -30,21 +16,9 @@ def list_(
     plugin: Plugins = None,
 ) -> None:
     """List methods and datasets; `list datasets` shows files, licenses and citations."""
-    _load(plugin)
-    console = Console()
-    if kind is None:
-        for name, registry in (("methods", methods), ("datasets", datasets)):
-            console.print(_summaries(name, registry))
-    elif kind == "methods":
-        console.print(_summaries("methods", methods))
-    elif kind == "datasets":
-        for name in datasets.names():
-            _print_dataset(console, name)
-    elif kind == "networks":
-        console.print(_summaries("networks", networks))
-        console.print(_summaries("families, as FAMILY/MODEL", families))
-    else:
-        raise UnknownName("kind", kind, KINDS)
+    from cmkd_bench.cli.listing import print_list
+
+    print_list(kind, plugin)
 
 
 def show(
@@ -59,129 +33,9 @@ def show(
     ] = False,
 ) -> None:
     """Show a method's paper, deviations and hyper-parameters, a dataset's options, or the configuration."""
-    _load(plugin)
+    from cmkd_bench.cli.listing import print_fidelity, print_one
+
     if fidelity:
-        _print_fidelity(name)
-    elif name == "config":
-        from cmkd_bench.config.compose import as_yaml
-
-        Console().print(as_yaml(), markup=False, highlight=False)
-    elif name in methods.names():
-        _print_method(Console(), name)
-    elif name in datasets.names():
-        _print_dataset(Console(), name)
-        _print_parameters(Console(), f"dataset.{name}", datasets.get(name).Options)
-    elif name in networks.names():
-        Console().print(Text(f"{name}: {networks.summary(name)}", style="bold"))
-    elif (family := name.partition("/")[0]) in families.names():
-        Console().print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
+        print_fidelity(name, plugin)
     else:
-        known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
-        raise UnknownName("method, dataset or network", name, known)
-
-
-def _load(plugins: Sequence[Path] | None) -> None:
-    for plugin in plugins or ():
-        load_plugin(plugin)
-
-
-def _print_fidelity(name: str) -> None:
-    """Print a method's page: rendered on a terminal, as Markdown elsewhere."""
-    from cmkd_bench.method_pages.oracles import shipped
-    from cmkd_bench.method_pages.render import as_markdown
-
-    text, console = as_markdown(name, shipped()), Console()
-    if console.is_terminal:
-        from rich.markdown import Markdown
-
-        console.print(Markdown(text, hyperlinks=False))
-    else:
-        sys.stdout.write(text)
-
-
-def _summaries(title: str, registry: Registry[Any]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, show_header=False, title_style="bold")
-    for name in registry.names():
-        table.add_row(Text(name), Text(registry.summary(name)))
-    return table
-
-
-def _print_dataset(console: Console, name: str) -> None:
-    cls = datasets.get(name)
-    console.print(Text(f"{name}: {datasets.summary(name)}", style="bold"))
-    rows = {
-        "task": f"{cls.task} ({len(cls.classes)} classes)" if cls.classes else cls.task,
-        "modalities": ", ".join(f"{modality.name} ({modality.kind})" for modality in cls.modalities),
-        "default pairs": ", ".join(":".join(pair) for pair in cls.default_pairs),
-        "folds": str(cls.folds),
-    }
-    rows |= _state_of_media(cls)
-    for source in cls.sources:
-        rows |= {"file": source.file, "from": source.origin, "license": source.license, "cite": source.citation}
-        _print_rows(console, rows)
-        rows = {}
-
-
-def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
-    """Return whether a downloaded dataset is available and how to obtain it; empty if it needs no download."""
-    from cmkd_bench.config.roots import DATA_ROOT, Roots
-    from cmkd_bench.data.media.location import search
-    from cmkd_bench.data.media.media_dataset import MediaDataset
-
-    if not issubclass(cls, MediaDataset):
-        return {}
-    roots = Roots.read()
-    found = search(cls.download(), roots.data)
-    looked = ", ".join(map(str, found.candidates)) or f"{DATA_ROOT} is not set"
-    sets = list((roots.prepared / cls.registry_name).glob("*/manifest.json"))
-    prepared = f"{len(sets)} set{'s' if len(sets) > 1 else ''} in {roots.prepared / cls.registry_name}"
-    return {
-        "found": str(found.root) if found.root else f"no ({looked}; expected: {', '.join(cls.marks)})",
-        "prepared": prepared if sets else f"no (cmkd-bench prepare {cls.registry_name} --root DIR)",
-        "obtain": cls.obtain,
-    }
-
-
-def _print_rows(console: Console, rows: dict[str, str]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=True)
-    table.add_column(style="dim", min_width=13)
-    table.add_column()
-    for label, value in rows.items():
-        table.add_row(Text(label), Text(value))
-    console.print(table)
-
-
-def _print_method(console: Console, name: str) -> None:
-    cls = methods.declared(name)
-    console.print(Text(f"{name}: {methods.summary(name)}", style="bold"))
-    if cls.paper is not None:
-        paper = cls.paper
-        console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
-    traits = {
-        "role": cls.role,
-        "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
-        "pairs": cls.pairing,
-        "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
-    }
-    _print_rows(console, traits)
-    for deviation in cls.deviations:
-        console.print(Text(f"deviation from the paper: {deviation}"))
-    _print_parameters(console, f"method.{name}", cls.HyperParameters)
-
-
-def _print_parameters(console: Console, prefix: str, parameters: type) -> None:
-    described = describe(parameters)
-    if not described:
-        console.print(Text(f"{prefix} has no parameters."))
-        return
-    table = Table(title=f"set by {prefix}.NAME=VALUE", title_justify="left")
-    for column in ("name", "default", "meaning", "source of the default"):
-        table.add_column(column)
-    searched = any(one.search is not None for one in described)
-    if searched:
-        table.add_column("search space of --trials")
-    for one in described:
-        choices = f" ({', '.join(map(str, one.choices))})" if one.choices else ""
-        cells = [one.name, f"{one.default}", one.meaning + choices, one.source]
-        table.add_row(*map(Text, [*cells, f"{one.search or ''}"] if searched else cells))
-    console.print(table)
+        print_one(name, plugin)

@@ -57,7 +57,7 @@ class _Resolution:
         configurations = self._configurations()
         pairs = _names(self.options.pairs)
         # Import only what can cause problems, so that a mistyped name is reported immediately.
-        asked = not self.problems or pairs is not None or self.folds
+        asked = not self.problems or pairs is not None or self.options.folds is not None
         classes = {name: datasets.get(name) for name in self.datasets} if asked else {}
         self.problems += problems_of_pairs(pairs, classes)
         self.problems += self._problems_of_folds(classes)

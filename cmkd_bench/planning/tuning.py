@@ -55,6 +55,30 @@ def add_tuned(plan: Plan, experiment: Experiment, is_over: Callable[[str], bool]
     return len(plan.trials) - len(ended)
 
 
+def run_in_steps(
+    plan: Plan, experiment: Experiment, finished: Callable[[], Callable[[str], bool]], launch: Callable[[str], bool]
+) -> int:
+    """Launch a plan; one with trials in two steps, the second once the trials are over.
+
+    Args:
+        plan: tuned cells are added to it where their trials are over.
+        experiment: where the trials' results lie.
+        finished: returns, as of now, whether a run has ended, well or not.
+        launch: launches the runs of the plan; gets the step in words, and returns whether it waited for their end.
+
+    Returns:
+        the number of selections that must wait for trials.
+    """
+    waiting = add_tuned(plan, experiment, finished())
+    while True:
+        step = ("step 1 of 2 (trials)" if waiting else "step 2 of 2 (all seeds)") if plan.trials else ""
+        ended = launch(step)
+        left = add_tuned(plan, experiment, finished()) if waiting and ended else waiting
+        if left == waiting:
+            return waiting
+        waiting = left
+
+
 def open_trials(plan: Plan, kinds: Mapping[str, str]) -> tuple[list[Trials], list[Trials]]:
     """Return the trials without a selection so far: those that are over, and those that are not.
 
