@@ -14,7 +14,7 @@ from benchmarks.gpu._part import Part, run_part
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.store import Experiment, RunFolder
-from cmkd_bench.testing._cell import StopAfter
+from cmkd_bench.testing._tiny_run import StopAfter
 from cmkd_bench.training.execution import execute
 
 FIRST = "vectors (mlp)"
@@ -63,7 +63,7 @@ def _twice(part: Part, name: str, grid: dict[str, list[str]]) -> None:
             # Folders of their own: within one, a run that is done would be copied.
             experiment, runs = planned(part.folder / name.replace(" ", "-") / turn, turn, **grid)
             for run_id in runs:
-                execute(experiment, run_id, torch.device(part.device), StopAfter(), Roots())
+                execute(experiment, run_id, torch.device(part.device), StopAfter(), Roots.read())
             experiments.append(experiment)
     for run_id, method in runs.items():
         folders = [experiment.run(run_id) for experiment in experiments]

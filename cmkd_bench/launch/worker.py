@@ -14,7 +14,7 @@ from typing import Literal
 
 from cmkd_bench.config.roots import Roots
 
-Outcome = Literal["finished", "busy", "stopped"]
+RunOutcome = Literal["finished", "busy", "stopped"]
 TELL_SECONDS = 0.1  # an epoch of a linear network takes less time than telling of it
 
 
@@ -50,7 +50,7 @@ class Message:
     run_id: str
     epoch: int = 0
     epochs: int = 0
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
 
 
 class _Watch:
@@ -81,13 +81,13 @@ class _Watch:
         return True
 
 
-def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherited: Sequence[Connection] = ()) -> None:
+def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherited: Sequence[Connection]) -> None:
     """Execute run after run as their ids arrive, until the connection is closed.
 
     Args:
         settings: what is the same for all runs.
-        connection: brings run ids, takes messages.
         stop: set when the current run should stop after its epoch.
+        connection: brings run ids, takes messages.
         inherited: the launcher's ends of pipes, which a forked worker closes at once.
     """
     for end in inherited:
@@ -109,7 +109,7 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
         load_plugin(plugin)
     experiment = Experiment(settings.root, settings.experiment)
     while (run_id := _receive(connection)) is not None:
-        outcome: Outcome = "finished"
+        outcome: RunOutcome = "finished"
         try:
             watch = _Watch(run_id, settings, connection, stop)
             execute(experiment, run_id, device, watch, settings.roots)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cmkd_bench import registry
-from cmkd_bench.data.tokenizers.build import tokenizer
+from cmkd_bench.data.tokenizers.by_name import tokenizer
 from cmkd_bench.errors import UserError
 from cmkd_bench.network import InputShape
 from cmkd_bench.networks import build_network, load_networks, network_names, problem_with, tokenizer_of, weights_id
@@ -64,13 +64,13 @@ class Bags(NetworkFamily):
     def has(self, model):
         return model == "4096"
 
-    def tokenizer(self, model, pretrained):
+    def tokenizer(self, model, pretrained, weights):
         return f"{__name__}:Bytes"
 
     def weights_id(self, setting, model):
         return f"v{model}" if setting is True else ""
 
-    def build(self, model, inputs, classes, pretrained):
+    def build(self, model, inputs, classes, pretrained, weights):
         if not inputs.vocabulary:
             raise ValueError("expected bytes")
         network = Bag(inputs, int(model), classes)
