@@ -1,4 +1,4 @@
-"""What a command costs, as a user waits for it: with Python's start and all imports."""
+"""Measure what a command costs the user, including Python's startup and all imports."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 def measured(
     arguments: Sequence[str], environment: Mapping[str, str] | None = None, codes: Sequence[int] = (0,)
 ) -> tuple[float, float]:
-    """Processor seconds and wall seconds of a `cmkd-bench` command.
+    """Run a `cmkd-bench` command and return its processor seconds and wall seconds.
 
     Args:
-        arguments: of the command.
-        environment: its own one; this process's where None is given.
-        codes: exit codes with which it may end.
+        arguments: arguments of the command.
+        environment: environment variables; None means those of this process.
+        codes: allowed exit codes.
 
     Raises:
-        RuntimeError: with what it printed, if it ends with another exit code.
+        RuntimeError: with the output of the command, if it exits with another code.
     """
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-m", "cmkd_bench", *arguments]

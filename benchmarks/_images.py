@@ -16,7 +16,7 @@ CLASSES, SAMPLES, SIDE = 28, 2000, 32
 
 @register_dataset("benchmark_images")
 class Images(Dataset[NoParameters]):
-    """One prototype per class and modality, under noise; 1600 samples train, 200 each validate and test."""
+    """One noisy prototype per class and modality; 1600 samples for training, and 200 each for validation and test."""
 
     modalities = (Modality("first", "image", "noise"), Modality("second", "image", "noise"))
     classes = tuple(map(str, range(CLASSES)))

@@ -1,4 +1,4 @@
-"""Timing by turns: each round runs every function once more, so that all of them see the same machine."""
+"""Time functions in turns: each round runs every function once, so that all see the same state of the machine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable
 import torch
 
 SHORTEST_SAMPLE = 0.02
-"""Seconds; a quicker function is repeated to last this long, or the clock and cold caches would be what is measured."""
+"""Seconds; faster functions are repeated to last this long, so that the clock and cold caches do not dominate."""
 
 
 def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of one call of each function; compare only figures that come from one call of this.
+    """Return the median seconds per call of each function; only values from the same call are comparable.
 
     Args:
-        functions: what to time, by name.
-        rounds: how many samples of each are taken.
+        functions: the functions to time, by name.
+        rounds: number of samples per function.
     """
     repeats = {name: _repeats(function) for name, function in functions.items()}
     samples: dict[str, list[float]] = {name: [] for name in functions}
@@ -28,7 +28,7 @@ def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict
 
 
 def _repeats(function: Callable[[], object]) -> int:
-    _seconds(function, 1)  # the first call builds caches
+    _seconds(function, 1)  # the first call fills caches
     return max(1, round(SHORTEST_SAMPLE / _seconds(function, 3) * 3))
 
 

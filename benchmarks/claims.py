@@ -1,9 +1,9 @@
-"""How often does a table claim what is not so, and how often does it see what is? By simulation of whole columns.
+"""Simulate whole columns to measure how often a table makes false claims, and how often it detects true differences.
 
 Run from the root of the repository: python -m benchmarks.claims [--repeats 1000]
 
-Eleven methods and the student alone answer the same test samples under the same seeds (benchmarks/coverage.py has the
-populations). In the first lines all are equally good, so that every mark of a difference is wrong. In the others, three
+Eleven methods and the student alone classify the same test samples with the same seeds (benchmarks/coverage.py defines
+the populations). In the first rows, all are equally good, so every marked difference is wrong. In the others, three
 methods are the best and one is far below the rest.
 """
 
@@ -22,7 +22,7 @@ from cmkd_bench.statistics.multiple import best_set, holm
 from cmkd_bench.statistics.paired import LEVEL, paired_differences
 from cmkd_bench.statistics.resampling import resampled, resampling_counts
 
-ALONE, BEST, FAR = 0, 3, 11  # the student alone; how many methods are the best; the one that is far below
+ALONE, BEST, FAR = 0, 3, 11  # the student alone; the number of best methods; the method that is far below
 EQUAL = (1.0,) * 12
 DIFFERENT = (1.0, *(1.1,) * BEST, *(1.0,) * 7, 0.0)
 WORLDS = (
@@ -39,7 +39,7 @@ def main(
     seeds: Annotated[str, typer.Option(help="numbers of seeds, separated by commas")] = "3,5,10",
     samples: Annotated[int, typer.Option(help="test samples")] = 600,
 ) -> None:
-    """Print how often marks are wrong, and how often they see the method that is far below, in percent."""
+    """Print how often marks are wrong, and how often they detect the method that is far below, in percent."""
     table = Table("world", "seeds", "a wrong gain", "best left out", "far one below", "far one not best")
     for world in WORLDS:
         for n in map(int, seeds.split(",")):
@@ -50,9 +50,9 @@ def main(
     Console().print(table)
     error = 100 * math.sqrt(LEVEL * (1 - LEVEL) / repeats)
     Console().print(
-        f"In percent of columns; the first two are to stay below {100 * LEVEL:.0f}, whose standard error is "
-        f"{error:.1f}. A wrong gain: a method as good as the student alone is marked as above or below it. Best left "
-        "out: the first of the best methods is not marked as one that may be the best."
+        f"In percent of columns; the first two should stay below {100 * LEVEL:.0f} (standard error {error:.1f}). "
+        "A wrong gain: a method as good as the student alone is marked as above or below it. Best left out: the first "
+        "of the best methods is marked as significantly worse than the best."
     )
 
 

@@ -1,6 +1,6 @@
-"""What the runner itself costs on a cluster: processor time and calls of SLURM for a grid of some thousand runs.
+"""Measure the cost of the runner itself on a cluster: processor time and SLURM calls for a grid of about 1000 runs.
 
-SLURM's commands are scripts of a few lines that take a job and show it as pending, so that what is measured is ours.
+Short scripts replace SLURM's commands: they accept jobs and show them as pending, so that only our own cost counts.
 
 Run from the root of the repository: python -m benchmarks.cluster [--seeds 30]
 """
@@ -87,7 +87,7 @@ def _played_slurm(folder: Path) -> dict[str, str]:
 def _measured(
     folder: Path, environment: dict[str, str], arguments: tuple[str, ...], codes: tuple[int, ...]
 ) -> tuple[str, str, str]:
-    """Processor seconds, wall seconds and calls of SLURM of a command."""
+    """Return the processor seconds, wall seconds, and SLURM calls of a command."""
     calls = len((folder / "calls").read_text().split())
     busy, wall = measured(arguments, environment, codes)
     made = len((folder / "calls").read_text().split()) - calls

@@ -1,10 +1,10 @@
-"""How often do 95 % intervals of a difference hold the true one? By simulation, with the intervals that were not taken.
+"""Simulate how often 95 % intervals contain the true difference, for our intervals and alternatives.
 
 Run from the root of the repository: python -m benchmarks.coverage [--repeats 2000]
 
-Two students answer the same M test samples under n seeds. Whether a student is right on a sample depends on its skill,
-on the seed (luck of the training), on the sample (hard for both, and for this student), and on both together, all
-normal; the true difference follows from the sum of these variances in closed form.
+Two students classify the same M test samples with n seeds. Whether a student is right on a sample depends on its skill,
+the seed (luck in training), the sample (how hard it is for both, and for this student), and their interaction. All are
+normally distributed, so the true difference follows in closed form from the sum of their variances.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class World:
 
     @property
     def truth(self) -> float:
-        """How far the first student is above the second over all seeds and samples, in points of accuracy."""
+        """Return the true difference in accuracy between the two students, in points."""
         spread = math.sqrt(1 + self.seed**2 + self.common**2 + self.own**2 + self.both**2)
         first, second = (stats.norm.cdf(skill / spread) for skill in self.skills[:2])
         return float(100 * (first - second))
 
     def draw(self, seeds: int, samples: int, generator: np.random.Generator) -> NDArray[np.bool_]:
-        """Who is right where: (seeds, students, samples)."""
+        """Draw which answers are right: (seeds, students, samples)."""
         normal = generator.standard_normal
         students = len(self.skills)
         skill = np.array(self.skills)[:, None] + self.seed * normal((seeds, students, 1))
@@ -78,7 +78,7 @@ def main(
     seeds: Annotated[str, typer.Option(help="numbers of seeds, separated by commas")] = "3,5,10",
     samples: Annotated[str, typer.Option(help="numbers of test samples")] = "150,600",
 ) -> None:
-    """Print the share of intervals that hold the true difference, in percent."""
+    """Print the share of intervals that contain the true difference, in percent."""
     table = Table("world", "seeds", "samples", "ours", "percentile", "BCa", "t", "width/t", title="coverage in percent")
     for world in WORLDS:
         for n in map(int, seeds.split(",")):

@@ -1,4 +1,4 @@
-"""One side of the CRD loss, forward and backward: one matrix product against gathering rows of the bank.
+"""Compare one side of the CRD loss, forward and backward: one matrix product, or gathering rows of the bank.
 
 Run from the root of the repository: python -m benchmarks.crd_loss
 """
@@ -49,7 +49,7 @@ def main() -> None:
 def gathered_rows(
     embedding: Tensor, bank: Tensor, index: Tensor, negatives: Tensor, temperature: float, normalizer: Tensor
 ) -> Tensor:
-    """The loss as its formula reads, on a copy of every row of the bank that a sample is compared with."""
+    """Compute the loss literally, with a copy of every row of the bank that a sample is compared with."""
     batch, count = negatives.shape
     rows = bank[torch.cat([index[:, None], negatives], dim=1)]
     p = torch.exp(torch.bmm(rows, embedding[:, :, None]).squeeze(2) / temperature) / normalizer
@@ -61,7 +61,7 @@ def gathered_rows(
 def one_product(
     embedding: Tensor, bank: Tensor, index: Tensor, negatives: Tensor, temperature: float, normalizer: Tensor
 ) -> Tensor:
-    """Ours, from the same rows: counting them is part of the time."""
+    """Compute our loss from the same rows; counting them is part of the time."""
     counts = negative_counts(negatives, len(bank))
     return crd_side_loss(embedding, bank, index, counts, temperature, normalizer)
 

@@ -1,4 +1,4 @@
-"""Clips per second decoded and read back, and how long a ResNet-18 step waits for data that lie on disk.
+"""Measure how many clips per second are decoded and read back, and how long a ResNet-18 step waits for data on disk.
 
 A clip is 10 s of 340 x 256 at 25 frames per second with sound, H.264 and AAC, as long as AVE's and VGGSound's; prepared
 it is 10 frames of 256 x 256 and a log-mel spectrogram. The first table is one thread. The second is the engine's own

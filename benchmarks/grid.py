@@ -1,4 +1,4 @@
-"""A grid of 6 methods x 2 directions against the same runs as fresh processes, one by one, each with its own teacher.
+"""Compare a grid of 6 methods x 2 directions with the same runs as separate processes, each with its own teacher.
 
 Run from the root of the repository: python -m benchmarks.grid mlp|cnn [--seeds 3] [--epochs 30]
 """

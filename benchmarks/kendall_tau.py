@@ -1,4 +1,4 @@
-"""Kendall's tau of a batch: ours against a loop over `scipy.stats.kendalltau`, on one CPU thread.
+"""Compare our Kendall's tau of a batch with a loop over `scipy.stats.kendalltau`, on one CPU thread.
 
 Run from the root of the repository: python -m benchmarks.kendall_tau
 """

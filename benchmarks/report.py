@@ -1,4 +1,4 @@
-"""The leaderboard and the page of 10,000 runs, from their folders on, with intervals for every pair of rows.
+"""Time the leaderboard and the report of 10,000 runs, with intervals for every pair of rows.
 
 Run from the root of the repository: python -m benchmarks.report [--runs 10000]
 """

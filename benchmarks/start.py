@@ -1,4 +1,4 @@
-"""Starting: the light commands against a bare command line and against torch, and a run inside a grid.
+"""Compare the startup of light commands with a bare command line and with importing torch; time a run inside a grid.
 
 Run from the root of the repository: python -m benchmarks.start
 """

@@ -1,4 +1,4 @@
-"""A training step of each method over its floor: both networks at work, and no distillation loss.
+"""Compare a training step of each method with its floor: both networks, without a distillation loss.
 
 The floor is the teacher's forward pass (and backward, where the method trains the teacher) plus the student's forward
 and backward pass under cross-entropy. The last column is the step as the engine runs it where the teacher is frozen and

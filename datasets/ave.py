@@ -1,12 +1,12 @@
 """AVE: 4143 audio-visual events of 28 classes in 4097 YouTube clips of ten seconds.
 
-A sample is a line of trainSet.txt, valSet.txt or testSet.txt (3339, 402 and 402 lines), which together are
-Annotations.txt; that file is not read, so its header, which only the copy in the zip has, does not matter. Sound and
-frames are both in AVE/<YouTube id>.mp4. 45 clips have two or three lines with different labels (mostly banjo and
-mandolin, or male and female speech), so one answer per clip is not always right. As published, 10 of these clips are
-in train and validation and 8 in train and test: by default their training lines are left out. The 18 are computed from
-the lists, not assumed. One event has the length zero (VWi2ENBuTbw) and is left out. Clips that were downloaded from
-YouTube again are never complete; a missing one moves no other sample.
+Each line of trainSet.txt, valSet.txt, and testSet.txt (3339, 402, and 402 lines) is a sample. Annotations.txt contains
+the same lines and is not read; only the copy in the zip has a header. Sound and frames are both in
+AVE/<YouTube id>.mp4. 45 clips have two or three lines with different labels (mostly banjo and mandolin, or male and
+female speech), so a single answer per clip is not always right. As published, 10 of these clips are in both train and
+validation, and 8 in both train and test; by default, their training lines are excluded. These 18 clips are found from
+the lists, not hard-coded. One event has zero length (VWi2ENBuTbw) and is excluded. Clips downloaded again from YouTube
+are never complete; a missing clip does not change the part of any other sample.
 
 Not verified: the frame rates and sizes of the clips, which seem to vary.
 """
@@ -40,23 +40,23 @@ FIXTURE_CLASSES = ("Church bell", "Male speech, man speaking", "Race car, auto r
 
 @dataclass(frozen=True)
 class AVEOptions:
-    """Which lines are samples, and which seconds of a clip are used."""
+    """Options that select the lines to use as samples, and the seconds of each clip."""
 
     split: str = parameter(
         "clean",
-        "clean: no training line of a clip that is in validation or test, too; official: as published, with this leak",
+        "clean: without training lines of clips that are also in validation or test; official: as published, with leak",
         choices=("clean", "official"),
-        source="our own choice; the literature uses official",
+        source="our choice; the literature uses official",
     )
     labels: str = parameter(
         "all",
-        "all: each line is a sample; first: a clip is one sample of its part, with the label that is listed first",
+        "all: each line is a sample; first: each clip is one sample per part, with the label listed first",
         choices=("all", "first"),
         source="the dataset's paper; C2KD's code uses first",
     )
     crop: str = parameter(
         "event",
-        "event: the seconds that the line names; full: the whole clip",
+        "event: the seconds given in the line; full: the whole clip",
         choices=("event", "full"),
         source="C2KD's preprocessing",
     )
@@ -64,10 +64,10 @@ class AVEOptions:
 
 @dataclass(frozen=True)
 class Event:
-    """A line: what is seen and heard in a video from one second to another.
+    """A line: an event in a video, with its start and end in seconds.
 
     Attributes:
-        number: 1 for the first line of a video, 2 for the second, over all parts.
+        number: 1 for the first line of a video, 2 for the second, and so on, across all parts.
     """
 
     category: str
@@ -79,17 +79,17 @@ class Event:
 
     @property
     def sample_id(self) -> str:
-        """The YouTube id, with the number where it is a further label of the video."""
+        """The YouTube id, followed by the number for additional labels of the video."""
         return self.video if self.number == 1 else f"{self.video}.{self.number}"
 
 
 @register_dataset("ave")
 class AVE(MediaDataset[AVEOptions]):
-    """Official parts, without the training lines whose clips are held out."""
+    """The official parts, without training lines whose clips are also in validation or test."""
 
     modalities = (
         Modality("video", "video", "frames of the event, RGB"),
-        Modality("audio", "spectrogram", "the event's sound"),
+        Modality("audio", "spectrogram", "sound of the event"),
     )
     classes = (
         "Church bell",
@@ -130,19 +130,19 @@ class AVE(MediaDataset[AVEOptions]):
             citation="Tian, Shi, Li, Duan, Xu: Audio-visual event localization in unconstrained videos. ECCV 2018",
         ),
     )
-    task = "which of 28 events is seen and heard"
+    task = "recognize which of 28 events is seen and heard"
     folder = "AVE_Dataset"
     marks = ("AVE", *SPLIT_FILES.values())
     obtain = (
-        "Download AVE_Dataset.zip by the link in the README of github.com/YapengTian/AVE-ECCV18 and unpack it; "
-        "the clips are AVE_Dataset/AVE/<YouTube id>.mp4, the lists stand beside that folder."
+        "Download AVE_Dataset.zip from the link in the README of github.com/YapengTian/AVE-ECCV18 and unpack it. "
+        "The clips are in AVE_Dataset/AVE/<YouTube id>.mp4, and the lists are in AVE_Dataset/."
     )
 
     def catalogue(self, root: Path) -> Catalogue:
-        """A sample for each line that is used, in the order of the training, validation and test lists.
+        """List a sample for each line that is used, in the order of the training, validation, and test lists.
 
         Raises:
-            UserError: for a list that is missing, and for a line or class that is unlike the official ones.
+            UserError: if a list is missing, or if a line or class does not match the official ones.
         """
         events = _read_events(root)
         reasons = self._reasons_to_skip(events)
@@ -167,11 +167,11 @@ class AVE(MediaDataset[AVEOptions]):
                 for event, reason in zip(events, reasons, strict=True)
                 if reason
             ],
-            notes=(f"{leaks} clips of the training part are in validation or test, too, as published",) * bool(leaks),
+            notes=(f"{leaks} training clips are also in validation or test, as published",) * bool(leaks),
         )
 
     def _reasons_to_skip(self, events: list[Event]) -> list[str]:
-        """For each event why it is no sample, or an empty string."""
+        """Return for each event why it is excluded; an empty string if it is not."""
         first: dict[tuple[str, str], Event] = {}
         for event in events:
             first.setdefault((event.part, event.video), event)
@@ -179,18 +179,18 @@ class AVE(MediaDataset[AVEOptions]):
         later_parts = held_out_later([event.part for event in events], [event.video for event in events])
         for event, later in zip(events, later_parts, strict=True):
             if event.start >= event.end:
-                reasons.append(f"the event has no length: second {event.start} to second {event.end}")
+                reasons.append(f"the event has zero length: second {event.start} to second {event.end}")
             elif later and self.options.split == "clean":
-                reasons.append(f"its clip is in the {later} part, too")
+                reasons.append(f"its clip is also in the {later} part")
             elif self.options.labels == "first" and first[event.part, event.video] != event:
-                reasons.append("a further label of a clip that is kept once")
+                reasons.append("an additional label of a clip that is used once")
             else:
                 reasons.append("")
         return reasons
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """Four classes, clips of 4 s with noise around the event; the defects come on top of `clips`."""
+        """Write four classes with 4 s clips that have noise around the event; defects are in addition to `clips`."""
         events = [
             Event(FIXTURE_CLASSES[row % 4], signals.youtube_id(rng), block % 2, 3 + block // 2 % 2, part, 1)
             for block, part in zip(range(max(4, -(-clips // 4))), cycle(FIXTURE_PARTS))
@@ -218,26 +218,26 @@ class AVE(MediaDataset[AVEOptions]):
 
 
 def _read_events(root: Path) -> list[Event]:
-    """All lines of the three lists.
+    """Read all lines of the three lists.
 
     Raises:
-        UserError: naming the file, and the line where one is at fault.
+        UserError: if a list is missing or a line is invalid, naming the file and the line.
     """
     events: list[Event] = []
     lines_of: Counter[str] = Counter()
     for part, name in SPLIT_FILES.items():
         if not (root / name).is_file():
-            raise UserError(f"dataset 'ave': {name} is not in {root}. {AVE.obtain}")
+            raise UserError(f"dataset 'ave': {name} not found in {root}. {AVE.obtain}")
         text = (root / name).read_text(encoding="utf-8-sig", errors="replace")
         for number, line in enumerate(text.splitlines(), start=1):
             if line.strip() in ("", HEADER):
                 continue
             if not (match := LINE.fullmatch(line.strip())):
-                raise UserError(f"dataset 'ave': {name}, line {number}: '{line}' is not of the form {HEADER}.")
+                raise UserError(f"dataset 'ave': {name}, line {number}: expected {HEADER}, got '{line}'.")
             category, video, start, end = match.groups()
             if category not in AVE.classes:
                 nearest = nearest_match(category, AVE.classes)
-                hint = f" The nearest of the 28 is '{nearest}'." if nearest else ""
+                hint = f" Did you mean '{nearest}'?" if nearest else ""
                 raise UserError(f"dataset 'ave': {name}, line {number}: unknown class '{category}'.{hint}")
             lines_of[video] += 1
             events.append(Event(category, video, int(start), int(end), part, lines_of[video]))

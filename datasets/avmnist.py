@@ -1,16 +1,16 @@
-"""AV-MNIST: 70,000 handwritten digits, each with a spectrogram of somebody speaking the same digit in noise.
+"""AV-MNIST: 70,000 handwritten digits, each with a spectrogram of someone speaking the same digit in noise.
 
-60,000 training and 10,000 test rows in the order of MNIST; of the former the last twelfth, rows 55,000 to 59,999, is
-the validation part, as in MultiBench. No row is known to be defective.
+There are 60,000 training and 10,000 test rows in the order of MNIST. The last twelfth of the training rows (55,000 to
+59,999) is the validation part, as in MultiBench. No row is known to be defective.
 
-An image is MNIST after a PCA of few components, which was fitted to the training and the test images separately, and
-its mean was not added back, so values are signed. Whether 196 components were kept or as many as explain a quarter of
-the variance is not verified, and neither are the numbers' types on disk: any real type is read, labels are cast.
+The images are MNIST digits projected onto a few principal components. The PCA was fitted to the training and test
+images separately, and its mean was not added back, so values are signed. Not verified: whether 196 components were kept
+or enough to explain a quarter of the variance, and the data types on disk. Any real type is read; labels are cast.
 
-Pairs share the class and nothing else. Recordings of the Free Spoken Digit Dataset were dealt out in turn to the images
-of their digit and mixed with noise of ESC-50, so about 1500 recordings stand behind 60,000 rows, and the validation
-part hears those of the training part again. The test part has recordings of its own (another speaker or other takes,
-by the generator's variant; which one made the archive is not verified).
+Pairs share only their class. Recordings from the Free Spoken Digit Dataset were assigned in turn to the images of their
+digit and mixed with noise from ESC-50. The 60,000 rows therefore use about 1500 recordings, and the validation part
+repeats recordings of the training part. The test part has its own recordings (another speaker or other takes, depending
+on the variant of the generator; which one produced the archive is not verified).
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ SHAPES = {"image": (1, 28, 28), "audio": (1, 112, 112)}
 
 @register_dataset("avmnist")
 class AvMnist(MediaDataset[NoParameters]):
-    """Rows of the published arrays; they are taken as they are, but for the normalisation that all datasets get."""
+    """Rows of the published arrays, unchanged except for the normalization that all datasets get."""
 
     modalities = (
-        Modality("image", "image", "the written digit after a PCA, signed grey values, (1, 28, 28)"),
+        Modality("image", "image", "the written digit after PCA, signed gray values, (1, 28, 28)"),
         Modality("audio", "spectrogram", "the spoken digit in noise, (1, 112, 112)"),
     )
     classes = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
@@ -51,16 +51,19 @@ class AvMnist(MediaDataset[NoParameters]):
             "ECCV Workshops 2018; archive: Liang et al.: MultiBench. NeurIPS Datasets and Benchmarks 2021",
         ),
     )
-    task = "which digit is written and spoken"
+    task = "recognize which digit is written and spoken"
     folder = "avmnist"
     marks = ("image/train_data.npy", "audio/train_data.npy", "train_labels.npy")
-    obtain = "Unpack avmnist.tar.gz, whose link (Google Drive) is in the README of github.com/pliang279/MultiBench."
+    obtain = (
+        "Download avmnist.tar.gz from the Google Drive link in the README of github.com/pliang279/MultiBench and "
+        "unpack it."
+    )
 
     def catalogue(self, root: Path) -> Catalogue:
-        """All rows, those of the training arrays first.
+        """List all rows, those of the training arrays first.
 
         Raises:
-            UserError: if an array is missing, is no array of numbers, or has another shape than its labels ask for.
+            UserError: if an array is missing, is not numeric, or has a shape that does not match its labels.
         """
         labels = {part: read_labels(root, part) for part in ("train", "test")}
         for modality, shape in SHAPES.items():
@@ -84,12 +87,12 @@ class AvMnist(MediaDataset[NoParameters]):
                     "test": np.arange(trained, len(rows)),
                 }
             ],
-            notes=("the validation part has the recordings of the training part; a pair shares its class only",),
+            notes=("the validation part reuses recordings of the training part; pairs share only their class",),
         )
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """Four digits; three rows in two clips, as the validation part is but a twelfth of the training rows."""
+        """Write four digits, with 1.5 training rows per clip because only a twelfth of them is for validation."""
         for part, rows in (("train", 12 * math.ceil(clips / 8)), ("test", math.ceil(clips / 4))):
             digits = [row % 4 for row in range(rows)]
             arrays = {
@@ -103,18 +106,18 @@ class AvMnist(MediaDataset[NoParameters]):
 
 
 def read_labels(root: Path, part: str) -> np.ndarray:
-    """(N,) int64, 0 to 9.
+    """Read the labels of a part, (N,) int64 from 0 to 9.
 
     Raises:
-        UserError: for anything else.
+        UserError: if the file contains anything else.
     """
     name = f"{part}_labels.npy"
     array = _open(root, name)
     if array.ndim != 1:
-        raise UserError(f"avmnist: {name} must have one number for each row, not the shape {array.shape}.")
+        raise UserError(f"avmnist: {name}: expected one number per row, got shape {array.shape}.")
     wrong = np.flatnonzero(~np.isin(array, np.arange(10)))
     if len(wrong):
-        raise UserError(f"avmnist: {name} must hold digits from 0 to 9, but row {wrong[0]} is {array[wrong[0]]}.")
+        raise UserError(f"avmnist: {name}: expected digits from 0 to 9, got {array[wrong[0]]} in row {wrong[0]}.")
     return array.astype(np.int64)
 
 
@@ -122,27 +125,27 @@ def _check_shape(root: Path, name: str, rows: int, shape: tuple[int, ...]) -> No
     found = _open(root, name).shape
     if len(found) < 2 or found[0] != rows or math.prod(found[1:]) != math.prod(shape):
         raise UserError(
-            f"avmnist: {name} must have {rows} rows, as its labels have, of {math.prod(shape)} numbers. "
-            f"Found: the shape {found}."
+            f"avmnist: {name}: expected {rows} rows of {math.prod(shape)} numbers, one row per label, got shape "
+            f"{found}."
         )
 
 
 def _open(root: Path, name: str) -> np.ndarray:
-    """The array, of which nothing but the header is read yet."""
+    """Open an array, reading only its header."""
     if not (root / name).is_file():
         found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.npy"))
-        raise UserError(f"avmnist: {name} is missing in {root}. Found: {', '.join(found[:12]) or 'no .npy file'}.")
+        raise UserError(f"avmnist: {name} not found in {root}. Found: {', '.join(found[:12]) or 'no .npy file'}.")
     try:
         array: np.ndarray = np.lib.format.open_memmap(root / name, mode="r")
     except (OSError, ValueError) as error:
-        raise UserError(f"avmnist: {name} is no complete .npy file of numbers ({error}). Unpack it again.") from error
+        raise UserError(f"avmnist: {name} is not a complete numeric .npy file ({error}). Unpack it again.") from error
     if array.dtype.kind not in "fiu":
-        raise UserError(f"avmnist: {name} must hold real numbers, not {array.dtype}.")
+        raise UserError(f"avmnist: {name}: expected real numbers, got {array.dtype}.")
     return array
 
 
 def _spectrogram(digit: int, rng: np.random.Generator) -> np.ndarray:
-    """(112, 112): the magnitudes of 112 windows of a tone."""
+    """Return the magnitudes of 112 windows of a tone, (112, 112)."""
     windows = sound(digit, 4, 112 * 222 / 8000, 8000, rng).reshape(112, 222)
     magnitudes: np.ndarray = np.abs(np.fft.rfft(windows)).T
     return magnitudes

@@ -1,16 +1,17 @@
-"""CREMA-D: 7442 clips of 91 actors who speak one of twelve sentences in one of six emotions, as video and sound.
+"""CREMA-D: 7442 clips of 91 actors who speak one of twelve sentences with one of six emotions, as video and sound.
 
-The label is the emotion that was asked for, the third field of a clip's name: HAP, SAD, FEA, DIS and ANG 1271 clips
-each, NEU 1087 (only 72 % of the raters' majority votes on the full clips agree with it). There is no official split.
+The label is the intended emotion, the third field of a clip's name. HAP, SAD, FEA, DIS, and ANG have 1271 clips each,
+NEU has 1087. Only 72 % of the raters' majority votes on the full clips agree with the label. No split is official.
 
-- split=speaker: 62 actors train, 10 validate, 19 are tested; no actor is in two parts. The split's seed is the first
-  under which the sexes are balanced in all parts (29 women and 33 men, 5 and 5, 9 and 10).
-- split=c2kd: the lists of OGM-GE and C2KD, 6698 and 744 clips. Every actor is in both, and nothing is for validation.
+- split=speaker: 62 actors for training, 10 for validation, 19 for testing; no actor is in two parts. The seed of the
+  split is the first one that balances women and men in all parts (29 and 33, 5 and 5, 9 and 10).
+- split=c2kd: the lists of OGM-GE and C2KD, with 6698 and 744 clips. Both contain every actor, and there is no
+  validation part.
 
-Sound is read from AudioWAV only: in copies of before 16 December 2020 28 FLVs have no audio track. Four clips whose
-files are known to be wrong are left out by name, in both splits. One file was called 1040_ITH_SAD_X.wav until October
-2022; both names are taken. A clone without git-lfs has pointers in place of all media, which decoding reports.
-Not verified: the FLVs' codec, frame size and rate, for which nothing is assumed.
+Sound is read only from AudioWAV, because 28 FLVs have no audio track in copies made before December 16, 2020. Four
+clips with known defects are excluded by name in both splits. One file was called 1040_ITH_SAD_X.wav until October 2022;
+both names are accepted. A clone without git-lfs has pointers in place of all media, which decoding reports. Not
+verified: the codec, frame size, and frame rate of the FLVs; nothing is assumed about them.
 """
 
 from __future__ import annotations
@@ -40,20 +41,20 @@ CLIP_NAME = re.compile(
 )
 MISNAMED = "1040_ITH_SAD_X"
 DEFECTS = {
-    "1064_IEO_DIS_MD": "known defect: the video is 61 s long and holds all emotions",
+    "1064_IEO_DIS_MD": "known defect: the video is 61 s long and contains all emotions",
     "1064_TIE_SAD_XX": "known defect: the video has no duration",
     "1076_MTI_NEU_XX": "known defect: the video is very short and has no sound",
-    "1076_MTI_SAD_XX": "known defect: the video shows an error picture, the sound is silent",
+    "1076_MTI_SAD_XX": "known defect: the video shows an error image, and the sound is silent",
 }
 
 
 @dataclass(frozen=True)
 class Options:
-    """Which of the splits in use."""
+    """Options that select the split."""
 
     split: str = parameter(
         "speaker",
-        "speaker: disjoint actors; c2kd: published lists, with all actors in train and test and no validation part",
+        "speaker: disjoint actors; c2kd: published lists with all actors in train and test, and no validation part",
         source="ours (speaker); OGM-GE and C2KD (c2kd)",
         choices=("speaker", "c2kd"),
     )
@@ -61,7 +62,7 @@ class Options:
 
 @register_dataset("cremad")
 class CremaD(MediaDataset[Options]):
-    """Clips of 1.3 to 5 s, one actor's face and voice in each."""
+    """Clips of 1.3 to 5 s, each with the face and voice of one actor."""
 
     modalities = (
         Modality("video", "video", "the actor's face, from VideoFlash/*.flv"),
@@ -85,20 +86,20 @@ class CremaD(MediaDataset[Options]):
             "CVPR 2022",
         ),
     )
-    task = "which of six emotions an actor speaks with"
+    task = "recognize which of six emotions an actor speaks with"
     folder = "CREMA-D"
     marks = ("VideoFlash", "AudioWAV")
     obtain = (
         "git lfs clone https://github.com/CheyneyComputerScience/CREMA-D.git (7.5 GB; without git-lfs, and in the zip "
-        "download, the media are missing). For split=c2kd put train.csv and test.csv of github.com/GeWu-Lab/"
+        "download, the media are missing). For split=c2kd, put train.csv and test.csv from github.com/GeWu-Lab/"
         "OGM-GE_CVPR2022, data/CREMAD, into its folder or into C2KD/ below it."
     )
 
     def catalogue(self, root: Path) -> Catalogue:
-        """All clips in the order of their names, without the four known defects.
+        """List all clips in the order of their names, except for the four known defects.
 
         Raises:
-            UserError: if no clips are listed, a line is malformed, or the lists that split=c2kd needs are not there.
+            UserError: if no clips are listed, a line is malformed, or the lists that split=c2kd needs are missing.
         """
         if self.options.split == "c2kd":
             part_of, notes = published_parts(root)
@@ -128,7 +129,7 @@ class CremaD(MediaDataset[Options]):
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """At least twelve actors, four emotions; the clips with a defect come on top."""
+        """Write at least twelve actors with four emotions; clips with defects are in addition to `clips`."""
         from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer, write_wav
 
         pointer, empty, lost, mute = "1002_IWW_HAP_XX", "1003_IWW_HAP_XX", "1007_IWW_HAP_XX", "1005_IWW_DIS_XX"
@@ -145,25 +146,27 @@ class CremaD(MediaDataset[Options]):
 
 
 def listed_clips(root: Path) -> tuple[list[str], tuple[str, ...]]:
-    """The names of all clips, from the first list that is there or else from the folders; and a note on the latter.
+    """Return the names of all clips from the first list found, or else from the folders with a note that says so.
 
     Raises:
-        UserError: if there are none, or for a name unlike a clip's.
+        UserError: if there are no clips, or if a name is not a valid clip name.
     """
     for name in CLIP_LISTS:
         if (root / name).is_file():
             return _read_list(root, name), ()
     files = [*root.glob("VideoFlash/*.flv"), *root.glob("AudioWAV/*.wav")]
     if clips := {_full_name(path.stem) for path in files if CLIP_NAME.fullmatch(path.stem)}:
-        return sorted(clips), (f"clips are listed from the folders, without {CLIP_LISTS[0]}: a lost file moves others",)
+        return sorted(clips), (
+            f"clips are listed from the folders, as {CLIP_LISTS[0]} is missing; a missing file can change the split",
+        )
     raise UserError(
         f"cremad: {root} has neither {' nor '.join(CLIP_LISTS)}, and no clips in VideoFlash and AudioWAV. "
-        f"Found: {_found(root)}. Take the list from github.com/CheyneyComputerScience/CREMA-D."
+        f"Found: {_found(root)}. Download the list from github.com/CheyneyComputerScience/CREMA-D."
     )
 
 
 def speaker_parts(clips: list[str]) -> dict[str, str]:
-    """The part of each clip: about 70, 10 and 20 % of the actors, at random."""
+    """Assign each clip to a part at random, by actor: about 70, 10, and 20 % of the actors."""
     actors = np.unique([_actor(clip) for clip in clips])
     shuffled = np.random.RandomState(SPLIT_SEED).permutation(actors).tolist()
     tested, validated = math.ceil(len(actors) / 5), math.ceil(len(actors) / 10)
@@ -173,30 +176,29 @@ def speaker_parts(clips: list[str]) -> dict[str, str]:
 
 
 def published_parts(root: Path) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The part of each clip by train.csv and test.csv, and a note on their leak.
+    """Return the part of each clip from train.csv and test.csv, with a note about their leak.
 
     Raises:
-        UserError: if they are not there, a line is malformed, or a clip is listed twice.
+        UserError: if a file is missing, a line is malformed, or a clip is listed twice.
     """
     lists = {part: f"{part}.csv" for part in ("train", "test")}
     folders = [folder for folder in ("", "C2KD/") if all((root / folder / name).is_file() for name in lists.values())]
     if not folders:
         raise UserError(
             f"cremad: split=c2kd needs train.csv and test.csv in {root} or in C2KD/ below it. Found: {_found(root)}. "
-            "They are published at github.com/GeWu-Lab/OGM-GE_CVPR2022, data/CREMAD. "
-            "Put them there, or use dataset.cremad.split=speaker."
+            "Download them from github.com/GeWu-Lab/OGM-GE_CVPR2022, data/CREMAD, or use dataset.cremad.split=speaker."
         )
     part_of: dict[str, str] = {}
     for part, name in lists.items():
         for place, row in _rows(root, folders[0] + name):
             if row[0].split("_")[2:3] != row[1:]:
-                raise UserError(f"cremad: {place} is not a clip and its emotion, like 1001_IEO_NEU_XX,NEU.")
+                raise UserError(f"cremad: {place}: expected a clip and its emotion, like 1001_IEO_NEU_XX,NEU.")
             clip = _checked_name(row[0], place)
             if clip in part_of:
-                raise UserError(f"cremad: {place} names a clip that {lists[part_of[clip]]} has named before.")
+                raise UserError(f"cremad: {place}: this clip is already listed in {lists[part_of[clip]]}.")
             part_of[clip] = part
     train, test = ({_actor(clip) for clip in part_of if part_of[clip] == part} for part in lists)
-    note = f"split=c2kd: {len(train & test)} of {len(train | test)} speakers are in train and in test"
+    note = f"split=c2kd: {len(train & test)} of {len(train | test)} speakers are in both train and test"
     return part_of, (f"{note}; there is no validation part",)
 
 
@@ -210,7 +212,7 @@ def _read_list(root: Path, name: str) -> list[str]:
 
 
 def _rows(root: Path, name: str) -> Iterator[tuple[str, list[str]]]:
-    """The lines of a csv file that are not empty, each with its place for messages."""
+    """Yield the non-empty lines of a CSV file, each with its location for messages."""
     lines = (root / name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     for number, (line, row) in enumerate(zip(lines, csv.reader(lines), strict=False), start=1):
         if row:
@@ -219,7 +221,7 @@ def _rows(root: Path, name: str) -> Iterator[tuple[str, list[str]]]:
 
 def _checked_name(clip: str, place: str) -> str:
     if not CLIP_NAME.fullmatch(clip):
-        raise UserError(f"cremad: {place} names no clip like 1001_IEO_NEU_XX: actor, sentence, emotion, level.")
+        raise UserError(f"cremad: {place}: expected a name like 1001_IEO_NEU_XX: actor, sentence, emotion, level.")
     return _full_name(clip)
 
 
@@ -237,7 +239,7 @@ def _found(root: Path) -> str:
 
 
 def _fixture_names(clips: int) -> list[str]:
-    """Names of clips without a defect: every actor has all four emotions in turn."""
+    """Return names of clips without defects; every actor has all four emotions in turn."""
     defective = [1002, 1003, 1005, 1007, 1040, 1064, 1076]
     actors = [*defective, *(actor for actor in range(1001, 1092) if actor not in defective)][: max(12, clips // 9)]
     sentences, emotions = ("TAI", "IOM", "DFA", "ITS", "TSI", "WSI", "IWL"), ("NEU", "HAP", "SAD", "DIS")
@@ -259,7 +261,7 @@ def _write_clip(root: Path, name: str, rng: np.random.Generator, mute: bool) -> 
 
 
 def _write_lists(root: Path, names: list[str]) -> None:
-    """The official list, and the published splits, of which one begins with a byte-order mark."""
+    """Write the official list and the published split, in which one file starts with a byte-order mark."""
     lines = ['"Stimulus_Number","Filename"', *(f'{number},"{name}"' for number, name in enumerate(names, start=1))]
     (root / CLIP_LISTS[0]).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (root / "C2KD").mkdir()

@@ -1,20 +1,21 @@
-"""CrisisMMD v2.0: image and text of tweets about seven disasters, the kind of humanitarian information.
+"""CrisisMMD v2.0: images and texts of tweets about seven disasters, labeled by kind of humanitarian information.
 
-18,082 images in the official split by tweet: 6126 / 998 / 955 samples where the annotators of text and image agree (the
-default), 13,608 / 2237 / 2237 in all. A tweet with several images is several samples of one group.
+There are 18,082 images. The official split by tweet has 6126 / 998 / 955 samples for which the annotators of text and
+image agree (the default), and 13,608 / 2237 / 2237 samples in total. The images of one tweet are samples of one group.
 
-- Labels. Text and image were annotated apart and differ in 55 percent of all humanitarian training rows (29 percent of
-  the informative ones); the column `label` is then one of the two, about a coin toss. So the default is the agreed
-  rows. Their label_text and label_image have the five official classes: injured, dead, missing and found people count
-  as affected, damaged vehicles as infrastructure; only `label` tells them apart, in 49 rows. For all rows the option
-  `label` says whose annotation is right; a student of the other modality then learns labels that were not given to it.
-- Texts. Runs of characters that are UTF-8 read as Windows-1252 are read again (about 4 percent of the tweets:
-  "Weâ€™re"), HTML entities are unescaped, links are removed: each is a random word of its own, and a tweet with an
-  image has one anyway. Without links two tweets may have one text; a note counts those in both training and test.
-  RT, user names and hashtags stay.
-- Not verified: the class counts of all humanitarian training rows, and whether their label_text tells eight classes; a
-  column that does not is refused where more than five are asked for. Left out: the damage task (images only), and
-  random splits of the union of all files.
+- Labels: text and image were annotated separately and disagree in 55 percent of all humanitarian training rows (29
+  percent of the informative ones); the column `label` is then one of the two, roughly at random. Therefore the agreed
+  rows are the default. Their label_text and label_image have the five official classes: injured, dead, missing, and
+  found people count as affected, and damaged vehicles as infrastructure. Only `label` distinguishes these, in 49 rows.
+  With all rows, the option `label` selects the annotation to use; a student of the other modality then learns labels
+  that were not assigned to that modality.
+- Texts: UTF-8 sequences that were decoded as Windows-1252 are decoded again (about 4 percent of the tweets, such as
+  "Weâ€™re"), HTML entities are unescaped, and links are removed, because each link is a unique random word and every
+  tweet with an image has one. Without links, two tweets may have the same text; a note counts those that are in both
+  training and test. RT, user names, and hashtags are kept.
+- Not verified: the class counts of all humanitarian training rows, and whether their label_text distinguishes eight
+  classes; a column that does not is rejected if more than five classes are requested. Not supported: the damage task
+  (images only), and random splits of the union of all files.
 """
 
 from __future__ import annotations
@@ -59,29 +60,32 @@ COLUMNS = (
 IMAGE_ID = re.compile(r"(\d{1,18})_\d+", re.ASCII)
 LINK = re.compile(r"\bhttps?(://\S*|:?/?…)")
 NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
-# five bytes mean nothing in Windows-1252; readers leave them as the control characters of that number
+# five bytes are undefined in Windows-1252; decoders map them to the control characters with the same number
 BYTES = {bytes([code]).decode("cp1252", "ignore") or chr(code): code for code in range(128, 256)}
 
 
 @dataclass(frozen=True)
 class Options:
-    """Five classes can be told by every column; six and eight only by one that keeps the fine ones."""
+    """Every column distinguishes five classes; six and eight require a column that keeps the fine-grained ones."""
 
     task: str = parameter(
-        "humanitarian", "what is to be told", choices=tuple(CLASS_COUNTS), source="tasks 2 and 1 of Ofli et al. 2020"
+        "humanitarian", "the task", choices=tuple(CLASS_COUNTS), source="tasks 2 and 1 of Ofli et al. 2020"
     )
     classes: int = parameter(
         0,
-        "5, 6 or 8 (humanitarian), 2 (informative); 0: the task's first of these",
+        "number of classes: 5, 6, or 8 (humanitarian) or 2 (informative); 0: the first of these for the task",
         source="5: the official split; 6: Abavisani et al. 2020; 8: as first annotated",
         choices=(0, 2, 5, 6, 8),
     )
     rows: str = parameter(
-        "agreed", "those whose text and image have one label, or all", choices=tuple(FOLDERS), source="Ofli et al. 2020"
+        "agreed",
+        "agreed: rows whose text and image have the same label; all: all rows",
+        choices=tuple(FOLDERS),
+        source="Ofli et al. 2020",
     )
     label: str = parameter(
         "label_text",
-        "the column of the label; with agreed rows and 5 classes they are all the same",
+        "column of the label; with agreed rows and 5 classes, all columns are equal",
         choices=("label_text", "label_image", "label"),
         source="the official training script (--label_index 6)",
     )
@@ -89,7 +93,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a split's file; `place` is the file and the line's number, for messages, `text` the cleaned tweet."""
+    """A line of a split file; `place` is the file and line number for messages, and `text` is the cleaned tweet."""
 
     place: str
     image_id: str
@@ -102,7 +106,7 @@ class Row:
 
 @register_dataset("crisismmd")
 class CrisisMMD(MediaDataset[Options]):
-    """Images and cleaned tweets, official split."""
+    """Images and cleaned tweets with the official split."""
 
     modalities = (
         Modality("image", "image", "an image of the tweet, RGB"),
@@ -113,7 +117,7 @@ class CrisisMMD(MediaDataset[Options]):
     folder = "CrisisMMD_v2.0"
     marks = ("data_image", "crisismmd_datasplit*")
     obtain = (
-        "Unpack crisisnlp.qcri.org/data/crisismmd/CrisisMMD_v2.0.tar.gz, and then, inside its folder, the two archives "
+        "Download crisisnlp.qcri.org/data/crisismmd/CrisisMMD_v2.0.tar.gz and unpack it. Then, in its folder, unpack "
         "crisismmd_datasplit_all.zip and crisismmd_datasplit_agreed_label.zip."
     )
     sources = (
@@ -126,7 +130,7 @@ class CrisisMMD(MediaDataset[Options]):
             "ISCRAM 2020 (tasks and splits)",
         ),
     )
-    task = "which kind of humanitarian information a tweet holds, or whether it is informative"
+    task = "recognize which kind of humanitarian information a tweet contains, or whether it is informative"
 
     def __init__(self, options: Options, preparation: Preparation | None = None) -> None:
         super().__init__(options, preparation)
@@ -136,17 +140,17 @@ class CrisisMMD(MediaDataset[Options]):
             counts = " or ".join(map(str, allowed))
             raise UserError(
                 f"dataset.crisismmd.classes={options.classes}: the {options.task} task has {counts} classes. "
-                f"Set dataset.crisismmd.classes={allowed[0]}, or another dataset.crisismmd.task."
+                f"Set dataset.crisismmd.classes={allowed[0]} or choose another dataset.crisismmd.task."
             )
         kept = tuple(name for name in HUMANITARIAN if name not in MERGED[self.count])
         self.names = kept if options.task == "humanitarian" else INFORMATIVE
 
     def catalogue(self, root: Path) -> Catalogue:
-        """Read the three files of the split that the options choose.
+        """Read the three files of the split that the options select.
 
         Raises:
-            UserError: if one is missing, still packed, or has a line of another form, a path that leaves the root, an
-                unknown class, or an image that was listed before.
+            UserError: if a file is missing, is still packed, or has a malformed line, a path outside the root, an
+                unknown class, or an image that is listed twice.
         """
         listed = [(row, part) for part in PARTS for row in self._read(root, part)]
         self._check([row for row, _ in listed])
@@ -161,7 +165,7 @@ class CrisisMMD(MediaDataset[Options]):
             parts=({part: np.flatnonzero(parts == part) for part in PARTS},),
             groups=np.array([row.tweet for row in rows], np.int64),
             skipped=[
-                Skipped(row.image_id, "text", "", "the tweet has no words beside its links")
+                Skipped(row.image_id, "text", "", "the tweet has no words except for links")
                 for row, _ in listed
                 if not row.text
             ],
@@ -176,9 +180,9 @@ class CrisisMMD(MediaDataset[Options]):
         try:
             lines = file.read_bytes().decode("utf-8-sig").split("\n")  # splitlines() would also split inside tweets
         except UnicodeDecodeError as error:
-            raise _wrong(relative, f"is not UTF-8 ({error}). Unpack it anew.") from error
+            raise _wrong(relative, f"not valid UTF-8 ({error}). Unpack it again.") from error
         if (header := lines[0].rstrip("\r").split("\t")) != list(COLUMNS):
-            raise _wrong(relative, f"has the columns {', '.join(header)[:200]}; expected: {', '.join(COLUMNS)}.")
+            raise _wrong(relative, f"expected the columns {', '.join(COLUMNS)}, got: {', '.join(header)[:200]}.")
         for number, line in enumerate(lines[1:], start=2):
             if line.strip():
                 yield self._row(f"{relative}, line {number}", line.rstrip("\r"))
@@ -190,15 +194,16 @@ class CrisisMMD(MediaDataset[Options]):
         if len(fields) != len(COLUMNS) or image_id is None or image_id[1] != record["tweet_id"]:
             raise _wrong(
                 place,
-                f"{line[:200]!r} is not {len(COLUMNS)} fields parted by tabs ({', '.join(COLUMNS)}) with an image_id "
-                "like 917793137925459968_0 that begins with the tweet_id. Unpack the file anew; spreadsheets spoil it.",
+                f"expected {len(COLUMNS)} fields separated by tabs ({', '.join(COLUMNS)}) with an image_id like "
+                f"917793137925459968_0 that starts with the tweet_id, got {line[:200]!r}. Unpack the file again; "
+                "spreadsheet programs corrupt it.",
             )
         path = PurePosixPath(record["image"])
         if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\0]", record["image"]) or not path.name:
             raise _wrong(
                 place,
-                f"the image {record['image']!r} is not a path below the dataset's folder, such as "
-                "data_image/hurricane_maria/1_10_2017/914509757070770176_0.jpg.",
+                f"expected an image path inside the dataset's folder, such as "
+                f"data_image/hurricane_maria/1_10_2017/914509757070770176_0.jpg, got {record['image']!r}.",
             )
         label = record[self.options.label]
         known = HUMANITARIAN if self.options.task == "humanitarian" else INFORMATIVE
@@ -213,11 +218,11 @@ class CrisisMMD(MediaDataset[Options]):
         places: dict[str, str] = {}
         for row in rows:
             if (first := places.setdefault(row.image_id, row.place)) != row.place:
-                raise _wrong(row.place, f"the image {row.image_id} stands already in {first}.")
+                raise _wrong(row.place, f"the image {row.image_id} is already listed in {first}.")
         fine = set(self.names) & set(MERGED[5])
         if fine and not any(row.label in fine for row in rows):
             raise UserError(
-                f"dataset.crisismmd.classes={self.count}: {self.options.label} of the {self.options.rows} rows holds "
+                f"dataset.crisismmd.classes={self.count}: {self.options.label} of the {self.options.rows} rows has "
                 f"none of {', '.join(sorted(fine))}. Set dataset.crisismmd.label=label or dataset.crisismmd.classes=5."
             )
 
@@ -225,18 +230,18 @@ class CrisisMMD(MediaDataset[Options]):
         notes = []
         if differing := sum(not row.agreed for row in rows):
             notes.append(
-                f"text and image have different labels in {differing} of {len(rows)} samples; "
-                f"{self.options.label} is taken for the truth"
+                f"text and image have different labels in {differing} of {len(rows)} samples; {self.options.label} is "
+                "used"
             )
         texts = {part: [row.text for row, own in zip(rows, parts, strict=True) if own == part] for part in PARTS}
         training = set(texts["train"])
         if repeated := sum(text in training for text in texts["test"]):
-            notes.append(f"{repeated} test texts are, but for their links, also in the training part")
+            notes.append(f"{repeated} test texts, ignoring links, are also in the training part")
         return tuple(notes)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """Tweets of four classes; to the files of all rows a quarter is added whose text and image disagree."""
+        """Write tweets of four classes; the files of all rows have another quarter in which text and image disagree."""
         from cmkd_bench.data.fixtures.encoding import truncate, write_lfs_pointer
 
         sizes = {"dev": max(4, clips // 6), "test": max(4, clips * 5 // 24)}
@@ -245,7 +250,7 @@ class CrisisMMD(MediaDataset[Options]):
         for part, size in sizes.items():
             lines: list[tuple[str, ...]] = []
             for row in range(size + size // 4):
-                # the second image of a tweet comes right after the first; dev and test have one image per tweet
+                # the second image of a tweet directly follows the first; dev and test have one image per tweet
                 second = part == "train" and row == 1
                 number += not second
                 lines.append(_write_sample(root, number, row, second, agreed=row < size, rng=rng))
@@ -257,12 +262,12 @@ class CrisisMMD(MediaDataset[Options]):
 
 
 def clean(text: str) -> str:
-    """A tweet without HTML entities, wrongly decoded characters, links and superfluous white space."""
+    """Remove HTML entities, wrongly decoded characters, links, and extra white space from a tweet."""
     return " ".join(LINK.sub(" ", html.unescape(NOT_ASCII.sub(_decode_again, text))).split())
 
 
 def _decode_again(run: re.Match[str]) -> str:
-    """The characters as UTF-8 if they are UTF-8 that was read as Windows-1252, else as they are."""
+    """Decode characters again if they are UTF-8 that was decoded as Windows-1252; otherwise return them unchanged."""
     codes = [BYTES.get(character, 0) for character in run[0]]
     try:
         return bytes(codes).decode("utf-8") if all(codes) else run[0]
@@ -275,14 +280,14 @@ def _wrong(place: str, what: str) -> UserError:
 
 
 def _find(root: Path, folder: str, name: str) -> Path:
-    """A split's file: in its folder, in a folder of the same name inside it, or beside data_image."""
+    """Find a split file in its folder, in a folder of the same name inside it, or next to data_image."""
     for pattern in (f"{folder}/{name}", f"crisismmd_datasplit*/**/{name}", name):
         if found := sorted(root.glob(pattern)):
             return found[0]
     if (root / f"{folder}.zip").is_file():
-        raise _wrong(f"{folder}.zip", f"not unpacked yet. Unpack it where it lies: cd {root} && unzip {folder}.zip")
+        raise _wrong(f"{folder}.zip", f"not unpacked yet. Unpack it in place: cd {root} && unzip {folder}.zip")
     there = ", ".join(sorted(path.name for path in root.iterdir())[:10]) or "nothing"
-    raise _wrong(f"{folder}/{name}", f"missing. The folder {root} holds {there}. {CrisisMMD.obtain}")
+    raise _wrong(f"{folder}/{name}", f"not found. The folder {root} contains {there}. {CrisisMMD.obtain}")
 
 
 _FIXTURE_CLASSES = (1, 4, 5, 6)
@@ -292,7 +297,7 @@ _QUIRKS = ("RT @KAKEnews: ", 'He said "go &amp; ', "Weâ€™re here: ", "")
 def _write_sample(
     root: Path, number: int, row: int, second: bool, agreed: bool, rng: np.random.Generator
 ) -> tuple[str, ...]:
-    """Write an image, and return the fields of its line in the file of all humanitarian rows."""
+    """Write an image and return the fields of its line in the file of all humanitarian rows."""
     from cmkd_bench.data.fixtures.encoding import write_image
     from cmkd_bench.data.fixtures.signals import picture, sentence
 
@@ -304,8 +309,8 @@ def _write_sample(
     event, day = (("california_wildfires", "10_10_2017"), ("srilanka_floods", "1_6_2017"))[number % 2]
     path = f"data_image/{event}/{day}/{image_id}.{'png' if row % 8 == 3 else 'jpg'}"
     image = picture(other, len(_FIXTURE_CLASSES), ((64, 64), (48, 80))[row % 2], rng)
-    grey = image.mean(2).astype(np.uint8)
-    write_image(root / path, np.dstack([image, 255 - grey // 8]) if path.endswith("png") else image)
+    gray = image.mean(2).astype(np.uint8)
+    write_image(root / path, np.dstack([image, 255 - gray // 8]) if path.endswith("png") else image)
     words = sentence(label, len(_FIXTURE_CLASSES), 12, rng)
     text = f"{_QUIRKS[row // 4 % len(_QUIRKS)]}{words} https://t.co/{number:010d}"
     chosen = text_label if row % 2 else image_label
@@ -315,7 +320,7 @@ def _write_sample(
 
 
 def _write_split(root: Path, part: str, lines: list[tuple[str, ...]]) -> None:
-    """Both tasks' files of a part: all rows in a doubled folder, the agreed ones with a byte order mark."""
+    """Write both tasks' files of a part: all rows in a doubled folder, the agreed ones with a byte-order mark."""
     doubled = root / FOLDERS["all"] / FOLDERS["all"]
     single = root / FOLDERS["agreed"]
     for folder in (doubled, single):

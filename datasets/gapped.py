@@ -1,21 +1,23 @@
-"""A modality gap that is known: two non-linear views of common and private factors, a knob for each cause of a gap.
+"""A known modality gap: two nonlinear views of common and private factors, with a knob for each cause of a gap.
 
-Ours. The label is the largest of C random linear scores of a latent vector of common factors, which both modalities
-see, and of each modality's own factors. A frozen random network maps a modality's factors, and noise factors besides,
-to an image (1, 8, 8), another one to a sequence (4, 32). Every knob is one cause that the literature names:
+This dataset is ours. The label is the class with the largest of C random scores, which combine common factors that both
+modalities see with each modality's own factors. A frozen random network maps one modality's factors, along with noise
+factors, to an image (1, 8, 8); another one maps the other modality's to a sequence (4, 32). Each knob is one cause of a
+gap named in the literature:
 
-- shared: share of the label's information that is common to both modalities (Modality Focusing Hypothesis).
-- imbalance: above 0 the image, below 0 the sequence, is the clearer view: its label-bearing factors have less noise in
-  them (C2KD's first cause).
-- misalignment: share of the samples in whose image the scores of the classes beside the label are in the opposite order
-  (C2KD's second cause: soft labels that disagree in rank). Classes are exchangeable, so the image's scores given the
-  label are distributed as before: the image says as much about the label at any value.
+- shared: common share of the label's information to both modalities (Modality Focusing Hypothesis).
+- imbalance: above 0, the image is the clearer view; below 0, the sequence is. The label-bearing factors of the clearer
+  view have less noise (C2KD's first cause).
+- misalignment: share of the samples whose image has the scores of the non-label classes in reverse order (C2KD's second
+  cause: soft labels that disagree in rank). Classes are exchangeable, so the distribution of the image's scores given
+  the label stays the same, and the image is equally informative about the label at any value.
 - shift: distance by which the image's factors are moved away from the sequence's, in standard deviations along one
-  fixed direction (the distance in the bound of cross-modality contrastive distillation). Inputs are standardised and a
-  network can take a constant away, so what networks have learned need not be farther apart.
-- noise: standard deviation that is added to both views; pairs: training samples; labels: classes.
+  fixed direction (the distance in the bound of cross-modality contrastive distillation). Inputs are standardized, and a
+  network can remove a constant, so the learned representations need not be farther apart.
+- noise: standard deviation of the noise added to both views; pairs: number of training samples; labels: number of
+  classes.
 
-A knob changes what it names and leaves the other draws as they are, so that a sweep compares like with like.
+A knob changes only what it names and leaves all other random draws unchanged, so that a sweep compares like with like.
 """
 
 from __future__ import annotations
@@ -37,35 +39,37 @@ VALIDATION, TEST = 300, 1000
 class Options:
     """The knobs."""
 
-    shared: float = parameter(0.7, "common part of the label's information", source="ours", minimum=0, maximum=1)
+    shared: float = parameter(0.7, "common share of the label's information", source="ours", minimum=0, maximum=1)
     imbalance: float = parameter(
-        0.0, "1: the image is far clearer, -1: the sequence", source="ours", minimum=-1, maximum=1
+        0.0, "1: the image is far clearer, -1: the sequence is", source="ours", minimum=-1, maximum=1
     )
     misalignment: float = parameter(
-        0.0, "share of samples whose other classes are ranked differently", source="ours", minimum=0, maximum=1
+        0.0, "share of samples whose other classes are in reverse order", source="ours", minimum=0, maximum=1
     )
-    shift: float = parameter(0.0, "between the modalities' factors, in deviations", source="ours", minimum=0)
-    noise: float = parameter(0.3, "added to both views, in deviations", source="ours", minimum=0)
-    pairs: int = parameter(600, "training samples", source="ours", minimum=20)
-    labels: int = parameter(8, "classes", source="ours", minimum=2)
+    shift: float = parameter(
+        0.0, "distance between the modalities' factors, in standard deviations", source="ours", minimum=0
+    )
+    noise: float = parameter(0.3, "noise added to both views, in standard deviations", source="ours", minimum=0)
+    pairs: int = parameter(600, "number of training samples", source="ours", minimum=20)
+    labels: int = parameter(8, "number of classes", source="ours", minimum=2)
 
 
 @register_dataset("gapped")
 class Gapped(Dataset[Options]):
-    """600 / 300 / 1000 samples of eight classes by default; the fold is the draw of samples and networks."""
+    """600 / 300 / 1000 samples of eight classes by default; each fold is a new draw of samples and networks."""
 
     modalities = (
         Modality("image", "image", "8 x 8 pixels from a frozen random network"),
-        Modality("sequence", "signal", "4 channels of 32 steps from another one"),
+        Modality("sequence", "signal", "4 channels of 32 steps from another frozen random network"),
     )
     classes = tuple(map(str, range(8)))
     default_pairs = (("image", "sequence"),)
     folds = 100
     sources = (Source(file="none, drawn when loaded", origin="ours", license="ours", citation="none"),)
-    task = "which of C random scores of hidden factors is the largest"
+    task = "recognize which of C random scores of hidden factors is the largest"
 
     def load(self, fold: int) -> PairedData:
-        """Draw number `fold`."""
+        """Generate draw number `fold`."""
         given = self.options
         sizes = {"train": given.pairs, "validation": VALIDATION, "test": TEST}
         parts = [self._draw(fold, part, sizes[part]) for part in PARTS]
@@ -80,9 +84,9 @@ class Gapped(Dataset[Options]):
         )
 
     def _draw(self, fold: int, part: str, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Both views and the labels of one part."""
+        """Draw both views and the labels of one part."""
         given, number = self.options, PARTS.index(part)
-        # the classes' scores: common ones, and each modality's own
+        # scores of the classes: common ones, and each modality's own
         common, own_image, own_sequence = _stream(fold, number, "scores").standard_normal((3, samples, given.labels))
         own_both = np.sqrt((1 - given.shared) / 2) * (own_image + own_sequence)
         label = (np.sqrt(given.shared) * common + own_both).argmax(1)
@@ -99,7 +103,7 @@ class Gapped(Dataset[Options]):
         return views[0], views[1], label.astype(np.int64)
 
     def _misaligned(self, scores: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Some samples' scores with those of the other classes in the opposite order: the label's own stays."""
+        """Reverse the order of the non-label classes' scores in some samples; the label's score stays."""
         chosen = rng.random(len(scores)) < self.options.misalignment
         others = np.where(np.arange(scores.shape[1]) == label[:, None], np.inf, scores).argsort(1)[:, :-1]
         turned = scores.copy()
@@ -109,7 +113,7 @@ class Gapped(Dataset[Options]):
     def _render(
         self, fold: int, name: str, scores: np.ndarray, private: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """A view: factors, moved for the image, through the modality's frozen network of two layers."""
+        """Map factors, shifted for the image, through the modality's frozen two-layer network."""
         frozen = _stream(fold, 0, f"network {name}")
         factors = np.concatenate([scores, private], axis=1)
         if name == "image":

@@ -1,19 +1,20 @@
-"""Synthetic Gaussian pairs of the Modality Focusing Hypothesis: how much two modalities share is set exactly.
+"""Synthetic Gaussian pairs of the Modality Focusing Hypothesis, with an exact amount of shared information.
 
-Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis. ICLR 2023, arXiv 2206.06487. The arrays are those of the
+Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis. ICLR 2023, arXiv 2206.06487. The arrays equal those of the
 official code (gauss/main.py), number for number: draw s takes the hyperplane and the 200 training samples from
 `RandomState(s)` and the 1000 test samples from `RandomState(s + 1)`. x1 is the paper's teacher, x2 its student.
 
-- gamma: the label depends on 20 features; x2 sees the first 10, x1 sees 10 that overlap with those in o of them;
-  gamma = o / (20 - o) is the shared part. 0: distillation has nothing to carry over; 1: everything.
-- alpha: the label depends on 50 features; x2 sees the first 10, x1 the first s + 10; alpha = s / (s + 10) is the
-  part that only x1 sees. The greater it is, the better the teacher and the less its student gains.
+- gamma: the label depends on 20 features; x2 sees the first 10, and x1 sees 10 features, o of which x2 sees too.
+  gamma = o / (20 - o) is the shared part. At 0, distillation can transfer nothing; at 1, everything.
+- alpha: the label depends on 50 features; x2 sees the first 10, and x1 the first s + 10. alpha = s / (s + 10) is the
+  part that only x1 sees. The larger it is, the better the teacher is and the less its student gains.
 
-The paper has draws 0 to 9; there are 100 here, so that its curves get intervals. The test stream of draw s is the
-training stream of draw s + 1: the draws are not quite independent.
+The paper uses draws 0 to 9; this dataset has 100, which allows confidence intervals. The test stream of draw s is the
+training stream of draw s + 1, so the draws are not entirely independent.
 
-Deviation: the paper selects nothing and has no validation part. Here 200 further samples from
-`RandomState(1_000_000 + s)` are one, so that selection never reads the test part. Inputs are not normalised, as there.
+Deviation: the paper does no selection and has no validation part. Here, 200 additional samples from
+`RandomState(1_000_000 + s)` form one, so that selection never uses the test part. As in the paper, inputs are not
+normalized.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ UNSET = -1.0
 
 @dataclass(frozen=True)
 class Options:
-    """gamma and alpha belong to two experiments of the paper, so at most one is set; gamma=1 where neither is."""
+    """gamma and alpha belong to different experiments of the paper, so at most one is set; the default is gamma=1."""
 
     gamma: float = parameter(
         UNSET,
-        "shared part of the decisive features: 0 0.11 0.25 0.43 0.67 1, within 0.005; -1: unset",
-        source="experiment 1 of gauss/main.py; 1 where the hypothesis expects the greatest gain",
+        "shared part of the decisive features: 0, 0.11, 0.25, 0.43, 0.67, or 1, within 0.005; -1: unset",
+        source="experiment 1 of gauss/main.py; the hypothesis expects the largest gain at 1",
         minimum=UNSET,
         maximum=1.0,
     )
     alpha: float = parameter(
         UNSET,
-        "part that only the teacher's view has: 0 0.5 0.67 0.75 0.8, within 0.005; -1: unset",
+        "part that only the teacher's view contains: 0, 0.5, 0.67, 0.75, or 0.8, within 0.005; -1: unset",
         source="experiment 2 of gauss/main.py",
         minimum=UNSET,
         maximum=1.0,
@@ -59,10 +60,10 @@ class Options:
 
 @register_dataset("gaussian")
 class Gaussian(Dataset[Options]):
-    """200 / 200 / 1000 samples of two classes; the fold is the draw."""
+    """200 / 200 / 1000 samples of two classes; each fold is a new draw."""
 
     modalities = (
-        Modality("x1", "vector", "the teacher's view: 25 features (gamma) or 50 (alpha), the rest is noise"),
+        Modality("x1", "vector", "the teacher's view: 25 features (gamma) or 50 (alpha), decisive ones and noise"),
         Modality("x2", "vector", "the student's view: 50 features, 10 of them decisive"),
     )
     classes = ("0", "1")
@@ -72,18 +73,18 @@ class Gaussian(Dataset[Options]):
     sources = (
         Source(
             file="none, drawn when loaded",
-            origin="written anew; equal to what github.com/zihuixue/MFH, gauss/main.py, draws",
+            origin="our code; equal to the data of github.com/zihuixue/MFH, gauss/main.py",
             license="ours",
             citation="Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis: Towards Understanding Crossmodal "
             "Knowledge Distillation. ICLR 2023",
         ),
     )
-    task = "on which side of a random hyperplane a point lies"
+    task = "recognize on which side of a random hyperplane a point lies"
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         if UNSET not in (options.gamma, options.alpha):
-            raise UserError("dataset.gaussian: gamma and alpha belong to two experiments; set one of them.")
+            raise UserError("dataset.gaussian: gamma and alpha belong to different experiments; set only one of them.")
         self.experiment = "gamma" if options.alpha == UNSET else "alpha"
         given = 1.0 if options.gamma == options.alpha else getattr(options, self.experiment)
         near = [steps for share, steps in SHARES[self.experiment].items() if abs(share - given) <= 0.005]
@@ -95,7 +96,7 @@ class Gaussian(Dataset[Options]):
         self.steps = near[0]
 
     def load(self, fold: int) -> PairedData:
-        """Draw number `fold`."""
+        """Generate draw number `fold`."""
         train = np.random.RandomState(fold)
         plane = train.randn(500)
         streams = {
@@ -116,7 +117,7 @@ class Gaussian(Dataset[Options]):
     def _draw(
         self, rng: np.random.RandomState, plane: np.ndarray, samples: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x1 (samples, 25 or 50), x2 (samples, 50) and labels; the order of the draws is the official code's."""
+        """Draw x1 (samples, 25 or 50), x2 (samples, 50), and labels, in the order of the official code."""
         gamma = self.experiment == "gamma"
         decisive = rng.randn(samples, 20 if gamma else 50)
         labels = decisive @ plane[: decisive.shape[1]] > 0

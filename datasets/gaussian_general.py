@@ -1,16 +1,16 @@
-"""Synthetic Gaussian pairs of the Modality Focusing Hypothesis' Table 2: a teacher with and without its own features.
+"""Synthetic Gaussian pairs of Table 2 of the Modality Focusing Hypothesis: a teacher with and without its own features.
 
-Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis. ICLR 2023, arXiv 2206.06487. x1 is the teacher's view, x2 the
-student's, 50 features each; the label depends on the sum of `own` features that x1 alone sees and `shared` ones that
-both see, gamma = shared / (own + shared); the rest is noise. `view=general` leaves x1 with its shared features alone:
-what a perfect selection of modality-general channels would leave.
+Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis. ICLR 2023, arXiv 2206.06487. x1 is the teacher's view and x2 the
+student's, with 50 features each. The label depends on the sum of `own` features that only x1 sees and `shared` features
+that both see; gamma = shared / (own + shared). All other features are noise. `view=general` keeps only the shared
+features of x1, as a perfect selection of modality-general channels would.
 
-The arrays are those of the released code (gauss/main_modify_gamma.py), number for number: draw s comes from
-`RandomState(42 + s)`. That code trains the regular teacher on a first set of 200 samples and all else on a third,
-after the test part; here all are trained on the third.
+The arrays equal those of the released code (gauss/main_modify_gamma.py), number for number: draw s comes from
+`RandomState(42 + s)`. That code trains the regular teacher on a first set of 200 samples and everything else on a third
+set, which it draws after the test part. Here, everything is trained on the third set.
 
-Deviations: the code has no gamma = 0.25, so 9 own and 3 shared features are ours; and 200 further samples from
-`RandomState(1_000_000 + s)` are a validation part.
+Deviations: the code does not have gamma = 0.25, so the choice of 9 own and 3 shared features is ours; 200 additional
+samples from `RandomState(1_000_000 + s)` form a validation part.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ DECISIVE = {0.25: (9, 3), 1 / 3: (10, 5), 0.5: (10, 10), 2 / 3: (10, 20), 0.75: 
 
 @dataclass(frozen=True)
 class Options:
-    """The row of the table, and what the teacher sees."""
+    """Options that select the row of the table and what the teacher sees."""
 
     gamma: float = parameter(
         0.5,
-        "shared part of the decisive features: 0.25 0.33 0.5 0.66 0.75, within 0.01",
+        "shared part of the decisive features: 0.25, 0.33, 0.5, 0.66, or 0.75, within 0.01",
         source="Table 2",
         minimum=0,
         maximum=1,
     )
     view: str = parameter(
         "all",
-        "all features of x1, or its modality-general ones alone",
+        "all: all features of x1; general: only its modality-general ones",
         source="gauss/main_modify_gamma.py, mode gt",
         choices=("all", "general"),
     )
@@ -51,10 +51,10 @@ class Options:
 
 @register_dataset("gaussian_general")
 class GaussianGeneral(Dataset[Options]):
-    """200 / 200 / 1000 samples of two classes; the fold is the draw."""
+    """200 / 200 / 1000 samples of two classes; each fold is a new draw."""
 
     modalities = (
-        Modality("x1", "vector", "the teacher's view: its own features, shared ones, noise"),
+        Modality("x1", "vector", "the teacher's view: own features, shared features, noise"),
         Modality("x2", "vector", "the student's view: shared features, noise"),
     )
     classes = ("0", "1")
@@ -64,13 +64,13 @@ class GaussianGeneral(Dataset[Options]):
     sources = (
         Source(
             file="none, drawn when loaded",
-            origin="written anew; equal to what github.com/zihuixue/MFH, gauss/main_modify_gamma.py, draws",
+            origin="our code; equal to the data of github.com/zihuixue/MFH, gauss/main_modify_gamma.py",
             license="ours",
             citation="Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis: Towards Understanding Crossmodal "
             "Knowledge Distillation. ICLR 2023",
         ),
     )
-    task = "whether the sum of the decisive features is above 0"
+    task = "recognize whether the sum of the decisive features is above 0"
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -83,9 +83,9 @@ class GaussianGeneral(Dataset[Options]):
         self.own, self.shared = near[0]
 
     def load(self, fold: int) -> PairedData:
-        """Draw number `fold`."""
+        """Generate draw number `fold`."""
         rng = np.random.RandomState(42 + fold)
-        self._draw(rng, SIZES["train"])  # the released code's set for the regular teacher alone
+        self._draw(rng, SIZES["train"])  # the released code uses this set only for the regular teacher
         test = self._draw(rng, SIZES["test"])
         train = self._draw(rng, SIZES["train"])
         validation = self._draw(np.random.RandomState(1_000_000 + fold), SIZES["validation"])
@@ -100,7 +100,7 @@ class GaussianGeneral(Dataset[Options]):
         )
 
     def _draw(self, rng: np.random.RandomState, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x1 (samples, 50), x2 (samples, 50) and labels; the order of the draws is the released code's."""
+        """Draw x1 (samples, 50), x2 (samples, 50), and labels, in the order of the released code."""
         decisive = rng.randn(samples, self.own + self.shared)
         x1, x2 = rng.randn(samples, FEATURES), rng.randn(samples, FEATURES)
         x1[:, : self.own + self.shared] = decisive

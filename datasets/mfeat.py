@@ -1,9 +1,9 @@
-"""UCI Multiple Features: 2000 handwritten digits in six feature views, pixels to moments.
+"""UCI Multiple Features: 2000 handwritten digits in six feature views, from pixels to moments.
 
-All six views of a digit were computed from one image, so they are modalities in the weak sense: pixels, profile and
-Karhunen-Loeve know nearly everything; morphological features are few; Fourier and Zernike features hardly change when a
-digit is turned, so they cannot tell a 6 from a 9. Writers are not recorded, so the split cannot keep them apart. Six
-digits occur twice; both copies are in one part.
+All six views of a digit were computed from one image, so they are modalities only in a weak sense. Pixels, profile, and
+Karhunen-Loeve features contain nearly all information; there are only a few morphological features; Fourier and Zernike
+features are nearly invariant to rotation and cannot distinguish a 6 from a 9. Writers are not recorded, so the split
+cannot separate them. Six digits occur twice; both copies are in the same part.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class MultipleFeatures(Dataset[NoParameters]):
             "Kybernetika 34(4), 1998",
         ),
     )
-    task = "which digit was written"
+    task = "recognize which digit was written"
 
     def load(self, fold: int) -> PairedData:
-        """The six views; there is one fold."""
+        """Load the six views; there is only one fold."""
         with np.load(FILE, allow_pickle=False) as file:
             inputs = {modality.name: file[modality.name] for modality in self.modalities}
             labels = file["labels"].astype(np.int64)

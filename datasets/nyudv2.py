@@ -1,13 +1,14 @@
-"""NYU-Depth V2: 1449 photos of rooms with Kinect depth, to segment (40 or 13 classes) or to tell the scene of.
+"""NYU-Depth V2: 1449 photos of rooms with Kinect depth, for segmentation (40 or 13 classes) or scene classification.
 
-One HDF5 file of 2.8 GB, `nyu_depth_v2_labeled.mat`, is read image by image; `splits.mat` holds the official split into
-795 training and 654 test images. About a tenth of the 795, whole scenes of each of ten scene types, is the validation
-part, the same for every task. Whether the official parts share a scene is checked in the file at hand: if they do, it
-is noted and no groups are given. Images are used whole; the usual evaluation crop (rows 45-471, columns 41-601,
-without the white border of the projection) is not applied. Pixels without a label are ignored; an image without any, or
-without any depth, is left out.
+A single HDF5 file of 2.8 GB, `nyu_depth_v2_labeled.mat`, is read image by image; `splits.mat` contains the official
+split into 795 training and 654 test images. About a tenth of the 795, whole scenes from each of ten scene types, is the
+validation part, which is the same for every task. If the official parts of the given file share a scene, a note says so
+and no groups are defined. Images are used whole; the usual evaluation crop (rows 45-471, columns 41-601, without the
+white border of the projection) is not applied. Unlabeled pixels are ignored; images without any label or without any
+depth are excluded.
 
-Not verified on the original: that `scenes` names the scenes, e.g. bathroom_0001 (an error says if it is no text).
+Not verified on the original: that `scenes` contains the scene names, e.g. bathroom_0001 (an error is raised if it is
+not text).
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ VALIDATION_SHARE = 0.1
 IGNORED = 255
 DEPTH_KEYS = {"filled": "depths", "raw": "rawDepths"}
 SPLITS_ORIGIN = (
-    "It is published at http://horatio.cs.nyu.edu/mit/silberman/indoor_seg_sup/splits.mat and in "
-    "github.com/ankurhanda/nyuv2-meta-data; put it beside nyu_depth_v2_labeled.mat."
+    "Download it from http://horatio.cs.nyu.edu/mit/silberman/indoor_seg_sup/splits.mat or "
+    "github.com/ankurhanda/nyuv2-meta-data and put it next to nyu_depth_v2_labeled.mat."
 )
 MAPPING_ORIGIN = (
-    "It maps the 894 labels to 40 classes and is published in github.com/ankurhanda/nyuv2-meta-data; put it beside "
+    "It maps the 894 labels to 40 classes. Download it from github.com/ankurhanda/nyuv2-meta-data and put it next to "
     "nyu_depth_v2_labeled.mat, or choose task=scene."
 )
 
@@ -54,7 +55,7 @@ CLASSES_13 = (
     *("bed", "books", "ceiling", "chair", "floor", "furniture", "objects"),
     *("picture", "sofa", "table", "tv", "wall", "window"),
 )
-# class13Mapping.mat: the number, from 1, of the class of 13 for each of the 40
+# class13Mapping.mat: for each of the 40 classes, the one of the 13, counted from 1
 FROM_40_TO_13 = (
     *(12, 5, 6, 1, 4, 9, 10, 12, 13, 6, 8, 6, 13, 10, 6, 13, 6, 7, 7, 5),
     *(7, 3, 2, 6, 11, 7, 7, 7, 7, 7, 7, 6, 7, 7, 7, 7, 7, 7, 6, 7),
@@ -63,7 +64,7 @@ SCENES = (
     *("bathroom", "bedroom", "bookstore", "classroom", "dining_room", "home_office", "kitchen", "living_room"),
     *("office", "others"),
 )
-# Gupta et al.: the types that are too rare; the file spells exercise_room with an s too many after ex
+# Gupta et al.: the types that are too rare; the file misspells exercise_room
 OTHERS = (
     *("basement", "cafe", "computer_lab", "conference_room", "dinette", "exercise_room", "excercise_room", "foyer"),
     *("furniture_store", "home_storage", "indoor_balcony", "laundry_room", "office_kitchen", "playroom"),
@@ -73,17 +74,17 @@ OTHERS = (
 
 @dataclass(frozen=True)
 class Options:
-    """What of the file is used."""
+    """Options that select the task and the depth maps."""
 
     task: str = parameter(
         "segmentation40",
-        "classes of pixels, or of whole images",
+        "segmentation into 40 or 13 classes, or scene classification",
         choices=("segmentation40", "segmentation13", "scene"),
         source="Gupta et al. 2013 (40 classes; ten scenes), Couprie et al. 2013 (13 classes)",
     )
     depth: str = parameter(
         "filled",
-        "with holes in-painted by the authors, or as projected",
+        "filled: holes filled in by the authors; raw: as projected",
         choices=("filled", "raw"),
         source="MST-Distill's released code reads the filled depths",
     )
@@ -91,12 +92,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Row(Clip):
-    """One image's row of an array of the file; HDF5 has MATLAB's axes reversed."""
+    """One image's row of an array in the file; HDF5 reverses MATLAB's axes."""
 
     row: int
 
     def read(self, root: Path, key: str) -> np.ndarray:
-        """The row with MATLAB's axes, (H, W) or (H, W, 3).
+        """Read the row in MATLAB's order of axes, (H, W) or (H, W, 3).
 
         Raises:
             BadClip: if the file is missing or broken.
@@ -104,7 +105,7 @@ class Row(Clip):
         try:
             return np.asarray(open_hdf5(root / self.path)[key][self.row]).T
         except (OSError, KeyError, IndexError, ValueError) as error:
-            raise BadClip(f"row {self.row} of '{key}' cannot be read: {error}") from error
+            raise BadClip(f"cannot read row {self.row} of '{key}': {error}") from error
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class DepthRow(Row):
     """A depth map.
 
     Attributes:
-        key: of the array.
+        key: key of the array.
     """
 
     key: str
@@ -148,23 +149,23 @@ class LabelRow(Row):
     """A label map.
 
     Attributes:
-        mapping: the class, or 255, of each label from 0 (unlabelled) to 894, a byte each.
+        mapping: the class (or 255) of each label from 0 (unlabeled) to 894, as one byte each.
     """
 
     mapping: bytes
 
     def classes(self, root: Path) -> np.ndarray:
-        """(H, W) uint8, 255 is ignored.
+        """Return the classes, (H, W) uint8; 255 is ignored.
 
         Raises:
-            BadClip: if no pixel is labelled, or a label is unknown.
+            BadClip: if no pixel is labeled, or a label is unknown.
         """
         labels = self.read(root, "labels")
         if labels.max() >= len(self.mapping):
-            raise BadClip(f"label {labels.max()}, where {len(self.mapping) - 1} is the highest")
+            raise BadClip(f"label {labels.max()} exceeds the maximum, {len(self.mapping) - 1}")
         mapped: np.ndarray = np.frombuffer(self.mapping, np.uint8)[labels]
         if (mapped == IGNORED).all():
-            raise BadClip("no pixel is labelled")
+            raise BadClip("no pixel is labeled")
         return mapped
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
@@ -174,7 +175,7 @@ class LabelRow(Row):
 
 @register_dataset("nyudv2")
 class NyudV2(MediaDataset[Options]):
-    """The official 795 and 654 images; validation scenes are held out of the 795."""
+    """The official 795 and 654 images; validation scenes are held out from the 795."""
 
     modalities = (
         Modality("rgb", "image", "the photo, RGB, (3, height, width)"),
@@ -198,16 +199,16 @@ class NyudV2(MediaDataset[Options]):
             "images. CVPR 2013",
         ),
     )
-    task = "what each pixel shows, or which kind of room an image does"
+    task = "recognize what each pixel shows, or which kind of room an image shows"
     folder = "nyudv2"
     marks = (FILE,)
     obtain = (
         f"Download {FILE} (2.8 GB) from http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/, and splits.mat and "
-        "classMapping40.mat from github.com/ankurhanda/nyuv2-meta-data. Put the three into one folder."
+        "classMapping40.mat from github.com/ankurhanda/nyuv2-meta-data. Put all three into one folder."
     )
 
     def catalogue(self, root: Path) -> Catalogue:
-        """The images in the file's order; ids are their numbers from 0001."""
+        """List the images in the order of the file; ids are their numbers, starting from 0001."""
         scenes, types = _annotations(root / FILE, DEPTH_KEYS[self.options.depth])
         kinds = np.array([_kind(scene_type, row) for row, scene_type in enumerate(types)])
         groups = np.array(scenes)
@@ -242,7 +243,7 @@ class NyudV2(MediaDataset[Options]):
         if len(mapping) != 894 or mapping.min() < 1 or mapping.max() > len(CLASSES_40):
             raise UserError(
                 f"{path}: 'mapClass' has {len(mapping)} numbers from {mapping.min()} to {mapping.max()}; "
-                "the published one has 894 from 1 to 40. Download it again."
+                "expected 894 from 1 to 40. Download it again."
             )
         if self.options.task == "segmentation13":
             mapping = np.array(FROM_40_TO_13)[mapping - 1]
@@ -251,7 +252,7 @@ class NyudV2(MediaDataset[Options]):
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """About twice as many images, so that a tenth of a part is enough; scenes have one to three."""
+        """Write about twice as many images as `clips`, so that a tenth is enough; scenes have one to three."""
         from cmkd_bench.data.fixtures.encoding import write_mat, write_mat73
         from cmkd_bench.data.fixtures.signals import room
 
@@ -282,13 +283,13 @@ class NyudV2(MediaDataset[Options]):
         write_mat(
             root / "splits.mat", {"trainNdxs": np.uint16(train[:, None] + 1), "testNdxs": np.uint16(test[:, None] + 1)}
         )
-        mapping = np.full((1, 894), 40, np.uint8)  # only the labels that occur here are mapped as officially
+        mapping = np.full((1, 894), 40, np.uint8)  # only the labels used here have their official mapping
         mapping[0, np.array([21, 11, 157, 3, 5]) - 1] = (1, 2, 4, 3, 5)
         write_mat(root / "classMapping40.mat", {"mapClass": mapping})
 
 
 def _annotations(path: Path, depth_key: str) -> tuple[list[str], list[str]]:
-    """Each image's scene and scene type; the shapes of the arrays are checked on the way."""
+    """Read each image's scene and scene type, and check the shapes of the arrays."""
     import h5py
 
     try:
@@ -305,14 +306,14 @@ def _annotations(path: Path, depth_key: str) -> tuple[list[str], list[str]]:
 
 
 def _check_shape(file: Any, key: str, leading: tuple[int, ...]) -> None:
-    """A transposed file would give portraits without any other error."""
+    """Check the shape of an array; a transposed file would give portrait images without any other error."""
     shape = file[key].shape if key in file else None
     if shape is None or len(shape) != len(leading) + 2 or shape[:-2] != leading or shape[-2] <= shape[-1]:
         found = f"has no '{key}'" if shape is None else f"has '{key}' of shape {shape}"
         axes = ", ".join(map(str, leading))
         raise UserError(
-            f"{file.filename} {found}, where ({axes}, width, height) of landscape images is expected, as h5py shows "
-            "the published file: (1449, 640, 480) for depth. Download it again."
+            f"{file.filename} {found}; expected ({axes}, width, height) of landscape images, in the axis order of "
+            "h5py: (1449, 640, 480) for depth in the published file. Download it again."
         )
 
 
@@ -324,18 +325,18 @@ def _kind(scene_type: str, row: int) -> int:
     known = (*SCENES[:-1], *OTHERS)
     hint = f" Did you mean '{nearest}'?" if (nearest := nearest_match(scene_type, known)) else ""
     raise UserError(
-        f"{FILE}: scene type '{scene_type}' of image {row + 1} is unknown.{hint} Known: {', '.join(sorted(known))}."
+        f"{FILE}: unknown scene type '{scene_type}' of image {row + 1}.{hint} Known: {', '.join(sorted(known))}."
     )
 
 
 def _official(path: Path, images: int) -> dict[str, np.ndarray]:
-    """The official rows, from 0; the file counts from 1."""
+    """Read the rows of the official parts, counted from 0; the file counts from 1."""
     content = load_mat(path, "trainNdxs", "testNdxs")
     rows = {part: np.sort(np.ravel(content[f"{part}Ndxs"]).astype(np.int64)) - 1 for part in ("train", "test")}
     if not np.array_equal(np.sort(np.concatenate(list(rows.values()))), np.arange(images)):
         raise UserError(
-            f"{path}: {len(rows['train'])} trainNdxs and {len(rows['test'])} testNdxs are not the numbers 1 to "
-            f"{images}, once each, of the images of {FILE}. Take the split of the same release."
+            f"{path}: {len(rows['train'])} trainNdxs and {len(rows['test'])} testNdxs do not contain each of the "
+            f"numbers 1 to {images}, the images of {FILE}, exactly once. Use the split of the same release."
         )
     return rows
 
@@ -343,7 +344,7 @@ def _official(path: Path, images: int) -> dict[str, np.ndarray]:
 def _parts(
     official: dict[str, np.ndarray], groups: np.ndarray, kinds: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """The three parts, and a note if the official ones share scenes."""
+    """Return the three parts, and a note if the official parts share scenes."""
     train = official["train"]
     scenes, first, inverse = np.unique(groups[train], return_index=True, return_inverse=True)
     kind_of_scene = kinds[train][first][inverse]
@@ -353,4 +354,4 @@ def _parts(
     if not len(shared):
         return parts, ()
     example = f"{len(shared)} scenes, e.g. {shared[0]}"
-    return parts, (f"the official parts share {example}; validation shares none with train",)
+    return parts, (f"the official parts share {example}; train and validation share none",)

@@ -1,10 +1,10 @@
 """OpenMoji: 1372 emoji drawings of 32x32 pixels and their English names, in eight Unicode groups.
 
-Emojis of one code point, so without skin tones, ZWJ sequences, keycaps and flags. Variants that are left among them
-(hearts and squares by colour, clocks by hour, arrows by direction, the same person by gender, faces that differ in a
-few pixels) form 1229 groups, and a group is never divided between parts: divided at random, a linear model on the
-images scores 6 points more. The text is the Unicode name and the short
-names; the words of the class names are taken out of it ("symbol" is in an eighth of the names of Symbols).
+Only emojis with a single code point are included, so there are no skin tones, ZWJ sequences, keycaps, or flags. The
+remaining variants (hearts and squares by color, clocks by hour, arrows by direction, the same person by gender, faces
+that differ in a few pixels) form 1229 groups, and a group is never divided between parts. With a random split, a linear
+model on the images would score 6 points more. The text consists of the Unicode name and the short names, without the
+words of the class names ("symbol" is in an eighth of the names in Symbols).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LABEL_WORDS = re.compile(
 
 @register_dataset("openmoji")
 class OpenMoji(Dataset[NoParameters]):
-    """Drawings and names, stratified by class into about 60 / 10 / 30 percent."""
+    """Drawings and names, split by class into about 60 / 10 / 30 percent."""
 
     modalities = (
-        Modality("image", "image", "the drawing over white, RGB, (3, 32, 32), 0 to 255"),
-        Modality("text", "text", "the English name and short names, lower case"),
+        Modality("image", "image", "the drawing on white, RGB, (3, 32, 32), 0 to 255"),
+        Modality("text", "text", "the English name and short names, lowercase"),
     )
     classes = (
         "Smileys & Emotion",
@@ -60,10 +60,10 @@ class OpenMoji(Dataset[NoParameters]):
             citation="Henderson: emoji-data; Unicode emoji names and groups",
         ),
     )
-    task = "which Unicode group an emoji belongs to"
+    task = "recognize which Unicode group an emoji belongs to"
 
     def load(self, fold: int) -> PairedData:
-        """Images (1372, 3, 32, 32) uint8 and 1372 strings; there is one fold."""
+        """Load the images, (1372, 3, 32, 32) uint8, and 1372 strings; there is only one fold."""
         with np.load(FILE, allow_pickle=False) as file:
             image, codes, groups = file["image"], file["code"], file["groups"].astype(np.int64)
             labels = np.array([self.classes.index(category) for category in file["category"]])
@@ -78,7 +78,7 @@ class OpenMoji(Dataset[NoParameters]):
 
 
 def description(name: str, short_names: str) -> str:
-    """One text of a name and the short names that say something else, without the classes' words."""
+    """Join a name with the short names that add something to it, without the words of the class names."""
     parts = [_plain(name)]
     for short_name in short_names.split():
         if (plain := _plain(short_name)) not in parts:

@@ -1,22 +1,22 @@
-"""Four kinds of privileged information, drawn anew: what a teacher may know that helps its student, and what not.
+"""Four kinds of privileged information: which knowledge of a teacher helps its student, and which does not.
 
 Lopez-Paz, Bottou, Schoelkopf, Vapnik: Unifying distillation and privileged information. ICLR 2016, arXiv 1511.03643,
-section 5, experiments 1 to 4. x (50 features) is what the student sees, x* what the teacher sees; a ~ N(0, I) is drawn
-with each fold, which is a repetition of the paper's 100.
+section 5, experiments 1 to 4. The student sees x (50 features), and the teacher sees x*; a ~ N(0, I) is drawn in each
+fold. Each fold is one of the paper's 100 repetitions.
 
 - clean_labels: x ~ N(0, I), x* = <a, x>, y = 1[x* + e > 0], e ~ N(0, 1).
 - clean_features: x* ~ N(0, I), x = x* + e, e ~ N(0, I), y = 1[<a, x*> > 0].
 - relevant_features: x ~ N(0, I), x* = three coordinates J of x, the same for all samples, y = 1[<a_J, x*> > 0].
-- sample_features: J another one for each sample. The paper calls y linear in x*, which holds where x* keeps the
-  places of its coordinates: x* = x with 0 outside J.
+- sample_features: a different J for each sample. The paper calls y linear in x*, which holds if the coordinates of x*
+  keep their positions: x* = x with 0 outside J.
 
-The released code (github.com/lopezpaz/distillation_privileged_information, code/synthetic.py) has another fourth:
-one J for each call, so another one in test than in training; the first three coefficients of a, whatever J; and
-y = 1[<a_123, x*> > median]. A line that is commented out in it takes the three largest features of each sample in
-falling order instead. Both are here, as `code_features` and `largest_features`.
+The released code (github.com/lopezpaz/distillation_privileged_information, code/synthetic.py) implements the fourth
+experiment differently: it draws one J per call, so training and testing use different ones; it uses the first three
+coefficients of a, whatever J is; and y = 1[<a_123, x*> > median]. A line that is commented out takes the three largest
+features of each sample in descending order instead. Both are available as `code_features` and `largest_features`.
 
-Deviations: 200 further samples are a validation part. The paper's test part has 10,000 samples, that of its code and of
-this file 1000.
+Deviations: 200 additional samples form a validation part. The paper's test part has 10,000 samples; the test part of
+its code and of this file has 1000.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _clean_features(rng: np.random.Generator, plane: np.ndarray, samples: int) -
 
 
 def _relevant_features(rng: np.random.Generator, plane: np.ndarray, samples: int) -> Drawn:
-    # the features are exchangeable, so the first three are as good as any, and are those of every part
+    # the features are exchangeable, so the first three are as good as any; all parts use them
     x = rng.standard_normal((samples, FEATURES))
     relevant = x[:, :RELEVANT]
     return relevant, x, relevant @ plane[:RELEVANT] > 0
@@ -88,11 +88,11 @@ EXPERIMENTS: dict[str, Callable[[np.random.Generator, np.ndarray, int], Drawn]] 
 
 @dataclass(frozen=True)
 class Options:
-    """Which of the experiments."""
+    """Options that select the experiment."""
 
     experiment: str = parameter(
         "clean_labels",
-        "what the teacher knows; the last two are the released code's instead of sample_features",
+        "what the teacher knows; the last two are the released code's versions of sample_features",
         source="section 5, experiments 1 to 4",
         choices=tuple(EXPERIMENTS),
     )
@@ -100,10 +100,10 @@ class Options:
 
 @register_dataset("privileged")
 class Privileged(Dataset[Options]):
-    """200 / 200 / 1000 samples of two classes; the fold is the repetition."""
+    """200 / 200 / 1000 samples of two classes; each fold is a repetition."""
 
     modalities = (
-        Modality("privileged", "vector", "x*, what is known in training alone"),
+        Modality("privileged", "vector", "x*, which is known only during training"),
         Modality("regular", "vector", "x, 50 features"),
     )
     classes = ("0", "1")
@@ -112,16 +112,16 @@ class Privileged(Dataset[Options]):
     sources = (
         Source(
             file="none, drawn when loaded",
-            origin="written anew from section 5 of the paper",
+            origin="our code, written from section 5 of the paper",
             license="ours",
             citation="Lopez-Paz, Bottou, Schoelkopf, Vapnik: Unifying distillation and privileged information. "
             "ICLR 2016",
         ),
     )
-    task = "on which side of a random hyperplane a point lies"
+    task = "recognize on which side of a random hyperplane a point lies"
 
     def load(self, fold: int) -> PairedData:
-        """Repetition number `fold`."""
+        """Generate repetition number `fold`."""
         rng = np.random.default_rng([20160502, fold])
         plane = rng.standard_normal(FEATURES)
         drawn = [EXPERIMENTS[self.options.experiment](rng, plane, SIZES[part]) for part in PARTS]

@@ -1,17 +1,19 @@
-"""RAVDESS: 1440 spoken trials of 24 actors in eight emotions, as video and sound.
+"""RAVDESS: 1440 spoken trials of 24 actors with eight emotions, as video and sound.
 
-24 actors x 60 trials: two sentences, each twice in two intensities (neutral has only one), so neutral has 96 trials and
-every other emotion 192. A file's name has seven fields: modality (01 video with sound, 02 video only, 03 sound only),
-channel (01 speech, 02 song), emotion, intensity, sentence, repetition, actor. Video is read from 01-01-*.mp4 and sound
-from 03-01-*.wav, the same take uncompressed; only where there is no 03-01-*.wav at all, it is that of the mp4 files for
-all trials. 02-*.mp4 show the same takes again and songs lack two emotions; neither is used.
+Each of the 24 actors has 60 trials: two sentences, each twice in two intensities (neutral has only one). Neutral
+therefore has 96 trials, and every other emotion has 192. A file name has seven fields: modality (01 video with sound,
+02 video only, 03 sound only), channel (01 speech, 02 song), emotion, intensity, sentence, repetition, actor. Video is
+read from 01-01-*.mp4 and sound from 03-01-*.wav, which contains the same take uncompressed. If there is no 03-01-*.wav
+at all, the sound of the mp4 files is used for all trials. 02-*.mp4 repeats the same takes, and songs lack two emotions;
+neither is used.
 
-Files are found by name in any folder below the root, so that all archives may be unpacked into one place, or video and
-sound into two. Of a name that is there twice the first path is taken.
+Files are found by name in any folder below the root, so all archives can be unpacked into one place, or video and sound
+into two. If a name occurs twice, the first path is used.
 
-There is no official split, and splits by clip, as published, share the actors. Here the actors 1 to 4 are tested,
-5 to 8 validate and 9 to 24 train, so both sexes (odd numbers are men) are halves of each part; a missing file or actor
-moves no other. Not verified: the video's rate and whether some wav files are stereo; nothing is assumed about either.
+There is no official split, and published splits by clip share actors. Here, actors 1 to 4 are for testing, 5 to 8 for
+validation, and 9 to 24 for training, so that half of the actors in each part are women and half are men (odd numbers).
+A missing file or actor does not affect the others. Not verified: the frame rate of the videos, and whether some wav
+files are stereo; nothing is assumed about either.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ SOUND = re.compile(r"03-(01-0[1-8]-0[12]-0[12]-0[12]-(?:0[1-9]|1\d|2[0-4]))\.wav
 
 @register_dataset("ravdess")
 class Ravdess(MediaDataset[NoParameters]):
-    """Trials of 3 to 5 s, one actor's face and voice in each."""
+    """Trials of 3 to 5 s, each with the face and voice of one actor."""
 
     modalities = (
         Modality("video", "video", "the actor's head and shoulders, from 01-01-*.mp4, 1280x720"),
@@ -55,19 +57,19 @@ class Ravdess(MediaDataset[NoParameters]):
             "PLoS ONE 13(5):e0196391, 2018",
         ),
     )
-    task = "which of eight emotions an actor speaks with"
+    task = "recognize which of eight emotions an actor speaks with"
     folder = "RAVDESS"
     marks = ("01-01-*.mp4|*/01-01-*.mp4|*/*/01-01-*.mp4",)
     obtain = (
-        "From zenodo.org/record/1188976 take Video_Speech_Actor_01.zip to Video_Speech_Actor_24.zip and "
-        "Audio_Speech_Actors_01-24.zip and unpack all of them anywhere below its folder."
+        "Download Video_Speech_Actor_01.zip to Video_Speech_Actor_24.zip and Audio_Speech_Actors_01-24.zip from "
+        "zenodo.org/record/1188976 and unpack all of them anywhere below its folder."
     )
 
     def catalogue(self, root: Path) -> Catalogue:
-        """All trials of which the video or the sound is there, in the order of their names.
+        """List all trials with video or sound, in the order of their names.
 
         Raises:
-            UserError: if there are none, or none of a part's actors.
+            UserError: if a part has no actors.
         """
         videos, sounds = find_trials(root)
         trials = sorted({*videos, *sounds})
@@ -76,10 +78,10 @@ class Ravdess(MediaDataset[NoParameters]):
         if not all(len(rows) for rows in parts.values()):
             found = ", ".join(map(str, np.unique(actors))) or "none"
             raise UserError(
-                f"ravdess: actors 1 to 4 are the test part, 5 to 8 validation, 9 to 24 training, and each part needs "
-                f"some. Actors of the files 01-01-*.mp4 and 03-01-*.wav below {root}: {found}. {self.obtain}"
+                f"ravdess: each part needs at least one actor: 1 to 4 are for testing, 5 to 8 for validation, 9 to 24 "
+                f"for training. Found in 01-01-*.mp4 and 03-01-*.wav below {root}: {found}. {self.obtain}"
             )
-        notes = () if sounds else ("sound is that of the mp4 files, as there is no 03-01-*.wav",)
+        notes = () if sounds else ("sound is read from the mp4 files because there is no 03-01-*.wav",)
         return Catalogue(
             sample_ids=[f"01-{trial}" for trial in trials],
             labels=np.array([int(trial[3:5]) - 1 for trial in trials], np.int64),
@@ -98,7 +100,7 @@ class Ravdess(MediaDataset[NoParameters]):
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """All archives unpacked into one place, four emotions; the trials with a defect come on top, for actor 24."""
+        """Write four emotions, all archives in one place; defective trials (actor 24) are in addition to `clips`."""
         from cmkd_bench.data.fixtures.encoding import truncate, write_wav
 
         broken, lost, empty, mute = (f"01-0{emotion}-01-02-02-24" for emotion in (1, 2, 3, 4))
@@ -117,7 +119,7 @@ class Ravdess(MediaDataset[NoParameters]):
 
 
 def find_trials(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The videos and the sounds below the root: paths relative to it, by the last six fields of their names."""
+    """Find the videos and sounds below the root: relative paths, by the last six fields of their names."""
     videos: dict[str, str] = {}
     sounds: dict[str, str] = {}
     for path in sorted(root.rglob("0[13]-01-*")):
@@ -132,7 +134,7 @@ def _official(trial: str, modality: str, suffix: str) -> str:
 
 
 def _fixture_trials(clips: int) -> list[str]:
-    """Trials of four emotions; the actors take turns so that few trials already reach all parts."""
+    """List trials of four emotions; the actors take turns, so that even a few trials cover all parts."""
     actors = sorted(range(1, 25), key=lambda actor: (actor - 1) % 4)
     takes = [f"{sentence:02d}-{repetition:02d}" for repetition in (1, 2) for sentence in (1, 2)]
     trials = []

@@ -1,18 +1,19 @@
-"""Sketchy: sketches that people drew after photos of objects, each paired with its photo, 125 classes.
+"""Sketchy: sketches of photographed objects in 125 classes, each paired with its photo.
 
-75,471 sketches of 12,500 photos (100 per class). Both are taken in the variant tx_000000000000: the whole photo scaled
-to 256 x 256, and the sketch moved and scaled with it, so that the pair is aligned. A sample is a sketch; its photo is
-shared with about five others, so a photo is never divided between parts.
+There are 75,471 sketches of 12,500 photos (100 per class). Both are used in the variant tx_000000000000: the whole
+photo is scaled to 256 x 256, and the sketch is moved and scaled with it, so that the pair is aligned. A sample is a
+sketch. It shares its photo with about five others, so all sketches of a photo are in the same part.
 
-- Classes are the folders of the photos, sorted; a copy of a part of them has as many classes as it has folders.
-- Sketches that info/invalid-ambiguous.txt, -context.txt, -error.txt or -pose.txt list are left out, with the list as
-  their reason; so are files of other names, and those of a photo that stands in two classes, but for the first class.
-- Split: the photos of info/testset.txt are the test part; without that file, a tenth of the photos of each class, which
-  a note says. Validation is a tenth of each class's other photos, at least one. A photo counts whether its file is
-  there or only sketches name it, and each class is drawn by itself, so that a missing file moves no other sample.
-- Not verified: the form of the lists (bare stems or `class/n02691156_58.jpg`, both line ends: all are read), whether
-  testset.txt has ten photos of each class, and the license. Left out: the splits of zero-shot work, and the extended
-  photos.
+- Classes: the sorted folders of the photos; a partial copy has as many classes as it has folders.
+- Exclusions: sketches listed in info/invalid-ambiguous.txt, -context.txt, -error.txt, or -pose.txt are skipped, with
+  the list as the reason. Files with other names are skipped too. If a photo is in two classes, only the sketches in the
+  first class are used.
+- Split: the test part consists of the photos in info/testset.txt, or of a tenth of the photos of each class if that
+  file is missing, as a note says. Validation is a tenth of the other photos of each class, at least one. A photo counts
+  even if only sketches name it, and each class is drawn separately, so a missing file does not move any other sample.
+- Not verified: the format of the lists (bare stems and `class/n02691156_58.jpg`, with either line ending, are read),
+  whether testset.txt has ten photos of each class, and the license. Not supported: the splits for zero-shot learning,
+  and the extended photos.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ INVALID = ("ambiguous", "context", "error", "pose")
 
 @dataclass(frozen=True)
 class Options:
-    """The photos and their parts are the same under both values."""
+    """Options that select the sketches; the photos and their parts do not depend on them."""
 
     sketches_per_photo: str = parameter(
         "all",
-        "or only the first valid one, so that no photo is repeated",
+        "all: all valid sketches; first: only the first valid one, so that no photo is repeated",
         choices=("all", "first"),
         source="ours",
     )
@@ -55,7 +56,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Sketch:
-    """A sketch's file; `photo` is the stem of its photo."""
+    """The file of a sketch; `photo` is the stem of its photo."""
 
     stem: str
     photo: str
@@ -65,37 +66,36 @@ class Sketch:
 
 @register_dataset("sketchy")
 class Sketchy(MediaDataset[Options]):
-    """Aligned pairs; the split is by photo."""
+    """Aligned pairs, split by photo."""
 
     modalities = (
         Modality("photo", "image", "the photo, RGB"),
-        Modality("sketch", "image", "dark strokes over white, RGB"),
+        Modality("sketch", "image", "dark strokes on white, RGB"),
     )
     classes = ()
     default_pairs = (("photo", "sketch"),)
     folder = "sketchy"
     marks = (PHOTOS, SKETCHES)
     obtain = (
-        "Unpack rendered_256x256.7z and the archive of annotations (info/) of sketchy.eye.gatech.edu into one folder, "
-        "which then holds 256x256 and info."
+        "Download rendered_256x256.7z and the archive of annotations (info/) from sketchy.eye.gatech.edu and unpack "
+        "them into one folder, which then contains 256x256 and info."
     )
     sources = (
         Source(
             file=f"{PHOTOS}, {SKETCHES}, info",
             origin="sketchy.eye.gatech.edu, rendered_256x256.7z and info",
-            license="not stated where we looked (not verified); the photos are ImageNet's",
+            license="none found (not verified); the photos are from ImageNet",
             citation="Sangkloy, Burnell, Ham, Hays: The Sketchy Database: Learning to Retrieve Badly Drawn Bunnies. "
             "SIGGRAPH 2016, ACM Trans. Graph. 35(4) 119",
         ),
     )
-    task = "which of 125 kinds of objects is shown"
+    task = "recognize which of 125 kinds of objects is shown"
 
     def catalogue(self, root: Path) -> Catalogue:
-        """List the folders, and read the lists in info/ where they are.
+        """List the sketches, and read the lists in info/ if there are any.
 
         Raises:
-            UserError: if there are no class folders, a line of a list names no sketch or photo, or no photo of
-                testset.txt is known.
+            UserError: if there are no class folders, a line of a list is invalid, or no photo of testset.txt is found.
         """
         photos = _photos(root)
         classes = tuple(photos)
@@ -109,7 +109,7 @@ class Sketchy(MediaDataset[Options]):
             elif self.options.sketches_per_photo == "all" or not kept or kept[-1].photo != sketch.photo:
                 kept.append(sketch)
         if not kept:
-            raise UserError(f"dataset 'sketchy': no sketch of a known class is in {root / SKETCHES}. {self.obtain}")
+            raise UserError(f"dataset 'sketchy': no sketch of a known class found in {root / SKETCHES}. {self.obtain}")
         part_of_photo, note = _split(root, owners)
         parts = np.array([part_of_photo[sketch.photo] for sketch in kept])
         return Catalogue(
@@ -124,15 +124,15 @@ class Sketchy(MediaDataset[Options]):
             groups=np.unique([sketch.photo for sketch in kept], return_inverse=True)[1],
             skipped=skipped,
             notes=(
-                *([f"{len(classes)} of the {CLASSES} classes are there"] if len(classes) != CLASSES else []),
-                *([] if invalid else ["no list of invalid sketches is in info/, so none is left out"]),
+                *([f"only {len(classes)} of the {CLASSES} classes are present"] if len(classes) != CLASSES else []),
+                *([] if invalid else ["info/ has no lists of invalid sketches, so none are excluded"]),
                 *note,
             ),
         )
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """Four classes of six photos each; one is for testing, one of the others will be for validation."""
+        """Write four classes of six photos each: one for testing, and one of the others for validation."""
         from cmkd_bench.data.fixtures.encoding import truncate, write_image, write_lfs_pointer
         from cmkd_bench.data.fixtures.signals import picture
 
@@ -158,12 +158,13 @@ class Sketchy(MediaDataset[Options]):
 
 
 def _photos(root: Path) -> dict[str, dict[str, str]]:
-    """By class: the paths of the photos by their stems."""
+    """Find the photos: paths by class and stem."""
     folders = _folders(root / PHOTOS)
     if not folders:
         there = ", ".join(path.name for path in _folders(root / "256x256/photo")) or "nothing"
         raise UserError(
-            f"dataset 'sketchy': no class folders are in {root / PHOTOS}; 256x256/photo holds {there}. {Sketchy.obtain}"
+            f"dataset 'sketchy': no class folders found in {root / PHOTOS}; 256x256/photo contains {there}. "
+            f"{Sketchy.obtain}"
         )
     return {
         folder.name: {
@@ -176,13 +177,13 @@ def _photos(root: Path) -> dict[str, dict[str, str]]:
 
 
 def _sketches(root: Path, classes: Sequence[str]) -> tuple[list[Sketch], list[Skipped]]:
-    """All sketches by class, photo and number, and what in their folders is none."""
+    """List all sketches by class, photo, and number, and the other files in their folders."""
     found: list[Sketch] = []
     skipped: list[Skipped] = []
     for folder in _folders(root / SKETCHES):
         relative = f"{SKETCHES}/{folder.name}"
         if folder.name not in classes:
-            skipped.append(Skipped(folder.name, "photo", relative, f"{PHOTOS} has no class folder of this name"))
+            skipped.append(Skipped(folder.name, "photo", relative, f"{PHOTOS} has no class folder with this name"))
             continue
         numbered = []
         for path in sorted(folder.iterdir()):
@@ -191,7 +192,7 @@ def _sketches(root: Path, classes: Sequence[str]) -> tuple[list[Sketch], list[Sk
                 sketch = Sketch(path.stem, match[1], folder.name, f"{relative}/{path.name}")
                 numbered.append((match[1], int(match[2]), sketch))
             elif not path.name.startswith("."):
-                reason = "not named like a sketch, n02691156_58-1.png"
+                reason = "not named like a sketch (n02691156_58-1.png)"
                 skipped.append(Skipped(path.stem, "sketch", f"{relative}/{path.name}", reason))
         found += [sketch for _, _, sketch in sorted(numbered, key=lambda entry: entry[:2])]
     return found, skipped
@@ -204,14 +205,14 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _owners(photos: Mapping[str, Mapping[str, str]], sketches: Sequence[Sketch]) -> dict[str, str]:
-    """The class of each photo that is there or that a sketch names; the first class where there are two."""
+    """Return the class of each photo that exists or that a sketch names; the first class if there are two."""
     named = [(label, photo) for label, stems in photos.items() for photo in stems]
     named += [(sketch.label, sketch.photo) for sketch in sketches]
     return {photo: label for label, photo in sorted(named, reverse=True)}
 
 
 def _fault(sketch: Sketch, owners: Mapping[str, str], invalid: Mapping[str, str]) -> str:
-    """Why a sketch is left out, or nothing."""
+    """Return why a sketch is excluded; an empty string if it is not."""
     if sketch.stem in invalid:
         return f"listed in {invalid[sketch.stem]}"
     owner = owners[sketch.photo]
@@ -223,7 +224,7 @@ def _photo_path(sketch: Sketch) -> str:
 
 
 def _invalid(root: Path) -> dict[str, str]:
-    """The lists that a sketch is in, joined by commas, by its stem."""
+    """Return the lists that contain each sketch, joined by commas, by the stem of the sketch."""
     lists: dict[str, str] = {}
     for kind in INVALID:
         for photo, number in _read_list(root, f"invalid-{kind}.txt", "sketch", "n02691156_58-1"):
@@ -233,12 +234,12 @@ def _invalid(root: Path) -> dict[str, str]:
 
 
 def _split(root: Path, owners: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The part of each photo, and what must be said about it."""
+    """Return the part of each photo, and notes about the split."""
     listed = {photo for photo, _ in _read_list(root, "testset.txt", "photo", "airplane/n02691156_58.jpg")}
     if listed and listed.isdisjoint(owners):
         raise UserError(
-            f"dataset 'sketchy': testset.txt lists {len(listed)} photos, such as {min(listed)}, and none of the "
-            f"{len(owners)} photos here, such as {min(owners)}. Take photos and lists from the same release."
+            f"dataset 'sketchy': testset.txt lists {len(listed)} photos, such as {min(listed)}, but none of the "
+            f"{len(owners)} photos found, such as {min(owners)}. Use photos and lists from the same release."
         )
     part_of_photo = dict.fromkeys(owners, "train")
     for label in set(owners.values()):
@@ -246,18 +247,18 @@ def _split(root: Path, owners: Mapping[str, str]) -> tuple[dict[str, str], tuple
         test = listed.intersection(own) if listed else _draw_tenth(own)
         validation = _draw_tenth([photo for photo in own if photo not in test])
         part_of_photo.update(dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation"))
-    drawn = "no info/testset.txt is there: a tenth of each class's photos, drawn, is the test part"
+    drawn = "info/testset.txt is missing: the test part is a random tenth of each class's photos"
     return part_of_photo, () if listed else (drawn,)
 
 
 def _draw_tenth(photos: Sequence[str]) -> set[str]:
-    """A tenth of a class's photos, at least one; drawn alike for every class, so that no class moves another."""
+    """Draw a tenth of a class's photos, at least one, independently of the other classes."""
     order = np.random.RandomState(SPLIT_SEED).permutation(len(photos))
     return {photos[row] for row in order[: max(1, round(len(photos) / 10))]}
 
 
 def _read_list(root: Path, name: str, kind: str, example: str) -> Iterator[tuple[str, str]]:
-    """Photo and number of each line of a list of info/, which may not be there; a photo has an empty number."""
+    """Yield the photo and number of each line of a list in info/, which may be missing; photos have no number."""
     places = [root / "info" / name, *sorted(root.glob(f"info*/info/{name}")), root / "256x256/info" / name]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
@@ -268,8 +269,8 @@ def _read_list(root: Path, name: str, kind: str, example: str) -> Iterator[tuple
         match = NAME.fullmatch(PurePosixPath(line.strip().replace("\\", "/")).name.partition(".")[0])
         if match is None or (kind == "sketch" and not match[2]):
             raise UserError(
-                f"dataset 'sketchy': {file.relative_to(root).as_posix()}, line {number}: {line[:200]!r} names no "
-                f"{kind}; expected a line like {example}, with or without the class folder and the suffix."
+                f"dataset 'sketchy': {file.relative_to(root).as_posix()}, line {number}: expected a {kind} like "
+                f"{example}, with or without the class folder and the suffix, got {line[:200]!r}."
             )
         yield match[1], match[2] or ""
 
@@ -278,7 +279,7 @@ _FIXTURE_CLASSES = ("airplane", "hot-air_balloon", "jack-o-lantern", "tiger")
 
 
 def _outline(label: int, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """(H, W) uint8: a closed dark line with as many bulges as the class says, over white."""
+    """Draw a closed dark line on white, (H, W) uint8; its number of bulges depends on the class."""
     angle = np.linspace(0, 2 * np.pi, 600)
     radius = rng.uniform(0.28, 0.36) * (1 + 0.3 * np.cos((label + 2) * angle + rng.uniform(-0.3, 0.3)))
     rows, columns = (
@@ -292,7 +293,7 @@ def _outline(label: int, size: tuple[int, int], rng: np.random.Generator) -> np.
 
 
 def _write_lists(root: Path, invalid: Sequence[str], test: Sequence[str]) -> None:
-    """Two lists with Windows line ends, one with others, one empty; one sketch is in two of them."""
+    """Write the lists: two with Windows line endings, one with others, one empty; one sketch is in two of them."""
     (root / "info").mkdir()
     lists = {"ambiguous": invalid[::2], "context": [], "error": invalid[1::2], "pose": invalid[:1]}
     for kind, stems in lists.items():

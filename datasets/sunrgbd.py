@@ -1,15 +1,15 @@
-"""SUN RGB-D: 10335 photos of rooms by four depth cameras, to tell the scene of (19 classes) or to segment (37).
+"""SUN RGB-D: 10335 photos of rooms by four depth cameras, for scene classification (19 classes) or segmentation (37).
 
-The official split (`allsplit.mat`) has 5285 training and 5050 test images; of them 4845 and 4659 show one of the 19
-scenes with at least 80 images, the others are left out of the scene task and listed as skipped. About a tenth of each
-camera's training images is the validation part, the same for both tasks, drawn by recording: the place of
-xtion/sun3ddata, the time stamp of kv2, consecutive numbers of kv1/NYUdata. Classes are not balanced in it, so that a
-scene.txt that is missing moves no other image. Depth files hold millimetres rotated by three bits; beyond 8 m they are
-clipped, as the official toolbox does. The 1449 images of NYU-Depth V2 are among these.
+The official split (`allsplit.mat`) has 5285 training and 5050 test images. Of these, 4845 and 4659 show one of the 19
+scenes with at least 80 images; the others are excluded from the scene task and listed as skipped. About a tenth of each
+camera's training images is the validation part, which is the same for both tasks. It is drawn by recording: the place
+in xtion/sun3ddata, the time stamp in kv2, and consecutive numbers in kv1/NYUdata. Classes are not balanced in it, so a
+missing scene.txt does not move any other image. Depth files contain millimeters rotated by three bits; values beyond
+8 m are clipped, as in the official toolbox. The 1449 images of NYU-Depth V2 are included.
 
-Not verified on the originals: that the official parts share no recording (checked in the files at hand: if they do, it
-is noted and no groups are given); that consecutive numbers of NYUdata show one room; whether other folders hold
-several images of one recording (each image is its own there); the spelling of every scene.txt.
+Not verified on the originals: that the official parts share no recording (if those of the given files do, a note says
+so and no groups are defined); that consecutive numbers in NYUdata show one room; whether other folders contain several
+images of one recording (each image counts as its own recording there); the spelling of every scene.txt.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VALIDATION_SHARE = 0.1
 IGNORED = 255
 FARTHEST = 8.0
 PREFIX = "/n/fs/sun3d/data/SUNRGBD/"
-ORIGIN = "It is part of SUNRGBDtoolbox.zip from rgbd.cs.princeton.edu; unpack it beside the folder SUNRGBD."
+ORIGIN = "It is part of SUNRGBDtoolbox.zip from rgbd.cs.princeton.edu; unpack it next to the folder SUNRGBD."
 RECORDINGS = (
     re.compile(r"(xtion/sun3ddata/[^/]+)/.+"),
     re.compile(r"(kv2/[^/]+)/(?:\d+_)?(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)_.+"),
@@ -60,17 +60,17 @@ CLASSES_37 = (
 
 @dataclass(frozen=True)
 class Options:
-    """What of the files is used."""
+    """Options that select the task and the depth maps."""
 
     task: str = parameter(
         "scene",
-        "classes of whole images, or of pixels",
+        "scene classification, or segmentation into 37 classes",
         choices=("scene", "segmentation37"),
         source="Song et al. 2015",
     )
     depth: str = parameter(
         "depth_bfx",
-        "the folder: refined by the authors, with fewer holes, or as the camera gave it",
+        "folder: depth_bfx (refined by the authors, with fewer holes) or depth (as captured)",
         choices=("depth_bfx", "depth"),
         source="ESANet's released code reads depth_bfx",
     )
@@ -78,13 +78,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Sample:
-    """An image as the annotations list it.
+    """An image as listed in the annotations.
 
     Attributes:
         name: its folder below SUNRGBD, which is its id.
         rgb: path of the photo, relative to the root.
-        depth: path of the depth map, likewise.
-        row: its number in SUNRGBDMeta.mat and SUNRGBD2Dseg.mat; None where SUNRGBDMeta.mat does not tell.
+        depth: path of the depth map, relative to the root.
+        row: its row in SUNRGBDMeta.mat and SUNRGBD2Dseg.mat; None if it is not in SUNRGBDMeta.mat.
     """
 
     name: str
@@ -95,13 +95,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class RotatedDepth(Clip):
-    """A 16-bit PNG of millimetres, rotated to the left by three bits."""
+    """A 16-bit PNG of millimeters, rotated to the left by three bits."""
 
     def metres(self, root: Path) -> np.ndarray:
         """(H, W) float32, 0 where unknown.
 
         Raises:
-            BadClip: if the file is missing, broken, not of 16 bits, or no pixel is known.
+            BadClip: if the file is missing, broken, or not of 16 bits, or if no pixel has a depth.
         """
         from PIL import Image
 
@@ -111,7 +111,7 @@ class RotatedDepth(Clip):
         except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
             raise BadClip(f"not a readable image: {error}") from error
         if not mode.startswith("I"):
-            raise BadClip(f"an image of mode {mode}, where 16 bits per pixel are expected")
+            raise BadClip(f"expected 16 bits per pixel, got image mode {mode}")
         stored = stored.astype(np.uint16)
         if not stored.any():
             raise BadClip("no pixel has a depth")
@@ -128,16 +128,16 @@ class LabelMap(Clip):
     """A label map of SUNRGBD2Dseg.mat.
 
     Attributes:
-        row: its number.
+        row: its row in the file.
     """
 
     row: int
 
     def classes(self, root: Path) -> np.ndarray:
-        """(H, W) uint8 of 0 to 36, 255 is ignored.
+        """Read the classes, (H, W) uint8 from 0 to 36; 255 is ignored.
 
         Raises:
-            BadClip: if the file or row is broken, upright, has an unknown label, or no pixel is labelled.
+            BadClip: if the file or row is broken, in portrait format, has an unknown label, or has no labeled pixel.
         """
         file = open_hdf5(root / self.path)
         try:
@@ -145,14 +145,14 @@ class LabelMap(Clip):
             reference = references[self.row, 0] if references.shape[1] == 1 else references[0, self.row]
             labels = np.asarray(file[reference]).T
         except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
-            raise BadClip(f"row {self.row} of 'seglabel' cannot be read: {error}") from error
+            raise BadClip(f"cannot read row {self.row} of 'seglabel': {error}") from error
         if labels.ndim != 2 or labels.shape[0] >= labels.shape[1]:
-            raise BadClip(f"a label map of shape {labels.shape}, where (height, width) of a landscape is expected")
+            raise BadClip(f"expected a label map (height, width) in landscape format, got shape {labels.shape}")
         if labels.max() > len(CLASSES_37):
-            raise BadClip(f"label {labels.max()}, where {len(CLASSES_37)} is the highest")
+            raise BadClip(f"label {labels.max()} exceeds the maximum, {len(CLASSES_37)}")
         if not labels.any():
-            raise BadClip("no pixel is labelled")
-        return labels.astype(np.uint8) - np.uint8(1)  # 0, unlabelled, becomes 255
+            raise BadClip("no pixel is labeled")
+        return labels.astype(np.uint8) - np.uint8(1)  # 0 (unlabeled) becomes 255
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """(height, width) uint8."""
@@ -161,7 +161,7 @@ class LabelMap(Clip):
 
 @register_dataset("sunrgbd")
 class SunRgbd(MediaDataset[Options]):
-    """The official 5285 and 5050 images; validation recordings are held out of the 5285."""
+    """The official 5285 and 5050 images; validation recordings are held out from the 5285."""
 
     modalities = (
         Modality("rgb", "image", "the photo, RGB, (3, height, width)"),
@@ -176,19 +176,19 @@ class SunRgbd(MediaDataset[Options]):
             license="none stated",
             citation="Song, Lichtenberg, Xiao: SUN RGB-D: A RGB-D scene understanding benchmark suite. CVPR 2015; it "
             "includes images of Silberman et al. ECCV 2012 (NYU-Depth V2), Janoch et al. ICCV Workshop 2011 (B3DO) and "
-            "Xiao, Owens, Torralba ICCV 2013 (SUN3D), which are to be cited too",
+            "Xiao, Owens, Torralba ICCV 2013 (SUN3D); cite these too",
         ),
     )
-    task = "which kind of room an image shows, or what each pixel does"
+    task = "recognize which kind of room an image shows, or what each pixel shows"
     folder = "sunrgbd"
     marks = ("SUNRGBD", "SUNRGBDtoolbox")
     obtain = (
         "Download SUNRGBD.zip and SUNRGBDtoolbox.zip from https://rgbd.cs.princeton.edu and unpack both into one "
-        "folder, so that SUNRGBD/ and SUNRGBDtoolbox/ stand beside each other."
+        "folder, so that SUNRGBD/ and SUNRGBDtoolbox/ are next to each other."
     )
 
     def catalogue(self, root: Path) -> Catalogue:
-        """The official training images, then the test images, in the order of allsplit.mat."""
+        """List the official training images, then the test images, in the order of allsplit.mat."""
         listed = read_split(find_file(root / "SUNRGBDtoolbox", "allsplit.mat", ORIGIN))
         names, training = [*listed["train"], *listed["test"]], len(listed["train"])
         groups = np.array(recordings(names, training))
@@ -198,8 +198,8 @@ class SunRgbd(MediaDataset[Options]):
         labels, skipped = self._labels(root, samples)
         if not (labels >= 0).any():
             raise UserError(
-                f"none of the {len(names)} images of allsplit.mat can be used; of the first, {names[0]}: "
-                f"{skipped[0].reason}. Unpack SUNRGBD.zip in {root}, so that SUNRGBD/kv1 stands there."
+                f"none of the {len(names)} images in allsplit.mat can be used; for example, {names[0]}: "
+                f"{skipped[0].reason}. Unpack SUNRGBD.zip in {root}, so that it contains SUNRGBD/kv1."
             )
         kept, row_of = np.flatnonzero(labels >= 0), np.cumsum(labels >= 0) - 1
         parts = {part: row_of[rows[labels[rows] >= 0]] for part, rows in parts.items()}
@@ -220,7 +220,7 @@ class SunRgbd(MediaDataset[Options]):
         )
 
     def _samples(self, root: Path, names: Sequence[str]) -> list[Sample]:
-        """Each image's files, by SUNRGBDMeta.mat or, where it lacks, the single file of its folders."""
+        """Find each image's files in SUNRGBDMeta.mat or, if not listed there, as the only files in its folders."""
         base, known, samples = _base(root), self._known(root), []
         for name in names:
             images, depths = f"{base}/{name}/image", f"{base}/{name}/{self.options.depth}"
@@ -231,11 +231,11 @@ class SunRgbd(MediaDataset[Options]):
     def _known(self, root: Path) -> dict[str, tuple[int, str, str]]:
         toolbox = root / "SUNRGBDtoolbox"
         if self.options.task == "scene" and not any(toolbox.rglob("SUNRGBDMeta.mat")):
-            return {}  # only the label maps' order depends on it
+            return {}  # only the order of the label maps depends on it
         return read_meta(find_file(toolbox, "SUNRGBDMeta.mat", ORIGIN))
 
     def _labels(self, root: Path, samples: Sequence[Sample]) -> tuple[np.ndarray, list[Skipped]]:
-        """The class of each image, -1 where it is left out, and why."""
+        """Return the class of each image, or -1 if it is excluded, and the reasons for exclusion."""
         labels, skipped = np.zeros(len(samples), np.int64), []
         for number, sample in enumerate(samples):
             if self.options.task == "scene":
@@ -248,7 +248,7 @@ class SunRgbd(MediaDataset[Options]):
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """About twice as many images, so that a tenth of a part is enough; recordings have one to three."""
+        """Write about twice as many images as `clips`, so that a tenth is enough; recordings have one to three."""
         from cmkd_bench.data.fixtures.encoding import truncate, write_image, write_mat, write_mat73
         from cmkd_bench.data.fixtures.signals import room
 
@@ -285,10 +285,10 @@ class SunRgbd(MediaDataset[Options]):
 
 
 def read_split(path: Path) -> dict[str, list[str]]:
-    """The names of the training and test images, in the file's order.
+    """Read the names of the training and test images, in the order of the file.
 
     Raises:
-        UserError: for an entry that is no folder of SUNRGBD, or one that is listed twice.
+        UserError: if an entry is not a folder of SUNRGBD or is listed twice.
     """
     content = load_mat(path, "alltrain", "alltest")
     listed = {
@@ -297,15 +297,15 @@ def read_split(path: Path) -> dict[str, list[str]]:
     names, counts = np.unique([*listed["train"], *listed["test"]], return_counts=True)
     if (counts > 1).any():
         twice = names[counts.argmax()]
-        raise UserError(f"{path} lists '{twice}' twice, where each image is in one part. Download it again.")
+        raise UserError(f"{path} lists '{twice}' twice; expected each image in one part. Download it again.")
     return listed
 
 
 def read_meta(path: Path) -> dict[str, tuple[int, str, str]]:
-    """The row and the names of the photo and the depth map of each image.
+    """Read the row and the names of the photo and the depth map of each image.
 
     Raises:
-        UserError: for entries without them.
+        UserError: if an entry lacks these fields.
     """
     found = {}
     for row, entry in enumerate(np.atleast_1d(load_mat(path, "SUNRGBDMeta")["SUNRGBDMeta"])):
@@ -315,22 +315,20 @@ def read_meta(path: Path) -> dict[str, tuple[int, str, str]]:
         except AttributeError:
             held = ", ".join(getattr(entry, "_fieldnames", ())) or "none"
             raise UserError(
-                f"{path}: entry {row + 1} has the fields {held}, where rgbpath, rgbname and depthname are expected."
+                f"{path}: entry {row + 1} has the fields {held}; expected rgbpath, rgbname, and depthname."
             ) from None
         if "/" in rgb + depth:
-            raise UserError(
-                f"{path}: entry {row + 1} names '{rgb}' and '{depth}', where plain file names are expected."
-            )
+            raise UserError(f"{path}: entry {row + 1}: expected plain file names, got '{rgb}' and '{depth}'.")
         found[name] = (row, rgb, depth)
     return found
 
 
 def recordings(names: Sequence[str], training: int) -> list[str]:
-    """What each image shares with others of its recording; consecutive numbers of NYUdata lie within one official part.
+    """Return the recording of each image; consecutive numbers in NYUdata count within one official part.
 
     Args:
-        names: the training images', then the test images'.
-        training: how many of them are training images.
+        names: names of the training images, then of the test images.
+        training: number of training images.
     """
     groups, official = [], (names[:training], names[training:])
     numbers = [{int(match[1]) for match in map(NUMBERED.fullmatch, part) if match} for part in official]
@@ -347,28 +345,28 @@ def recordings(names: Sequence[str], training: int) -> list[str]:
 
 
 def _name(entry: Any, path: Path) -> str:
-    """The folder below SUNRGBD of an absolute path of the authors' machine, which may have stray slashes."""
+    """Return the folder below SUNRGBD in an absolute path of the authors' machine, which may have extra slashes."""
     _, marker, rest = re.sub("/+", "/", str(entry)).partition("/SUNRGBD/")
     name = rest.strip("/")
     if not marker or not name or ".." in name.split("/"):
-        raise UserError(f"{path} names '{entry}', where a folder like {PREFIX}kv1/NYUdata/NYU0001 is expected.")
+        raise UserError(f"{path}: expected a folder like {PREFIX}kv1/NYUdata/NYU0001, got '{entry}'.")
     return name
 
 
 def _base(root: Path) -> str:
-    """Where the cameras' folders stand: unpacking into a folder of the archive's name doubles it."""
+    """Return the folder with the cameras' folders; unpacking into a folder named like the archive doubles it."""
     doubled = root / "SUNRGBD" / "SUNRGBD"
     return "SUNRGBD/SUNRGBD" if doubled.is_dir() else "SUNRGBD"
 
 
 def _single(root: Path, folder: str, suffix: str) -> str:
-    """The file of a folder that has one; else the name that most images have."""
+    """Return the file of a folder with exactly one; otherwise the name that most images have."""
     found = [path.name for path in (root / folder).glob(f"*{suffix}")]
     return found[0] if len(found) == 1 else Path(folder).parent.name + suffix
 
 
 def _scene(root: Path, sample: Sample) -> tuple[int, str, str]:
-    """The class, or -1, scene.txt and the reason."""
+    """Return the class or -1, the path of scene.txt, and the reason for exclusion."""
     path = f"{sample.rgb.rpartition('/image/')[0]}/scene.txt"
     try:
         scene = "_".join((root / path).read_text(encoding="utf-8-sig", errors="replace").split())
@@ -385,7 +383,7 @@ def _targets(root: Path, samples: Sequence[Sample]) -> list[Clip]:
 
 
 def _parts(names: Sequence[str], groups: np.ndarray, training: int) -> dict[str, np.ndarray]:
-    """Whole recordings, about a tenth of each camera's images, are held out of the training images."""
+    """Hold out whole recordings, about a tenth of each camera's images, from the training images."""
     cameras = np.unique(["/".join(name.split("/")[:2]) for name in names[:training]], return_inverse=True)[1]
     shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE, 0.0)
     held_out = stratified(cameras, shares, SPLIT_SEED, groups[:training])
@@ -393,10 +391,10 @@ def _parts(names: Sequence[str], groups: np.ndarray, training: int) -> dict[str,
 
 
 def _notes(shared: np.ndarray) -> tuple[str, ...]:
-    notes: tuple[str, ...] = ("holds all images of NYU-Depth V2: do not train on one and test on the other",)
+    notes: tuple[str, ...] = ("includes all images of NYU-Depth V2; do not train on one dataset and test on the other",)
     if len(shared):
         example = f"{len(shared)} recordings, e.g. {shared[0]}"
-        notes += (f"the official parts share {example}; validation shares none with train",)
+        notes += (f"the official parts share {example}; train and validation share none",)
     return notes
 
 
@@ -408,7 +406,7 @@ def _absent(labels: np.ndarray, parts: dict[str, np.ndarray]) -> tuple[str, ...]
 
 
 def _fixture_names(recording: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Folders of all four cameras, and SUNRGBDMeta as (N,) structs of objects."""
+    """Return folders of all four cameras, and SUNRGBDMeta as (N,) structs of objects."""
     names, entries = [], []
     for number, group in enumerate(recording):
         minute = f"2014-05-{group // 60 + 1:02d}_14-{group % 60:02d}"

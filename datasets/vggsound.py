@@ -1,19 +1,19 @@
-"""VGGSound: clips of ten seconds from YouTube, 309 sounds whose source is seen; also two subsets of the literature.
+"""VGGSound: ten-second clips from YouTube with 309 sounds whose source is visible, and two subsets from the literature.
 
-183730 training and 15446 test clips in the present lists. Many are gone from YouTube, so copies on disk differ; what is
-missing, truncated or silent moves no other sample. A tenth of the training videos of each class is the validation
-part; a video, of which there may be several clips, is never divided. 6 videos have clips in train and in test: their
-training clips are left out (computed from the lists, not assumed). Known and kept: about 6000 clips with a still
-picture, 408 exact duplicates under other ids, clips shorter than ten seconds.
+The current lists have 183730 training and 15446 test clips. Many are no longer on YouTube, so copies on disk differ; a
+missing, truncated, or silent clip does not move any other sample. A tenth of the training videos of each class is the
+validation part; all clips of a video are in the same part. 6 videos have clips in both train and test; their training
+clips are excluded (found from the lists, not hard-coded). Known and kept: about 6000 clips with a still image, 408
+exact duplicates under other ids, and clips shorter than ten seconds.
 
-Clips may lie anywhere below the root, in the folders of the published archives or in those of C2KD's code, but not
-behind a link to a folder. subset=c2kd50 has the 50 classes of C2KD's train_tiny.csv, whose rows are said to be rows of
-the full lists; that they are all the rows of these classes is our reading of it. Each clip is in the same part as with
-subset=full. subset=avel50k follows vggsound-avel50k.csv and the split in it.
+Clips may be anywhere below the root, in the folders of the published archives or in those of C2KD's code, but not
+behind a symbolic link to a folder. subset=c2kd50 has the 50 classes of C2KD's train_tiny.csv, whose rows are said to be
+rows of the full lists; we assume that they are all rows of these classes. Each clip is in the same part as with
+subset=full. subset=avel50k follows vggsound-avel50k.csv and its split.
 
-Not verified: whether train.csv and test.csv have headers or quote labels with commas, and the form of video_id in
-vggsound-avel50k.csv: it may be a clip's name or the 11 characters of the YouTube id, each with or without a letter
-before it. An id alone that fits several clips on disk is left out.
+Not verified: whether train.csv and test.csv have headers or quote labels with commas, and the format of video_id in
+vggsound-avel50k.csv. It may be a clip's name or the 11 characters of the YouTube id, each with or without a preceding
+letter. A bare id that matches several clips on disk is excluded.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ FIXTURE_CLASSES = ("dog barking", "helicopter", "pigeon, dove cooing", "playing 
 
 @dataclass(frozen=True)
 class VGGSoundOptions:
-    """Which clips and classes."""
+    """Options that select the clips and classes."""
 
     subset: str = parameter(
         "full",
         "full: 309 classes; c2kd50: 50 of them; avel50k: half of VGGSound-AVEL100k, 141 merged classes, own split",
         choices=("full", "c2kd50", "avel50k"),
-        source="the dataset's paper; C2KD's code; MST-Distill (its split is another one, at random)",
+        source="the dataset's paper; C2KD's code; MST-Distill (with a different, random split)",
     )
 
 
@@ -78,9 +78,9 @@ class Row:
     """A line of a list.
 
     Attributes:
-        sample_id: the clip's name without the suffix; in the list of avel50k perhaps the YouTube id alone.
+        sample_id: the clip's name without the suffix; in the list of avel50k possibly just the YouTube id.
         video: the YouTube id.
-        start: six digits, the clip's first second; empty where the list does not say it.
+        start: the clip's first second in six digits; empty if the list does not give it.
     """
 
     sample_id: str
@@ -92,11 +92,11 @@ class Row:
 
 @register_dataset("vggsound")
 class VGGSound(MediaDataset[VGGSoundOptions]):
-    """Official test part; a tenth of the official training part validates."""
+    """The official test part; a tenth of the official training part is for validation."""
 
     modalities = (
         Modality("video", "video", "frames of the clip, RGB"),
-        Modality("audio", "spectrogram", "the clip's sound"),
+        Modality("audio", "spectrogram", "sound of the clip"),
     )
     classes = ()  # the sorted labels of the lists
     default_pairs = (("audio", "video"),)
@@ -104,7 +104,7 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
         Source(
             file="vggsound.csv, or train.csv and test.csv; *.mp4",
             origin="github.com/hche11/VGGSound; clips: huggingface.co/datasets/Loie/VGGSound",
-            license="CC BY 4.0 (annotations); the videos remain their owners'",
+            license="CC BY 4.0 (annotations); the videos belong to their owners",
             citation="Chen, Xie, Vedaldi, Zisserman: VGGSound: a large-scale audio-visual dataset. ICASSP 2020",
         ),
         Source(
@@ -115,20 +115,20 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
             "IEEE TPAMI 2022",
         ),
     )
-    task = "which of 309 sounds is heard and seen made"
+    task = "recognize which of 309 sounds is heard while its source is seen"
     folder = "vggsound"
     marks = ("vggsound.csv|data/vggsound.csv|train.csv|data/train.csv",)
     obtain = (
-        "Unpack vggsound_00.tar.gz to vggsound_19.tar.gz of huggingface.co/datasets/Loie/VGGSound into one folder and "
-        "put vggsound.csv of the same place beside them; clips are found in any folder below. "
-        "subset=avel50k also needs vggsound-avel50k.csv."
+        "Download vggsound_00.tar.gz to vggsound_19.tar.gz and vggsound.csv from "
+        "huggingface.co/datasets/Loie/VGGSound and unpack the archives into one folder, next to vggsound.csv; clips "
+        "are found in any folder below. subset=avel50k also needs vggsound-avel50k.csv."
     )
 
     def catalogue(self, root: Path) -> Catalogue:
-        """A sample for each line that is used, in the order of the list.
+        """List a sample for each line that is used, in the order of the list.
 
         Raises:
-            UserError: for a list that is missing, empty, or unlike the official one.
+            UserError: if a list is missing, is empty, or does not match the official format.
         """
         listed = _read_avel(root) if self.options.subset == "avel50k" else _read_lists(root)
         classes = C2KD50 if self.options.subset == "c2kd50" else tuple(sorted({row.label for row in listed}))
@@ -156,7 +156,7 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """Four classes, clips of 3 s; more than `clips`, since only a tenth of the training part validates."""
+        """Write 3 s clips of four classes, more than `clips`, because only a tenth of them is for validation."""
         train, test = max(6, -(-clips * 3 // 8)), max(2, -(-clips // 16))
         rows = [
             _clip_of(signals.youtube_id(rng), int(rng.integers(300)), label, "train" if row < train else "test")
@@ -188,10 +188,10 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
 
 
 def _read_lists(root: Path) -> list[Row]:
-    """The lines of vggsound.csv, or else of train.csv and test.csv, beside or in the folder data.
+    """Read vggsound.csv, or else train.csv and test.csv, from the root or its folder data.
 
     Raises:
-        UserError: if there are no such lists, or for a line that has neither form.
+        UserError: if there are no such lists, or if a line matches neither format.
     """
     for folder in (root, root / "data"):
         for names in LISTS:
@@ -199,7 +199,7 @@ def _read_lists(root: Path) -> list[Row]:
                 return [row for name in names for row in _read_list(folder / name)]
     found = ", ".join(sorted(path.name for path in (*root.glob("*.csv"), *root.glob("data/*.csv")))) or "none"
     raise UserError(
-        f"dataset 'vggsound': there must be vggsound.csv, or train.csv and test.csv, in {root} or its folder data. "
+        f"dataset 'vggsound': expected vggsound.csv, or train.csv and test.csv, in {root} or its folder data. "
         f"Found: {found}. {VGGSound.obtain}"
     )
 
@@ -209,22 +209,20 @@ def _read_list(file: Path) -> list[Row]:
     for number, fields in _lines(file):
         if (row := _row(fields, part)) is not None:
             rows.append(row)
-        elif number > 1 or " " not in fields[0]:  # else a header; no id and no file name has a space
+        elif number > 1 or " " not in fields[0]:  # otherwise a header; ids and file names have no spaces
             form = "'YouTube id,start second,label,train or test' or '<YouTube id>_<start, six digits>.mp4,label'"
-            raise UserError(
-                f"dataset 'vggsound': {file}, line {number}: '{','.join(fields)}' is of neither form, {form}."
-            )
+            raise UserError(f"dataset 'vggsound': {file}, line {number}: expected {form}, got '{','.join(fields)}'.")
     if not rows:
         raise UserError(f"dataset 'vggsound': {file} is empty. {VGGSound.obtain}")
     return rows
 
 
 def _row(fields: list[str], part: str) -> Row | None:
-    """A line of either form, or None; a label may have commas that are not quoted.
+    """Parse a line in either format, or return None; a label may have unquoted commas.
 
     Args:
-        fields: of the line.
-        part: for lines that name none.
+        fields: the fields of the line.
+        part: the part for lines that do not name one.
     """
     name, *label = fields
     match = NAME.fullmatch(name)
@@ -241,10 +239,10 @@ def _clip_of(video: str, start: int, label: str, part: str) -> Row:
 
 
 def _read_avel(root: Path) -> list[Row]:
-    """The lines of vggsound-avel50k.csv, with the parts that it names.
+    """Read vggsound-avel50k.csv with its parts.
 
     Raises:
-        UserError: if the list is missing, lacks a column, or has a line with an unknown part or no YouTube id.
+        UserError: if the list is missing, lacks a column, or has a line with an unknown part or without a YouTube id.
     """
     file = next((folder / AVEL_LIST for folder in (root, root / "data") if (folder / AVEL_LIST).is_file()), None)
     if file is None:
@@ -254,7 +252,7 @@ def _read_avel(root: Path) -> list[Row]:
     names = [name.strip() for name in header]
     if missing := {"video_id", "category", "split"} - {*names}:
         raise UserError(
-            f"dataset 'vggsound': {file} has no column {', '.join(sorted(missing))}, but {', '.join(names)}."
+            f"dataset 'vggsound': {file} lacks the column {', '.join(sorted(missing))}. Found: {', '.join(names)}."
         )
     rows = []
     for number, fields in lines:
@@ -262,15 +260,15 @@ def _read_avel(root: Path) -> list[Row]:
         match, part = LOOSE_NAME.fullmatch(cells["video_id"]), AVEL_PARTS.get(cells["split"])
         if match is None or part is None or not cells["category"]:
             raise UserError(
-                f"dataset 'vggsound': {file}, line {number}: '{','.join(fields)}' must have a YouTube id or a clip's "
-                f"name as video_id, a category, and one of {', '.join(AVEL_PARTS)} as split."
+                f"dataset 'vggsound': {file}, line {number}: expected a YouTube id or clip name as video_id, a "
+                f"category, and one of {', '.join(AVEL_PARTS)} as split, got '{','.join(fields)}'."
             )
         rows.append(Row(cells["video_id"].removesuffix(".mp4"), match[1], match[2] or "", cells["category"], part))
     return rows
 
 
 def _lines(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The fields of all lines that are not empty, with the lines' numbers."""
+    """Yield the fields of all non-empty lines with their line numbers."""
     with file.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.reader(stream)
         try:
@@ -282,7 +280,7 @@ def _lines(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _find_files(root: Path) -> dict[str, dict[str, str]]:
-    """By YouTube id and start second (six digits, or empty): the path below the root. One walk, no file is opened."""
+    """Find clips below the root by YouTube id and start second (six digits or empty); open no file."""
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.endswith(".mp4"))  # C2KD's frames of a clip
@@ -296,23 +294,23 @@ def _find_files(root: Path) -> dict[str, dict[str, str]]:
 
 
 def _paths(row: Row, files: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The files that a row may mean."""
+    """List the files that a row may refer to."""
     clips = files.get(row.video, {})
     return [path for start, path in clips.items() if start == row.start or not row.start]
 
 
 def _reasons_to_skip(rows: Sequence[Row], files: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """For each row why it is no sample, or an empty string."""
+    """Return for each row why it is excluded; an empty string if it is not."""
     seen: set[str] = set()
     reasons = []
     later_parts = held_out_later([row.part for row in rows], [row.video for row in rows])
     for row, later in zip(rows, later_parts, strict=True):
         if later:
-            reasons.append(f"its video is in the {later} part, too")
+            reasons.append(f"its video is also in the {later} part")
         elif row.sample_id in seen:
-            reasons.append("listed before")
+            reasons.append("listed twice")
         elif (count := len(_paths(row, files))) > 1:
-            reasons.append(f"{count} clips of this video are there, and the list does not say which one it means")
+            reasons.append(f"{count} clips of this video were found, and the list does not say which one is meant")
         else:
             reasons.append("")
             seen.add(row.sample_id)
@@ -320,9 +318,9 @@ def _reasons_to_skip(rows: Sequence[Row], files: Mapping[str, Mapping[str, str]]
 
 
 def _draw_validation(rows: Sequence[Row]) -> list[Row]:
-    """The rows with a tenth of the training videos as validation, by the class of a video's first clip.
+    """Assign a tenth of the training videos to validation, stratified by the class of each video's first clip.
 
-    The order of the rows does not matter, so that both forms of the lists give the same parts.
+    The order of the rows does not matter, so both formats of the lists give the same parts.
     """
     first: dict[str, str] = {}
     for row in sorted((row for row in rows if row.part == "train"), key=lambda row: row.sample_id):

@@ -1,9 +1,10 @@
-"""Shoulder exercises on a smart watch: wrist accelerometer and gyroscope, split by subject.
+"""Shoulder exercises recorded with a smartwatch: wrist accelerometer and gyroscope, split by subject.
 
-140 recordings at 50 Hz: 10 subjects, 7 exercises, left and right wrist, one each (the released data hold 10 of the
-paper's 20 subjects). Windows of 2 s overlap by half and never cross two recordings; the rest of a recording is dropped.
-Neighbouring windows are nearly alike, so parts are made of whole subjects: a split by window scores 9 to 17 points more
-(measured with linear models and small networks on statistics of the windows).
+There are 140 recordings at 50 Hz, one for each combination of 10 subjects, 7 exercises, and left and right wrist. The
+released data contain 10 of the paper's 20 subjects. Windows of 2 s overlap by half and never span two recordings; the
+remainder of a recording is dropped. Neighboring windows are nearly identical, so parts consist of whole subjects: with
+a split by window, scores are 9 to 17 points higher (measured with linear models and small networks on statistics of the
+windows).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TEST_SUBJECTS = ((3, 9), (5, 10), (2, 7), (8, 4), (1, 6))
 
 @register_dataset("watch")
 class Watch(Dataset[NoParameters]):
-    """4677 windows of 10 subjects; a fold tests two subjects and validates on the first of the next fold's."""
+    """4677 windows of 10 subjects; a fold has two test subjects, and the next fold's first one for validation."""
 
     modalities = (
         Modality("accelerometer", "signal", "acceleration along x, y, z in g, (3, 100)"),
@@ -42,10 +43,10 @@ class Watch(Dataset[NoParameters]):
             "machine learning the inertial signals from a smartwatch. Physiol. Meas. 39(7) 075007, 2018",
         ),
     )
-    task = "which of seven shoulder exercises is done"
+    task = "recognize which of seven shoulder exercises is done"
 
     def load(self, fold: int) -> PairedData:
-        """All windows, (4677, 3, 100) for each sensor, with the subjects of the fold held out."""
+        """Load all windows, (4677, 3, 100) for each sensor, with the subjects of the fold held out."""
         with np.load(FILE, allow_pickle=False) as file:
             signals = file["signals"] * file["unit"][:, None]
             lengths = file["lengths"].astype(np.int64)

@@ -1,10 +1,10 @@
-"""Everything that only a GPU can show, in a bounded time: faults first, then figures.
+"""Run everything that needs a GPU within a time limit: first checks, then measurements.
 
 Run from the root of the repository: python -m benchmarks.gpu [--minutes 8] [--device cpu|cuda] [--out FOLDER]
 
-Each part is a process of its own with a time box: what one of them breaks or exceeds does not touch the others. What is
-known is in FOLDER/results.json and FOLDER/results.md at any time. The parts of the first wave look for faults and run
-side by side; those that measure times run one after the other. On a CPU all parts run in small, to try the script out.
+Each part is a separate process with its own time limit, so failures and timeouts do not affect the others.
+FOLDER/results.json and FOLDER/results.md always contain the results so far. The parts of the first wave look for
+failures and run in parallel; those that measure times run one after another. On a CPU, all parts run at a small scale.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def command(part: Part, *arguments: str, what: str, seconds: float | None = None
     try:
         output, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        part.fail(what, f"still at work after {limit:.0f} s", _ended(process)[-3000:])
+        part.fail(what, f"still running after {limit:.0f} s", _ended(process)[-3000:])
         return None
     took = time.monotonic() - started
     part.row("commands", what=what, seconds=took, code=process.returncode)

@@ -1,4 +1,4 @@
-"""The same specs twice in one process: are the bits equal, with and without torch's deterministic algorithms?"""
+"""Run the same specs twice in one process and compare the bits, with and without torch's deterministic algorithms."""
 
 from __future__ import annotations
 

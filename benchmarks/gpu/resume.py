@@ -1,4 +1,4 @@
-"""A grid that is killed and goes on: does it end, and with the bytes of one that was left alone?"""
+"""Kill and resume a grid, and check that it ends with the same bytes as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METHODS, FEWER = "kd,c2kd,crd", "kd"
 
 
 def main(part: Part) -> None:
-    """Leave one alone; kill the launcher, then a worker, then interrupt another, and finish it."""
+    """Run one grid uninterrupted; in others, kill the launcher or a worker, or interrupt the grid, and finish it."""
     alone, killed = part.folder / "alone", part.folder / "killed"
     if command(part, *_grid(part, alone), what="left alone") is None:
         return

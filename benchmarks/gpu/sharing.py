@@ -1,4 +1,4 @@
-"""A grid of 24 small runs with several jobs on one GPU, against one job; and on the cores beside it."""
+"""Compare a grid of 24 small runs with several jobs on one GPU, with one job, and on CPU cores."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _methods(part: Part, form: Form, names: list[str] | tuple[str, ...]) -> None
 
     for name in names:
         if part.left < 5:
-            part.row("left out for want of time", form=form.name, method=name)
+            part.row("skipped: out of time", form=form.name, method=name)
             continue
         with part.attempt(f"{name}, {form.name}"):
             bench = _bench(part, form)

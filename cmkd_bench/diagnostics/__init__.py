@@ -1,1 +1,1 @@
-"""How two modalities relate: what teacher and student say and represent of the same test samples."""
+"""Diagnose how two modalities relate: compare teacher and student outputs for the same test samples."""

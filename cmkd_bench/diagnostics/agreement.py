@@ -1,4 +1,4 @@
-"""Whether teacher and student say the same, and which of them is right."""
+"""Measure whether the teacher and the student agree, and which of them is right."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Shares of the test samples, 0 to 1.
+    """Agreement of two classifiers, as shares of the test samples from 0 to 1.
 
     Attributes:
-        raw: both say the same class, right or wrong.
-        kappa: Cohen's (1960): agreement beyond what two classifiers with these class frequencies reach by chance, 1 at
-            most, 0 by chance; NaN where both always say one and the same class.
-        both_right: both say the label.
+        raw: both predict the same class, right or wrong.
+        kappa: Cohen's kappa (1960): agreement beyond what two classifiers with these class frequencies reach by chance;
+            at most 1, 0 at chance level, NaN if both always predict the same single class.
+        both_right: both predict the label.
         teacher_only: only the teacher does.
         student_only: only the student does.
         both_wrong: neither does.
@@ -35,7 +35,7 @@ class Agreement:
 
     @property
     def gap(self) -> float:
-        """Teacher's minus student's accuracy, -1 to 1."""
+        """The teacher's accuracy minus the student's, -1 to 1."""
         return self.teacher_only - self.student_only
 
 
@@ -43,8 +43,8 @@ def agreement(teacher: Array, student: Array, labels: Array) -> Agreement:
     """Compare two classifiers on the same samples.
 
     Args:
-        teacher: (M,) int, the classes that it says.
-        student: (M,) int, likewise.
+        teacher: (M,) int, the predicted classes.
+        student: (M,) int, the predicted classes.
         labels: (M,) int.
 
     Raises:
@@ -52,7 +52,7 @@ def agreement(teacher: Array, student: Array, labels: Array) -> Agreement:
     """
     if not len(labels) or not teacher.shape == student.shape == labels.shape:
         raise ValueError(
-            f"three vectors of one length are needed, not {teacher.shape}, {student.shape}, {labels.shape}"
+            f"expected three vectors of the same length, got {teacher.shape}, {student.shape}, {labels.shape}"
         )
     teacher_right, student_right = teacher == labels, student == labels
     raw = float((teacher == student).mean())

@@ -1,4 +1,4 @@
-"""Which runs of an experiment make up a pair, and the diagnostics of all of them."""
+"""Find the teacher and student runs of an experiment that form pairs, and diagnose all of them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Diagnosed:
     """The diagnostics of one student.
 
     Attributes:
-        cell: which student: method, direction, fold and seed.
-        diagnosis: how it relates to the teacher as it was before the student's training.
+        cell: the student's method, direction, fold, and seed.
+        diagnosis: how it relates to the teacher, in the state before the student was trained.
     """
 
     cell: Cell
@@ -32,14 +32,14 @@ class Diagnosed:
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be diagnosed.
+    """What to diagnose.
 
     Attributes:
-        dataset: name.
-        pairs: (teacher's, student's) modality; None for all that the experiment has.
-        methods: which students; None for the student alone.
-        seeds: None for all.
-        temperature: of the parts of the KD loss.
+        dataset: name of the dataset.
+        pairs: (teacher modality, student modality); None means all pairs of the experiment.
+        methods: methods of the students; None means the student alone.
+        seeds: None means all.
+        temperature: temperature of the parts of the KD loss.
     """
 
     dataset: str
@@ -50,10 +50,10 @@ class Question:
 
 
 def latest_with(dataset: str, results: Path) -> Experiment:
-    """The experiment that was changed last of those that hold the dataset.
+    """Return the most recently changed experiment that contains the dataset.
 
     Raises:
-        UserError: if none does.
+        UserError: if no experiment contains it.
     """
     names = sorted(experiment_names(results), key=lambda name: -(results / name / "plan.json").stat().st_mtime)
     for name in names:
@@ -61,19 +61,19 @@ def latest_with(dataset: str, results: Path) -> Experiment:
         if dataset in read_plan(experiment).conditions:
             return experiment
     raise UserError(
-        f"no experiment in {results}/ holds '{dataset}'. Train teachers and students with: {train(dataset)}"
+        f"no experiment in {results}/ contains '{dataset}'. To train teachers and students, run: {train(dataset)}"
     )
 
 
 def train(dataset: str, pairs: Sequence[Direction] | None = None, methods: Sequence[str] = ()) -> str:
-    """The command that trains what is missing."""
+    """Return the command that trains what is missing."""
     options = [f"--pairs {','.join(':'.join(pair) for pair in pairs)}"] if pairs else []
     options += [f"--methods {','.join(methods)}"] if methods else []
     return " ".join(["cmkd-bench run --datasets", dataset, *options])
 
 
 def diagnose_runs(experiment: Experiment, question: Question, runs: SavedRuns) -> Iterator[Diagnosed]:
-    """The diagnostics of all finished runs that are asked for, method by method.
+    """Yield the diagnostics of all requested runs that are finished, method by method.
 
     Raises:
         UserError: if none is finished, with the command that trains them, or if saved outputs cannot be used.
@@ -83,18 +83,18 @@ def diagnose_runs(experiment: Experiment, question: Question, runs: SavedRuns) -
         labels = runs.labels(cell.run_id)
         if not labels.equal(runs.labels(cell.teacher_id)):
             raise UserError(
-                f"the test parts of teacher {cell.teacher_id} and student {cell.run_id} differ, so that samples cannot "
-                "be paired. Run the grid again."
+                f"the test sets of teacher {cell.teacher_id} and student {cell.run_id} differ, so their samples cannot "
+                "be paired. Rerun the grid."
             )
         sides = runs.side(cell.teacher_id), runs.side(cell.run_id)
         yield Diagnosed(cell, diagnose(*sides, labels, question.temperature))
 
 
 def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
-    """The cells with the command's own hyper-parameters whose student and teacher are both done.
+    """Find the untuned cells whose student and teacher are both done.
 
     Raises:
-        UserError: if there is none, or none of a pair that was asked for, with the command that trains them.
+        UserError: if there are none, or none for a requested pair, with the command that trains them.
     """
     record = read_plan(experiment)
     here = [cell for cell in record.cells.values() if cell.dataset == question.dataset and not cell.tuned]
@@ -120,7 +120,7 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
 
 
 def as_csv(found: Sequence[Diagnosed]) -> str:
-    """One line per student, with unrounded numbers."""
+    """Write one line per student, with unrounded numbers."""
     file = io.StringIO()
     place = ["dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run"]
     writer = csv.writer(file, lineterminator="\n")
@@ -143,6 +143,6 @@ def _nothing(experiment: Experiment, record: Plan, question: Question, missing: 
     pairs = list(dict.fromkeys((teacher, student) for teacher, student, _ in missing))
     methods = list(dict.fromkeys(method for *_, method in missing if method != record.baseline))
     return (
-        f"experiment '{experiment.name}' has no finished teacher and student of '{question.dataset}'"
-        f"{': ' if where else ''}{where}{seeds}. Train them with: {train(question.dataset, pairs, methods)}"
+        f"experiment '{experiment.name}' has no finished teacher and student for '{question.dataset}'"
+        f"{': ' if where else ''}{where}{seeds}. To train them, run: {train(question.dataset, pairs, methods)}"
     )

@@ -1,4 +1,4 @@
-"""Diagnostics as a table for a terminal: means over seeds and folds, with their spread."""
+"""Render diagnostics as a table for a terminal: means over seeds and folds, with standard deviations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ROWS = {
 
 
 def as_rich(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str] = ()) -> RenderableType:
-    """A table of one direction: quantities as rows, methods as columns; `marks` stand behind its title."""
+    """Render a table of one direction: quantities as rows, methods as columns, and `marks` after the title."""
     first = found[0].cell
     methods = list(dict.fromkeys(one.cell.method for one in found))
     title = f"{first.dataset}: {first.teacher_modality} → {first.student_modality}"
@@ -54,7 +54,7 @@ def as_rich(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str]
 
 
 def spread(values: Sequence[float], decimals: int) -> str:
-    """Mean and standard deviation (n-1); a dash where nothing is defined."""
+    """Format the mean and standard deviation (n-1); a dash if no value is defined."""
     known = [value for value in values if not math.isnan(value)]
     if not known:
         return "-"
@@ -66,9 +66,10 @@ def _note(found: Sequence[Diagnosed], rows: Sequence[dict[str, float]], temperat
     runs = f"mean ± standard deviation over {len(rows)} runs" if len(rows) > 1 else "one run"
     samples = len(found[0].diagnosis.correlations)
     return (
-        f"{runs}, {samples} test samples; teacher: as it was before the student's training; gap: teacher minus "
-        "student. Cohen's kappa: agreement beyond chance. Kendall's tau-b of the logits, by sample. TCKD, NCKD: target "
-        f"and non-target part of the KD loss at temperature {temperature:g}, KL(teacher || student) = TCKD + "
-        "(1 - p) NCKD. CKA of the embeddings that feed the heads; by chance: of samples paired at random. "
-        "Distance: energy coefficient of the class probabilities, 0 where both are distributed alike, 1 at most."
+        f"{runs}, {samples} test samples. Teacher: its state before the student was trained. Gap: teacher minus "
+        "student. Cohen's kappa: agreement beyond chance. Kendall's tau: tau-b of the logits, by sample. TCKD, NCKD: "
+        f"target and non-target part of the KD loss at temperature {temperature:g}; KL(teacher || student) = TCKD + "
+        "(1 - p) NCKD, where p is the teacher's probability of the label. CKA: of the embeddings that feed the heads; "
+        "by chance: with samples paired at random. Distance: energy coefficient of the class probabilities, from 0 for "
+        "equal distributions to 1."
     )

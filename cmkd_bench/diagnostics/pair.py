@@ -1,4 +1,4 @@
-"""The diagnostics of one teacher and one student, from their outputs for the same test samples."""
+"""Diagnose one teacher and one student from their outputs for the same test samples."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Side:
-    """What one network says of the test part.
+    """The outputs of one network for the test set.
 
     Attributes:
         logits: (M, C).
-        embedding: (M, D), the pooled feature that feeds its head.
+        embedding: (M, D), the pooled features that feed the head.
     """
 
     logits: Tensor
@@ -33,19 +33,19 @@ class Side:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How a teacher and a student relate.
+    """The relation between a teacher and a student.
 
     Attributes:
-        agreement: who is right, and whether they say the same.
-        correlations: (M,) Kendall's tau-b of teacher's and student's logits by sample; NaN where one's are all equal.
-        target: TCKD, the mean over samples, in nats.
-        nontarget: NCKD, likewise.
-        weighted_nontarget: the mean of (1 - p) NCKD, p the teacher's probability of the label; `target` plus this is
-            the mean of KL(teacher || student).
+        agreement: whether they agree, and which of them is right.
+        correlations: (M,) Kendall's tau-b of the two networks' logits by sample; NaN if those of one are all equal.
+        target: TCKD, mean over samples, in nats.
+        nontarget: NCKD, mean over samples, in nats.
+        weighted_nontarget: mean of (1 - p) NCKD, where p is the teacher's probability of the label; `target` plus this
+            is the mean of KL(teacher || student).
         cka: linear CKA of the embeddings.
-        cka_by_chance: what it is on average when samples are paired at random.
-        distance: energy coefficient of both sides' class probabilities, 0 to 1: how far apart their distributions are.
-            Embeddings of two networks have no coordinates in common; their class probabilities do.
+        cka_by_chance: the expected CKA for samples paired at random.
+        distance: energy coefficient of the two distributions of class probabilities, 0 to 1. The embeddings of two
+            networks do not share coordinates, but their class probabilities do.
     """
 
     agreement: Agreement
@@ -58,7 +58,7 @@ class Diagnosis:
     distance: float
 
     def numbers(self) -> dict[str, float]:
-        """Everything but the single samples, accuracies and shares in percent."""
+        """Return all values except those of single samples; accuracies and shares are in percent."""
         known = self.correlations[~np.isnan(self.correlations)]
         quartiles = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else np.full(3, np.nan)
         one = self.agreement
@@ -87,16 +87,16 @@ class Diagnosis:
 
 
 def diagnose(teacher: Side, student: Side, labels: Tensor, temperature: float = 1.0) -> Diagnosis:
-    """Relate a student to its teacher.
+    """Diagnose how a student relates to its teacher.
 
     Args:
-        teacher: its outputs.
-        student: its outputs for the same samples.
+        teacher: the teacher's outputs.
+        student: the student's outputs for the same samples.
         labels: (M,) int64.
-        temperature: of the two parts of the KD loss; without the factor of its square.
+        temperature: temperature of the two parts of the KD loss, which are not multiplied by its square.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not match.
     """
     teacher_logits, student_logits = teacher.logits.double(), student.logits.double()
     target, nontarget = tckd_nckd(student_logits, teacher_logits, labels, temperature)

@@ -1,4 +1,4 @@
-"""The outputs of a run that is done: its saved test predictions, and its saved student run over the test part again."""
+"""Load the outputs of a finished run: its saved test predictions, and the embeddings of its saved student."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cmkd_bench.network import Network
 from cmkd_bench.training.assembly import Assembly, BadData
 from cmkd_bench.training.evaluation import outputs_of
 
-# Another device, or another build of torch, rounds differently; another network or other data differ by much more.
+# Other devices and builds of torch round differently; other networks or data differ by much more.
 CLOSE = 1e-2
 
 
@@ -26,9 +26,9 @@ class SavedRuns:
     """The finished runs of an experiment; each network runs at most once.
 
     Args:
-        experiment: whose runs.
-        device: where networks run.
-        roots: where data and weights lie.
+        experiment: the experiment that contains the runs.
+        device: where to run the networks.
+        roots: where data and weights are.
     """
 
     def __init__(self, experiment: Experiment, device: torch.device, roots: Roots) -> None:
@@ -37,17 +37,17 @@ class SavedRuns:
         self.labels = functools.cache(self._labels)
 
     def _side(self, run_id: str) -> Side:
-        """A run's saved logits, and the embeddings of its student.
+        """Return the saved logits of a run, and the embeddings of its student.
 
         Raises:
-            UserError: if files are missing or damaged, the data have changed, or the predictions are of segmentation.
+            UserError: if files are missing or damaged, the data have changed, or the task is segmentation.
         """
         logits = self._predictions(run_id)["logits"]
         spec = self._experiment.read_spec(run_id)
         try:
             parts = Assembly(spec, self._device, self._roots)
         except BadData as error:
-            raise UserError(f"run {run_id} cannot be diagnosed: {error}. Run the grid again.") from error
+            raise UserError(f"cannot diagnose run {run_id}: {error}. Rerun the grid.") from error
         part = parts.part("test")
         network = parts.network(spec.student_modality, spec.student_network, spec.pretrained)
         self._load(network, spec)
@@ -56,7 +56,7 @@ class SavedRuns:
         return Side(logits, again.embedding.cpu())
 
     def _labels(self, run_id: str) -> Tensor:
-        """(M,) int64, in the order of the test part."""
+        """Return the labels, (M,) int64, in the order of the test set."""
         return self._predictions(run_id)["labels"]
 
     def _predictions(self, run_id: str) -> dict[str, Tensor]:
@@ -67,8 +67,8 @@ class SavedRuns:
             raise _unreadable(path.parent.name, error) from error
         if "logits" not in found:
             raise UserError(
-                f"run {run_id} is of segmentation: its predictions are kept as one confusion matrix per image, and "
-                "diagnostics need the logits of single samples. They are made for classification alone."
+                f"cannot diagnose run {run_id}: diagnostics need the logits of each sample, but segmentation runs "
+                "save one confusion matrix per image. Only classification runs can be diagnosed."
             )
         return found
 
@@ -80,14 +80,14 @@ class SavedRuns:
 
 
 def _check(run_id: str, saved: Tensor, again: Tensor) -> None:
-    """That the saved student says what its saved predictions say."""
+    """Check that the saved student reproduces its saved predictions."""
     scale = saved.abs().max().item()
     if saved.shape != again.shape or not torch.allclose(saved, again, rtol=CLOSE, atol=CLOSE * scale):
         raise UserError(
-            f"run {run_id}: the saved student does not give the saved predictions, so its embeddings would be of "
-            "another network. Run it again with this version: delete its folder and give the command of the grid."
+            f"run {run_id}: the saved student does not reproduce the saved predictions, so its embeddings would "
+            "belong to another network. Delete the run's folder and rerun the grid with this version."
         )
 
 
 def _unreadable(run_id: str, error: Exception) -> UserError:
-    return UserError(f"run {run_id} cannot be read: {error}. Delete its folder and give the command of the grid again.")
+    return UserError(f"cannot read run {run_id}: {error}. Delete its folder and rerun the grid.")

@@ -1,1 +1,1 @@
-"""Published experiments run again, and sweeps of a dataset's knob: ordinary grids, once per point of an axis."""
+"""Reproductions of published experiments, and sweeps over a dataset option: one ordinary grid per point of an axis."""

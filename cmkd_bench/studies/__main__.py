@@ -1,4 +1,4 @@
-"""`python -m cmkd_bench.studies`: write docs/reproductions.md and draw the pictures, from the records in results/."""
+"""`python -m cmkd_bench.studies`: write docs/reproductions.md and its plots from the records in results/."""
 
 from __future__ import annotations
 

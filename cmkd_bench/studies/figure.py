@@ -1,4 +1,4 @@
-"""Rows against an axis with intervals, published numbers beside them, in the look of all pictures, as PNG and SVG."""
+"""Plot rows against an axis, with intervals and published numbers, in the style of all plots, as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 SOURCES = ("o", "s", "^", "D")
 MAIN, BELOW, LEGEND_ROW = 2.6, 1.5, 0.17  # inches
-COLUMNS, ONE_ROW = 4, 5  # of a legend; entries that fit into one row
-ASIDE = 0.6  # share of the space between two points that their rows take, side by side
-STEP = 0.013  # share of the axis by which a row stands aside, where there is that much space
+COLUMNS, ONE_ROW = 4, 5  # of a legend; the most entries in a single row
+ASIDE = 0.6  # share of the space between two points that is used to place rows side by side
+STEP = 0.013  # largest horizontal offset between neighboring rows, as a share of the axis
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn.
+    """The content of a plot.
 
     Attributes:
-        title: above the panels.
-        note: below them, how they are to be read.
-        axis: below the axes.
-        quantity: beside the first panel.
-        places: the names of the points.
-        x: where they stand; None spaces them evenly.
+        title: shown above the panels.
+        note: shown below the panels; explains how to read them.
+        axis: label of the x-axis.
+        quantity: label of the first panel's y-axis.
+        places: names of the points.
+        x: positions of the points; None spaces them evenly.
         curves: by row, (points, draws).
-        baseline: the row that is drawn as the student alone is in all pictures.
-        published: by source and row, one number per point or None.
-        zero: whether zero is marked.
-        below: by quantity, the curves of a smaller panel; drawn for numeric axes.
-        known: rows of all pictures of the kind, so that each has one look in all of them; those of `curves` if empty.
+        baseline: the row to draw in the style of the student alone.
+        published: by source and row, one number or None per point.
+        zero: whether to draw a line at zero.
+        below: by quantity, the curves of a smaller panel; for numeric axes.
+        known: rows of all plots of this kind, so that a row has the same style in all of them; `curves` if empty.
     """
 
     title: str
@@ -57,14 +57,14 @@ class Chart:
 
 
 def draw(chart: Chart, path: Path) -> None:
-    """Write the chart as `path` with .png and .svg."""
+    """Write the chart to `path` with the suffixes .png and .svg."""
     from cmkd_bench.report.plots.save import DEFAULT_FORMATS, save
 
     save(as_picture(chart, path.name), path.parent, DEFAULT_FORMATS)
 
 
 def as_picture(chart: Chart, name: str) -> Picture:
-    """The chart under the name of its file, not written yet."""
+    """Plot the chart without writing it to a file."""
     from cmkd_bench.report.plots.picture import Picture, new_figure
     from cmkd_bench.report.plots.style import BLACK, styled, styles_of
 
@@ -99,7 +99,7 @@ def _small_panel(axes: Any, chart: Chart, quantity: str, curves: Mapping[str, np
 
 
 def _legend(part: Any, axes: Any, columns: int) -> None:
-    """The rows first, then whose numbers are published."""
+    """Draw the legend: first the rows, then the sources of published numbers."""
     handles, labels = axes.get_legend_handles_labels()
     published = len([handle for handle in handles if hasattr(handle, "get_offsets")])
     order = [*range(published, len(handles)), *range(published)]
@@ -114,13 +114,13 @@ def _axis(axes: Any, chart: Chart, quantity: str) -> None:
 
 
 def _rows(axes: Any, chart: Chart, curves: Mapping[str, np.ndarray], styles: Mapping[str, Style]) -> None:
-    """Means with their intervals, side by side; along numbers they are joined."""
+    """Plot means with intervals, side by side; on a numeric axis, connect them with lines."""
     for row, curve in curves.items():
         means = [mean_interval(draws) for draws in curve]
         middle = np.array([one.value for one in means])
         reach = np.nan_to_num(middle - np.array([one.low for one in means]))
         style = styles[row]
-        # where numbers are published, a marker's shape says whose they are
+        # with published numbers, the marker's shape identifies the source
         mark = {**style.mark, **({"marker": ".", "markerfacecolor": style.color} if chart.published else {})}
         line = "" if chart.x is None else style.line
         axes.errorbar(_places(chart, row, curves), middle, reach, linestyle=line, elinewidth=0.8, label=row, **mark)
@@ -138,7 +138,7 @@ def _published(axes: Any, chart: Chart, styles: Mapping[str, Style]) -> None:
 
 
 def _places(chart: Chart, row: str, curves: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Where a row's points stand: rows that coincide are seen side by side."""
+    """Return the x-positions of a row's points, shifted so that equal rows do not hide each other."""
     places = np.arange(len(chart.places), dtype=np.float64) if chart.x is None else np.array(chart.x, dtype=np.float64)
     gap = float(np.diff(np.sort(places)).min()) if len(places) > 1 else 1.0
     step = ASIDE * gap / len(curves)

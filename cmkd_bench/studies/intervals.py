@@ -1,4 +1,4 @@
-"""Intervals over independent draws: of a mean, of a slope, and of where a curve changes its sign."""
+"""Confidence intervals over independent draws: of a mean, a slope, and the point where a curve changes sign."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its 95 % interval; the bounds are NaN where there is too little to estimate them."""
+    """An estimate and its 95 % interval; the bounds are NaN if there are too few draws to estimate them."""
 
     value: float
     low: float
@@ -21,7 +21,7 @@ class Interval:
 
 
 def mean_interval(values: ArrayLike) -> Interval:
-    """The mean of independent draws with Student's interval; of paired differences it is that of the paired t test.
+    """Return the mean of independent draws with Student's t interval (for paired differences, the paired t test's).
 
     Args:
         values: (n,).
@@ -37,28 +37,28 @@ def mean_interval(values: ArrayLike) -> Interval:
 
 
 def slope_interval(x: ArrayLike, curves: ArrayLike) -> Interval:
-    """The least-squares slope of each draw's curve, as `mean_interval` over the draws.
+    """Fit a least-squares slope to each draw's curve and return their `mean_interval`.
 
     Args:
         x: (points,).
         curves: (points, n).
     """
     places = np.asarray(x, dtype=np.float64)
-    centred = places - places.mean()
-    return mean_interval(centred @ np.asarray(curves, dtype=np.float64) / (centred @ centred))
+    centered = places - places.mean()
+    return mean_interval(centered @ np.asarray(curves, dtype=np.float64) / (centered @ centered))
 
 
 def crossing_interval(x: ArrayLike, curves: ArrayLike, seed: int = 0) -> Interval | None:
-    """Where the mean curve first changes its sign, with a percentile interval from resampled draws.
+    """Find where the mean curve first changes sign, with a percentile interval from resampled draws.
 
     Args:
-        x: (points,), rising.
+        x: (points,), increasing.
         curves: (points, n).
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Returns:
-        None where the mean curve never changes its sign. A bound is NaN if more than a fortieth of the resampled
-        curves never do either: then their end is not known.
+        the interval, or None if the mean curve never changes sign. The bounds are NaN if more than 2.5 % of the
+        resampled curves never change sign, because the ends of the interval are then unknown.
     """
     places, values = np.asarray(x, dtype=np.float64), np.asarray(curves, dtype=np.float64)
     found = _crossing(places, values.mean(1))
@@ -73,7 +73,7 @@ def crossing_interval(x: ArrayLike, curves: ArrayLike, seed: int = 0) -> Interva
 
 
 def _crossing(x: np.ndarray, curve: np.ndarray) -> float:
-    """The first change of sign, by linear interpolation; NaN where there is none."""
+    """Return the first change of sign by linear interpolation; NaN if there is none."""
     changes = np.flatnonzero(np.sign(curve[:-1]) * np.sign(curve[1:]) < 0)
     if not len(changes):
         return float("nan")

@@ -1,4 +1,4 @@
-"""What a knob moved, as the diagnostics measure it on teacher and student alone, draw by draw."""
+"""Measure what a knob changes: the diagnostics of the teacher and the student alone, draw by draw."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cmkd_bench.studies.point import Draw
 
 GAP = "gap"
 QUANTITIES = {GAP: "gap", "rank_correlation": "tau", "cka": "CKA", "distance": "distance"}
-"""By the diagnostics' name, how a reader knows it."""
+"""The label of each quantity, by its name in the diagnostics."""
 
 NOTE = (
-    "Measured on the test part, between teacher and student alone: gap, the teacher's accuracy minus the student's; "
-    "tau, mean Kendall's tau-b of their logits, by sample; linear CKA of their embeddings; distance, the energy "
-    "coefficient of their class probabilities."
+    "Measured on the test set, between the teacher and the student alone. gap: the teacher's accuracy minus the "
+    "student's; tau: mean per-sample Kendall's tau-b of their logits; CKA: linear CKA of their embeddings; distance: "
+    "energy coefficient of their class probabilities."
 )
 
 
@@ -25,15 +25,15 @@ def measure(grid: Grid, plan: Plan, draws: tuple[Draw, ...]) -> Mapping[str, np.
     """Diagnose the finished pairs of a point.
 
     Args:
-        grid: the point's.
-        plan: its runs, all done.
+        grid: the grid of the point.
+        plan: its runs, all finished.
         draws: (seed, fold) pairs.
 
     Returns:
-        by quantity: (draws,).
+        (draws,) for each quantity.
 
     Raises:
-        UserError: where the runs' saved outputs do not allow it, as in segmentation.
+        UserError: if the saved outputs cannot be diagnosed, as in segmentation.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""docs/reproductions.md, made of the presets and of what was recorded in results/; nothing is run for it."""
+"""Write docs/reproductions.md from the presets and the records in results/, without running anything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIMES = "reproduction-times.csv"
 
 
 def recorded(results: Path) -> Iterator[Reproduction]:
-    """Every reproduction of which a record is kept, judged anew; by name, then by the number of draws."""
+    """Yield every recorded reproduction, judged again by today's rule, ordered by name and number of draws."""
     for name in preset_names():
         preset = load_preset(name)
         records = {int(path.name.split("-")[0]): path for path in (results / name).glob("*-draws.csv")}
@@ -31,25 +31,26 @@ def recorded(results: Path) -> Iterator[Reproduction]:
 
 
 def as_markdown(results: Path) -> str:
-    """The page.
+    """Return the page as Markdown.
 
     Args:
-        results: the folder of the records and of the seconds that they took.
+        results: the folder that contains the records and their running times.
     """
     found = list(recorded(results))
     largest = {one.preset.name: one for one in found}
     lines = [
-        "# Published experiments, run again",
+        "# Reproductions of published experiments",
         "",
-        "`cmkd-bench reproduce NAME` runs a preset of [configs/reproduction](../configs/reproduction) as an ordinary",
-        "grid and judges it by the rule in that file. This page is written by `python -m cmkd_bench.studies` from the",
-        "records in [results](../results), which hold the numbers of every draw; a test judges them anew and compares.",
+        "`cmkd-bench reproduce NAME` runs a preset from [configs/reproduction](../configs/reproduction) as an ordinary",
+        "grid and judges the results by the rule in that file. `python -m cmkd_bench.studies` generates this page from",
+        "the records in [results](../results), which contain the numbers of every draw. A test judges the records",
+        "again and fails if this page differs.",
         "",
         RULE,
         "",
         *_summary(found, _seconds(results / TIMES)),
         "",
-        "Seconds are wall-clock time on 2 cores; beside them is the machine's load when the command began.",
+        "Seconds are wall-clock time on 2 cores; the load is that of the machine when the command started.",
     ]
     for one in largest.values():
         lines += ["", *_section(one)]
@@ -57,7 +58,7 @@ def as_markdown(results: Path) -> str:
 
 
 def _summary(found: Iterable[Reproduction], seconds: dict[tuple[str, int], str]) -> Iterator[str]:
-    """One line per record and source."""
+    """Yield the rows of the summary, one per record and source."""
     yield "| experiment | draws | compared with | numbers within tolerance | claims that hold | verdict | seconds |"
     yield "|---|---:|---|---:|---:|---|---:|"
     for one in found:
@@ -77,24 +78,24 @@ def _summary(found: Iterable[Reproduction], seconds: dict[tuple[str, int], str])
 
 
 def _section(found: Reproduction) -> Iterator[str]:
-    """The record of an experiment with the most draws."""
+    """Yield the section of one reproduction."""
     preset = found.preset
     yield from (f"## {preset.name}", "", f"{preset.title}.", "", preset.paper, "")
     yield from (f"    cmkd-bench reproduce {preset.name} --seeds {found.draws}", "")
     yield from (f"![{preset.title}](../results/{preset.name}/{stem(found.draws)}.svg)", "")
     yield from (f"- **{line}**" for line in verdicts(found))
-    yield from ("", f"Claims, with the 95 % interval over {found.draws} draws that decides them:", "")
+    yield from ("", f"Claims, each decided by its 95 % interval over {found.draws} draws:", "")
     yield from (f"- {line}" for line in sentences(found))
-    yield from ("", "Test accuracy in percent, mean and its 95 % interval, beside the published numbers:", "")
+    yield from ("", "Test accuracy in percent (mean and 95 % interval), next to the published numbers:", "")
     yield from markdown_table(found)
     yield from ("", "Tolerances:", "")
     yield from (f"- {one.source.name}: {one.source.tolerance:g}; {one.source.why}" for one in found.levels)
-    yield from ("", "Not as published:", "")
+    yield from ("", "Differences from the published setup:", "")
     yield from (f"- {text}" for text in preset.deviations)
 
 
 def _seconds(file: Path) -> dict[tuple[str, int], str]:
-    """By experiment and draws: seconds, and the load at the start."""
+    """Read the running time and the load at the start, by experiment and number of draws."""
     with file.open(encoding="utf-8", newline="") as lines:
         return {
             (line["experiment"], int(line["draws"])): f"{float(line['seconds']):.0f} (load {float(line['load']):.1f})"

@@ -1,4 +1,4 @@
-"""An ordinary grid at one point of an axis, and its numbers by row and draw."""
+"""Run an ordinary grid at one point of an axis, and return its numbers by row and draw."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Unfinished(Exception):
-    """Some runs have no result, so there is nothing to compare."""
+    """Raised when runs have no result, so that there is nothing to compare."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same at all points of an axis.
+    """The settings that all points of an axis share.
 
     Attributes:
-        folder: under which every point is an experiment of its own.
-        dataset: its name.
-        pair: `teacher:student`; this direction alone.
-        draws: (seed, fold) pairs. Independent data need another seed each, or all draws share one initialisation.
-        jobs: worker processes; one per core where None is given.
+        folder: contains one experiment per point.
+        dataset: name of the dataset.
+        pair: `teacher:student`; only this direction is run.
+        draws: (seed, fold) pairs. Draws of independent data need different seeds, or they share one initialization.
+        jobs: number of worker processes; None means one per core.
         plugins: files that register methods or datasets.
     """
 
@@ -49,10 +49,10 @@ class Setting:
     plugins: tuple[Path, ...] = ()
 
     def grid(self, point: str, methods: Sequence[str], overrides: Sequence[str]) -> Grid:
-        """The grid of a point, checked; nothing is run.
+        """Resolve and check the grid of a point without running it.
 
         Raises:
-            GridError: with all its problems.
+            GridError: listing all problems.
         """
         options = GridOptions(
             methods=methods,
@@ -71,19 +71,19 @@ class Setting:
         return resolve(options)
 
     def plan(self, grid: Grid) -> Plan:
-        """The runs of a point, merged into its experiment; nothing is run."""
+        """Plan the runs of a point and merge them into its experiment without running them."""
         plan, part = Plan(grid.baseline), grid.datasets[self.dataset]
-        for seed, fold in self.draws:  # the draws alone, where a grid would take every seed with every fold
+        for seed, fold in self.draws:  # only these pairs; a grid would combine every seed with every fold
             one = {self.dataset: replace(part, folds=(fold,))}
             plan.merge(make_plan(replace(grid, seeds=(seed,), datasets=one)))
         add_plan(grid.experiment, plan)
         return plan
 
     def values(self, grid: Grid, plan: Plan, console: Console) -> dict[str, np.ndarray]:
-        """Run what is not done of a point's grid.
+        """Run the unfinished part of a point's grid and return its accuracies.
 
         Returns:
-            by row, the teacher and the methods: (draws,) test accuracies in percent.
+            test accuracies in percent, (draws,), for the teacher and each method.
 
         Raises:
             Unfinished: if a run failed.
@@ -99,21 +99,21 @@ class Setting:
         values = {row: np.array([of[draw] for draw in self.draws], dtype=np.float64) for row, of in by_row.items()}
         if missing := [row for row, of in values.items() if np.isnan(of).any()]:
             raise Unfinished(
-                f"{', '.join(missing)} at {grid.experiment.name}: not every run has a result. See: "
+                f"{grid.experiment.name}: some runs of {', '.join(missing)} have no result. See: "
                 f"cmkd-bench leaderboard {grid.experiment.name} --results {self.folder}"
             )
         return values
 
 
 def check_all(setting: Setting, wanted: Mapping[K, tuple[str, Sequence[str], Sequence[str]]]) -> dict[K, Grid]:
-    """All grids of an axis, checked before the first is run.
+    """Resolve and check all grids of an axis before the first one runs.
 
     Args:
-        setting: what they have in common.
-        wanted: the arguments of `Setting.grid`.
+        setting: the shared settings.
+        wanted: by key, the arguments of `Setting.grid`.
 
     Raises:
-        GridError: with the problems of all of them, each said once.
+        GridError: listing the problems of all grids, each only once.
     """
     grids: dict[K, Grid] = {}
     problems: list[str] = []

@@ -1,4 +1,4 @@
-"""A published experiment as configuration: grids, published numbers, and the rule of the verdict, fixed beforehand."""
+"""Define a published experiment as configuration: grids, published numbers, and a verdict rule fixed in advance."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FOLDER = Path(__file__).parent.parent / "configs" / "reproduction"
 
 @dataclass(frozen=True)
 class Point:
-    """One place on the axis of the experiment.
+    """One point on the axis of the experiment.
 
     Attributes:
-        label: what it is called; its experiments are named after it.
-        x: where it stands; None where the axis has names and no numbers.
+        label: name of the point; its experiments are named after it.
+        x: position on the axis; None if the axis has only names.
         overrides: `KEY=VALUE`, for all grids of the point.
-        grids: further ones by grid.
+        grids: additional overrides for individual grids.
     """
 
     label: str
@@ -31,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Block:
-    """One of the grids that are run at every point."""
+    """One of the grids to run at every point."""
 
     methods: tuple[str, ...]
     overrides: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Block:
 
 @dataclass(frozen=True)
 class ReproductionRow:
-    """A curve or table row: the teacher or a method of one of the grids."""
+    """A curve or table row: the teacher, or a method of one of the grids."""
 
     grid: str
     of: str
@@ -47,15 +47,15 @@ class ReproductionRow:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the paper says of a difference between two rows, put so that an interval decides it.
+    """A claim of the paper about the difference between two rows, phrased so that an interval decides it.
 
     Attributes:
-        says: in words.
-        row: whose difference.
-        minus: to which row.
+        says: the claim in words.
+        row: the first row.
+        minus: the row that is subtracted from it.
         expect: `positive`, `negative`, or `small` at a point; `rising` or `falling` along the axis.
         at: label of the point.
-        limit: for `small`: in points.
+        limit: what counts as `small`, in points.
     """
 
     says: str
@@ -71,10 +71,10 @@ class PublishedSource:
     """Published numbers.
 
     Attributes:
-        name: whose they are.
-        tolerance: how far the measured mean may be off, in points, for the level to be reproduced.
-        why: what the tolerance allows for.
-        values: by row, one per point; None where there is none.
+        name: where the numbers come from.
+        tolerance: largest allowed distance between the measured mean and the published number, in points.
+        why: the reason for the tolerance.
+        values: by row, one number or None per point.
     """
 
     name: str
@@ -85,24 +85,24 @@ class PublishedSource:
 
 @dataclass(frozen=True)
 class Preset:
-    """All of a reproduction.
+    """The definition of a reproduction.
 
     Attributes:
-        name: that of its file.
+        name: the stem of its file.
         title: one line.
         paper: citation.
-        dataset: in the registry.
+        dataset: name in the registry.
         pair: `teacher:student`.
-        draws: how many repetitions the paper has.
-        axis: what the points are.
-        crossing: the rows whose difference changes its sign along the axis, or empty.
-        overrides: for all grids.
-        deviations: what is not as published, one sentence each.
-        blocks: by name.
+        draws: number of repetitions in the paper.
+        axis: label of the axis.
+        crossing: the two rows whose difference changes sign along the axis, or empty.
+        overrides: `KEY=VALUE`, for all grids.
+        deviations: differences from the published setup, one sentence each.
+        blocks: the grids, by name.
         rows: by name, in the order of the table.
         points: in the order of the axis.
-        claims: all must hold for the trend.
-        sources: each gets a verdict.
+        claims: all of them must hold to reproduce the trend.
+        sources: each gets its own verdict.
     """
 
     name: str
@@ -123,15 +123,15 @@ class Preset:
 
 
 def preset_names() -> list[str]:
-    """The presets of configs/reproduction/."""
+    """List the presets in configs/reproduction/."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def load_preset(name: str) -> Preset:
-    """A preset by its name.
+    """Load a preset.
 
     Raises:
-        UnknownName: with the nearest match and the list.
+        UnknownName: if there is no such preset, with the nearest match and the list.
     """
     if name not in preset_names():
         raise UnknownName("reproduction", name, preset_names(), "cmkd-bench reproduce")

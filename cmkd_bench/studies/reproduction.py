@@ -1,4 +1,4 @@
-"""Run a published experiment again and compare: a preset's ordinary grids, a table, a picture, a verdict."""
+"""Reproduce a published experiment: run the grids of a preset and write a table, a plot, and a verdict."""
 
 from __future__ import annotations
 
@@ -31,20 +31,19 @@ def reproduce(
     together: bool = True,
     quiet: bool = False,
 ) -> Reproduction:
-    """Run a preset and write its table and picture to `results/NAME/`.
+    """Run a preset and write its table and plot to `results/NAME/`.
 
     Args:
-        name: of a file in configs/reproduction/.
-        draws: repetitions, each with data and an initialisation of its own; as many as in the paper where None is
-            given.
-        results: where experiments lie; each point becomes one in `results/NAME/`.
-        jobs: worker processes; one per core where None is given.
-        together: whether runs that differ in their data and seed alone are trained as one computation, where that
-            is possible; the numbers are the same.
-        quiet: show no progress.
+        name: name of a file in configs/reproduction/.
+        draws: number of repetitions, each with its own data and initialization; None means as many as in the paper.
+        results: folder of experiments; each point becomes one in `results/NAME/`.
+        jobs: number of worker processes; None means one per core.
+        together: whether to train runs that differ only in data and seed as one computation where possible; the
+            numbers are the same.
+        quiet: whether to hide progress.
 
     Raises:
-        UserError: for an unknown preset, or more draws than there are.
+        UserError: if the preset is unknown, or if there are fewer draws than requested.
         Unfinished: if a run failed.
         Interrupted: after Ctrl-C.
     """
@@ -52,8 +51,8 @@ def reproduce(
     repetitions = preset.draws if draws is None else draws
     if not 1 <= repetitions <= datasets.get(preset.dataset).folds:
         raise UserError(
-            f"--seeds {repetitions}: '{name}' can be drawn 1 to {datasets.get(preset.dataset).folds} times; the paper "
-            f"has {preset.draws}."
+            f"--seeds {repetitions}: '{name}' has 1 to {datasets.get(preset.dataset).folds} draws; the paper uses "
+            f"{preset.draws}."
         )
     pairs = tuple((draw, draw) for draw in range(repetitions))
     setting = Setting(results / name, preset.dataset, preset.pair, pairs, jobs)
@@ -67,10 +66,10 @@ def reproduce(
 
 
 def compare(preset: Preset, curves: MeasuredCurves) -> Reproduction:
-    """Apply the preset's rule; nothing is run.
+    """Apply the preset's rule to results without running anything.
 
     Args:
-        preset: with published numbers and the rule.
+        preset: the published numbers and the rule.
         curves: by row, (points, draws) in percent.
     """
     claims, levels = judge(preset, curves)
@@ -82,7 +81,7 @@ def compare(preset: Preset, curves: MeasuredCurves) -> Reproduction:
 
 
 def _run(preset: Preset, setting: Setting, together: bool, console: Console) -> dict[str, np.ndarray]:
-    """By row: (points, draws)."""
+    """Run all grids and return (points, draws) by row."""
     grids = check_all(setting, _wanted(preset))
     planned = {place: (grid, setting.plan(grid)) for place, grid in grids.items()}
     if together:
@@ -95,7 +94,7 @@ def _run(preset: Preset, setting: Setting, together: bool, console: Console) -> 
 
 
 def _wanted(preset: Preset) -> dict[tuple[str, str], tuple[str, Sequence[str], Sequence[str]]]:
-    """Every point's grids: experiment, methods, overrides."""
+    """Return the experiment, methods, and overrides of every grid of every point."""
     return {
         (point.label, name): (
             _experiment(preset, point, name),
@@ -113,16 +112,16 @@ def _experiment(preset: Preset, point: Point, block: str) -> str:
 
 
 def picture(found: Reproduction) -> Chart:
-    """The paper's figure anew: measured, with the published numbers beside it."""
+    """Redraw the paper's figure from the measured numbers, with the published ones next to them."""
     preset = found.preset
     numbers = [point.x for point in preset.points if point.x is not None]
     baseline = grid_defaults()["baseline"]
     return Chart(
         title=preset.title,
         note=(
-            f"{preset.name}: dots with bars are means of {found.draws} draws with their 95 % intervals, side by side "
-            "in the legend's order, so that equal ones are all seen. Open markers of the same colour are published. "
-            f"An interval that is not seen is within its dot. '{baseline}' is the student alone."
+            f"{preset.name}: dots with bars are means of {found.draws} draws with 95 % intervals, drawn side by side "
+            "in the order of the legend. Open markers of the same color are published numbers. An invisible interval "
+            f"is narrower than its dot. '{baseline}' is the student alone."
         ),
         axis=preset.axis,
         quantity="test accuracy (%)",

@@ -1,4 +1,4 @@
-"""A reproduction as text: measured beside published, claims and verdicts; for a terminal, as Markdown, as CSV."""
+"""Render a reproduction for a terminal, Markdown, and CSV: measured and published numbers, claims, and verdicts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cmkd_bench.studies.preset import Preset
 from cmkd_bench.studies.verdict import Judged, Levels, MeasuredCurves
 
 RULE = (
-    "The rule, fixed in the preset: a claim holds where the 95 % interval of the paired difference lies wholly on its "
-    "side. *reproduced*: all claims that concern a source hold, and all its numbers are within the tolerance; "
-    "*trend only*: these claims hold; otherwise *not reproduced*."
+    "The rule, fixed in the preset: a claim holds if the 95 % interval of the paired difference lies entirely on the "
+    "claimed side. *reproduced*: all claims about a source hold, and all of its numbers are within the tolerance; "
+    "*trend only*: these claims hold, but not all numbers are within the tolerance; otherwise *not reproduced*."
 )
 DRAW = "draw "
 STYLES = {"reproduced": "green", "trend only": "yellow", "not reproduced": "red"}
@@ -27,14 +27,14 @@ STYLES = {"reproduced": "green", "trend only": "yellow", "not reproduced": "red"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a reproduction found.
+    """The results of a reproduction.
 
     Attributes:
         preset: what was reproduced.
         curves: by row, (points, draws) in percent.
-        claims: with their outcomes.
-        levels: by source, with its verdict.
-        crossing: where a difference changes its sign, if the preset asks for it and it does.
+        claims: the claims with their outcomes.
+        levels: the distance to each source, with its verdict.
+        crossing: where a difference changes sign; None if the preset does not ask for it or it never does.
     """
 
     preset: Preset
@@ -45,28 +45,28 @@ class Reproduction:
 
     @property
     def draws(self) -> int:
-        """How many draws there are."""
+        """The number of draws."""
         return int(next(iter(self.curves.values())).shape[1])
 
 
 def as_rich(found: Reproduction) -> RenderableType:
-    """The table, the claims and the verdicts."""
+    """Render the table, the claims, and the verdicts."""
     table = Table(title=Text(_title(found)), title_justify="left", title_style="bold")
     for heading in ("point", "row", "measured"):
         table.add_column(heading, justify="right" if heading == "measured" else "left", no_wrap=True)
-    for number in range(1, len(found.levels) + 1):  # the verdicts below have the names, which are long
+    for number in range(1, len(found.levels) + 1):  # the names are long and stand in the verdicts below
         table.add_column(f"({number})", justify="right", no_wrap=True)
     for cells, ends in rows(found):
         table.add_row(*map(Text, cells), end_section=ends)
-    coloured = [
+    colored = [
         Text(f"({number}) {line}", style=STYLES[one.verdict])
         for number, (one, line) in enumerate(zip(found.levels, verdicts(found), strict=True), start=1)
     ]
-    return Group(table, Text(), *map(Text, sentences(found)), *coloured)
+    return Group(table, Text(), *map(Text, sentences(found)), *colored)
 
 
 def as_markdown(found: Reproduction) -> str:
-    """The same in GitHub's Markdown, with the paper, the rule and the deviations."""
+    """Render the same in GitHub's Markdown, with the paper, the rule, and the deviations."""
     preset = found.preset
     lines = [f"# {preset.title}", "", f"{preset.paper}", "", f"**{_title(found)}**", ""]
     lines += [f"- **{line}**" for line in verdicts(found)]
@@ -76,20 +76,20 @@ def as_markdown(found: Reproduction) -> str:
         f"- {one.source.name}: tolerance {_points(one.source.tolerance)}; {one.source.why}" for one in found.levels
     ]
     if preset.deviations:
-        lines += ["", "Not as published:", *(f"- {text}" for text in preset.deviations)]
+        lines += ["", "Differences from the published setup:", "", *(f"- {text}" for text in preset.deviations)]
     lines += ["", f"    cmkd-bench reproduce {preset.name} --seeds {found.draws}"]
     return "\n".join(lines) + "\n"
 
 
 def markdown_table(found: Reproduction) -> list[str]:
-    """The lines of the table alone."""
+    """Return the lines of the table."""
     heading = ["point", "row", "measured", *(one.source.name for one in found.levels)]
     lines = [f"| {' | '.join(heading)} |", "|---|---|" + "---:|" * (len(heading) - 2)]
     return lines + [f"| {' | '.join(cells)} |" for cells, _ in rows(found)]
 
 
 def as_csv(found: Reproduction) -> str:
-    """One line per point and row, with unrounded numbers and those of every draw: `read_csv` reads them back."""
+    """Write one line per point and row, with unrounded numbers and those of every draw, for `read_csv`."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     sources = [one.source for one in found.levels]
@@ -106,7 +106,7 @@ def as_csv(found: Reproduction) -> str:
 
 
 def read_csv(text: str, preset: Preset) -> MeasuredCurves:
-    """The curves of a record, (points, draws) by row: enough to judge it again without running anything."""
+    """Read the curves of a record, (points, draws) by row, so that it can be judged again without running anything."""
     lines = {(line["point"], line["row"]): line for line in csv.DictReader(io.StringIO(text))}
 
     def of(point: str, row: str) -> list[float]:
@@ -116,18 +116,18 @@ def read_csv(text: str, preset: Preset) -> MeasuredCurves:
 
 
 def stem(draws: int) -> str:
-    """What the files of a reproduction are called."""
+    """Return the stem of a reproduction's files."""
     return f"{draws}-draws"
 
 
 def show(interval: Interval, sign: str = "", decimals: int = 2) -> str:
-    """A number with its interval, e.g. `69.41 [67.20, 71.62]`."""
+    """Format a number with its interval, e.g. `69.41 [67.20, 71.62]`."""
     value, low, high = (f"{number:{sign}.{decimals}f}" for number in (interval.value, interval.low, interval.high))
     return value if np.isnan(interval.low) else f"{value} [{low}, {high}]"
 
 
 def _title(found: Reproduction) -> str:
-    return f"{found.preset.name}: test accuracy in percent, mean of {found.draws} draws and its 95 % interval"
+    return f"{found.preset.name}: test accuracy in percent, mean of {found.draws} draws with 95 % interval"
 
 
 def _points(number: float) -> str:
@@ -135,7 +135,7 @@ def _points(number: float) -> str:
 
 
 def rows(found: Reproduction) -> Iterator[tuple[list[str], bool]]:
-    """The cells of each line, and whether a section ends below it."""
+    """Yield the cells of each line, and whether a section ends below it."""
     names = list(found.curves)
     for place, point in enumerate(found.preset.points):
         for row in names:
@@ -146,23 +146,23 @@ def rows(found: Reproduction) -> Iterator[tuple[list[str], bool]]:
 
 
 def sentences(found: Reproduction) -> list[str]:
-    """The claims, and the place where a difference changes its sign."""
+    """State the outcome of each claim, and where a difference changes sign."""
     lines = []
     for one in found.claims:
         quantity = "slope" if one.claim.expect in ("rising", "falling") else "difference"
         lines.append(f"{one.claim.says}: {one.outcome} ({quantity} {show(one.interval, '+')})")
     if found.preset.crossing:
         row, minus = found.preset.crossing
-        place = "does not change its sign" if found.crossing is None else f"changes its sign at {show(found.crossing)}"
+        place = "does not change sign" if found.crossing is None else f"changes sign at {show(found.crossing)}"
         lines.append(f"{row} minus {minus} {place} (interval over resampled draws)")
     return lines
 
 
 def verdicts(found: Reproduction) -> list[str]:
-    """One sentence per source."""
+    """State the verdict on each source in one sentence."""
     return [
         f"against {one.source.name}: {one.verdict} ({one.within} of {one.count} numbers within "
-        f"{_points(one.source.tolerance)}, farthest {one.worst:+.2f}, {one.where}{_undecided(one.claims)})"
+        f"{_points(one.source.tolerance)}, largest difference {one.worst:+.2f}, {one.where}{_undecided(one.claims)})"
         for one in found.levels
     ]
 

@@ -1,4 +1,4 @@
-"""Runs of many grids that differ in their data and seed alone, trained as one; groups of them side by side."""
+"""Train runs of many grids that differ only in data and seed as one computation, several groups in parallel."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ RunGroup = list[tuple[Grid, str]]
 
 
 def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
-    """Train what can be trained together; the rest, and what is cut off, is left to the launcher.
+    """Train the runs that can be trained together; leave the others, and interrupted ones, to the launcher.
 
     Args:
         planned: the grids and their runs.
-        jobs: how many groups are trained at a time; one per core where None is given.
+        jobs: number of groups to train at a time; None means one per core.
     """
     from cmkd_bench.launch.worker import warm_up
 
@@ -53,13 +53,13 @@ def _train_side_by_side(groups: Sequence[RunGroup], jobs: int) -> None:
                 process.join()
         finally:
             for process in processes:
-                if process.is_alive():  # after Ctrl-C; a group writes its results when all of it is trained
+                if process.is_alive():  # after Ctrl-C; a group writes its results only once all of it is trained
                     process.terminate()
                     process.join()
 
 
 def _serve(runs: RunGroup) -> None:
-    # Ctrl-C goes to the whole group of processes; the parent alone answers it
+    # Ctrl-C reaches the whole process group; only the parent handles it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _train(runs)
 

@@ -1,4 +1,4 @@
-"""One knob turned through its values: the ordinary grid at each, and every method's gain against the knob."""
+"""Sweep a knob: run an ordinary grid at each of its values, and plot every method's gain against the knob."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_VALUES = 100
 
 
 def parse_vary(text: str) -> tuple[str, tuple[float, ...]]:
-    """`KNOB=from:to:step`, the end included, or `KNOB=value,value,...`.
+    """Parse `KNOB=from:to:step`, which includes the end, or `KNOB=value,value,...`.
 
     Raises:
         UserError: for anything else.
@@ -45,8 +45,8 @@ def parse_vary(text: str) -> tuple[str, tuple[float, ...]]:
             raise ValueError
     except ValueError:
         raise UserError(
-            f"--vary {text}: KNOB=from:to:step or KNOB=value,value is wanted, with at most {MOST_VALUES} steps and no "
-            "value twice, e.g. misalignment=0:1:0.1."
+            f"--vary {text}: expected KNOB=from:to:step or KNOB=value,value,... with at most {MOST_VALUES} steps and "
+            "no repeated value, e.g. misalignment=0:1:0.1."
         ) from None
     return knob, tuple(values)
 
@@ -63,21 +63,21 @@ def sweep(
     jobs: int | None = None,
     quiet: bool = False,
 ) -> Sweep:
-    """Run a grid at each value of a knob and write tables and picture to `results/sweep-DATASET-KNOB/`.
+    """Run a grid at each value of a knob and write tables and a plot to `results/sweep-DATASET-KNOB/`.
 
     Args:
-        dataset: in the registry.
-        vary: an option of the dataset, or any other setting with a dot in it, e.g. `misalignment=0:1:0.1`.
-        methods: in the registry; the student alone is always there.
-        pair: `teacher:student`; the dataset's first where None is given.
-        draws: repetitions. Each has a seed of its own, and a fold of its own where the dataset has as many.
+        dataset: name in the registry.
+        vary: an option of the dataset, or any other setting whose name has a dot, e.g. `misalignment=0:1:0.1`.
+        methods: names in the registry; the student alone is always included.
+        pair: `teacher:student`; None means the first pair of the dataset.
+        draws: number of repetitions. Each has its own seed, and its own fold if the dataset has that many.
         overrides: `KEY=VALUE`, for all values.
-        results: where experiments lie; each value becomes one.
-        jobs: worker processes; one per core where None is given.
-        quiet: show no progress.
+        results: folder of experiments; each value becomes one.
+        jobs: number of worker processes; None means one per core.
+        quiet: whether to hide progress.
 
     Raises:
-        UserError: with all that is wrong with the request.
+        UserError: listing everything that is wrong with the request.
         Unfinished: if a run failed.
         Interrupted: after Ctrl-C.
     """
@@ -96,7 +96,7 @@ def sweep(
     try:
         found = replace(found, measured=_stack([measure(grid, plan, pairs) for grid, plan in planned.values()]))
     except UserError as error:
-        found = replace(found, unmeasured=f"Nothing was measured beside the gains: {error}")
+        found = replace(found, unmeasured=f"Diagnostics are not available: {error}")
     _write(dataset, found, folder)
     return found
 

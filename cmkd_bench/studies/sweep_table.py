@@ -1,4 +1,4 @@
-"""A sweep as tables for a terminal, as Markdown and as CSV, and as a picture."""
+"""Render a sweep as tables for a terminal, Markdown, and CSV, and as a plot."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SLOPE = "slope"
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep found.
+    """The results of a sweep.
 
     Attributes:
-        knob: as it was given.
-        values: of the knob.
-        baseline: the method that gains are over.
-        curves: by row, the teacher, the baseline and the methods: (values, draws) in percent.
-        measured: by quantity, what the diagnostics say of teacher and student alone: (values, draws).
-        unmeasured: why there is none of that, or empty.
+        knob: name of the knob as given.
+        values: values of the knob.
+        baseline: the method that gains are relative to.
+        curves: (values, draws) in percent for the teacher, the baseline, and each method.
+        measured: by quantity, diagnostics of the teacher and the student alone: (values, draws).
+        unmeasured: why there are no diagnostics; empty if there are.
     """
 
     knob: str
@@ -44,18 +44,18 @@ class Sweep:
 
     @property
     def draws(self) -> int:
-        """How many draws there are."""
+        """The number of draws."""
         return int(self.curves[self.baseline].shape[1])
 
     @property
     def gains(self) -> dict[str, np.ndarray]:
-        """By method, over the student alone in the same draw."""
+        """The gain of each method over the student alone in the same draw."""
         alone = self.curves[self.baseline]
         return {row: curve - alone for row, curve in self.curves.items() if row != self.baseline}
 
 
 def as_rich(found: Sweep) -> RenderableType:
-    """Gains and measured quantities by value of the knob, each with the half width of its interval, and slopes."""
+    """Render gains and diagnostics by value of the knob, each with the half-width of its interval, and slopes."""
     parts: list[RenderableType] = []
     for title, columns, decimals in _tables(found):
         table = Table(title=Text(title), title_justify="left", title_style="bold")
@@ -70,7 +70,7 @@ def as_rich(found: Sweep) -> RenderableType:
 
 
 def as_markdown(found: Sweep) -> str:
-    """The same in GitHub's Markdown, with both ends of the intervals."""
+    """Render the same tables in GitHub's Markdown, with both ends of each interval."""
     lines = []
     for _, columns, decimals in _tables(found):
         lines += [f"| {' | '.join([found.knob, *columns])} |", "|---:|" + "---:|" * len(columns)]
@@ -81,7 +81,7 @@ def as_markdown(found: Sweep) -> str:
 
 
 def as_csv(found: Sweep) -> str:
-    """One line per value and row: accuracy, gain with its interval, and the accuracy of every draw."""
+    """Write one line per value and row: accuracy, gain with its interval, and the accuracy of every draw."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     heading = [found.knob, "row", "accuracy", "gain", "low", "high", "draws"]
@@ -95,7 +95,7 @@ def as_csv(found: Sweep) -> str:
 
 
 def measured_as_csv(found: Sweep) -> str:
-    """One line per value and measured quantity: its mean with the interval, and that of every draw."""
+    """Write one line per value and diagnostic: its mean with the interval, and the value of every draw."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     heading = [found.knob, "quantity", "mean", "low", "high", "draws"]
@@ -108,15 +108,15 @@ def measured_as_csv(found: Sweep) -> str:
 
 
 def picture(dataset: str, found: Sweep) -> Chart:
-    """Gains against the knob, and below them what it moved."""
+    """Plot gains against the knob, and the diagnostics below them."""
     below = {}
     if found.measured:
         below = {"gap (points)": {GAP: found.measured[GAP]}, "tau, CKA, distance": _similarities(found)}
     return Chart(
         title=f"{dataset}: gain over the student alone against {found.knob}",
         note=(
-            f"Above 0 a method helps. Markers: means of {found.draws} draws, methods side by side; bars: their 95 % "
-            f"intervals, not corrected for their number. {NOTE if found.measured else ''}"
+            f"Above 0, a method helps. Markers: means of {found.draws} draws, methods side by side; bars: 95 % "
+            f"intervals, not corrected for multiple comparisons. {NOTE if found.measured else ''}"
         ),
         axis=found.knob,
         quantity="gain (points)",
@@ -131,19 +131,19 @@ def picture(dataset: str, found: Sweep) -> Chart:
 
 
 def _tables(found: Sweep) -> Iterator[tuple[str, Mapping[str, np.ndarray], int]]:
-    """Title, columns and decimals of each."""
+    """Yield the title, columns, and decimals of each table."""
     yield f"gain over {found.baseline} against {found.knob}, in points", found.gains, 2
     if found.measured:
         yield f"measured against {found.knob}", _similarities(found), 3
 
 
 def _similarities(found: Sweep) -> dict[str, np.ndarray]:
-    """What was measured but the gap, which is the teacher's column among the gains."""
+    """Return all diagnostics except the gap, which is the teacher's column among the gains."""
     return {QUANTITIES[name]: curve for name, curve in found.measured.items() if name != GAP}
 
 
 def _lines(found: Sweep, columns: Mapping[str, np.ndarray]) -> Iterator[tuple[str, list[Interval]]]:
-    """One per value, and the slopes."""
+    """Yield one line per value, then the slopes."""
     for place, value in enumerate(found.values):
         yield f"{value:g}", [mean_interval(curve[place]) for curve in columns.values()]
     if len(found.values) > 1:
@@ -151,13 +151,14 @@ def _lines(found: Sweep, columns: Mapping[str, np.ndarray]) -> Iterator[tuple[st
 
 
 def _with_half_width(interval: Interval, decimals: int) -> str:
-    """For instance `+1.20 ± 0.89`."""
+    """Format an interval as in `+1.20 ± 0.89`."""
     half = "" if np.isnan(interval.low) else f" ± {interval.value - interval.low:.{decimals}f}"
     return f"{interval.value:+.{decimals}f}{half}"
 
 
 def _note(found: Sweep) -> str:
     return (
-        f"Means of {found.draws} draws with Student's 95 % intervals, paired by draw, not corrected for their number. "
-        f"slope: change per 1 of {found.knob}, by least squares in each draw. {found.unmeasured or NOTE}"
+        f"Means of {found.draws} draws with Student's 95 % intervals, paired by draw, not corrected for multiple "
+        f"comparisons. slope: change per unit of {found.knob}, fitted by least squares in each draw. "
+        f"{found.unmeasured or NOTE}"
     )

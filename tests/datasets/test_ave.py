@@ -96,8 +96,8 @@ def test_training_lines_of_the_18_clips_that_are_held_out_are_left_out(tmp_path:
     assert len(ids(catalogue, "validation")) == 11
     assert len(ids(catalogue, "test")) == 9
     reasons = {
-        **dict.fromkeys(IN_VALIDATION.split(), "its clip is in the validation part, too"),
-        **dict.fromkeys([*IN_TEST.split(), "0f_iTO5t3hU.2"], "its clip is in the test part, too"),
+        **dict.fromkeys(IN_VALIDATION.split(), "its clip is also in the validation part"),
+        **dict.fromkeys([*IN_TEST.split(), "0f_iTO5t3hU.2"], "its clip is also in the test part"),
     }
     assert {skipped.sample_id: skipped.reason for skipped in catalogue.skipped} == reasons
     assert catalogue.groups is not None
@@ -108,7 +108,8 @@ def test_the_published_split_is_an_option_that_says_what_it_leaks(tmp_path: Path
     catalogue = read(write_leaks(tmp_path), split="official")
     assert len(ids(catalogue, "train")) == 21
     assert catalogue.groups is None
-    assert catalogue.notes == ("18 clips of the training part are in validation or test, too, as published",)
+    (note,) = catalogue.notes
+    assert note.startswith("18 ")
 
 
 def test_a_clip_with_two_labels_is_two_samples_of_one_group_or_one(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_the_event_without_length_is_left_out(tmp_path: Path) -> None:
     catalogue = read(write(tmp_path, f"Church bell&VWi2ENBuTbw&good&0&0\n{TRAIN}"), crop="full")
     assert ids(catalogue, "train") == ["RUhOCu3LNXM", "MH3m4AwEcRY"]
     assert [(skipped.sample_id, skipped.reason) for skipped in catalogue.skipped] == [
-        ("VWi2ENBuTbw", "the event has no length: second 0 to second 0")
+        ("VWi2ENBuTbw", "the event has zero length: second 0 to second 0")
     ]
 
 
@@ -137,13 +138,13 @@ def test_the_event_without_length_is_left_out(tmp_path: Path) -> None:
     [
         (
             "Church bell,RUhOCu3LNXM,good,0,10",
-            "line 3: 'Church bell,RUhOCu3LNXM,good,0,10' is not of the form",
+            "line 3: .* got 'Church bell,RUhOCu3LNXM,good,0,10'",
         ),
-        ("Church bell&../../secret&good&0&10", "line 3: .* is not of the form Category&VideoID"),
-        ("Church bell&RUhOCu3LNXM&good&0&ten", "line 3: .* is not of the form"),
+        ("Church bell&../../secret&good&0&10", "line 3: expected Category&VideoID"),
+        ("Church bell&RUhOCu3LNXM&good&0&ten", "line 3: expected Category"),
         (
             "Churchbell&RUhOCu3LNXM&good&0&10",
-            "line 3: unknown class 'Churchbell'. The nearest .* is 'Church bell'",
+            "line 3: unknown class 'Churchbell'. .*'Church bell'",
         ),
     ],
 )
@@ -155,7 +156,7 @@ def test_a_line_unlike_the_official_ones_is_named(tmp_path: Path, line: str, mes
 
 def test_a_missing_list_is_named(tmp_path: Path) -> None:
     (write(tmp_path) / "valSet.txt").unlink()
-    with pytest.raises(UserError, match=r"dataset 'ave': valSet.txt is not in .*Download AVE_Dataset.zip"):
+    with pytest.raises(UserError, match=r"dataset 'ave': valSet.txt .*Download AVE_Dataset.zip"):
         read(tmp_path)
 
 
@@ -191,9 +192,9 @@ def test_the_miniature_has_the_known_defects(small: Path) -> None:
     assert all(len(rows) >= 4 for rows in catalogue.parts[0].values())
     assert "-two_labels.2" in catalogue.sample_ids
     assert sorted(skipped.reason for skipped in catalogue.skipped) == [
-        "its clip is in the test part, too",
-        "its clip is in the validation part, too",
-        "the event has no length: second 0 to second 0",
+        "its clip is also in the test part",
+        "its clip is also in the validation part",
+        "the event has zero length: second 0 to second 0",
     ]
     assert read(small, split="official").notes
     lines = (small / "Annotations.txt").read_text(encoding="utf-8").splitlines()

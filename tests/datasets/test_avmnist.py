@@ -73,7 +73,7 @@ def test_labels_of_any_type_become_int64(small: Path, kind: type) -> None:
 @pytest.mark.parametrize("wrong", [10, -1, 2.5, np.nan])
 def test_a_label_that_is_no_digit_is_shown(small: Path, wrong: float) -> None:
     np.save(small / "test_labels.npy", np.array([1.0, 2.0, 3.0, wrong]))
-    with pytest.raises(UserError, match=rf"test_labels\.npy must hold digits from 0 to 9, but row 3 is {wrong}"):
+    with pytest.raises(UserError, match=rf"test_labels\.npy.* {wrong}.* in row 3"):
         catalogue(small)
 
 
@@ -83,18 +83,18 @@ def test_a_label_that_is_no_digit_is_shown(small: Path, wrong: float) -> None:
         (
             "audio/test_data.npy",
             (9, 112, 112),
-            r"10 rows, as its labels have, of 12544 .*Found: the shape \(9, 112, 112\)",
+            r"10 rows of 12544 .*shape \(9, 112, 112\)",
         ),
         (
             "image/train_data.npy",
             (24, 196),
-            r"24 rows, as its labels have, of 784 numbers.*Found: the shape \(24, 196\)",
+            r"24 rows of 784 .*shape \(24, 196\)",
         ),
-        ("image/train_data.npy", (24,), r"Found: the shape \(24,\)"),
+        ("image/train_data.npy", (24,), r"shape \(24,\)"),
         (
             "train_labels.npy",
             (24, 10),
-            r"train_labels\.npy must have one number for each row, not the shape \(24, 10\)",
+            r"train_labels\.npy.* shape \(24, 10\)",
         ),
     ],
 )
@@ -111,7 +111,7 @@ def test_images_may_have_rows_and_columns(small: Path) -> None:
 
 def test_a_missing_array_is_named_with_those_that_are_there(small: Path) -> None:
     (small / "audio/test_data.npy").unlink()
-    with pytest.raises(UserError, match=r"audio/test_data\.npy is missing in .*Found: audio/train_data\.npy, image/"):
+    with pytest.raises(UserError, match=r"audio/test_data\.npy not found .*Found: audio/train_data\.npy, image/"):
         catalogue(small)
 
 
@@ -119,16 +119,16 @@ def test_a_missing_array_is_named_with_those_that_are_there(small: Path) -> None
 def test_a_broken_array_is_an_error(small: Path, content: bytes) -> None:
     path = small / "image/train_data.npy"
     path.write_bytes(path.read_bytes()[:1000] if content == b"cut" else content)
-    with pytest.raises(UserError, match=r"image/train_data\.npy is no complete \.npy file of numbers"):
+    with pytest.raises(UserError, match=r"image/train_data\.npy is not a complete"):
         catalogue(small)
 
 
 def test_objects_and_texts_are_not_read(small: Path) -> None:
     np.save(small / "image/train_data.npy", np.array([{}] * 24, object), allow_pickle=True)
-    with pytest.raises(UserError, match=r"no complete \.npy file of numbers"):
+    with pytest.raises(UserError, match=r"not a complete numeric \.npy file"):
         catalogue(small)
     np.save(small / "train_labels.npy", np.array(["1"] * 24))
-    with pytest.raises(UserError, match=r"train_labels\.npy must hold real numbers, not <U1"):
+    with pytest.raises(UserError, match=r"train_labels\.npy.* <U1"):
         catalogue(small)
 
 

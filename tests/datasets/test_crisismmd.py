@@ -136,7 +136,7 @@ def test_classes_are_five_by_default() -> None:
 
 def test_fine_classes_are_refused_where_the_column_has_none(write: Writer) -> None:
     root = write([WILDFIRE], [MARIA], [SRI_LANKA])
-    with pytest.raises(UserError, match=r"classes=8: label_text of the all rows holds none of injured.*label=label"):
+    with pytest.raises(UserError, match=r"classes=8: label_text of the all rows has none of injured.*label=label"):
         catalogue(root, rows="all", classes=8)
 
 
@@ -184,7 +184,7 @@ def test_a_tweet_of_links_alone_is_left_out_by_name(write: Writer) -> None:
 def test_texts_that_are_alike_without_their_links_are_noted(write: Writer) -> None:
     train, test = (line(number, FIVE[0], f"same words https://t.co/{number}") for number in (0, 3))
     found = catalogue(write([train, line(1, FIVE[1])], [line(2, FIVE[0])], [test]), rows="all")
-    assert found.notes == ("1 test texts are, but for their links, also in the training part",)
+    assert found.notes == ("1 test texts, ignoring links, are also in the training part",)
 
 
 def test_windows_line_ends_and_files_beside_the_images_are_read(write: Writer) -> None:
@@ -197,7 +197,7 @@ def test_windows_line_ends_and_files_beside_the_images_are_read(write: Writer) -
 )
 def test_a_path_that_leaves_the_root_is_refused(write: Writer, image: str) -> None:
     root = write([WILDFIRE, line(0, FIVE[0], image=image)], [MARIA], [SRI_LANKA])
-    with pytest.raises(UserError, match=r"img_train\.tsv, line 3: the image .* is not a path below"):
+    with pytest.raises(UserError, match=r"img_train\.tsv, line 3: expected an image path"):
         catalogue(root, rows="all")
 
 
@@ -211,7 +211,7 @@ def test_a_path_that_leaves_the_root_is_refused(write: Writer, image: str) -> No
     ],
 )
 def test_a_line_of_another_form_is_named(write: Writer, broken: str) -> None:
-    with pytest.raises(UserError, match=r"img_dev\.tsv, line 2: .* is not 9 fields parted by tabs"):
+    with pytest.raises(UserError, match=r"img_dev\.tsv, line 2: expected 9 fields"):
         catalogue(write([WILDFIRE], [broken], [SRI_LANKA]), rows="all")
 
 
@@ -226,21 +226,19 @@ def test_an_unknown_class_is_named_with_its_nearest(write: Writer) -> None:
 def test_other_columns_are_named(write: Writer) -> None:
     root = write([WILDFIRE], [MARIA], [SRI_LANKA])
     (root / SPLIT.format("test")).write_text("tweet_id\timage_id\n")
-    with pytest.raises(UserError, match=r"img_test\.tsv: has the columns tweet_id, image_id; expected: event_name"):
+    with pytest.raises(UserError, match=r"img_test\.tsv: expected .*event_name.* got: tweet_id, image_id"):
         catalogue(root, rows="all")
 
 
 def test_an_image_that_is_listed_twice_is_named(write: Writer) -> None:
-    with pytest.raises(
-        UserError, match=r"img_test\.tsv, line 2: the image 917793137925459968_0 stands already in .*train"
-    ):
+    with pytest.raises(UserError, match=r"img_test\.tsv, line 2: the image 917793137925459968_0 is already .*train"):
         catalogue(write([WILDFIRE], [MARIA], [WILDFIRE]), rows="all")
 
 
 def test_a_file_that_is_not_utf8_is_named(write: Writer) -> None:
     root = write([WILDFIRE], [MARIA], [SRI_LANKA])
     (root / SPLIT.format("dev")).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"img_dev\.tsv: is not UTF-8"):
+    with pytest.raises(UserError, match=r"img_dev\.tsv: not valid UTF-8"):
         catalogue(root, rows="all")
 
 
@@ -252,7 +250,7 @@ def test_a_packed_archive_is_pointed_out(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named_with_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "data_image").mkdir()
-    with pytest.raises(UserError, match=r"agreed_lab_train\.tsv: missing\. The folder .* holds data_image\."):
+    with pytest.raises(UserError, match=r"agreed_lab_train\.tsv: not found\. .* data_image\."):
         catalogue(tmp_path)
 
 

@@ -64,7 +64,7 @@ def test_a_share_that_the_paper_has_not_is_refused_with_those_it_has() -> None:
         KIND(KIND.Options(gamma=0.5))
     with pytest.raises(UserError, match=r"alpha=1.0: the paper has no such value. Available: 0, 0.5, 0.667, 0.75, 0.8"):
         KIND(KIND.Options(alpha=1.0))
-    with pytest.raises(UserError, match="set one of them"):
+    with pytest.raises(UserError, match="set only one of them"):
         KIND(KIND.Options(gamma=1.0, alpha=0.0))
 
 

@@ -168,9 +168,9 @@ def test_decoding_passes_what_was_read_to_the_resizing(tmp_path: Path, monkeypat
 
 def test_rows_that_hold_nothing_are_bad_clips(tmp_path: Path) -> None:
     write(tmp_path, [f"cafe_{number:04d}" for number in range(75)], ["cafe"] * 75, test=[1])
-    with pytest.raises(BadClip, match="label 899, where 894 is the highest"):
+    with pytest.raises(BadClip, match=r"label 899 .* 894"):
         LabelRow(FILE, 74, bytes(895)).classes(tmp_path)
-    with pytest.raises(BadClip, match="row 75 of 'depths' cannot be read"):
+    with pytest.raises(BadClip, match="cannot read row 75 of 'depths'"):
         DepthRow(FILE, 75, "depths").metres(tmp_path)
     with pytest.raises(BadClip, match="missing"):
         RgbRow("other.mat", 0).read(tmp_path, "images")
@@ -200,7 +200,7 @@ def test_scenes_that_the_official_parts_share_are_noted(tmp_path: Path) -> None:
     write(tmp_path, scenes, ["cafe"] * 40, test=[2, *range(31, 41)])
     catalogue = read(tmp_path)
     assert catalogue.groups is None
-    assert catalogue.notes == ("the official parts share 1 scenes, e.g. cafe_0000; validation shares none with train",)
+    assert catalogue.notes == ("the official parts share 1 scenes, e.g. cafe_0000; train and validation share none",)
     train, validation = ({scenes[row] for row in catalogue.parts[0][part]} for part in ("train", "validation"))
     assert validation
     assert not train & validation
@@ -230,21 +230,17 @@ def test_mappings_may_lie_in_a_subfolder_and_are_missed_with_their_origin(tmp_pa
 
 def test_a_portrait_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path, ["cafe_0001"] * 3, ["cafe"] * 3, test=[1], size=(4, 3))
-    with pytest.raises(
-        UserError, match=r"'images' of shape \(3, 3, 3, 4\), where \(3, 3, width, height\) of landscape"
-    ):
+    with pytest.raises(UserError, match=r"'images' of shape \(3, 3, 3, 4\).* \(3, 3, width, height\)"):
         read(tmp_path)
 
 
 def test_files_unlike_the_official_one_are_refused(tmp_path: Path) -> None:
     write_ten(tmp_path)
     write_mat(tmp_path / "classMapping40.mat", {"mapClass": np.zeros((1, 893), np.uint8)})
-    with pytest.raises(
-        UserError, match="'mapClass' has 893 numbers from 0 to 0; the published one has 894 from 1 to 40"
-    ):
+    with pytest.raises(UserError, match="'mapClass' has 893 numbers from 0 to 0; expected 894 from 1 to 40"):
         read(tmp_path)
     write_mat(tmp_path / "splits.mat", {"trainNdxs": np.arange(10), "testNdxs": np.arange(2)})
-    with pytest.raises(UserError, match="10 trainNdxs and 2 testNdxs are not the numbers 1 to 10"):
+    with pytest.raises(UserError, match=r"10 trainNdxs and 2 testNdxs .* 1 to 10"):
         read(tmp_path)
     write_mat73(tmp_path / FILE, {"scenes": np.array([["a"]], object), "sceneTypes": np.array([["cafe"]], object)})
     with pytest.raises(UserError, match="has no 'images'"):
@@ -259,7 +255,7 @@ def test_files_unlike_the_official_one_are_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_scene_type_is_named_with_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, ["a_0001"] * 3, ["cafe", "cafe", "bedrom"], test=[1])
-    with pytest.raises(UserError, match=r"'bedrom' of image 3 is unknown\. Did you mean 'bedroom'"):
+    with pytest.raises(UserError, match=r"'bedrom' of image 3\. Did you mean 'bedroom'"):
         read(tmp_path)
 
 
@@ -313,7 +309,7 @@ def test_the_image_without_labels_is_found(fixture_root: Path) -> None:
             clip.classes(fixture_root)
         except BadClip as error:
             reasons[number] = str(error)
-    assert reasons == {3: "no pixel is labelled"}
+    assert reasons == {3: "no pixel is labeled"}
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:

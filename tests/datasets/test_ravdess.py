@@ -125,7 +125,7 @@ def test_without_any_wav_all_sound_is_the_videos(one_trial_each: Path) -> None:
     touch(one_trial_each, "Actor_01/03-02-03-01-01-01-01.wav")
     found = catalogue(one_trial_each)
     assert [clip.path for clip in found.inputs["audio"]] == [clip.path for clip in found.inputs["video"]]
-    assert found.notes == ("sound is that of the mp4 files, as there is no 03-01-*.wav",)
+    assert found.notes == ("sound is read from the mp4 files because there is no 03-01-*.wav",)
 
 
 @pytest.mark.parametrize(("actors", "shown"), [([], "none"), ([1, 2, 9], "1, 2, 9")])
@@ -133,7 +133,7 @@ def test_a_part_without_actors_is_an_error_that_names_what_is_there(
     tmp_path: Path, actors: list[int], shown: str
 ) -> None:
     touch(tmp_path, *(f"01-01-03-01-02-01-{actor:02d}.mp4" for actor in actors))
-    with pytest.raises(UserError, match=rf"5 to 8 validation.* below .*: {shown}\. From zenodo\.org/record/1188976"):
+    with pytest.raises(UserError, match=rf"5 to 8 for validation.* below .*: {shown}\. .*zenodo\.org/record/1188976"):
         catalogue(tmp_path)
 
 

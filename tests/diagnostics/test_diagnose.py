@@ -86,11 +86,11 @@ def test_the_command_writes_a_table_and_pictures(
 
 
 def test_without_runs_it_says_what_trains_them(trained: Experiment, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"Train teachers and students with: cmkd-bench run --datasets watch"):
+    with pytest.raises(UserError, match=r"cmkd-bench run --datasets watch"):
         command("watch", results=tmp_path / "results")
     with pytest.raises(UserError, match=r"cmkd-bench run --datasets mfeat --pairs pixels:zernike"):
         command("mfeat", pairs="pixels:zernike", results=tmp_path / "results")
-    with pytest.raises(UserError, match=r"'mfeat': fourier → pixels, none\. Train them"):
+    with pytest.raises(UserError, match=r"'mfeat': fourier → pixels, none\."):
         command("mfeat", pairs="pixels:fourier,fourier:pixels", results=tmp_path / "results")
     with pytest.raises(UserError, match="seeds 7"):
         list(diagnose_runs(trained, question(seeds=[7]), saved(trained)))
@@ -122,17 +122,17 @@ def test_a_student_that_is_not_that_of_the_predictions_is_refused(trained: Exper
     (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     weights = trained.run(one.cell.run_id).weights
     save_file({name: value + 1 for name, value in load_file(weights).items()}, weights)
-    with pytest.raises(UserError, match="does not give the saved predictions"):
+    with pytest.raises(UserError, match="saved predictions"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
 
 def test_files_that_cannot_be_read_are_named(trained: Experiment) -> None:
     (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     trained.run(one.cell.run_id).predictions.write_bytes(b"no tensors")
-    with pytest.raises(UserError, match=f"run {one.cell.run_id} cannot be read"):
+    with pytest.raises(UserError, match=f"cannot read run {one.cell.run_id}"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
     save_file({"confusion": torch.ones(1, 2, 2)}, trained.run(one.cell.run_id).predictions)
-    with pytest.raises(UserError, match="is of segmentation"):
+    with pytest.raises(UserError, match="segmentation"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
 

@@ -81,5 +81,5 @@ def test_a_constant_side_has_no_similarity() -> None:
 
 @pytest.mark.parametrize("shapes", [((3, 2), (4, 2)), ((3,), (3,)), ((1, 2), (1, 2))])
 def test_what_is_not_of_the_same_samples_is_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-    with pytest.raises(ValueError, match="two matrices of the same samples"):
+    with pytest.raises(ValueError, match="two matrices"):
         linear_cka(np.ones(shapes[0]), np.ones(shapes[1]))

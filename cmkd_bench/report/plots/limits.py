@@ -1,4 +1,4 @@
-"""Limits of an axis that one outlier does not flatten: values beyond are arrows at the edge, with their number."""
+"""Axis limits that are robust to outliers: values beyond them become arrows at the edge, labeled with the value."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Limits = tuple[float, float]
 
 
 def axis_limits(rows: Iterable[tuple[str, Sequence[float]]], also: Sequence[float] = ()) -> Limits:
-    """Return limits with all values of methods; controls are outside if they are farther away than half the range.
+    """Return limits that contain all values of methods; controls farther away than half the range are outside.
 
-    Nothing is shown in part: where a control is shown, all that is plotted with it is within the limits, too, and if
-    that reaches further controls, so are these.
+    Nothing is shown partially: if a control is inside, everything plotted with it is inside too, and so are other
+    controls within the extended range.
 
     Args:
         rows: role and values of each, first the value that decides.

@@ -95,7 +95,7 @@ function comparisons(cell) {
   const head = [["compared with", "text"], ["difference"], ["95 % interval"], ["p"], ["p, Holm"], ["seeds"]];
   return [
     element("h3", {}, "Differences to the other rows"), table("Differences", head, rows, { class: "tests" }),
-    note("In points; positive where this row is above the other. Holm: corrected for all pairs of this direction, bold below 0.05 (the mark ≈ in the table asks for less: one row and its rivals only)."),
+    note("In points; positive where this row is above the other. Holm: corrected for all pairs of this direction, bold below 0.05 (the mark ≈ in the table is less strict: it is corrected only for one row and its rivals)."),
     ...(cell.mcnemar ? [note(`McNemar's exact test against ${cell.pairs[0].values[0]}, p by seed, uncorrected: ${cell.mcnemar}.`)] : []),
   ];
 }
