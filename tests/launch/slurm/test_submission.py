@@ -85,7 +85,7 @@ def test_a_job_that_shows_up_after_it_was_given_up_does_nothing(
     one = ledger.submissions()[0]
     ledger.abandon(one)
     assert Job()(str(ledger.file(one)), 0) == []
-    assert "given up" in capfd.readouterr().out
+    assert "abandoned" in capfd.readouterr().out
 
 
 def test_a_refusal_is_said_and_leaves_nothing_behind(grid: Planned, slurm: FakeSlurm) -> None:
@@ -138,7 +138,7 @@ def test_students_of_a_teacher_that_a_local_command_trains_are_held_back(grid: P
 
 def test_nothing_is_submitted_where_squeue_is_silent(grid: Planned, slurm: FakeSlurm) -> None:
     slurm.write(silent=["squeue"])
-    with pytest.raises(SlurmSilent, match="squeue says: squeue: error: Unable to contact"):
+    with pytest.raises(SlurmSilent, match="squeue failed: squeue: error: Unable to contact"):
         grid.submit()
     assert not slurm.calls("sbatch")
 
