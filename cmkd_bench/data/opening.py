@@ -55,7 +55,11 @@ def open_dataset(name: str, options: Mapping[str, Any], preparation: Preparation
     """Return the dataset, not loaded yet."""
     cls = datasets.get(name)
     built: Any = build(cls.Options, options)
-    return cls(built, preparation, roots) if issubclass(cls, MediaDataset) else cls(built)
+    if not issubclass(cls, MediaDataset):
+        return cls(built)
+    dataset = cls(built, preparation)
+    dataset.roots = roots
+    return dataset
 
 
 def open_configured(name: str, configuration: Configuration, options: Mapping[str, Any], roots: Roots) -> Dataset[Any]:

@@ -43,8 +43,11 @@ def local_devices(device: str, jobs: int) -> list[str]:
 
 
 def can_fork(devices: Sequence[str]) -> bool:
-    """Return whether workers may be forks, which start immediately; CUDA does not survive a fork."""
-    return all(device == "cpu" for device in devices)
+    """Return whether workers may be forks, which start immediately; CUDA does not survive a fork, used or not."""
+    import torch
+
+    opened = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return all(device == "cpu" for device in devices) and not opened
 
 
 class Interrupted(Exception):

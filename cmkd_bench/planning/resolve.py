@@ -79,15 +79,18 @@ class _Resolution:
         weights = general.model["pretrained"]
         roots = Roots.read(**general.data, weights=weights if isinstance(weights, str) else None)
         directions = directions_of(_names(self.options.pairs), classes, self.options.one_way)
-        grids = {
-            name: DatasetGrid(
-                dataset=open_configured(name, configurations[name], self.overrides.datasets.get(name, {}), roots),
-                configuration=configurations[name],
-                folds=tuple(range(cls.folds)) if self.folds is None else self.folds,
-                directions=directions[name],
-            )
-            for name, cls in classes.items()
-        }
+        grids = {}
+        for name, cls in classes.items():
+            given_options = self.overrides.datasets.get(name, {})
+            try:
+                dataset = open_configured(name, configurations[name], given_options, roots)
+            except UserError as error:  # options that a dataset refuses together
+                self.problems.append(str(error))
+                continue
+            folds = tuple(range(cls.folds)) if self.folds is None else self.folds
+            grids[name] = DatasetGrid(dataset, configurations[name], folds, directions[name])
+        if self.problems:
+            raise GridError(self.problems)
         name = self.options.experiment or self._experiment_name(general.protocol, grids)
         return Grid(
             experiment=Experiment(Path(self.options.results), name),

@@ -32,10 +32,11 @@ class MediaDataset(Dataset[P]):
     marks: ClassVar[tuple[str, ...]]
     obtain: ClassVar[str]
 
-    def __init__(self, options: P, preparation: Preparation | None = None, roots: Roots | None = None) -> None:
+    roots = Roots()  # set by whoever opens the dataset
+
+    def __init__(self, options: P, preparation: Preparation | None = None) -> None:
         super().__init__(options)
         self.preparation = preparation
-        self.roots = roots or Roots()
 
     @classmethod
     def download(cls) -> Download:
