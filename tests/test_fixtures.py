@@ -146,9 +146,9 @@ def test_missing_datasets_are_all_named_before_anything_starts(tmp_path: Path, m
     message = str(caught.value)
     assert message.startswith("2 problems:")
     for part in (
-        "'ave' is not found",
+        "'ave' was not found",
         str(tmp_path / "AVE_Dataset"),
-        "'crisismmd' is not found",
+        "'crisismmd' was not found",
         "cmkd-bench prepare ave --root",
     ):
         assert part in message

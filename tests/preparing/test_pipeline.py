@@ -157,11 +157,11 @@ def test_another_copy_is_refused_until_forced(prepare: Any, filmed: Any, films: 
     prepare()
     lines = (films / "list.csv").read_text().splitlines()
     (films / "list.csv").write_text("\n".join(lines[:13]) + "\n")
-    with pytest.raises(UserError, match=r"files of 18 samples, now there are files of 12 samples.* --force"):
+    with pytest.raises(UserError, match=r"files of 18 samples; this one has files of 12 samples.* --force"):
         prepare()
     assert prepare(start_anew=True).samples == 12
     (films / FIXTURE_MARK).write_text("{}")
-    with pytest.raises(UserError, match=r"from files of 12 samples, and now there are a miniature of 12 samples"):
+    with pytest.raises(UserError, match=r"files of 12 samples; this one has a miniature of 12 samples"):
         prepare()
     assert prepare(start_anew=True).fixture
     assert filmed().load(0).fixture
