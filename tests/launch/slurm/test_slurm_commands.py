@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import Command
 from planned_grid import FakeSlurm, Planned
 
 from cmkd_bench.experiment.files import write_json
 
 ERROR = {"cause": "bad data", "message": "x", "traceback": []}
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def cmkd(slurm: FakeSlurm, tmp_path: Path) -> Command:
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cmkd_bench", *arguments]
-        environment = {**os.environ, "COLUMNS": "160"}
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=environment)
-
-    return call
 
 
 def cell(text: str, method: str) -> list[str]:
