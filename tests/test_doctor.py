@@ -157,8 +157,9 @@ def test_a_controller_that_is_silent_holds_nothing_up(commands: Path, monkeypatc
     for name in ("sbatch", "squeue", "scancel"):
         fake(commands, name, "exit 1")
     fake(commands, "scontrol", "exec /bin/sleep 60")
-    monkeypatch.setattr("cmkd_bench.doctor.scheduler.ANSWER_SECONDS", 0.2)
-    found = by_subject(list(check_slurm(needed=True)))
+    with monkeypatch.context() as impatient:
+        impatient.setattr("cmkd_bench.doctor.scheduler.ANSWER_SECONDS", 0.2)
+        found = by_subject(list(check_slurm(needed=True)))
     assert found["commands"].verdict == "ok"
     assert found["controller"].verdict == "missing"
     assert found["controller"].found.startswith("scontrol did not answer")
