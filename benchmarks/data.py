@@ -33,7 +33,7 @@ from cmkd_bench.data.fixtures.encoding import write_video
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.network import InputShape
 from cmkd_bench.networks import build_network
-from cmkd_bench.training.feed import AHEAD, feed
+from cmkd_bench.training.read_ahead import AHEAD, feed
 from cmkd_bench.training.tensors import Inputs, Mapped, Resident
 from cmkd_bench.training.views import View
 

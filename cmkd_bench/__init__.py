@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cmkd_bench.api import load_results, run
-    from cmkd_bench.data.dataset import Dataset, Modality, PairedData, Source
+    from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.errors import UserError
     from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
     from cmkd_bench.network import Features, InputShape, Network, NetworkFamily

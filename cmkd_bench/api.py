@@ -14,8 +14,9 @@ from rich.console import Console
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
+from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import RESULTS, GridOptions
-from cmkd_bench.planning.resolve import Grid, resolve
+from cmkd_bench.planning.resolve import resolve
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -136,7 +136,7 @@ class NetworkFamily(ABC):
         return False
 
     def tokenizer(self, model: str, pretrained: str) -> str:
-        """Return the kind of tokenizer that a model reads texts with; see `cmkd_bench.data.tokenizers.build`.
+        """Return the kind of tokenizer that a model reads texts with; see `cmkd_bench.data.tokenizers.by_name`.
 
         Raises:
             UserError: if the weights have no tokenizer with them.

@@ -21,7 +21,7 @@ from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.stand_ins import declared_in
 
 if TYPE_CHECKING:
-    from cmkd_bench.data.dataset import Dataset
+    from cmkd_bench.dataset import Dataset
     from cmkd_bench.method import Method
     from cmkd_bench.network import Builder, NetworkFamily
 

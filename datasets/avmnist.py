@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.dataset import Modality, Source
 from cmkd_bench.data.fixtures.signals import depth, sound
 from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import ArrayClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.dataset import Modality, Source
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import NoParameters
 from cmkd_bench.registry import register_dataset

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmkd_bench.data.dataset import PARTS, Dataset, Modality, PairedData, Source
+from cmkd_bench.dataset import PARTS, Dataset, Modality, PairedData, Source
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.dataset import Modality, Source
 from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import BadClip, Clip, resize_depth, resize_labels, resize_rgb
 from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5, text_cells
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import stratified
+from cmkd_bench.dataset import Modality, Source
 from cmkd_bench.errors import UserError, nearest_match
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.dataset import Dataset, Modality, PairedData, Source
 from cmkd_bench.data.splits import stratified
+from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
 from cmkd_bench.parameters import NoParameters
 from cmkd_bench.registry import register_dataset
 

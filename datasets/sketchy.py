@@ -24,10 +24,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cmkd_bench.data.dataset import PARTS, Modality, Source
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.clips import ImageClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.dataset import PARTS, Modality, Source
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.dataset import Modality, Source
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.clips import BadClip, Clip, ImageClip, media_file, resize_depth, resize_labels
 from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import stratified
+from cmkd_bench.dataset import Modality, Source
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset

@@ -29,12 +29,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.dataset import PARTS, Modality, Source
 from cmkd_bench.data.fixtures import encoding, signals
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import held_out_later, stratified
+from cmkd_bench.dataset import PARTS, Modality, Source
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset

@@ -20,7 +20,7 @@ QUICK = ["train.epochs=1", "--seeds", "1", "--datasets", "mfeat", "--pairs", "pi
         (["--methods", "c2dk"], "unknown method 'c2dk'. Did you mean 'c2kd'? Available: c2kd, cmcd,"),
         (["--datasets", "mfaet"], "unknown dataset 'mfaet'. Did you mean 'mfeat'? Available: ave,"),
         (["--pairs", "pixls:fourier"], "unknown pair 'pixls:fourier'. Did you mean 'pixels:fourier'?"),
-        (["--pairs", "pixels"], "two different modalities are wanted, teacher:student"),
+        (["--pairs", "pixels"], "pair 'pixels': expected two different modalities"),
         (["train.epoch=3"], "train.epoch=3: no such setting. Did you mean 'train.epochs'?"),
         (["method.c2kd.krc_treshold=0.1"], "Did you mean 'method.c2kd.krc_threshold'?"),
         (["method.c2kd.preset=official"], "Did you mean 'official_code'?"),
@@ -28,9 +28,9 @@ QUICK = ["train.epochs=1", "--seeds", "1", "--datasets", "mfeat", "--pairs", "pi
         (["protocol=fare"], "Did you mean 'fair'?"),
         (["train.epochs"], "'train.epochs' is not of the form KEY=VALUE"),
         (["train.epochs=1,2"], "several values at once are not swept"),
-        (["--trials", "1"], "--trials 1: a number from 2 is wanted"),
-        (["--trials", "5", "train.select_on=last"], "validation part alone, but mfeat has train.select_on=last"),
-        (["--seeds", "0"], "--seeds 0: a number of seeds from 1"),
+        (["--trials", "1"], "--trials 1: expected at least 2"),
+        (["--trials", "5", "train.select_on=last"], "mfeat has train.select_on=last"),
+        (["--seeds", "0"], "--seeds 0: expected"),
         (["--seeds", "x"], "--seeds x: whole numbers"),
         (["--folds", ","], "--folds ,: whole numbers"),
         (["--experiment", "../x"], "and no path"),
@@ -130,7 +130,7 @@ def test_an_experiment_keeps_its_conditions(cmkd: Command) -> None:
     assert cmkd("run", *QUICK, *place).returncode == 0
     changed = cmkd("run", *QUICK, "train.batch_size=32", *place)
     assert changed.returncode == 2
-    assert "mfeat: train.batch_size=32, but experiment 'mine' has 64" in changed.stderr
+    assert "mfeat: train.batch_size=32, but the experiment has train.batch_size=64" in changed.stderr
     method = cmkd("run", *QUICK, "method.kd.temperature=2.0", *place)
     assert method.returncode == 0
     assert "kd: the settings differ from those of an earlier command" in method.stdout

@@ -19,8 +19,9 @@ from cmkd_bench.experiment.record import add_plan, read_plan, read_specs
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.experiment.trials import Draw, Trials, select
 from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions
-from cmkd_bench.planning.resolve import Grid, resolve
+from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.planning.tuning import add_tuned, open_trials
 
 KD = ("kd", "mfeat", 0, "pixels", "fourier")

@@ -14,7 +14,7 @@ from benchmarks.gpu._part import Part, run_part
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.store import Experiment, RunFolder
-from cmkd_bench.testing._cell import StopAfter
+from cmkd_bench.testing._tiny_run import StopAfter
 from cmkd_bench.training.execution import execute
 
 FIRST = "vectors (mlp)"

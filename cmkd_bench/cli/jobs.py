@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from cmkd_bench.experiment.store import Experiment
     from cmkd_bench.launch.slurm.campaign import Campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
-    from cmkd_bench.launch.slurm.submission import Outcome
+    from cmkd_bench.launch.slurm.submission import SubmissionReport
     from cmkd_bench.launch.slurm.survey import Survey
-    from cmkd_bench.planning.resolve import Grid
+    from cmkd_bench.planning.grid import Grid
 
 POLL_SECONDS = 30.0
 
@@ -150,9 +150,9 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
+    from cmkd_bench.report.board import leaderboard
     from cmkd_bench.report.experiment_tables import write_tables
     from cmkd_bench.report.formats import as_rich
-    from cmkd_bench.report.leaderboard import leaderboard
     from cmkd_bench.report.status_table import summary
 
     found, seen = _look(name, results)
@@ -195,7 +195,7 @@ def _submit(
     return _watch(console, experiment, place, POLL_SECONDS) if wait else 0
 
 
-def _report(console: Console, experiment: Experiment, outcome: Outcome, place: str) -> None:
+def _report(console: Console, experiment: Experiment, outcome: SubmissionReport, place: str) -> None:
     from cmkd_bench.launch.slurm.states import counts
 
     before = counts(outcome.survey.statuses.values())

@@ -11,7 +11,7 @@ from cmkd_bench.cli.options import Results
 from cmkd_bench.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
-    from cmkd_bench.report.leaderboard import Leaderboard
+    from cmkd_bench.report.board import Leaderboard
 
 FILES = "results.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
 

@@ -126,10 +126,10 @@ def _show(
 ) -> None:
     """Print a table per direction, and write it and its picture beside the other pictures."""
     from cmkd_bench.diagnostics.collect import as_csv
-    from cmkd_bench.diagnostics.table import as_rich
+    from cmkd_bench.diagnostics.diagnosis_table import as_rich
     from cmkd_bench.experiment.files import write_text
     from cmkd_bench.experiment.record import read_plan
-    from cmkd_bench.report.leaderboard import leaderboard
+    from cmkd_bench.report.board import leaderboard
     from cmkd_bench.report.plots.diagnosis import plot_diagnosis
     from cmkd_bench.report.plots.save import save
     from cmkd_bench.report.results import collect

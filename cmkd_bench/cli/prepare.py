@@ -43,7 +43,7 @@ def prepare(
     from cmkd_bench.config.compose import parse_overrides
     from cmkd_bench.data.media.location import find_root
     from cmkd_bench.data.media.preparing.pipeline import check_prepared, prepare_dataset
-    from cmkd_bench.data.media.preparing.progress import Display
+    from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 
     for file in plugin or ():
         load_plugin(file)
@@ -53,14 +53,14 @@ def prepare(
     damaged = False
     for dataset, given in opened:
         if check:
-            damaged |= _print_problems(console, dataset, check_prepared(dataset, Display(console)))
+            damaged |= _print_problems(console, dataset, check_prepared(dataset, PreparationDisplay(console)))
             continue
         workers = jobs or len(os.sched_getaffinity(0))
         found = find_root(dataset.download(), dataset.roots.data, given)
         console.print(f"{dataset.registry_name}: reading {found}", style="dim", markup=False, soft_wrap=True)
         try:
             report = prepare_dataset(
-                dataset, found, workers, Display(console), start_anew=force, retry_skipped=retry_skipped
+                dataset, found, workers, PreparationDisplay(console), start_anew=force, retry_skipped=retry_skipped
             )
         except KeyboardInterrupt:
             console.print(RESUME)

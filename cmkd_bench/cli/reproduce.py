@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import RESUME, Results
 
@@ -30,8 +31,8 @@ def reproduce(
     if name is None:
         _list()
         return
-    from cmkd_bench.studies.reproduce import reproduce as run
-    from cmkd_bench.studies.table import as_rich, stem
+    from cmkd_bench.studies.reproduction import reproduce as run
+    from cmkd_bench.studies.reproduction_table import as_rich, stem
 
     with _ended(console):
         found = run(name, draws=seeds, results=results, jobs=jobs, together=together)
@@ -45,7 +46,9 @@ def sweep(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="For all values, e.g. train.epochs=30")
     ] = None,
     vary: Annotated[str, typer.Option(help="KNOB=from:to:step, e.g. misalignment=0:1:0.1")] = "",
-    methods: Annotated[str, typer.Option(help="Names separated by commas.")] = "kd",
+    methods: Annotated[
+        str | None, typer.Option(help="Names, comma-separated (default: those of the configuration).")
+    ] = None,
     pair: Annotated[str | None, typer.Option(help="teacher:student, this direction alone.")] = None,
     seeds: Annotated[int, typer.Option(help="How many draws, with a seed and a fold of its own each.", min=1)] = 5,
     results: Results = Path("results"),
@@ -54,11 +57,12 @@ def sweep(
     """Turn a knob of a dataset: every method's gain over the student alone, and what the knob moved, with intervals."""
     from rich.console import Console
 
+    from cmkd_bench.config.compose import grid_defaults
     from cmkd_bench.studies.sweep import sweep as run
     from cmkd_bench.studies.sweep_table import as_rich
 
     console = Console()
-    names = [name.strip() for name in methods.split(",") if name.strip()]
+    names = options.names(methods) or grid_defaults()["sweep_methods"]
     with _ended(console):
         found = run(
             dataset,
@@ -80,7 +84,7 @@ def sweep(
 def _ended(console: Console) -> Iterator[None]:
     """An interruption and a failed run as exit codes."""
     from cmkd_bench.launch.local import Interrupted
-    from cmkd_bench.studies.grid import Unfinished
+    from cmkd_bench.studies.point import Unfinished
 
     try:
         yield

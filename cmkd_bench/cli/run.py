@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cmkd_bench.experiment.store import Experiment
-    from cmkd_bench.planning.resolve import Grid
+    from cmkd_bench.planning.grid import Grid
 
 
 def run(

@@ -18,7 +18,7 @@ from cmkd_bench.parameters import describe
 from cmkd_bench.registry import Registry, datasets, families, load_plugin, methods, networks
 
 if TYPE_CHECKING:
-    from cmkd_bench.data.dataset import Dataset
+    from cmkd_bench.dataset import Dataset
 
 KINDS = ("methods", "datasets", "networks")
 

@@ -39,21 +39,16 @@ class Roots:
         """
         data, weights = root or os.environ.get(DATA_ROOT), weights or os.environ.get(WEIGHTS)
         return cls(
-            data=_absolute(data) if data else None,
-            prepared=_absolute(prepared or os.environ.get(PREPARED_ROOT) or "prepared"),
-            weights=_absolute(weights) if weights else None,
+            data=Path(data).expanduser() if data else None,
+            prepared=Path(prepared or os.environ.get(PREPARED_ROOT) or "prepared").expanduser(),
+            weights=Path(weights).expanduser() if weights else None,
         )
 
     def to_json(self) -> dict[str, str | None]:
-        """As plain JSON values; `from_json` is the inverse."""
-        return {name: None if path is None else str(path) for name, path in vars(self).items()}
+        """Absolute paths as plain JSON values, for processes that start elsewhere."""
+        return {name: None if path is None else str(path.absolute()) for name, path in vars(self).items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, str | None]) -> Roots:
         """The folders that `to_json` wrote."""
         return cls.read(values["data"], values["prepared"], values["weights"])
-
-
-def _absolute(path: Path | str) -> Path:
-    """Workers may start elsewhere."""
-    return Path(path).expanduser().absolute()

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.dataset import Dataset, Modality, PairedData
 from cmkd_bench.data.manifest import Manifest, input_hash, split_hash, verify
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.data.tokenizers.base import Tokenizer
-from cmkd_bench.data.tokenizers.build import tokenizer
+from cmkd_bench.data.tokenizers.by_name import tokenizer
+from cmkd_bench.dataset import Dataset, Modality, PairedData
 from cmkd_bench.errors import UnknownName, UserError
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.dataset import PARTS, Dataset, PairedData
+from cmkd_bench.dataset import PARTS, Dataset, PairedData
 from cmkd_bench.errors import UserError
 
 TARGETS = "targets"  # the name of label maps beside those of the modalities

@@ -9,9 +9,9 @@ from typing import Any
 from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.data.dataset import Dataset
 from cmkd_bench.data.loading import PreparedData, prepare
 from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.dataset import Dataset
 from cmkd_bench.experiment.spec import Settings, settings
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets

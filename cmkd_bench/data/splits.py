@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from cmkd_bench.data.dataset import PARTS
+from cmkd_bench.dataset import PARTS
 from cmkd_bench.errors import UserError
 
 

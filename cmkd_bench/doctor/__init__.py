@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["ok", "note", "missing"]
+FindingLevel = Literal["ok", "note", "missing"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Finding:
 
     subject: str
     found: str
-    verdict: Verdict = "ok"
+    verdict: FindingLevel = "ok"
     advice: str = ""
 
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cmkd_bench.doctor import Finding, Verdict
+from cmkd_bench.doctor import Finding, FindingLevel
 
 NEEDED = ("sbatch", "squeue", "scancel", "scontrol")
 ANSWER_SECONDS = 20.0
@@ -30,7 +30,7 @@ def check_slurm(needed: bool) -> Iterator[Finding]:
         needed: whether the absence of SLURM is a fault.
     """
     found = {name: shutil.which(name) for name in (*NEEDED, "sinfo", "sacct")}
-    absent: Verdict = "missing" if needed else "note"
+    absent: FindingLevel = "missing" if needed else "note"
     if not any(found.values()):
         yield Finding("SLURM", "no SLURM here", absent, "Grids run here without it.")
         return

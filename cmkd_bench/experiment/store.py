@@ -15,7 +15,7 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import file_lock, read_json, write_json
 from cmkd_bench.experiment.spec import RunSpec
 
-State = Literal["pending", "running", "interrupted", "done", "failed"]
+RunState = Literal["pending", "running", "interrupted", "done", "failed"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 
 
@@ -79,7 +79,7 @@ class RunFolder:
         """Locked by the process that works on the run; the kernel lets go of it when that process dies."""
         return self.path / "lock"
 
-    def state(self) -> State:
+    def state(self) -> RunState:
         """The state, from the files alone."""
         if self.result.exists():
             return "done"

@@ -53,7 +53,7 @@ def can_fork(devices: Sequence[str]) -> bool:
 
 
 @dataclass
-class _Worker:
+class _RunWorker:
     process: BaseProcess
     connection: Connection
     device: str
@@ -81,7 +81,7 @@ class LocalLauncher:
         if self._forks:
             warm_up(networks)
         self._stop = self._context.Event()
-        self._workers: list[_Worker] = []
+        self._workers: list[_RunWorker] = []
 
     def run(self, schedule: Schedule, display: Display) -> None:
         """Work until nothing is left.
@@ -136,7 +136,7 @@ class LocalLauncher:
             elif message.outcome is not None:
                 schedule.finish(message.run_id)
 
-    def _replace(self, worker: _Worker, schedule: Schedule) -> None:
+    def _replace(self, worker: _RunWorker, schedule: Schedule) -> None:
         """A worker died (killed, out of memory): its run goes on from its checkpoint in a new one."""
         worker.process.join()
         worker.connection.close()
@@ -155,7 +155,7 @@ class LocalLauncher:
             )
             schedule.finish(run_id)
 
-    def _start(self, device: str) -> _Worker:
+    def _start(self, device: str) -> _RunWorker:
         ours, theirs = self._context.Pipe()
         # A forked worker inherits our ends of all pipes; open there, they would hide our death from the workers.
         inherited = [ours, *(worker.connection for worker in self._workers)] if self._forks else []
@@ -165,7 +165,7 @@ class LocalLauncher:
         )
         process.start()
         theirs.close()  # so that the worker's death is seen as the end of the connection
-        return _Worker(process, ours, device)
+        return _RunWorker(process, ours, device)
 
     def _close(self, patience: float | None) -> None:
         """End the workers: a closed connection is the end of work for each, after the epoch that it is in."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from cmkd_bench.config.roots import Roots
 
-Outcome = Literal["finished", "busy", "stopped"]
+RunOutcome = Literal["finished", "busy", "stopped"]
 TELL_SECONDS = 0.1  # an epoch of a linear network takes less time than telling of it
 
 
@@ -50,7 +50,7 @@ class Message:
     run_id: str
     epoch: int = 0
     epochs: int = 0
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
 
 
 class _Watch:
@@ -109,7 +109,7 @@ def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherit
         load_plugin(plugin)
     experiment = Experiment(settings.root, settings.experiment)
     while (run_id := _receive(connection)) is not None:
-        outcome: Outcome = "finished"
+        outcome: RunOutcome = "finished"
         try:
             watch = _Watch(run_id, settings, connection, stop)
             execute(experiment, run_id, device, watch, settings.roots)

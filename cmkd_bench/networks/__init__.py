@@ -37,7 +37,7 @@ def problem_with(name: str) -> str | None:
 
 
 def tokenizer_of(name: str, pretrained: str) -> str:
-    """Return the kind of tokenizer that a network reads texts with, as `cmkd_bench.data.tokenizers.build` names it.
+    """Return the kind of tokenizer that a network reads texts with, as `cmkd_bench.data.tokenizers.by_name` names it.
 
     Args:
         name: of the network.

@@ -13,7 +13,7 @@ from cmkd_bench.experiment.plan import Cell, Conditions, Plan
 from cmkd_bench.experiment.spec import RunSpec, settings
 from cmkd_bench.parameters import build
 from cmkd_bench.planning.feasibility import Feasibility
-from cmkd_bench.planning.resolve import DatasetGrid, Grid
+from cmkd_bench.planning.grid import DatasetGrid, Grid
 from cmkd_bench.planning.tuning import add_draws
 from cmkd_bench.registry import methods
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cmkd_bench.errors import nearest_match
 
 if TYPE_CHECKING:
-    from cmkd_bench.data.dataset import Dataset
+    from cmkd_bench.dataset import Dataset
 
 Direction = tuple[str, str]  # what the teacher sees, what the student sees
 Datasets = Mapping[str, "type[Dataset[Any]]"]

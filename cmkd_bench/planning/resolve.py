@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,62 +13,15 @@ from cmkd_bench.config.roots import Roots
 from cmkd_bench.errors import GridError, UnknownName, UserError
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.parameters import problems_of
-from cmkd_bench.planning.directions import Direction, directions_of, problems_of_pairs
+from cmkd_bench.planning.directions import directions_of, problems_of_pairs
+from cmkd_bench.planning.grid import DatasetGrid, Grid
 from cmkd_bench.planning.request import GridOptions, Names
 from cmkd_bench.planning.tuning import is_searched
 from cmkd_bench.registry import Registry, datasets, load_plugin, methods
 
 if TYPE_CHECKING:
-    from cmkd_bench.data.dataset import Dataset
+    from cmkd_bench.dataset import Dataset
     from cmkd_bench.declaration import Declaration
-
-
-@dataclass(frozen=True)
-class DatasetGrid:
-    """What a grid runs on one dataset.
-
-    Attributes:
-        dataset: with its options, not loaded.
-        configuration: composed for it.
-        folds: of its split.
-        directions: teacher modality and student modality.
-    """
-
-    dataset: Dataset[Any]
-    configuration: Configuration
-    folds: tuple[int, ...]
-    directions: tuple[Direction, ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A grid in which all is known. Planning and launching read nothing else: no environment, no configuration.
-
-    Attributes:
-        experiment: where its results go.
-        baseline: the method that is the student alone, and trains the teachers.
-        methods: by name, in the order of the rows: the hyper-parameters that are set, presets resolved.
-        datasets: by name, in the order of the tables.
-        seeds: of the runs.
-        trials: how many trials each method gets to be tuned; None for no tuning.
-        command: that asks for the same again; empty for a Python program.
-        plugins: files that register methods, datasets or networks.
-        roots: where data and weights lie.
-        launcher: the section of the configuration.
-        launcher_overrides: the arguments that it was composed of.
-    """
-
-    experiment: Experiment
-    baseline: str
-    methods: Mapping[str, Mapping[str, Any]]
-    datasets: Mapping[str, DatasetGrid]
-    seeds: tuple[int, ...]
-    trials: int | None
-    command: str
-    plugins: tuple[Path, ...]
-    roots: Roots
-    launcher: Mapping[str, Any]
-    launcher_overrides: tuple[str, ...]
 
 
 def resolve(options: GridOptions) -> Grid:

@@ -14,7 +14,7 @@ from cmkd_bench.parameters import build, draw
 from cmkd_bench.registry import methods
 
 if TYPE_CHECKING:
-    from cmkd_bench.planning.resolve import Grid
+    from cmkd_bench.planning.grid import Grid
 
 
 def add_draws(plan: Plan, grid: Grid, is_defined: Callable[[RunSpec], bool]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from cmkd_bench.report.board import Leaderboard
 from cmkd_bench.report.comparisons import Comparison
-from cmkd_bench.report.leaderboard import Leaderboard
 from cmkd_bench.report.text_table import TextTable
 
 _PLACE = ("dataset", "teacher_modality", "student_modality", "row")

@@ -11,10 +11,10 @@ from cmkd_bench.experiment.files import write_text
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.board import NO_COMPARISONS, Leaderboard, leaderboard
 from cmkd_bench.report.comparisons import compare
 from cmkd_bench.report.csv_files import as_csv, board_csv, comparisons_csv, text_csv
 from cmkd_bench.report.formats import as_markdown
-from cmkd_bench.report.leaderboard import NO_COMPARISONS, Leaderboard, leaderboard
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.results import collect

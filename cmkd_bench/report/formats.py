@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.report.board import Column, Leaderboard
 from cmkd_bench.report.csv_files import board_csv, text_csv
-from cmkd_bench.report.leaderboard import Column, Leaderboard
 from cmkd_bench.report.templating import TEMPLATES, render_template
 from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.report.wording import by_dataset, cell_text, legend, sections

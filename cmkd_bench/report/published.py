@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cmkd_bench.report.leaderboard import TEACHER, Column, Leaderboard, MeanScore
+from cmkd_bench.report.board import TEACHER, Column, Leaderboard, MeanScore
 from cmkd_bench.report.text_table import TextTable
 
 FILE = Path(__file__).with_name("published.csv")

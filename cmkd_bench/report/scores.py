@@ -10,7 +10,7 @@ from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.report.cells import Runs, is_done
 from cmkd_bench.report.comparisons import Comparison, is_distinct
 
-Values = dict[tuple[int, int], float]  # by seed and fold
+RunScores = dict[tuple[int, int], float]  # by seed and fold
 CellRuns = Sequence[tuple[Cell, str]]
 
 
@@ -48,7 +48,9 @@ class MeanScore:
         return 1 if self.comparison.difference > 0 else -1
 
 
-def mean_score(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comparison: Comparison | None) -> MeanScore:
+def mean_score(
+    cells: CellRuns, runs: Runs, alone: RunScores, folds: set[int], comparison: Comparison | None
+) -> MeanScore:
     """Compute the number of a row and column.
 
     Args:
@@ -74,7 +76,7 @@ def mean_score(cells: CellRuns, runs: Runs, alone: Values, folds: set[int], comp
     )
 
 
-def finished(cells: Iterable[tuple[Cell, str]], runs: Runs) -> Values:
+def finished(cells: Iterable[tuple[Cell, str]], runs: Runs) -> RunScores:
     """Return the finished runs' values by seed and fold."""
     return {(cell.seed, cell.fold): runs[run_id]["value"] for cell, run_id in cells if is_done(runs.get(run_id))}
 

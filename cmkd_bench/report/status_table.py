@@ -11,11 +11,11 @@ from rich.text import Text
 
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY, TIME_OUT, TRANSIENT, Kind, RunStatus, by_cause, counts
+from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY, TIME_OUT, TRANSIENT, RunKind, RunStatus, by_cause, counts
 from cmkd_bench.launch.slurm.survey import Survey
 
 MOST_RUNNING, MOST_REASONS = 12, 5
-_COLUMNS: tuple[Kind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")
+_COLUMNS: tuple[RunKind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")
 _STYLES = {"done": "green", "running": "cyan", "failed": "red", "blocked": "yellow", "unknown": "magenta"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from cmkd_bench.report.leaderboard import Column, Leaderboard
+from cmkd_bench.report.board import Column, Leaderboard
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 from cmkd_bench.statistics.resampling import RESAMPLES

@@ -7,8 +7,8 @@ from pathlib import Path
 from cmkd_bench.experiment.files import write_text
 from cmkd_bench.studies.figure import draw
 from cmkd_bench.studies.page import as_markdown, recorded
-from cmkd_bench.studies.reproduce import picture
-from cmkd_bench.studies.table import stem
+from cmkd_bench.studies.reproduction import picture
+from cmkd_bench.studies.reproduction_table import stem
 
 ROOT = Path(__file__).parent.parent.parent
 

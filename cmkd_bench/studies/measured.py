@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from cmkd_bench.experiment.plan import Plan
-from cmkd_bench.planning.resolve import Grid
-from cmkd_bench.studies.grid import Draw
+from cmkd_bench.planning.grid import Grid
+from cmkd_bench.studies.point import Draw
 
 GAP = "gap"
 QUANTITIES = {GAP: "gap", "rank_correlation": "tau", "cka": "CKA", "distance": "distance"}

@@ -7,8 +7,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cmkd_bench.studies.preset import load_preset, preset_names
-from cmkd_bench.studies.reproduce import compare
-from cmkd_bench.studies.table import RULE, Reproduction, markdown_table, read_csv, sentences, stem, verdicts
+from cmkd_bench.studies.reproduction import compare
+from cmkd_bench.studies.reproduction_table import (
+    RULE,
+    Reproduction,
+    markdown_table,
+    read_csv,
+    sentences,
+    stem,
+    verdicts,
+)
 
 TIMES = "reproduction-times.csv"
 

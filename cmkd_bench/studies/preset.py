@@ -38,7 +38,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Row:
+class ReproductionRow:
     """A curve or table row: the teacher or a method of one of the grids."""
 
     grid: str
@@ -67,7 +67,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedSource:
     """Published numbers.
 
     Attributes:
@@ -116,10 +116,10 @@ class Preset:
     overrides: tuple[str, ...]
     deviations: tuple[str, ...]
     blocks: Mapping[str, Block]
-    rows: Mapping[str, Row]
+    rows: Mapping[str, ReproductionRow]
     points: tuple[Point, ...]
     claims: tuple[Claim, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[PublishedSource, ...]
 
 
 def preset_names() -> list[str]:
@@ -150,10 +150,10 @@ def load_preset(name: str) -> Preset:
         overrides=tuple(values.get("overrides", ())),
         deviations=tuple(values.get("deviations", ())),
         blocks={key: Block(**_tuples(block)) for key, block in values["grids"].items()},
-        rows={key: Row(*row) for key, row in values["rows"].items()},
+        rows={key: ReproductionRow(*row) for key, row in values["rows"].items()},
         points=tuple(_point(point) for point in values["points"]),
         claims=tuple(Claim(**claim) for claim in values["claims"]),
-        sources=tuple(Source(**source) for source in values["published"]),
+        sources=tuple(PublishedSource(**source) for source in values["published"]),
     )
 
 

@@ -16,10 +16,10 @@ from cmkd_bench.experiment.files import write_text
 from cmkd_bench.planning.request import RESULTS
 from cmkd_bench.registry import datasets
 from cmkd_bench.studies.figure import draw
-from cmkd_bench.studies.grid import Setting, check_all
 from cmkd_bench.studies.measured import measure
+from cmkd_bench.studies.point import Setting, check_all
+from cmkd_bench.studies.side_by_side import train_together
 from cmkd_bench.studies.sweep_table import Sweep, as_csv, as_markdown, measured_as_csv, picture
-from cmkd_bench.studies.together import train_together
 
 MOST_VALUES = 100
 

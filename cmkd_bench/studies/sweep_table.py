@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.registry import methods
-from cmkd_bench.report.leaderboard import TEACHER
+from cmkd_bench.report.board import TEACHER
 from cmkd_bench.studies.figure import Chart
 from cmkd_bench.studies.intervals import Interval, mean_interval, slope_interval
 from cmkd_bench.studies.measured import GAP, NOTE, QUANTITIES
-from cmkd_bench.studies.table import DRAW, show
+from cmkd_bench.studies.reproduction_table import DRAW, show
 
 SLOPE = "slope"
 

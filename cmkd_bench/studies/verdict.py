@@ -15,11 +15,11 @@ from typing import Literal
 import numpy as np
 
 from cmkd_bench.studies.intervals import Interval, mean_interval, slope_interval
-from cmkd_bench.studies.preset import Claim, Preset, Source
+from cmkd_bench.studies.preset import Claim, Preset, PublishedSource
 
-Outcome = Literal["holds", "undecided", "fails"]
+ClaimOutcome = Literal["holds", "undecided", "fails"]
 Verdict = Literal["reproduced", "trend only", "not reproduced"]
-Curves = Mapping[str, np.ndarray]
+MeasuredCurves = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Judged:
 
     claim: Claim
     interval: Interval
-    outcome: Outcome
+    outcome: ClaimOutcome
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Levels:
         claims: those that concern it.
     """
 
-    source: Source
+    source: PublishedSource
     worst: float
     where: str
     count: int
@@ -54,7 +54,7 @@ class Levels:
     claims: tuple[Judged, ...]
 
 
-def judge(preset: Preset, curves: Curves) -> tuple[list[Judged], list[Levels]]:
+def judge(preset: Preset, curves: MeasuredCurves) -> tuple[list[Judged], list[Levels]]:
     """All claims, and a verdict on each source.
 
     Args:
@@ -65,7 +65,7 @@ def judge(preset: Preset, curves: Curves) -> tuple[list[Judged], list[Levels]]:
     return claims, [_levels(source, preset, curves, claims) for source in preset.sources]
 
 
-def _judge_claim(claim: Claim, preset: Preset, curves: Curves) -> Judged:
+def _judge_claim(claim: Claim, preset: Preset, curves: MeasuredCurves) -> Judged:
     difference = curves[claim.row] - curves[claim.minus]
     if claim.expect in ("rising", "falling"):
         interval = slope_interval([point.x for point in preset.points if point.x is not None], difference)
@@ -75,7 +75,7 @@ def _judge_claim(claim: Claim, preset: Preset, curves: Curves) -> Judged:
     return Judged(claim, interval, _outcome(claim, interval))
 
 
-def _outcome(claim: Claim, interval: Interval) -> Outcome:
+def _outcome(claim: Claim, interval: Interval) -> ClaimOutcome:
     if claim.expect == "small":
         holds = -claim.limit < interval.low and interval.high < claim.limit
         fails = interval.low >= claim.limit or interval.high <= -claim.limit
@@ -85,7 +85,7 @@ def _outcome(claim: Claim, interval: Interval) -> Outcome:
     return "holds" if holds else "fails" if fails else "undecided"
 
 
-def _levels(source: Source, preset: Preset, curves: Curves, claims: Sequence[Judged]) -> Levels:
+def _levels(source: PublishedSource, preset: Preset, curves: MeasuredCurves, claims: Sequence[Judged]) -> Levels:
     distances = {
         f"{row} at {point.label}": float(curves[row][place].mean() - published)
         for row, values in source.values.items()
@@ -101,7 +101,7 @@ def _levels(source: Source, preset: Preset, curves: Curves, claims: Sequence[Jud
     return Levels(source, distances[where], where, len(distances), within, verdict, concerning)
 
 
-def _places(source: Source, preset: Preset) -> list[str]:
+def _places(source: PublishedSource, preset: Preset) -> list[str]:
     """The points at which a source has a number."""
     columns = zip(*source.values.values(), strict=True)
     return [

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cmkd_bench.method import Method
 from cmkd_bench.registry import methods
-from cmkd_bench.testing._cell import DIRECTIONS, Cell, Direction, build_cell
+from cmkd_bench.testing._tiny_run import DIRECTIONS, Direction, TinyRun, build_tiny_run
 
 both_directions = pytest.mark.parametrize("direction", DIRECTIONS, ids=str)
 
@@ -32,7 +32,7 @@ class MethodCase:
         """Return the class under test."""
         return methods.get(self.method) if isinstance(self.method, str) else self.method
 
-    def cell(self, direction: Direction, changes: Mapping[str, Any] | None = None, **options: Any) -> Cell:
+    def cell(self, direction: Direction, changes: Mapping[str, Any] | None = None, **options: Any) -> TinyRun:
         """Put the method between two tiny networks, or skip the test with the method's reason for refusing them.
 
         Args:
@@ -41,7 +41,7 @@ class MethodCase:
             options: passed to `build_cell`.
         """
         hyperparameters = {**self.hyperparameters, **(changes or {})}
-        cell = build_cell(self.method_class(), hyperparameters, direction, **options)
+        cell = build_tiny_run(self.method_class(), hyperparameters, direction, **options)
         if isinstance(cell, str):
             pytest.skip(f"unsupported: {cell}")
         return cell

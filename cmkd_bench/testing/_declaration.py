@@ -10,7 +10,7 @@ import pytest
 from cmkd_bench.parameters import describe, problems_of
 from cmkd_bench.registry import methods
 from cmkd_bench.testing._case import MethodCase
-from cmkd_bench.testing._cell import DIRECTIONS, build_cell
+from cmkd_bench.testing._tiny_run import DIRECTIONS, build_tiny_run
 
 # Types that a run's spec can store and a command line can express.
 SCALARS = ("str", "int", "float", "bool")
@@ -52,14 +52,14 @@ class DeclarationTests(MethodCase):
             assert not problems, f"{name}: {problems}"
 
     def test_is_defined_for_some_direction(self) -> None:
-        cells = [build_cell(self.method_class(), self.hyperparameters, direction) for direction in DIRECTIONS]
+        cells = [build_tiny_run(self.method_class(), self.hyperparameters, direction) for direction in DIRECTIONS]
         reasons = [cell for cell in cells if isinstance(cell, str)]
         assert all(reasons), "unsupported() must give a reason, or None; an empty string is neither"
         assert len(reasons) < len(cells), f"unsupported() refuses every pair: {reasons}"
 
     def test_phases_share_the_epochs(self) -> None:
         for direction in DIRECTIONS:
-            cell = build_cell(self.method_class(), self.hyperparameters, direction)
+            cell = build_tiny_run(self.method_class(), self.hyperparameters, direction)
             if isinstance(cell, str):
                 continue
             phases = cell.method.phases()
@@ -75,7 +75,7 @@ class DeclarationTests(MethodCase):
         for direction in DIRECTIONS:
             modalities = {"student": (direction.student,), "teacher": (direction.teacher,)}
             chosen = modalities.get(linear, (direction.student, direction.teacher))
-            cell = build_cell(self.method_class(), self.hyperparameters, direction, linear=chosen)
+            cell = build_tiny_run(self.method_class(), self.hyperparameters, direction, linear=chosen)
             if isinstance(cell, str):
                 assert cell, "unsupported() must give a reason"
             else:

@@ -8,7 +8,7 @@ import torch
 
 from cmkd_bench.method import Phase
 from cmkd_bench.testing._case import MethodCase, both_directions, not_finite
-from cmkd_bench.testing._cell import RECIPE, Cell, Direction
+from cmkd_bench.testing._tiny_run import RECIPE, Direction, TinyRun
 
 # Networks in bfloat16 have errors of up to 2^-8 = 0.4 percent per layer; divided by a temperature of 0.07 that is 6
 # percent of a score, and a selection of samples may change.
@@ -94,7 +94,7 @@ class LossTests(MethodCase):
             }
             assert not wrong, f"(float32, bfloat16): {wrong}; compute losses in float32, see cmkd_bench.losses"
 
-    def _first_step(self, cell: Cell, number: int, precision: str) -> dict[str, float]:
+    def _first_step(self, cell: TinyRun, number: int, precision: str) -> dict[str, float]:
         phase: Phase = cell.method.phases()[number]
         recipe = dataclasses.replace(RECIPE, epochs=1, batch_size=len(cell.train), precision=precision)
         losses: dict[str, float] = cell.run(recipe, only=phase).progress.history[0]["losses"]

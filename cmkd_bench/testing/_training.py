@@ -9,7 +9,7 @@ import pytest
 
 from cmkd_bench.registry import methods
 from cmkd_bench.testing._case import MethodCase, both_directions, differing, part_of
-from cmkd_bench.testing._cell import RECIPE, Direction, build_cell
+from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_tiny_run
 
 
 class TrainingTests(MethodCase):
@@ -87,7 +87,7 @@ class TrainingTests(MethodCase):
             pytest.skip("the method declares no hyper-parameters under which it is the student alone")
         recipe = dataclasses.replace(RECIPE, gradient_clip=clip)
         cell = self.cell(direction, zero)
-        alone = build_cell(methods.get("none"), {}, direction)
+        alone = build_tiny_run(methods.get("none"), {}, direction)
         assert not isinstance(alone, str)
         cell.run(recipe)
         alone.run(recipe)

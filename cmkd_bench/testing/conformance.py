@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cmkd_bench.testing._declaration import DeclarationTests
+from cmkd_bench.testing._dense import SegmentationTests
 from cmkd_bench.testing._losses import LossTests
-from cmkd_bench.testing._segmentation import SegmentationTests
 from cmkd_bench.testing._training import TrainingTests
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cmkd_bench.training.device import to_device
-from cmkd_bench.training.feed import AHEAD, feed
+from cmkd_bench.training.read_ahead import AHEAD, feed
 from cmkd_bench.training.seeding import derangement, derive_seed, permutation
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
@@ -21,7 +21,7 @@ Place = tuple[str, int, int]  # phase, epoch, step
 
 
 @dataclass(frozen=True)
-class Seen:
+class BatchInputs:
     """One batch.
 
     Attributes:
@@ -74,7 +74,7 @@ class Batches:
     def __len__(self) -> int:
         return len(self._train) // self._size
 
-    def epoch(self, phase: str, epoch: int) -> Iterator[Seen]:
+    def epoch(self, phase: str, epoch: int) -> Iterator[BatchInputs]:
         """The batches of one epoch of a phase; their order and views depend on the seed and the place alone."""
         order = permutation(len(self._train), self._seed, "order", phase, epoch)
         rows = torch.split(order[: len(self) * self._size], self._size)
@@ -99,11 +99,11 @@ class Batches:
         generator = self._generator(modality, place, "frames") if augmented else None
         return inputs.stored(index, view.frames(len(index), inputs.shape[0], generator))
 
-    def _look(self, index: Tensor, stored: Stored, place: Place) -> Seen:
+    def _look(self, index: Tensor, stored: Stored, place: Place) -> BatchInputs:
         teacher = None
         if self._shown is not None:
             teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)
-        return Seen(
+        return BatchInputs(
             index=to_device(index, self._device),
             student=self._view(self._modality, stored["student"], place, augmented=True),
             teacher_index=to_device(self._partners.index_select(0, index), self._device),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.statistics.metrics import METRICS
-from cmkd_bench.training.feed import AHEAD, feed
+from cmkd_bench.training.read_ahead import AHEAD, feed
 from cmkd_bench.training.segmentation import confusion
 from cmkd_bench.training.tensors import Part
 

@@ -29,7 +29,7 @@ from cmkd_bench.training.assembly import Assembly, BadData, build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.device import use_device
 from cmkd_bench.training.evaluation import Score, evaluate
-from cmkd_bench.training.loop import NonFiniteLoss, Progress, State, Stopped, Training, Watch, autocast
+from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part
@@ -221,7 +221,7 @@ def _logged(progress: Progress) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in by_name.items()}
 
 
-def _describe(error: Exception) -> State:
+def _describe(error: Exception) -> Checkpoint:
     causes = {
         NonFiniteLoss: "non-finite loss",
         TeacherMissing: "teacher missing",

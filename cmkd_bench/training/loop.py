@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Batch, Method, Phase
 from cmkd_bench.network import Network
-from cmkd_bench.training.batches import Batches, Seen
+from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 from cmkd_bench.training.seeding import seed_generators
@@ -24,8 +24,8 @@ from cmkd_bench.training.segmentation import as_positions
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 
-State = dict[str, Any]
-Record = dict[str, Any]
+Checkpoint = dict[str, Any]
+EpochRecord = dict[str, Any]
 
 
 class NonFiniteLoss(Exception):
@@ -65,10 +65,10 @@ class Progress:
 
     phase: int = 0
     epoch: int = 0
-    history: list[Record] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
     best_value: float = -1.0
     best_epoch: int = 0
-    best: State = field(default_factory=dict)
+    best: Checkpoint = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -111,7 +111,7 @@ class Training:
         size = self.recipe.batch_size
         self.batches = Batches(self.train, self.modality, self.teacher, shuffled, size, self.seed, self.device)
 
-    def run(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
+    def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, going on from a checkpoint if there is one.
 
         Raises:
@@ -131,7 +131,7 @@ class Training:
         if self.trained_teacher is not None:
             self.trained_teacher.load_state_dict(self.progress.best["teacher"])
 
-    def _run_phase(self, watch: Watch, checkpoint: State | None, save: Callable[[State], None]) -> None:
+    def _run_phase(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         number, phase = self.progress.phase, self.phases[self.progress.phase]
         optimizer = build_optimizer(self.recipe, self._trained_modules(phase))
         if checkpoint is not None:
@@ -148,7 +148,7 @@ class Training:
             if stopping:
                 raise Stopped
 
-    def _run_epoch(self, phase: Phase, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> Record:
+    def _run_epoch(self, phase: Phase, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> EpochRecord:
         self._set_modes(phase)
         terms, logged = _Means(), _Means()
         steps = len(self.batches)
@@ -167,7 +167,7 @@ class Training:
                 raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of phase '{phase.name}'")
         return {"phase": phase.name, **means}
 
-    def _losses(self, phase: Phase, seen: Seen, batch: Batch) -> dict[str, Tensor]:
+    def _losses(self, phase: Phase, seen: BatchInputs, batch: Batch) -> dict[str, Tensor]:
         with autocast(self.device, self.recipe):
             student = self.student(seen.student, self.method.student_layers())
             teacher = student.detach()
@@ -191,7 +191,7 @@ class Training:
     def _labels(self, phase: Phase, index: Tensor) -> Tensor | None:
         return self.train.labels.index_select(0, index) if phase.labels else None
 
-    def _finish_epoch(self, number: int, epoch: int, record: Record) -> None:
+    def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
         if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
             record["selection"] = evaluate(self.student, self.selection, self.modality, self.classes).value
         self.progress.epoch = epoch
@@ -237,11 +237,11 @@ class Training:
             modules["teacher"] = self.trained_teacher
         return modules
 
-    def _state(self, optimizer: torch.optim.Optimizer) -> State:
+    def _state(self, optimizer: torch.optim.Optimizer) -> Checkpoint:
         modules = {name: module.state_dict() for name, module in self._modules().items()}
         return {"progress": vars(self.progress), "optimizer": optimizer.state_dict(), **modules}
 
-    def _restore(self, checkpoint: State) -> None:
+    def _restore(self, checkpoint: Checkpoint) -> None:
         self.progress = Progress(**checkpoint["progress"])
         for name, module in self._modules().items():
             module.load_state_dict(checkpoint[name])
@@ -281,5 +281,5 @@ class _Means:
         return {name: float(value) / self._steps[name] for name, value in self._sums.items()}
 
 
-def _copy(module: nn.Module) -> State:
+def _copy(module: nn.Module) -> Checkpoint:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from cmkd_bench.config.augmentation import Augmentation
-from cmkd_bench.data.dataset import Modality
 from cmkd_bench.data.loading import PreparedData
+from cmkd_bench.dataset import Modality
 from cmkd_bench.network import InputShape
 from cmkd_bench.training.device import to_device
 from cmkd_bench.training.views import View

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.dataset import Dataset, Modality, PairedData
+from cmkd_bench.dataset import Dataset, Modality, PairedData
 from cmkd_bench.parameters import NoParameters
 
 SMALL = Preparation(

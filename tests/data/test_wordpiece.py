@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from cmkd_bench.data.tokenizers.build import tokenizer
+from cmkd_bench.data.tokenizers.by_name import tokenizer
 from cmkd_bench.data.tokenizers.wordpiece import WordPiece
 from cmkd_bench.errors import UnknownName, UserError
 

@@ -19,9 +19,9 @@ import cmkd_bench
 from cmkd_bench.cli.plot import diagnose as command
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.diagnostics.collect import Diagnosed, Question, as_csv, diagnose_runs, latest_with
+from cmkd_bench.diagnostics.diagnosis_table import as_rich, spread
 from cmkd_bench.diagnostics.pair import Side, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
-from cmkd_bench.diagnostics.table import as_rich, spread
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell

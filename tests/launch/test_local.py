@@ -13,6 +13,7 @@ import pytest
 import torch
 from devices import DEVICES, built_in_methods, needs_gpu
 
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.launch.worker import WorkerSettings, serve
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "failing.py"
@@ -85,7 +86,7 @@ def test_the_number_of_workers_changes_no_byte(quick_run: Run, tmp_path: Path) -
 
 def test_a_worker_ends_when_its_device_can_no_longer_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     executed: list[str] = []
-    monkeypatch.setattr("cmkd_bench.training.run.execute", lambda _, run_id, *rest: executed.append(run_id))
+    monkeypatch.setattr("cmkd_bench.training.execution.execute", lambda _, run_id, *rest: executed.append(run_id))
     monkeypatch.setattr("cmkd_bench.training.device.is_usable", lambda device: len(executed) < 2)
     ours, theirs = multiprocessing.Pipe()
     for run_id in ("first", "second", "third"):
@@ -93,7 +94,7 @@ def test_a_worker_ends_when_its_device_can_no_longer_be_used(monkeypatch: pytest
     ours.send(None)
     before = signal.getsignal(signal.SIGINT)
     try:
-        serve(WorkerSettings(tmp_path, "quick", "cpu", 0.0, ()), theirs, multiprocessing.Event())
+        serve(WorkerSettings(tmp_path, "quick", "cpu", 0.0, (), Roots()), theirs, multiprocessing.Event())
     finally:
         signal.signal(signal.SIGINT, before)
     assert executed == ["first", "second"]

@@ -9,7 +9,7 @@ from torch import nn
 from cmkd_bench.method import NetworkShape, Pair
 from cmkd_bench.methods import c2kd
 from cmkd_bench.network import Features, Network
-from cmkd_bench.testing._cell import Direction, build_cell
+from cmkd_bench.testing._tiny_run import Direction, build_tiny_run
 
 # T and S are the two networks, z their logits, p those of their proxies; `a -> b` trains b towards a.
 CODE = {
@@ -110,7 +110,7 @@ def test_each_term_trains_its_second_argument_alone(toys, recorded, tap, table):
 
 
 def test_the_teacher_is_trained_with_its_batch_statistics():
-    cell = build_cell(c2kd.C2KD, {}, Direction("signal", "vector"))
+    cell = build_tiny_run(c2kd.C2KD, {}, Direction("signal", "vector"))
     before = cell.state()
     cell.run()
     after = cell.state()

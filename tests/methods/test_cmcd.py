@@ -7,7 +7,7 @@ from scipy.special import log_softmax, softmax
 
 from cmkd_bench.method import NetworkShape, Pair
 from cmkd_bench.methods.cmcd import CMCD, CMCDParameters
-from cmkd_bench.testing._cell import RECIPE, Direction, build_cell
+from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_tiny_run
 
 TO_SIGNAL = Direction("vector", "signal")  # the student has batch statistics
 
@@ -58,7 +58,7 @@ def test_the_teacher_gets_no_gradient(toys, form):
 @pytest.mark.oracle("cmcd", "the backbone's bytes before and after linear evaluation")
 @pytest.mark.parametrize("evaluation", ["le", "ft"])
 def test_linear_evaluation_leaves_the_backbone_bit_for_bit(evaluation):
-    cell = build_cell(CMCD, {"evaluation": evaluation}, TO_SIGNAL)
+    cell = build_tiny_run(CMCD, {"evaluation": evaluation}, TO_SIGNAL)
     before = cell.state()
     cell.run(only=cell.method.phases()[1])
     after = cell.state()
@@ -73,7 +73,7 @@ def test_linear_evaluation_leaves_the_backbone_bit_for_bit(evaluation):
 def test_labels_reach_only_the_second_phase(form, tmp_path):
     states = []
     for shuffled in (False, True):
-        cell = build_cell(CMCD, {"form": form, "distillation_share": 0.5}, TO_SIGNAL, shuffled_labels=shuffled)
+        cell = build_tiny_run(CMCD, {"form": form, "distillation_share": 0.5}, TO_SIGNAL, shuffled_labels=shuffled)
         cell.run_until(1, tmp_path / "checkpoint.pt", RECIPE)
         first = cell.state()
         cell.resume(tmp_path / "checkpoint.pt", RECIPE)

@@ -16,8 +16,8 @@ from cmkd_bench.methods.cmcd import CMCD
 from cmkd_bench.methods.fitnet import FitNet
 from cmkd_bench.methods.kd import KD
 from cmkd_bench.testing import MethodConformance
-from cmkd_bench.testing._cell import Direction
 from cmkd_bench.testing._tiny import TinyCNN, TinyMLP
+from cmkd_bench.testing._tiny_run import Direction
 from cmkd_bench.training.loop import NonFiniteLoss
 
 TO_VECTOR = Direction("signal", "vector")
@@ -218,7 +218,7 @@ def test_a_method_that_should_refuse_linear_networks_is_caught():
 @pytest.mark.parametrize(
     ("method", "test", "arguments", "reason"),
     [
-        (KD, "test_label_free_stages_know_no_label", (), "label-free"),
+        (KD, "test_label_free_phases_know_no_label", (), "label-free"),
         (CMCD, "test_without_distillation_it_is_the_student_alone", (0.0,), "no hyper-parameters"),
         (RefusesEveryPair, "test_extras_are_trained", (), "unsupported: never"),
     ],

@@ -11,7 +11,7 @@ from scipy.special import log_softmax, rel_entr, softmax
 from cmkd_bench.method import NetworkShape, Pair
 from cmkd_bench.methods.fitnet import FitNet, FitNetParameters
 from cmkd_bench.methods.none import StudentOnly
-from cmkd_bench.testing._cell import RECIPE, Direction, build_cell
+from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_tiny_run
 
 TO_SIGNAL = Direction("vector", "signal")  # the student has three layers and batch statistics
 
@@ -30,7 +30,7 @@ def pooled_to(values, size):
 
 @pytest.mark.oracle("fitnet", "which layers get a gradient from the hint")
 def test_the_hint_trains_up_to_the_guided_layer_and_no_further():
-    cell = build_cell(FitNet, {}, TO_SIGNAL)
+    cell = build_tiny_run(FitNet, {}, TO_SIGNAL)
     (hint, _) = cell.method.phases()
     sum(cell.losses(hint, 8).values()).backward()
     network = cell.student
@@ -42,7 +42,7 @@ def test_the_hint_trains_up_to_the_guided_layer_and_no_further():
 
 @pytest.mark.oracle("fitnet", "the weights above the guided layer, the same bytes after the hint phase")
 def test_training_the_hint_leaves_the_weights_above_as_they_were():
-    cell = build_cell(FitNet, {}, TO_SIGNAL)
+    cell = build_tiny_run(FitNet, {}, TO_SIGNAL)
     before = cell.state()
     cell.run(only=cell.method.phases()[0])
     after = cell.state()
@@ -54,13 +54,13 @@ def test_training_the_hint_leaves_the_weights_above_as_they_were():
 @pytest.mark.oracle("fitnet", "the second phase alone, begun with the first's weights: the same bytes")
 def test_the_second_phase_starts_from_the_first_and_trains_no_regressor(tmp_path):
     hyperparameters, recipe = {"hint_share": 0.5}, replace(RECIPE, epochs=2)
-    whole = build_cell(FitNet, hyperparameters, TO_SIGNAL)
+    whole = build_tiny_run(FitNet, hyperparameters, TO_SIGNAL)
     whole.run(recipe)
-    first = build_cell(FitNet, hyperparameters, TO_SIGNAL)
+    first = build_tiny_run(FitNet, hyperparameters, TO_SIGNAL)
     first.run_until(1, tmp_path / "checkpoint.pt", recipe)
     assert torch.equal(first.method.regressor.weight, whole.method.regressor.weight)
     # the second phase alone, begun with the weights that the first left
-    second = build_cell(FitNet, hyperparameters, TO_SIGNAL)
+    second = build_tiny_run(FitNet, hyperparameters, TO_SIGNAL)
     second.student.load_state_dict(first.student.state_dict())
     second.run(replace(recipe, epochs=1), only=second.method.phases()[1])
     assert not torch.equal(first.student.head.weight, whole.student.head.weight)
@@ -146,7 +146,7 @@ def test_pairs_without_a_common_geometry_are_refused():
 @pytest.mark.parametrize("direction", [TO_SIGNAL, Direction("signal", "vector")], ids=str)
 def test_two_phases_without_hint_and_weights_are_the_student_alone(direction):
     silent = {"hint_share": 0.0, "weight_start": 0.0, "weight_end": 0.0}
-    cell, alone = build_cell(FitNet, silent, direction), build_cell(StudentOnly, {}, direction)
+    cell, alone = build_tiny_run(FitNet, silent, direction), build_tiny_run(StudentOnly, {}, direction)
     cell.run()
     alone.run()
     for name, value in alone.student.state_dict().items():

@@ -13,7 +13,7 @@ from cmkd_bench.methods.kd_shuffled import ShuffledKD
 from cmkd_bench.methods.none import StudentOnly
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
-from cmkd_bench.testing._cell import Direction, build_cell
+from cmkd_bench.testing._tiny_run import Direction, build_tiny_run
 
 EMBEDDING = torch.zeros(1, 1)
 P = (0.7, 0.2, 0.1)
@@ -91,7 +91,7 @@ def test_the_controls_differ_from_kd_in_what_the_teacher_is():
 
 def seen_teacher_logits(cls, seed=0):
     """Index -> the teacher's logits that the method got for it, over all epochs; and the network's own for each."""
-    cell = build_cell(cls, {}, Direction("signal", "vector"), seed=seed)
+    cell = build_tiny_run(cls, {}, Direction("signal", "vector"), seed=seed)
     forward, seen = cell.method.forward, {}
 
     def recording(student, teacher, batch):
@@ -126,5 +126,5 @@ def test_paired_teachers_look_at_the_same_sample():
 
 
 def test_no_teacher_is_run_for_the_student_alone():
-    cell = build_cell(StudentOnly, {}, Direction("signal", "vector"))
+    cell = build_tiny_run(StudentOnly, {}, Direction("signal", "vector"))
     assert cell.training().teacher is None

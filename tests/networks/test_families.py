@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cmkd_bench import registry
-from cmkd_bench.data.tokenizers.build import tokenizer
+from cmkd_bench.data.tokenizers.by_name import tokenizer
 from cmkd_bench.errors import UserError
 from cmkd_bench.network import InputShape
 from cmkd_bench.networks import build_network, load_networks, network_names, problem_with, tokenizer_of, weights_id

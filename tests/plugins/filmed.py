@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.dataset import Modality, Source
 from cmkd_bench.data.fixtures import encoding, signals
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.clips import AudioClip, Clip, ImageClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
+from cmkd_bench.dataset import Modality, Source
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset

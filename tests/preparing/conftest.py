@@ -14,7 +14,7 @@ import pytest
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.roots import PREPARED_ROOT, Roots
 from cmkd_bench.data.media.preparing.pipeline import Report, prepare_dataset
-from cmkd_bench.data.media.preparing.progress import Display
+from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 from cmkd_bench.registry import datasets, load_plugin
 
 load_plugin(Path(__file__).parent.parent / "plugins" / "filmed.py")
@@ -72,6 +72,6 @@ def prepare(films: Path, arrays: Path, filmed: Any) -> Callable[..., Report]:
     """Prepare the films without a display."""
 
     def run(dataset: Any = None, workers: int = 1, **how: bool) -> Report:
-        return prepare_dataset(dataset or filmed(), films, workers, Display(None), **how)
+        return prepare_dataset(dataset or filmed(), films, workers, PreparationDisplay(None), **how)
 
     return run

@@ -89,7 +89,7 @@ def test_a_miniature_overwrites_nothing(cmkd: Any, tmp_path: Path) -> None:
         (["prepare", "mfeat"], "dataset 'mfeat' is not read from media files"),
         (["fixture", "watch", "--out", "x"], "dataset 'watch' is not read from media files"),
         (["prepare", "prepare.frames=3"], "no dataset is named"),
-        (["prepare", "filmed"], "dataset 'filmed' is not found"),
+        (["prepare", "filmed"], "dataset 'filmed' was not found"),
         (["prepare", "filmed", "prepare.frame=3"], "Did you mean 'prepare.frames'?"),
         (["prepare", "filmed", "prepare.frames=0"], "prepare.frames=0: must be at least 1"),
         (["prepare", "filmed", "dataset.filmed.notes=x"], "Did you mean 'dataset.filmed.note'?"),

@@ -20,7 +20,7 @@ from cmkd_bench.data.media.location import FIXTURE_MARK
 from cmkd_bench.data.media.prepared import open_prepared
 from cmkd_bench.data.media.preparing import writing
 from cmkd_bench.data.media.preparing.pipeline import check_prepared
-from cmkd_bench.data.media.preparing.progress import Display
+from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 from cmkd_bench.errors import UserError
 
 SAMPLES = 18
@@ -131,17 +131,17 @@ def test_skipped_clips_are_tried_again_only_when_asked(prepare: Any, filmed: Any
     report = prepare(retry_skipped=True)
     assert (report.decoded, report.usable) == (1, SAMPLES)
     assert len(filmed().load(0).parts["train"]) == 12
-    assert check_prepared(filmed(), Display(None)) == []
+    assert check_prepared(filmed(), PreparationDisplay(None)) == []
 
 
 @pytest.mark.parametrize("name", ["video.npy", "audio.npy", "still.npy"])
 def test_the_check_finds_a_flipped_bit(prepare: Any, filmed: Any, name: str) -> None:
     folder = prepare().folder
-    assert check_prepared(filmed(), Display(None)) == []
+    assert check_prepared(filmed(), PreparationDisplay(None)) == []
     array = np.load(folder / name, mmap_mode="r+")
     array[13].reshape(-1).view(np.uint8)[5] ^= 1
     array.flush()
-    assert check_prepared(filmed(), Display(None)) == [f"{name}, row 13: f013"]
+    assert check_prepared(filmed(), PreparationDisplay(None)) == [f"{name}, row 13: f013"]
 
 
 @pytest.mark.parametrize("name", ["samples.json", "video.digests.npy", "audio.moments.npy"])
@@ -150,7 +150,7 @@ def test_the_check_finds_a_changed_index(prepare: Any, filmed: Any, name: str) -
     content = bytearray((folder / name).read_bytes())
     content[-3] ^= 1
     (folder / name).write_bytes(content)
-    assert f"{name} was changed" in check_prepared(filmed(), Display(None))
+    assert f"{name} was changed" in check_prepared(filmed(), PreparationDisplay(None))
 
 
 def test_another_copy_is_refused_until_forced(prepare: Any, filmed: Any, films: Path) -> None:

@@ -17,10 +17,10 @@ from scipy import stats
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.board import Column
 from cmkd_bench.report.comparisons import Comparisons, compare
 from cmkd_bench.report.csv_files import comparisons_csv
 from cmkd_bench.report.experiment_tables import write_board
-from cmkd_bench.report.leaderboard import Column
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.results import collect
 from cmkd_bench.statistics.multiple import holm

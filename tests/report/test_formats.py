@@ -20,9 +20,9 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.board import Column, Leaderboard
 from cmkd_bench.report.experiment_tables import make_board, write_board
 from cmkd_bench.report.formats import render
-from cmkd_bench.report.leaderboard import Column, Leaderboard
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.published import HEADER
 from cmkd_bench.report.text_table import TextTable

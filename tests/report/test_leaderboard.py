@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.report.board import Column, Leaderboard, leaderboard
 from cmkd_bench.report.csv_files import board_csv
 from cmkd_bench.report.formats import as_markdown, as_rich
-from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
 
 DIRECTION = Column("toy", "audio", "video")
 VALUES = {

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.board import Leaderboard
 from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.formats import render
-from cmkd_bench.report.leaderboard import Leaderboard
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.text_table import TextTable
 

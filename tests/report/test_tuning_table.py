@@ -14,9 +14,9 @@ from rich.console import Console
 
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.trials import Draw, Trials
+from cmkd_bench.report.board import Column, Leaderboard, leaderboard
 from cmkd_bench.report.csv_files import as_csv, text_csv
 from cmkd_bench.report.formats import FORMATS, render
-from cmkd_bench.report.leaderboard import Column, Leaderboard, leaderboard
 from cmkd_bench.report.tuning_results import TRIAL_COLUMNS, study_results, trial_rows
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}

@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from cmkd_bench.cli.app import app
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.studies import preset as presets
-from cmkd_bench.studies import together as side_by_side
-from cmkd_bench.studies.reproduce import reproduce
-from cmkd_bench.training.together import execute_together
+from cmkd_bench.studies import side_by_side
+from cmkd_bench.studies.reproduction import reproduce
+from cmkd_bench.training.vectorized import execute_together
 
 SHORT = """
 title: Two points
@@ -141,5 +142,5 @@ def test_what_cannot_be_stacked_is_left_alone(quick_run, tmp_path: Path) -> None
     ids = [path.name for path in (experiment.path / "runs").iterdir()]
     run_id = next(one for one in ids if experiment.read_spec(one).teacher is None)
     experiment.run(run_id).result.unlink()
-    assert execute_together([experiment], [run_id], torch.device("cpu")) == "the epoch is selected"
+    assert execute_together([experiment], [run_id], torch.device("cpu"), Roots()) == "the epoch is selected"
     assert experiment.run(run_id).state() == "pending"

@@ -11,8 +11,8 @@ from scipy.stats import ttest_rel
 
 from cmkd_bench.studies.page import TIMES, as_markdown, recorded
 from cmkd_bench.studies.preset import load_preset, preset_names
-from cmkd_bench.studies.table import as_csv, read_csv, stem
-from cmkd_bench.studies.table import as_markdown as record_as_markdown
+from cmkd_bench.studies.reproduction_table import as_csv, read_csv, stem
+from cmkd_bench.studies.reproduction_table import as_markdown as record_as_markdown
 
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "results"

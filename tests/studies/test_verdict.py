@@ -7,7 +7,16 @@ import pytest
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.registry import datasets, methods
-from cmkd_bench.studies.preset import Block, Claim, Point, Preset, Row, Source, load_preset, preset_names
+from cmkd_bench.studies.preset import (
+    Block,
+    Claim,
+    Point,
+    Preset,
+    PublishedSource,
+    ReproductionRow,
+    load_preset,
+    preset_names,
+)
 from cmkd_bench.studies.verdict import judge
 
 NOISE = np.array([-0.2, 0.1, 0.1, 0.0])
@@ -26,10 +35,10 @@ def preset(*claims: Claim, published: float = 50.0) -> Preset:
         overrides=(),
         deviations=(),
         blocks={"all": Block(("kd",))},
-        rows={"none": Row("all", "none"), "kd": Row("all", "kd")},
+        rows={"none": ReproductionRow("all", "none"), "kd": ReproductionRow("all", "kd")},
         points=(Point("a", 0.0), Point("b", 1.0)),
         claims=claims,
-        sources=(Source("paper", 1.0, "", {"none": [published, None]}),),
+        sources=(PublishedSource("paper", 1.0, "", {"none": [published, None]}),),
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.training.batches import Batches, Seen
+from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.teacher import StoredTeacher, Teacher, TrainedTeacher
 from cmkd_bench.training.tensors import Inputs, Mapped, Part, Resident
 from cmkd_bench.training.views import View
@@ -58,7 +58,7 @@ class Shown(Teacher):
 
 def epoch(
     train: Part, teacher: Teacher | None = None, shuffled: bool = False, seed: int = 0, number: int = 1
-) -> list[Seen]:
+) -> list[BatchInputs]:
     return list(Batches(train, "image", teacher, shuffled, 3, seed, CPU).epoch("train", number))
 
 

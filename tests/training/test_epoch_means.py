@@ -6,7 +6,7 @@ import torch
 
 from cmkd_bench.method import Batch, Losses, Method
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.testing._cell import RECIPE, Direction, build_cell
+from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_tiny_run
 
 
 class ReportsEverySecondStep(Method):
@@ -25,7 +25,7 @@ class ReportsEverySecondStep(Method):
 
 
 def test_a_name_is_averaged_over_the_steps_that_report_it() -> None:
-    cell = build_cell(ReportsEverySecondStep, {}, Direction("vector", "signal"))
+    cell = build_tiny_run(ReportsEverySecondStep, {}, Direction("vector", "signal"))
     assert not isinstance(cell, str)
     history = cell.run().progress.history
     steps = len(cell.train) // RECIPE.batch_size

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cmkd_bench.training.feed import feed
+from cmkd_bench.training.read_ahead import feed
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 3, 50])

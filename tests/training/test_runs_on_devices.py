@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.testing._cell import StopAfter
+from cmkd_bench.testing._tiny_run import StopAfter
 from cmkd_bench.training.device import is_usable, to_device, use_device
 from cmkd_bench.training.execution import execute
 from cmkd_bench.training.loop import Stopped

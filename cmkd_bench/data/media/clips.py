@@ -12,7 +12,7 @@ from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.media.decoding import image as pixels
 from cmkd_bench.data.media.decoding.arrays import read_row
 from cmkd_bench.data.media.decoding.audio import waveform
-from cmkd_bench.data.media.decoding.files import BadClip, media_file
+from cmkd_bench.data.media.decoding.refusals import BadClip, media_file
 from cmkd_bench.data.media.decoding.spectrogram import log_spectrogram
 from cmkd_bench.data.media.decoding.video import frames_at_middles
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.data.dataset import Dataset, PairedData
 from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.location import Download
 from cmkd_bench.data.media.prepared import SetFolder, load_prepared, set_folder
+from cmkd_bench.dataset import Dataset, PairedData
 
 P = TypeVar("P")
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.dataset import PARTS, PairedData
 from cmkd_bench.data.manifest import TARGETS
+from cmkd_bench.dataset import PARTS, PairedData
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
 

@@ -18,9 +18,9 @@ from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import Estimate, estimate, expected_seconds, recorded
 from cmkd_bench.launch.slurm.ledger import Ledger
 from cmkd_bench.launch.slurm.states import RunStatus
-from cmkd_bench.launch.slurm.submission import Outcome, environment, jobs_to_cancel, submit_missing, work_of
+from cmkd_bench.launch.slurm.submission import SubmissionReport, environment, jobs_to_cancel, submit_missing, work_of
 from cmkd_bench.launch.slurm.survey import Survey, survey
-from cmkd_bench.planning.resolve import Grid
+from cmkd_bench.planning.grid import Grid
 from cmkd_bench.registry import load_plugin
 
 DONE, FAILED, INCOMPLETE = 0, 3, 4  # exit codes
@@ -52,7 +52,7 @@ class Campaign:
         cluster: Cluster,
         retry: Callable[[RunStatus], bool],
         progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Outcome:
+    ) -> SubmissionReport:
         """Submit what is missing, and keep how, for `retry`."""
         ledger = Ledger(self.experiment)
         work = work_of(self.experiment, self.settings, self.plugins, self.roots, self.environment)

@@ -17,7 +17,7 @@ from cmkd_bench.experiment.store import Experiment
 
 # intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that shows
 # up nevertheless finds that here, and does nothing.
-State = Literal["intended", "submitted", "abandoned"]
+SubmissionState = Literal["intended", "submitted", "abandoned"]
 LOCK_SECONDS = 60.0
 
 
@@ -67,7 +67,7 @@ class Submission:
 
     token: str
     number: int
-    state: State
+    state: SubmissionState
     job: str
     profile: Profile
     elements: tuple[tuple[str, ...], ...]

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from cmkd_bench.experiment.heartbeat import Beat
 
-Kind = Literal["done", "running", "queued", "failed", "blocked", "waiting", "unknown"]
-ACTIVE: tuple[Kind, ...] = ("running", "queued", "unknown")
+RunKind = Literal["done", "running", "queued", "failed", "blocked", "waiting", "unknown"]
+ACTIVE: tuple[RunKind, ...] = ("running", "queued", "unknown")
 
 LOST = "lost"
 OUT_OF_MEMORY = "out of memory"
@@ -113,7 +113,7 @@ class RunStatus:
         epoch: epochs that are done, and all of them, of a run that is running.
     """
 
-    kind: Kind
+    kind: RunKind
     cause: str = ""
     message: str = ""
     job: str = ""
@@ -163,9 +163,9 @@ def by_cause(statuses: Mapping[str, RunStatus]) -> dict[str, list[str]]:
     return dict(sorted(causes.items(), key=lambda item: -len(item[1])))
 
 
-def counts(statuses: Iterable[RunStatus]) -> dict[Kind, int]:
+def counts(statuses: Iterable[RunStatus]) -> dict[RunKind, int]:
     """How many runs are in each state; states without runs are left out, but for done."""
-    order: tuple[Kind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")
+    order: tuple[RunKind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")
     kinds = [status.kind for status in statuses]
     return {kind: kinds.count(kind) for kind in order if kind == "done" or kind in kinds}
 

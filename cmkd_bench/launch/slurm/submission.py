@@ -25,7 +25,7 @@ _PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")
 
 
 @dataclass
-class Outcome:
+class SubmissionReport:
     """What a command submitted.
 
     Attributes:
@@ -83,7 +83,7 @@ def submit_missing(
     *,
     retry: Callable[[RunStatus], bool] = lambda status: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Outcome:
+) -> SubmissionReport:
     """Submit all runs that no job has and that nothing speaks against.
 
     Args:
@@ -110,7 +110,7 @@ def submit_missing(
         missing, held_back = runs_to_submit(seen, again)
         waves = _plan(missing, seen, settings, experiment, cluster)
         failed = sum(seen.statuses[spec.id].kind == "failed" for spec in missing)
-        outcome = Outcome(seen, held_back=held_back, again=failed)
+        outcome = SubmissionReport(seen, held_back=held_back, again=failed)
         _submit(waves, ledger, settings, work, cluster, outcome, progress)
     return outcome
 
@@ -171,7 +171,7 @@ def _submit(
     settings: SlurmSettings,
     work: Work,
     cluster: Cluster,
-    outcome: Outcome,
+    outcome: SubmissionReport,
     progress: Callable[[int, int], None],
 ) -> None:
     submitted: list[Submission] = []

@@ -14,13 +14,13 @@ from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.board import Leaderboard
 from cmkd_bench.report.cells import Column, Runs, by_column, by_row, records
 from cmkd_bench.report.experiment_tables import make_board
-from cmkd_bench.report.leaderboard import Leaderboard
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.results import Read, collect
 
-Values = Mapping[str, Any]
+PageValues = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class ExperimentData:
         return {str(run["run_id"]): run for run in rows}
 
     @cached_property
-    def costs(self) -> dict[str, Values]:
+    def costs(self) -> dict[str, PageValues]:
         """The content of cost.json of each finished run."""
         return {run_id: self.read(self.experiment.run(run_id).cost) for run_id in self._done}
 
     @cached_property
-    def details(self) -> dict[str, Values]:
+    def details(self) -> dict[str, PageValues]:
         """The content of result.json of each finished run."""
         return {run_id: self.read(self.experiment.run(run_id).result) for run_id in self._done}
 

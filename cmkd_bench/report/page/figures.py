@@ -59,7 +59,7 @@ def diagnoses(data: ExperimentData) -> Iterator[dict[str, Any]]:
 
 
 def _diagnosis(data: ExperimentData, path: Path) -> dict[str, Any]:
-    from cmkd_bench.diagnostics.table import ROWS, spread
+    from cmkd_bench.diagnostics.diagnosis_table import ROWS, spread
 
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from cmkd_bench.report.page.experiment_data import ExperimentData, Values
+from cmkd_bench.report.page.experiment_data import ExperimentData, PageValues
 from cmkd_bench.report.page.run_details import MISSING
 from cmkd_bench.report.text_table import TextTable
 
@@ -52,7 +52,7 @@ def deviations(data: ExperimentData) -> dict[str, list[str]]:
 
 def environments(data: ExperimentData) -> TextTable:
     """List the versions and devices of the finished runs, most runs first."""
-    found: dict[tuple[str, ...], list[Values]] = {}
+    found: dict[tuple[str, ...], list[PageValues]] = {}
     for cost in data.costs.values():
         packages = ", ".join(f"{name} {version}" for name, version in sorted(cost.get("packages", {}).items()))
         facts = [*(str(cost.get(name, "")) for name in ("code", "device", "python")), packages]
@@ -67,7 +67,7 @@ def environments(data: ExperimentData) -> TextTable:
     return TextTable("Environment", header, tuple(rows), (note,), texts=5)
 
 
-def period(costs: Iterable[Values]) -> str:
+def period(costs: Iterable[PageValues]) -> str:
     """Return the days of the first and the last finished run; empty where no run recorded them."""
     days = sorted({str(cost["finished"])[:10] for cost in costs if cost.get("finished")})
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""

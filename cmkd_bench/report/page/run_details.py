@@ -8,15 +8,15 @@ from urllib.parse import quote
 
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.report.board import TEACHER
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import is_distinct
-from cmkd_bench.report.leaderboard import TEACHER
 from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.experiment_data import ExperimentData
 
 MISSING = "\N{EN DASH}"
 NUMBERS = {"value": 2, "val_value": 2, "seconds": 1, "peak_mb": 0, "teacher_value": 2}  # with their decimals
-Values = dict[str, Any]
+RunDetail = dict[str, Any]
 
 
 def address(row: str, column: Column) -> str:
@@ -24,7 +24,7 @@ def address(row: str, column: Column) -> str:
     return "cell/" + "/".join(quote(part, safe="") for part in (row, *column.names))
 
 
-def run_details(data: ExperimentData) -> Values:
+def run_details(data: ExperimentData) -> RunDetail:
     """Collect the details of all numbers.
 
     Returns:
@@ -44,7 +44,7 @@ def run_details(data: ExperimentData) -> Values:
     return {"cells": cells, "settings": list(settings)}
 
 
-def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object, int]) -> list[Values]:
+def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object, int]) -> list[RunDetail]:
     ends: dict[Settings, str] = {}
     found = []
     for cell, run_id in data.columns[column][row]:
@@ -60,7 +60,7 @@ def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object,
     return found
 
 
-def _run(data: ExperimentData, cell: Cell, run_id: str) -> Values:
+def _run(data: ExperimentData, cell: Cell, run_id: str) -> RunDetail:
     """Describe the run behind a cell; without settings and command."""
     is_defined = not cell.impossible or run_id != cell.run_id
     run = data.runs.get(run_id, {}) if is_defined else {}
@@ -112,7 +112,7 @@ def _curve(data: ExperimentData, run_id: str) -> list[float | None]:
     return known if any(value is not None for value in known) else []
 
 
-def _comparisons(data: ExperimentData, row: str, column: Column) -> Values:
+def _comparisons(data: ExperimentData, row: str, column: Column) -> RunDetail:
     """Compare a row with all others, the baseline first."""
     board = data.board
     pairs, mcnemar = [], ""

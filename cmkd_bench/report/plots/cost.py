@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from cmkd_bench.report.leaderboard import Column
+from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, new_figure
 from cmkd_bench.report.plots.plot_data import PlotData

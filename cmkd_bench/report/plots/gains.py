@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from cmkd_bench.report.leaderboard import Column
+from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import Limits, is_outside, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
 from cmkd_bench.report.plots.plot_data import PlotData, error

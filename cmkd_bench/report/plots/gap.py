@@ -9,7 +9,7 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from cmkd_bench.experiment.trials import TUNED
-from cmkd_bench.report.leaderboard import TEACHER, MeanScore
+from cmkd_bench.report.board import TEACHER, MeanScore
 from cmkd_bench.report.plots.limits import Limits, is_outside, minus, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, plot_panels
 from cmkd_bench.report.plots.plot_data import PlotData, error

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cmkd_bench.experiment.trials import TUNED
-from cmkd_bench.report.leaderboard import Column
+from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.gap import paired
 from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten

@@ -13,9 +13,9 @@ from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.board import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.cells import by_column, records
 from cmkd_bench.report.experiment_tables import make_board
-from cmkd_bench.report.leaderboard import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.plots.limits import Limits, axis_limits
 from cmkd_bench.report.plots.style import styles_of
 from cmkd_bench.report.predictions import PredictionCache

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from seaborn.utils import relative_luminance
 
-from cmkd_bench.report.leaderboard import Column
+from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import minus
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
 from cmkd_bench.report.plots.plot_data import PlotData

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cmkd_bench.report.leaderboard import Column
+from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import axis_limits, is_outside, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels
 from cmkd_bench.report.plots.plot_data import PlotData

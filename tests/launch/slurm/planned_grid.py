@@ -13,14 +13,16 @@ from typing import Any
 from one_spec import SPEC
 
 from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.roots import Roots
+from cmkd_bench.config.slurm import read_settings
 from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, look
+from cmkd_bench.launch.slurm.campaign import Campaign, look
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.states import RunStatus
-from cmkd_bench.launch.slurm.submission import Outcome
+from cmkd_bench.launch.slurm.submission import SubmissionReport, environment
 from cmkd_bench.launch.slurm.survey import Survey
 
 NAMES = ("sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun")
@@ -114,9 +116,10 @@ class Planned:
         texts = ["launcher=slurm", *TINY, *overrides]
         configuration, problems = compose(parse_overrides(texts))
         assert configuration is not None, problems
-        return campaign_of(self.experiment, configuration.launcher, texts, ())
+        settings = read_settings(configuration.launcher)
+        return Campaign(self.experiment, settings, tuple(texts), (), Roots(), environment())
 
-    def submit(self, *overrides: str, retry: Callable[[RunStatus], bool] = lambda status: False) -> Outcome:
+    def submit(self, *overrides: str, retry: Callable[[RunStatus], bool] = lambda status: False) -> SubmissionReport:
         """What `run --launcher slurm` does once the grid is planned."""
         return self.campaign(*overrides).submit(self.specs, Cluster(), retry)
 

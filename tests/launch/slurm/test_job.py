@@ -24,7 +24,7 @@ from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, look, rows
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.ledger import Ledger
 from cmkd_bench.launch.slurm.states import RunStatus
-from cmkd_bench.launch.slurm.submission import Outcome
+from cmkd_bench.launch.slurm.submission import SubmissionReport
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
@@ -33,14 +33,16 @@ from cmkd_bench.report.experiment_tables import write_tables
 DELICATE = Path(__file__).parents[2] / "plugins" / "delicate.py"
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
 SETTINGS = ("launcher.gpus=0", "launcher.checkpoint_seconds=0", "launcher.teacher_wait_s=0", "launcher.jobs=2")
-Submit = Callable[..., tuple[Campaign, list[RunSpec], Outcome]]
+Submit = Callable[..., tuple[Campaign, list[RunSpec], SubmissionReport]]
 
 
 @pytest.fixture
 def submit(slurm: FakeSlurm, tmp_path: Path) -> Submit:
     """What `run --launcher slurm` does, in this process; pixels to fourier, one seed, two epochs."""
 
-    def call(*overrides: str, methods: str = "kd,dkd", **changes: Any) -> tuple[Campaign, list[RunSpec], Outcome]:
+    def call(
+        *overrides: str, methods: str = "kd,dkd", **changes: Any
+    ) -> tuple[Campaign, list[RunSpec], SubmissionReport]:
         epochs = changes.pop("epochs", 2)
         retry: Callable[[RunStatus], bool] = changes.pop("retry", lambda status: False)
         grid = resolve(

@@ -16,7 +16,7 @@ from hostile import ERROR, METHOD, REASON, write_hostile
 from typer.testing import CliRunner
 
 from cmkd_bench.cli.app import app
-from cmkd_bench.diagnostics.table import ROWS
+from cmkd_bench.diagnostics.diagnosis_table import ROWS
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.page import figures

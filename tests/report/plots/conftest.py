@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.report.board import leaderboard
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import Comparison, Comparisons
-from cmkd_bench.report.leaderboard import leaderboard
 from cmkd_bench.report.plots.plot_data import PlotData
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.media.decoding.files import BadClip
+from cmkd_bench.data.media.decoding.refusals import BadClip
 
 
 def read_row(path: Path, row: int, shape: tuple[int, ...]) -> np.ndarray:

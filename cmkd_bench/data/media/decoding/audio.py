@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.media.decoding.files import BadClip, tolerance
+from cmkd_bench.data.media.decoding.refusals import BadClip, tolerance
 from cmkd_bench.data.media.decoding.video import decoded, open_container, origin
 
 SILENT = 1e-4  # peak of full scale: -80 dB, below the noise of any recording

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.media.decoding.files import BadClip
+from cmkd_bench.data.media.decoding.refusals import BadClip
 
 MILLIMETRES = 1000
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.media.decoding.files import BadClip
+from cmkd_bench.data.media.decoding.refusals import BadClip
 from cmkd_bench.errors import UserError
 
 TUKEY_SHARE = 0.25  # tapered; what scipy.signal.spectrogram does by default

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cmkd_bench.data.media.decoding.files import BadClip, tolerance
+from cmkd_bench.data.media.decoding.refusals import BadClip, tolerance
 
 SEEK_FROM = 20.0  # seconds; up to there reading through is about as fast as one seek, whatever the key frames
 _TIE = 1e-6  # seconds; times are fractions in the file and floats here

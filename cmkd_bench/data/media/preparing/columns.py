@@ -22,7 +22,7 @@ SHOWN = 3  # bad clips in a message
 
 
 @dataclass(frozen=True)
-class Column:
+class StoredColumn:
     """The clips of one modality, or the label maps.
 
     Attributes:
@@ -50,19 +50,19 @@ class Column:
             raise BadClip(" ".join(f"{type(error).__name__}: {error}".split())) from error
 
 
-def columns_of(dataset: MediaDataset[Any], catalogue: Catalogue) -> list[Column]:
+def columns_of(dataset: MediaDataset[Any], catalogue: Catalogue) -> list[StoredColumn]:
     """All that is to be decoded; texts are kept as they are.
 
     Raises:
         UserError: if the catalogue's lists differ in length or an id stands twice.
     """
     media = [modality for modality in dataset.modalities if modality.kind != "text"]
-    columns: list[Column] = []
+    columns: list[StoredColumn] = []
     for modality in media:
         clips: Any = catalogue.inputs[modality.name]
-        columns.append(Column(modality.name, modality.kind, clips))
+        columns.append(StoredColumn(modality.name, modality.kind, clips))
     if catalogue.targets is not None:
-        columns.append(Column(TARGETS, "", catalogue.targets))
+        columns.append(StoredColumn(TARGETS, "", catalogue.targets))
     samples = len(catalogue.sample_ids)
     lengths = {name: len(values) for name, values in catalogue.inputs.items()}
     lengths |= {column.name: len(column.clips) for column in columns}
@@ -104,7 +104,9 @@ def index_of(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def probe(dataset: str, column: Column, ids: Sequence[str], root: Path, preparation: Preparation) -> dict[str, Any]:
+def probe(
+    dataset: str, column: StoredColumn, ids: Sequence[str], root: Path, preparation: Preparation
+) -> dict[str, Any]:
     """The type and shape of a column's rows.
 
     Raises:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmkd_bench.data.dataset import Dataset
 from cmkd_bench.data.media.location import find_root, is_fixture, search
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import open_prepared
+from cmkd_bench.dataset import Dataset
 from cmkd_bench.errors import GridError, UserError
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def prepare_missing(datasets: Iterable[Dataset[Any]], console: Console) -> None:
 
 def _prepare(dataset: MediaDataset[Any], root: Path, console: Console) -> None:
     from cmkd_bench.data.media.preparing.pipeline import prepare_dataset
-    from cmkd_bench.data.media.preparing.progress import Display
+    from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 
     name = dataset.registry_name
     console.print(f"{name}: not prepared yet; reading {root}", style="dim", markup=False, soft_wrap=True)
-    report = prepare_dataset(dataset, root, len(os.sched_getaffinity(0)), Display(console))
+    report = prepare_dataset(dataset, root, len(os.sched_getaffinity(0)), PreparationDisplay(console))
     lost = f"; {report.samples - report.usable} left out, see skipped.csv" if report.usable < report.samples else ""
     console.print(f"{name}: {report.usable} samples in {report.folder}{lost}", markup=False, soft_wrap=True)

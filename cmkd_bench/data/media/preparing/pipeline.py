@@ -14,10 +14,10 @@ import numpy as np
 from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import SetFolder, open_prepared, usable_rows
-from cmkd_bench.data.media.preparing.columns import Column, columns_of
-from cmkd_bench.data.media.preparing.progress import Display
+from cmkd_bench.data.media.preparing.columns import StoredColumn, columns_of
+from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 from cmkd_bench.data.media.preparing.skipped import Reasons, count_reasons, list_skipped, write_skipped
-from cmkd_bench.data.media.preparing.workers import Decoding, Job
+from cmkd_bench.data.media.preparing.workers import Decoding, DecodingJob
 from cmkd_bench.data.media.preparing.writing import (
     bad_rows,
     begin,
@@ -60,7 +60,7 @@ def prepare_dataset(
     dataset: MediaDataset[Any],
     root: Path,
     workers: int,
-    display: Display,
+    display: PreparationDisplay,
     *,
     start_anew: bool = False,
     retry_skipped: bool = False,
@@ -102,7 +102,7 @@ def prepare_dataset(
         return _report(folder, catalogue, columns, reasons, decoded, begin_time, begun["fixture"])
 
 
-def check_prepared(dataset: MediaDataset[Any], display: Display) -> list[str]:
+def check_prepared(dataset: MediaDataset[Any], display: PreparationDisplay) -> list[str]:
     """Compare a prepared set with its manifest, row by row.
 
     Returns:
@@ -135,10 +135,10 @@ def _decode(
     dataset: MediaDataset[Any],
     folder: SetFolder,
     root: Path,
-    columns: Sequence[Column],
+    columns: Sequence[StoredColumn],
     reasons: Reasons,
     workers: int,
-    display: Display,
+    display: PreparationDisplay,
 ) -> int:
     """Decode the clips that are neither there nor known to be bad; how many samples that were."""
     assert dataset.preparation is not None, "the folder's key was made of it"
@@ -148,14 +148,14 @@ def _decode(
         todo[column.name][list(reasons.of(column.name))] = False
     samples = int(np.logical_or.reduce(list(todo.values())).sum())
     with display.of(dataset.registry_name, samples) as show:
-        Decoding(Job(folder, root, dataset.preparation, columns, todo), reasons, show).run(workers)
+        Decoding(DecodingJob(folder, root, dataset.preparation, columns, todo), reasons, show).run(workers)
     return samples
 
 
 def _report(
     folder: SetFolder,
     catalogue: Catalogue,
-    columns: Sequence[Column],
+    columns: Sequence[StoredColumn],
     reasons: Reasons,
     decoded: int,
     begin_time: float,

@@ -13,7 +13,7 @@ from rich.text import Text
 LINE_SECONDS = 10.0
 
 
-class Display:
+class PreparationDisplay:
     """Shows clips done, clips per second and the time left.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.prepared import SetFolder
-from cmkd_bench.data.media.preparing.columns import Column
+from cmkd_bench.data.media.preparing.columns import StoredColumn
 from cmkd_bench.experiment.files import read_json, write_json, write_text
 
 FIELDS = ("sample_id", "modality", "path", "reason")
@@ -52,7 +52,7 @@ class Reasons:
             self._saved = True
 
 
-def list_skipped(catalogue: Catalogue, columns: Sequence[Column], reasons: Reasons) -> list[Skipped]:
+def list_skipped(catalogue: Catalogue, columns: Sequence[StoredColumn], reasons: Reasons) -> list[Skipped]:
     """All that is left out: what the annotations leave out first, then bad clips in the order of the samples."""
     bad = [
         (row, number, Skipped(str(catalogue.sample_ids[row]), column.name, column.clips[row].path, reason))

@@ -20,7 +20,7 @@ from numpy.lib.format import open_memmap
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.media.clips import BadClip
 from cmkd_bench.data.media.prepared import SetFolder, digest, row_moments
-from cmkd_bench.data.media.preparing.columns import Column
+from cmkd_bench.data.media.preparing.columns import StoredColumn
 from cmkd_bench.data.media.preparing.skipped import Reasons
 from cmkd_bench.errors import UserError
 
@@ -30,7 +30,7 @@ POLL_SECONDS, SAVE_SECONDS = 0.2, 1.0
 
 
 @dataclass(frozen=True)
-class Job:
+class DecodingJob:
     """What all workers share; they are forked, so nothing of it is copied.
 
     Attributes:
@@ -44,7 +44,7 @@ class Job:
     folder: SetFolder
     root: Path
     preparation: Preparation
-    columns: Sequence[Column]
+    columns: Sequence[StoredColumn]
     todo: Mapping[str, np.ndarray]
 
 
@@ -72,7 +72,7 @@ class Decoding:
         show: is told how many samples are over, several times a second.
     """
 
-    def __init__(self, job: Job, reasons: Reasons, show: Callable[[int], None]) -> None:
+    def __init__(self, job: DecodingJob, reasons: Reasons, show: Callable[[int], None]) -> None:
         self._job, self._reasons, self._show = job, reasons, show
         rows = np.flatnonzero(np.logical_or.reduce(list(job.todo.values()))).tolist()
         self._waiting = deque(rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
@@ -168,7 +168,7 @@ class Decoding:
         return _Worker(process, ours)
 
 
-def _serve(job: Job, connection: Connection, parent: int, inherited: Sequence[Connection]) -> None:
+def _serve(job: DecodingJob, connection: Connection, parent: int, inherited: Sequence[Connection]) -> None:
     """Decode chunk after chunk until the connection is closed or the parent is gone."""
     for end in inherited:
         end.close()
@@ -192,7 +192,7 @@ def _serve(job: Job, connection: Connection, parent: int, inherited: Sequence[Co
 class _Writer:
     """Decodes the rows of one column into its arrays."""
 
-    def __init__(self, job: Job, column: Column) -> None:
+    def __init__(self, job: DecodingJob, column: StoredColumn) -> None:
         self.name = column.name
         self._job, self._column, self._todo = job, column, job.todo[column.name]
         self._array = open_memmap(job.folder.array(column.name), "r+")

@@ -21,7 +21,7 @@ from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.location import is_fixture
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import DIGEST_BYTES, FORMAT, MOMENTS, SetFolder, digest, row_moments
-from cmkd_bench.data.media.preparing.columns import Column, catalogue_hash, index_of, probe
+from cmkd_bench.data.media.preparing.columns import StoredColumn, catalogue_hash, index_of, probe
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import file_lock, read_json, write_json, write_text
 
@@ -44,7 +44,7 @@ def locked(folder: SetFolder) -> Iterator[None]:
 
 
 def begin(
-    folder: SetFolder, dataset: MediaDataset[Any], root: Path, catalogue: Catalogue, columns: Sequence[Column]
+    folder: SetFolder, dataset: MediaDataset[Any], root: Path, catalogue: Catalogue, columns: Sequence[StoredColumn]
 ) -> dict[str, Any]:
     """What the set will be: as it was begun, or begun now with empty arrays.
 

@@ -15,9 +15,10 @@ from cmkd_bench.errors import GridError
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import add_plan
 from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions
-from cmkd_bench.planning.resolve import Grid, resolve
-from cmkd_bench.report.leaderboard import TEACHER
+from cmkd_bench.planning.resolve import resolve
+from cmkd_bench.report.board import TEACHER
 
 Draw = tuple[int, int]
 K = TypeVar("K", bound=Hashable)

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.planning.resolve import Grid
+from cmkd_bench.planning.grid import Grid
 
-Group = list[tuple[Grid, str]]
+RunGroup = list[tuple[Grid, str]]
 
 
 def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
@@ -25,7 +25,7 @@ def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None
     """
     from cmkd_bench.launch.worker import warm_up
 
-    groups: dict[RunSpec, Group] = {}
+    groups: dict[RunSpec, RunGroup] = {}
     for grid, plan in planned:
         for spec in plan.specs.values():
             if grid.experiment.run(spec.id).state() in ("pending", "interrupted"):
@@ -38,7 +38,7 @@ def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None
         _train_side_by_side(ready, min(len(ready), jobs or len(os.sched_getaffinity(0))))
 
 
-def _train_side_by_side(groups: Sequence[Group], jobs: int) -> None:
+def _train_side_by_side(groups: Sequence[RunGroup], jobs: int) -> None:
     if jobs < 2:
         for runs in groups:
             _train(runs)
@@ -58,17 +58,17 @@ def _train_side_by_side(groups: Sequence[Group], jobs: int) -> None:
                     process.join()
 
 
-def _serve(runs: Group) -> None:
+def _serve(runs: RunGroup) -> None:
     # Ctrl-C goes to the whole group of processes; the parent alone answers it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _train(runs)
 
 
-def _train(runs: Group) -> None:
+def _train(runs: RunGroup) -> None:
     import torch
 
     from cmkd_bench.training.loop import NonFiniteLoss
-    from cmkd_bench.training.together import execute_together
+    from cmkd_bench.training.vectorized import execute_together
 
     grids, run_ids = zip(*runs, strict=True)
     with contextlib.suppress(NonFiniteLoss):

@@ -14,12 +14,12 @@ from cmkd_bench.experiment.files import write_text
 from cmkd_bench.planning.request import RESULTS
 from cmkd_bench.registry import datasets
 from cmkd_bench.studies.figure import Chart, draw
-from cmkd_bench.studies.grid import Setting, check_all
 from cmkd_bench.studies.intervals import crossing_interval
+from cmkd_bench.studies.point import Setting, check_all
 from cmkd_bench.studies.preset import Point, Preset, load_preset
-from cmkd_bench.studies.table import Reproduction, as_csv, as_markdown, stem
-from cmkd_bench.studies.together import train_together
-from cmkd_bench.studies.verdict import Curves, judge
+from cmkd_bench.studies.reproduction_table import Reproduction, as_csv, as_markdown, stem
+from cmkd_bench.studies.side_by_side import train_together
+from cmkd_bench.studies.verdict import MeasuredCurves, judge
 
 
 def reproduce(
@@ -66,7 +66,7 @@ def reproduce(
     return found
 
 
-def compare(preset: Preset, curves: Curves) -> Reproduction:
+def compare(preset: Preset, curves: MeasuredCurves) -> Reproduction:
     """Apply the preset's rule; nothing is run.
 
     Args:

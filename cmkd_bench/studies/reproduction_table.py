@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cmkd_bench.studies.intervals import Interval, mean_interval
 from cmkd_bench.studies.preset import Preset
-from cmkd_bench.studies.verdict import Curves, Judged, Levels
+from cmkd_bench.studies.verdict import Judged, Levels, MeasuredCurves
 
 RULE = (
     "The rule, fixed in the preset: a claim holds where the 95 % interval of the paired difference lies wholly on its "
@@ -38,7 +38,7 @@ class Reproduction:
     """
 
     preset: Preset
-    curves: Curves
+    curves: MeasuredCurves
     claims: Sequence[Judged]
     levels: Sequence[Levels]
     crossing: Interval | None
@@ -105,7 +105,7 @@ def as_csv(found: Reproduction) -> str:
     return file.getvalue()
 
 
-def read_csv(text: str, preset: Preset) -> Curves:
+def read_csv(text: str, preset: Preset) -> MeasuredCurves:
     """The curves of a record, (points, draws) by row: enough to judge it again without running anything."""
     lines = {(line["point"], line["row"]): line for line in csv.DictReader(io.StringIO(text))}
 

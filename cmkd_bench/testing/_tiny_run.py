@@ -76,7 +76,7 @@ class StopAfter:
 
 
 @dataclass
-class Cell:
+class TinyRun:
     """A method between two networks on paired data, put together as the engine does it for a run."""
 
     method: Method[Any]
@@ -157,7 +157,7 @@ class Cell:
         return frozen_teacher(self.teacher, self.train, modality, layers, recipe.cache_mb)
 
 
-def build_cell(
+def build_tiny_run(
     cls: type[Method[Any]],
     hyperparameters: Mapping[str, Any],
     direction: Direction,
@@ -166,7 +166,7 @@ def build_cell(
     seed: int = 0,
     shuffled_labels: bool = False,
     linear: tuple[str, ...] = (),
-) -> Cell | str:
+) -> TinyRun | str:
     """A cell, or the method's reason for not being defined there.
 
     Args:
@@ -192,4 +192,4 @@ def build_cell(
         return reason
     with random_stream(seed, "extras"):
         method = cls(given, pair)
-    return Cell(method, student, teacher, direction, train, validation, seed)
+    return TinyRun(method, student, teacher, direction, train, validation, seed)

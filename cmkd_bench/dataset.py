@@ -12,7 +12,7 @@ from cmkd_bench.parameters import NoParameters
 if TYPE_CHECKING:
     import numpy as np
 
-Kind = Literal["vector", "signal", "image", "video", "spectrogram", "depth", "text"]
+ModalityKind = Literal["vector", "signal", "image", "video", "spectrogram", "depth", "text"]
 PARTS = ("train", "validation", "test")
 P = TypeVar("P")
 
@@ -27,7 +27,7 @@ class Modality:
     """
 
     name: str
-    kind: Kind
+    kind: ModalityKind
     meaning: str
 
 
