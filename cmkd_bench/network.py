@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -113,7 +114,7 @@ class NetworkFamily(ABC):
     modules: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def build(self, model: str, inputs: InputShape, classes: int, pretrained: str) -> Network:
+    def build(self, model: str, inputs: InputShape, classes: int, pretrained: str, weights: Path | None) -> Network:
         """Build a network with a fresh head.
 
         Args:
@@ -121,6 +122,7 @@ class NetworkFamily(ABC):
             inputs: what it sees.
             classes: C.
             pretrained: what `weights_id` returned; "" for random weights.
+            weights: the file or folder where weights on this machine are; None if there are none.
 
         Raises:
             UserError: if the model or its weights are not available.
@@ -135,7 +137,7 @@ class NetworkFamily(ABC):
         """Return whether a name given without the family is certainly one of its models, to suggest it."""
         return False
 
-    def tokenizer(self, model: str, pretrained: str) -> str:
+    def tokenizer(self, model: str, pretrained: str, weights: Path | None) -> str:
         """Return the kind of tokenizer that a model reads texts with; see `cmkd_bench.data.tokenizers.by_name`.
 
         Raises:

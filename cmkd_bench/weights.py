@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,6 @@ from cmkd_bench.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS = "CMKD_WEIGHTS"  # the variable that tells a worker where the weights are
 HUB = "hub"
 _SUFFIXES = (".safetensors", ".pth")
 _INSIDE = ("model.safetensors", "pytorch_model.bin")
@@ -48,24 +46,24 @@ def weights_id(setting: bool | str, model: str) -> str:
     return content_hash(_found(Path(str(setting)).expanduser(), model))
 
 
-def local_weights(pretrained: str, network: str) -> Path:
+def local_weights(pretrained: str, network: str, root: Path | None) -> Path:
     """Find the file or folder with a network's weights.
 
     Args:
         pretrained: "sha256:..." from `weights_id`.
         network: its name, `<family>/<model>`.
+        root: the file or folder of `model.pretrained`; None if it was not given.
 
     Raises:
-        UserError: if the variable CMKD_WEIGHTS is not set, or other weights or none are found there.
+        UserError: if there is no such folder, or other weights or none are found there.
     """
     model = network.partition("/")[2]
-    root = os.environ.get(WEIGHTS, "")
-    if not root and not is_path(model):
+    if root is None and not is_path(model):
         raise UserError(
-            f"network '{network}' was planned with the local weights {pretrained}, but the variable {WEIGHTS} is not "
-            "set. Set it to the path of model.pretrained."
+            f"network '{network}' was planned with the local weights {pretrained}, but this process was not told where "
+            "they are. Set model.pretrained, or the variable CMKD_WEIGHTS, to their path."
         )
-    path = _found(Path(root).expanduser(), model)
+    path = _found(root or Path(), model)
     if (found := content_hash(path)) != pretrained:
         raise UserError(
             f"network '{network}' was planned with the weights {pretrained}, but {path} holds {found}. "

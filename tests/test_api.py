@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
 import cmkd_bench
+from cmkd_bench.cli.app import main
 from cmkd_bench.data.loading import prepare
+from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets
 
 Run = Callable[..., pd.DataFrame]
@@ -87,3 +91,18 @@ def test_an_unknown_experiment_gets_the_nearest(quick_run: Run, tmp_path: Path) 
     quick_run()
     with pytest.raises(cmkd_bench.UserError, match="Did you mean 'quick'"):
         cmkd_bench.load_results("quik", tmp_path / "results")
+
+
+def test_a_run_leaves_no_root_behind_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMKD_DATA_ROOT", raising=False)
+    monkeypatch.setenv("CMKD_PREPARED_ROOT", str(tmp_path / "prepared"))
+    before = dict(os.environ)
+    main(["fixture", "ravdess", "--out", str(tmp_path / "here"), "--clips", "24"])
+    ask: dict[str, Any] = {"methods": "kd", "datasets": "ravdess", "results": tmp_path / "results", "quiet": True}
+    small = ["protocol=smoke", "model=tiny", "train.epochs=1"]
+    here = cmkd_bench.run(**ask, seeds=1, controls=False, overrides=[*small, f"data.root={tmp_path / 'here'}"])
+    assert set(here.status) == {"done"}
+    for root in ([], [f"data.root={tmp_path / 'elsewhere'}"]):
+        with pytest.raises(UserError, match="'ravdess' was not found"):
+            cmkd_bench.run(**ask, seeds=1, overrides=[*small, *root, f"data.prepared={tmp_path / 'other'}"])
+    assert dict(os.environ) == before

@@ -22,7 +22,7 @@ FLOORS = (
     {"report", "planning", "launch", "diagnostics", "doctor", "testing", "method_pages"},
     {"training"},
     {"data"},
-    {"config", "networks"},
+    {"config", "networks", "processes"},
     {"experiment"},
     {
         "registry",

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmkd_bench.weights import WEIGHTS as WEIGHTS
-
-DATA_ROOT, PREPARED_ROOT = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT"
+DATA_ROOT, PREPARED_ROOT, WEIGHTS = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT", "CMKD_WEIGHTS"
 
 
 @dataclass(frozen=True)

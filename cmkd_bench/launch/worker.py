@@ -81,13 +81,13 @@ class _Watch:
         return True
 
 
-def serve(settings: WorkerSettings, connection: Connection, stop: Event, inherited: Sequence[Connection] = ()) -> None:
+def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherited: Sequence[Connection]) -> None:
     """Execute run after run as their ids arrive, until the connection is closed.
 
     Args:
         settings: what is the same for all runs.
-        connection: brings run ids, takes messages.
         stop: set when the current run should stop after its epoch.
+        connection: brings run ids, takes messages.
         inherited: the launcher's ends of pipes, which a forked worker closes at once.
     """
     for end in inherited:

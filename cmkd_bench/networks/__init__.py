@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmkd_bench import registry  # the folder `families` hides a name from it
@@ -36,18 +37,19 @@ def problem_with(name: str) -> str | None:
     return _suggestion(name) or str(_unknown(name))
 
 
-def tokenizer_of(name: str, pretrained: str) -> str:
+def tokenizer_of(name: str, pretrained: str, weights: Path | None = None) -> str:
     """Return the kind of tokenizer that a network reads texts with, as `cmkd_bench.data.tokenizers.by_name` names it.
 
     Args:
         name: of the network.
         pretrained: as for `build_network`.
+        weights: as for `build_network`.
 
     Raises:
         UserError: if the weights have no tokenizer with them.
     """
     found = _in_family(name)
-    return found[0].tokenizer(found[1], pretrained) if found else "words"
+    return found[0].tokenizer(found[1], pretrained, weights) if found else "words"
 
 
 def weights_id(setting: bool | str, name: str) -> str:
@@ -77,7 +79,9 @@ def load_networks(names: Sequence[str]) -> None:
             registry.networks.get(name)
 
 
-def build_network(name: str, inputs: InputShape, classes: int, pretrained: str = "") -> Network:
+def build_network(
+    name: str, inputs: InputShape, classes: int, pretrained: str = "", weights: Path | None = None
+) -> Network:
     """Build a network. Weights that are not pretrained are drawn from the global generator.
 
     Args:
@@ -85,14 +89,15 @@ def build_network(name: str, inputs: InputShape, classes: int, pretrained: str =
         inputs: what it sees.
         classes: C.
         pretrained: weights of the backbone, as `weights_id` returns them: "" for random ones, "hub" for the hub's,
-            "sha256:<12 digits>" for weights on this machine, found through the variable CMKD_WEIGHTS.
+            "sha256:<12 digits>" for weights on this machine.
+        weights: the file or folder where weights on this machine are.
 
     Raises:
         UnknownName: with the nearest match and the list.
         CannotTake: if the network is not made for such inputs.
         UserError: if its weights are not available.
     """
-    build, is_dense = _builder(name, pretrained)
+    build, is_dense = _builder(name, pretrained, weights)
     try:
         if inputs.dense and not is_dense:
             raise ValueError("it returns no logits per position, which segmentation needs; use timm/<model>")
@@ -103,7 +108,9 @@ def build_network(name: str, inputs: InputShape, classes: int, pretrained: str =
     return network
 
 
-def network_shape(name: str, inputs: InputShape, classes: int, pretrained: str = "") -> NetworkShape:
+def network_shape(
+    name: str, inputs: InputShape, classes: int, pretrained: str = "", weights: Path | None = None
+) -> NetworkShape:
     """Return the sizes of a network's outputs; the global generator is left alone.
 
     A family's model is built on torch's meta device, without memory for its weights, or on the CPU if it cannot run
@@ -122,7 +129,7 @@ def network_shape(name: str, inputs: InputShape, classes: int, pretrained: str =
             # third-party code may raise anything there; what the CPU says counts
             with contextlib.suppress(Exception), torch.device("meta"):
                 return shape_of(build_network(name, inputs, classes), inputs)
-        return shape_of(build_network(name, inputs, classes, pretrained), inputs)
+        return shape_of(build_network(name, inputs, classes, pretrained, weights), inputs)
 
 
 def _in_family(name: str) -> tuple[NetworkFamily, str] | None:
@@ -131,11 +138,11 @@ def _in_family(name: str) -> tuple[NetworkFamily, str] | None:
     return (registry.families.get(family)(), model) if model and family in registry.families.names() else None
 
 
-def _builder(name: str, pretrained: str) -> tuple[Builder, bool]:
+def _builder(name: str, pretrained: str, weights: Path | None) -> tuple[Builder, bool]:
     """What builds a network, and whether it can return logits per position."""
     if found := _in_family(name):
         family, model = found
-        return lambda inputs, classes: family.build(model, inputs, classes, pretrained), family.dense
+        return lambda inputs, classes: family.build(model, inputs, classes, pretrained, weights), family.dense
     if name not in registry.networks.names():
         raise _unknown(name)
     if pretrained:

@@ -19,7 +19,7 @@ from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
 from cmkd_bench.errors import CannotTake
 from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.registry import methods
 
 if TYPE_CHECKING:
@@ -94,12 +94,13 @@ class Feasibility:
         return reason
 
     def _shape(self, spec: RunSpec, modality: str, network: str, pretrained: str) -> NetworkShape:
-        return _shape_of(self._folds[spec.dataset, spec.fold], spec.augmentation, modality, network, pretrained)
+        data = self._folds[spec.dataset, spec.fold]
+        return _shape_of(data, spec.augmentation, modality, network, pretrained, self._roots.weights)
 
 
 @functools.lru_cache(maxsize=256)
 def _shape_of(
-    data: LoadedFold, augmentation: tuple[tuple[str, object], ...], modality: str, network: str, pretrained: str
+    data: LoadedFold, augmentation: Settings, modality: str, network: str, pretrained: str, weights: Path | None
 ) -> NetworkShape:
     from cmkd_bench.config.augmentation import Augmentation
     from cmkd_bench.networks import network_shape, tokenizer_of
@@ -107,9 +108,9 @@ def _shape_of(
     from cmkd_bench.training.tensors import input_shape
 
     kind = data.dataset.modality(modality)
-    tokenizers = {modality: tokenizer_of(network, pretrained)} if kind.kind == "text" else {}
+    tokenizers = {modality: tokenizer_of(network, pretrained, weights)} if kind.kind == "text" else {}
     inputs = input_shape(data.prepare([modality], tokenizers), kind, build(Augmentation, dict(augmentation)))
-    return network_shape(network, inputs, len(data.classes), pretrained)
+    return network_shape(network, inputs, len(data.classes), pretrained, weights)
 
 
 def _key(spec: RunSpec) -> str:

@@ -55,8 +55,11 @@ class _Resolution:
         """The resolved grid."""
         given = self._hyperparameters()
         configurations = self._configurations()
-        classes = {name: datasets.get(name) for name in self.datasets}
-        self.problems += problems_of_pairs(_names(self.options.pairs), classes)
+        pairs = _names(self.options.pairs)
+        # Nothing is imported that no problem could come from, so that a mistyped name is answered at once.
+        asked = not self.problems or pairs is not None or self.folds
+        classes = {name: datasets.get(name) for name in self.datasets} if asked else {}
+        self.problems += problems_of_pairs(pairs, classes)
         self.problems += self._problems_of_folds(classes)
         if self.options.trials is not None and not self.problems:
             self.problems += self._problems_of_trials(given, configurations)
@@ -145,6 +148,8 @@ class _Resolution:
                     f"dataset.{name}: set, but '{name}' is not among the datasets of this grid. Add it to --datasets."
                 )
         found: dict[str | None, Configuration] = {}
+        if self.problems and not self.overrides.plain:
+            return found
         for place in (None, *self.datasets):
             configuration, problems = compose(self.overrides, place)
             self.problems += problems

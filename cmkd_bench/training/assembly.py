@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,7 +42,8 @@ class Assembly:
 
     def __init__(self, spec: RunSpec, device: torch.device, roots: Roots) -> None:
         self.spec, self.device = spec, device
-        self.data = load_data(data_of(spec), spec.manifest, roots)
+        self._weights = roots.weights
+        self.data = load_data(data_of(spec, roots.weights), spec.manifest, roots)
 
     @property
     def classes(self) -> int:
@@ -52,7 +54,7 @@ class Assembly:
         """A network as a run has it at its start, on the CPU."""
         # The stream is the modality's, so a student starts alike under every method and unlike its teacher.
         with random_stream(self.spec.seed, "initialisation", modality):
-            return build_network(name, self._input_shape(modality), self.classes, pretrained)
+            return build_network(name, self._input_shape(modality), self.classes, pretrained, self._weights)
 
     def shape(self, network: Network, modality: str) -> NetworkShape:
         """The sizes of a network's outputs."""
@@ -78,8 +80,13 @@ def build_method(cls: type[Method[Any]], given: Mapping[str, Any], pair: Pair, s
         return cls(build(cls.HyperParameters, given), pair)
 
 
-def data_of(spec: RunSpec) -> DataSpec:
-    """Which data a run reads, tokenized as its networks need it."""
+def data_of(spec: RunSpec, weights: Path | None = None) -> DataSpec:
+    """Which data a run reads, tokenized as its networks need it.
+
+    Args:
+        spec: of the run.
+        weights: where pretrained weights and their tokenizers lie.
+    """
     networks = {spec.student_modality: (spec.student_network, spec.pretrained)}
     if spec.teacher_modality is not None and spec.teacher_network is not None:
         networks[spec.teacher_modality] = (spec.teacher_network, spec.teacher_pretrained)
@@ -91,7 +98,7 @@ def data_of(spec: RunSpec) -> DataSpec:
         preparation=spec.preparation,
         fold=spec.fold,
         modalities=tuple(sorted(networks)),
-        tokenizers=tuple((modality, tokenizer_of(*networks[modality])) for modality in sorted(texts)),
+        tokenizers=tuple((modality, tokenizer_of(*networks[modality], weights)) for modality in sorted(texts)),
     )
 
 

@@ -94,7 +94,7 @@ def test_a_worker_ends_when_its_device_can_no_longer_be_used(monkeypatch: pytest
     ours.send(None)
     before = signal.getsignal(signal.SIGINT)
     try:
-        serve(WorkerSettings(tmp_path, "quick", "cpu", 0.0, (), Roots()), theirs, multiprocessing.Event())
+        serve(WorkerSettings(tmp_path, "quick", "cpu", 0.0, (), Roots()), multiprocessing.Event(), theirs, ())
     finally:
         signal.signal(signal.SIGINT, before)
     assert executed == ["first", "second"]

@@ -16,9 +16,9 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "flood", "fire", "in", "t
 def built():
     """Builds a network from a seed of its own."""
 
-    def build(name, shape, classes=4, pretrained="", seed=0):
+    def build(name, shape, classes=4, pretrained="", seed=0, weights=None):
         torch.manual_seed(seed)
-        return build_network(name, shape, classes, pretrained)
+        return build_network(name, shape, classes, pretrained, weights)
 
     return build
 

@@ -64,13 +64,13 @@ class Bags(NetworkFamily):
     def has(self, model):
         return model == "4096"
 
-    def tokenizer(self, model, pretrained):
+    def tokenizer(self, model, pretrained, weights):
         return f"{__name__}:Bytes"
 
     def weights_id(self, setting, model):
         return f"v{model}" if setting is True else ""
 
-    def build(self, model, inputs, classes, pretrained):
+    def build(self, model, inputs, classes, pretrained, weights):
         if not inputs.vocabulary:
             raise ValueError("expected bytes")
         network = Bag(inputs, int(model), classes)

@@ -93,7 +93,7 @@ def test_a_model_that_cannot_run_on_the_meta_device_runs_on_the_cpu(devices, mon
 
     @register_family("choosy")
     class Family(NetworkFamily):
-        def build(self, model, inputs, classes, pretrained):
+        def build(self, model, inputs, classes, pretrained, weights):
             return Choosy()
 
     assert network_shape("choosy/one", SIGNAL, 4).embedding == 20

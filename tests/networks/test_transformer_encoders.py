@@ -80,18 +80,18 @@ def test_a_text_encoder_refuses_a_spectrogram(built):
         built(TINY, InputShape("spectrogram", (1, 40, 100)))
 
 
-def test_local_weights_are_the_folders_bit_for_bit(built, bert_folder, monkeypatch):
+def test_local_weights_are_the_folders_bit_for_bit(built, bert_folder):
     name = "transformers/tiny-bert"
     pretrained = weights_id(str(bert_folder.parent), name)
-    monkeypatch.setenv("CMKD_WEIGHTS", str(bert_folder.parent))
+    weights = bert_folder.parent
     shape = InputShape("text", (6,), vocabulary=11)
-    one, other = (built(name, shape, pretrained=pretrained, seed=seed) for seed in (0, 1))
+    one, other = (built(name, shape, pretrained=pretrained, seed=seed, weights=weights) for seed in (0, 1))
     saved = load_file(bert_folder / "model.safetensors")
     for key, value in one.encoder.state_dict().items():
         assert torch.equal(value, saved[f"bert.{key}"]), key
     assert not torch.equal(one.head.weight, other.head.weight), "the head is not fresh"
     assert all(module.training for module in one.modules())
-    assert tokenizer_of(name, pretrained) == f"pretrained:{bert_folder}"
+    assert tokenizer_of(name, pretrained, weights) == f"pretrained:{bert_folder}"
 
 
 def test_a_folder_can_be_the_networks_name(built, bert_folder):

@@ -28,10 +28,9 @@ def saved(tmp_path):
 
 
 @pytest.mark.parametrize("dense", [False, True])
-def test_local_weights_are_loaded_bit_for_bit_and_the_head_is_fresh(built, saved, tmp_path, monkeypatch, dense):
-    monkeypatch.setenv("CMKD_WEIGHTS", str(tmp_path))
+def test_local_weights_are_loaded_bit_for_bit_and_the_head_is_fresh(built, saved, tmp_path, dense):
     shape = InputShape("image", (3, 32, 32), dense=dense)
-    network = built(PLAIN, shape, classes=1000, pretrained=weights_id(str(tmp_path), PLAIN))
+    network = built(PLAIN, shape, classes=1000, pretrained=weights_id(str(tmp_path), PLAIN), weights=tmp_path)
     loaded = network.backbone.state_dict()
     assert len(loaded) > 100
     assert all(torch.equal(value, saved[name]) for name, value in loaded.items())
@@ -39,9 +38,10 @@ def test_local_weights_are_loaded_bit_for_bit_and_the_head_is_fresh(built, saved
     assert dense or not torch.equal(network.head.weight, saved["classifier.weight"])
 
 
-def test_one_channel_gets_the_sum_of_the_weights_for_three(built, saved, tmp_path, monkeypatch):
-    monkeypatch.setenv("CMKD_WEIGHTS", str(tmp_path))
-    network = built(PLAIN, InputShape("depth", (1, 32, 32)), pretrained=weights_id(str(tmp_path), PLAIN))
+def test_one_channel_gets_the_sum_of_the_weights_for_three(built, saved, tmp_path):
+    network = built(
+        PLAIN, InputShape("depth", (1, 32, 32)), pretrained=weights_id(str(tmp_path), PLAIN), weights=tmp_path
+    )
     red, green, blue = saved["conv_stem.weight"].unbind(1)
     torch.testing.assert_close(network.backbone.conv_stem.weight[:, 0], red + green + blue)
 
@@ -95,18 +95,16 @@ def test_weights_outside_of_the_folder_are_not_found(tmp_path):
         weights_id(str(tmp_path / "inside"), "timm/x/../../secret")
 
 
-def test_other_weights_than_planned_are_refused(built, saved, tmp_path, monkeypatch):
-    monkeypatch.setenv("CMKD_WEIGHTS", str(tmp_path))
+def test_other_weights_than_planned_are_refused(built, saved, tmp_path):
     planned = weights_id(str(tmp_path), PLAIN)
     save_file({**saved, "conv_stem.weight": saved["conv_stem.weight"] + 1}, tmp_path / "mobilenetv3_small_050.pth")
     (tmp_path / "mobilenetv3_small_050.pth").replace(tmp_path / "mobilenetv3_small_050.safetensors")
     with pytest.raises(UserError, match=rf"planned with the weights {planned}, but .* holds sha256:"):
-        built(PLAIN, IMAGE, pretrained=planned)
+        built(PLAIN, IMAGE, pretrained=planned, weights=tmp_path)
 
 
-def test_planned_weights_without_the_variable_are_refused(built, monkeypatch):
-    monkeypatch.delenv("CMKD_WEIGHTS", raising=False)
-    with pytest.raises(UserError, match=r"the variable CMKD_WEIGHTS.*is not set"):
+def test_planned_weights_without_a_place_are_refused(built):
+    with pytest.raises(UserError, match=r"sha256:0123456789ab.*CMKD_WEIGHTS"):
         built(PLAIN, IMAGE, pretrained="sha256:0123456789ab")
 
 
@@ -117,12 +115,11 @@ def test_planned_weights_without_the_variable_are_refused(built, monkeypatch):
         ({"conv_stem.weight": torch.zeros(7, 3, 3, 3)}, "do not fit"),
     ],
 )
-def test_another_networks_weights_are_refused(built, tmp_path, monkeypatch, tensors, reason):
+def test_another_networks_weights_are_refused(built, tmp_path, tensors, reason):
     file = tmp_path / "mobilenetv3_small_050.safetensors"
     save_file(tensors, file)
-    monkeypatch.setenv("CMKD_WEIGHTS", str(file))
     with pytest.raises(UserError, match=reason):
-        built(PLAIN, IMAGE, pretrained=weights_id(str(file), PLAIN))
+        built(PLAIN, IMAGE, pretrained=weights_id(str(file), PLAIN), weights=file)
 
 
 class Malicious:

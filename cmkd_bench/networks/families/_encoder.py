@@ -24,12 +24,13 @@ from cmkd_bench.weights import (
 )
 
 
-def load_encoder(model: str, pretrained: str, adapt: Callable[[Any], None]) -> Any:
+def load_encoder(model: str, pretrained: str, weights: Path | None, adapt: Callable[[Any], None]) -> Any:
     """Load an encoder in training mode, without the pooling layer that some have on top.
 
     Args:
         model: its name on the hub, or the path of a folder.
         pretrained: as for `build_network`.
+        weights: as for `build_network`.
         adapt: changes the configuration of a random encoder, so that it takes the inputs.
 
     Raises:
@@ -44,7 +45,7 @@ def load_encoder(model: str, pretrained: str, adapt: Callable[[Any], None]) -> A
         elif pretrained == HUB:
             encoder = _from_hub(model)
         else:
-            encoder = _from_disk(model, local_weights(pretrained, f"transformers/{model}"))
+            encoder = _from_disk(model, local_weights(pretrained, f"transformers/{model}", weights))
     if getattr(encoder.config, "is_encoder_decoder", False):
         raise ValueError("expected an encoder alone, and this one has a decoder")
     if getattr(encoder, "pooler", None) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,7 +31,9 @@ class SpectrogramTransformer(Network):
         self.head = nn.Linear(encoder.config.hidden_size, classes)
 
     @classmethod
-    def build(cls, model: str, inputs: InputShape, classes: int, pretrained: str) -> SpectrogramTransformer:
+    def build(
+        cls, model: str, inputs: InputShape, classes: int, pretrained: str, weights: Path | None
+    ) -> SpectrogramTransformer:
         """Build it for a spectrogram (1, frequencies, columns).
 
         Raises:
@@ -41,7 +44,7 @@ class SpectrogramTransformer(Network):
             _check(config, inputs)
             config.num_mel_bins, config.max_length = inputs.shape[1:]
 
-        encoder = load_encoder(model, pretrained, adapt)
+        encoder = load_encoder(model, pretrained, weights, adapt)
         config = encoder.config
         _check(config, inputs)
         pretrained_grid = _grid(config, config.num_mel_bins, config.max_length)

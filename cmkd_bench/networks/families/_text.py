@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class TextEncoder(Network):
         self.head = nn.Linear(encoder.config.hidden_size, classes)
 
     @classmethod
-    def build(cls, model: str, inputs: InputShape, classes: int, pretrained: str) -> TextEncoder:
+    def build(cls, model: str, inputs: InputShape, classes: int, pretrained: str, weights: Path | None) -> TextEncoder:
         """Build it for token ids.
 
         A random encoder has as many token embeddings as the tokenizer has pieces; a pretrained one needs the tokenizer
@@ -43,7 +44,7 @@ class TextEncoder(Network):
             config.vocab_size = inputs.vocabulary
             config.pad_token_id = PAD
 
-        encoder = load_encoder(model, pretrained, adapt)
+        encoder = load_encoder(model, pretrained, weights, adapt)
         _check(encoder.config, inputs)
         return cls(encoder, classes)
 

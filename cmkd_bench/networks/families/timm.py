@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -39,7 +40,7 @@ class Timm(NetworkFamily):
     def weights_id(self, setting: bool | str, model: str) -> str:
         return weights_id(setting, model)
 
-    def build(self, model: str, inputs: InputShape, classes: int, pretrained: str) -> Network:
+    def build(self, model: str, inputs: InputShape, classes: int, pretrained: str, weights: Path | None) -> Network:
         """Build a backbone with a fresh head; the classifier of a pretrained model is never loaded.
 
         For inputs of one channel the pretrained weights of the first convolution are summed over its three, as timm
@@ -51,7 +52,7 @@ class Timm(NetworkFamily):
         options: dict[str, Any] = {"in_chans": inputs.shape[-3], "num_classes": 0}
         if timm.get_pretrained_cfg(model).fixed_input_size:
             options["img_size"] = inputs.shape[-2:]  # its position embeddings have the size of the input
-        backbone = _pretrained(model, pretrained, options, inputs.dense)
+        backbone = _pretrained(model, pretrained, weights, options, inputs.dense)
         if not hasattr(backbone, "forward_intermediates"):
             raise ValueError("this model of timm does not return its intermediate features")
         return Segmentation(backbone, classes) if inputs.dense else TimmNetwork(backbone, classes)
@@ -93,7 +94,7 @@ def _check(inputs: InputShape) -> None:
         )
 
 
-def _pretrained(model: str, pretrained: str, options: dict[str, Any], dense: bool) -> Any:
+def _pretrained(model: str, pretrained: str, weights: Path | None, options: dict[str, Any], dense: bool) -> Any:
     """The backbone with the requested weights.
 
     Raises:
@@ -107,7 +108,7 @@ def _pretrained(model: str, pretrained: str, options: dict[str, Any], dense: boo
             return _create(model, dense, pretrained=True, **options)
         except Exception as error:  # whatever the hub's client raises
             raise unavailable(network, error) from error
-    path = local_weights(pretrained, network)
+    path = local_weights(pretrained, network, weights)
     tensors = read_tensors(path)
     names = set(tensors)
     try:

@@ -35,14 +35,14 @@ class Transformers(NetworkFamily):
 
         return built_in(model) is not None
 
-    def tokenizer(self, model: str, pretrained: str) -> str:
+    def tokenizer(self, model: str, pretrained: str, weights: Path | None) -> str:
         """Return `wordpiece` for a random encoder, `pretrained:<name on the hub, or folder>` for a pretrained one."""
         if not pretrained:
             return "wordpiece"
         if pretrained == HUB:
             return f"pretrained:{model}"
         network = f"transformers/{model}"
-        path = local_weights(pretrained, network)
+        path = local_weights(pretrained, network, weights)
         if not path.is_dir():
             raise UserError(
                 f"network '{network}' needs the tokenizer that it was trained with, and {path} is a single file. Put "
@@ -54,14 +54,14 @@ class Transformers(NetworkFamily):
     def weights_id(self, setting: bool | str, model: str) -> str:
         return weights_id(setting, model)
 
-    def build(self, model: str, inputs: InputShape, classes: int, pretrained: str) -> Network:
+    def build(self, model: str, inputs: InputShape, classes: int, pretrained: str, weights: Path | None) -> Network:
         """Build an encoder for texts, or the audio spectrogram transformer for spectrograms."""
         if inputs.kind == "spectrogram":
             from cmkd_bench.networks.families._spectrogram import SpectrogramTransformer
 
-            return SpectrogramTransformer.build(model, inputs, classes, pretrained)
+            return SpectrogramTransformer.build(model, inputs, classes, pretrained, weights)
         if not inputs.vocabulary:
             raise ValueError("expected token ids or a spectrogram")
         from cmkd_bench.networks.families._text import TextEncoder
 
-        return TextEncoder.build(model, inputs, classes, pretrained)
+        return TextEncoder.build(model, inputs, classes, pretrained, weights)

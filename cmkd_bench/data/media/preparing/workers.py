@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import os
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +20,7 @@ from cmkd_bench.data.media.prepared import SetFolder, digest, row_moments
 from cmkd_bench.data.media.preparing.columns import StoredColumn
 from cmkd_bench.data.media.preparing.skipped import Reasons
 from cmkd_bench.errors import UserError
+from cmkd_bench.processes.pool import Death, Worker, WorkerPool
 
 CHUNK = 8  # samples per message
 DEATHS = 2  # of workers on the same sample, alone, before its file is to blame
@@ -56,13 +54,6 @@ class Done:
     user_error: str | None = None
 
 
-@dataclass
-class _Worker:
-    process: BaseProcess
-    connection: Connection
-    rows: list[int] = field(default_factory=list)
-
-
 class Decoding:
     """Decodes all rows of a job that are to do.
 
@@ -77,7 +68,7 @@ class Decoding:
         rows = np.flatnonzero(np.logical_or.reduce(list(job.todo.values()))).tolist()
         self._waiting = deque(rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
         self._deaths: dict[int, int] = {}
-        self._workers: list[_Worker] = []
+        self._pool: WorkerPool[list[int]] = WorkerPool("fork", _serve)
         self._over = 0
 
     def run(self, jobs: int) -> None:
@@ -91,64 +82,50 @@ class Decoding:
         """
         saved = time.monotonic()
         try:
-            self._workers = [self._start() for _ in range(min(jobs, len(self._waiting)))]
-            while self._waiting or any(worker.rows for worker in self._workers):
+            for _ in range(min(jobs, len(self._waiting))):
+                self._start()
+            while self._waiting or any(worker.task for worker in self._pool.workers):
                 self._assign()
-                self._listen()
+                for worker, message in self._pool.listen(POLL_SECONDS):
+                    if isinstance(message, Death):
+                        self._replace(worker, message)
+                    else:
+                        self._hear(worker, message)
                 self._show(self._over)
                 if time.monotonic() - saved > SAVE_SECONDS:
                     self._reasons.save()
                     saved = time.monotonic()
         finally:
-            for worker in self._workers:
-                worker.connection.close()
-                worker.process.kill()
-                worker.process.join()
+            self._pool.close(patience=0)
             self._reasons.save()
 
     def _assign(self) -> None:
-        for worker in self._workers:
-            if not worker.rows and self._waiting:
-                worker.rows = self._waiting.popleft()
-                # A worker that died while it was idle is noticed when it is listened to.
-                with contextlib.suppress(OSError):
-                    worker.connection.send(worker.rows)
+        for worker in self._pool.workers:
+            if not worker.task and self._waiting:
+                self._pool.assign(worker, self._waiting.popleft())
 
-    def _listen(self) -> None:
-        by_connection = {worker.connection: worker for worker in self._workers}
-        for ready in wait(list(by_connection), timeout=POLL_SECONDS):
-            assert isinstance(ready, Connection)
-            worker = by_connection[ready]
-            try:
-                done: Done = ready.recv()
-            except (EOFError, OSError):
-                self._replace(worker)
-                continue
-            if done.user_error is not None:
-                raise UserError(done.user_error)
-            for reason in done.reasons:
-                self._reasons.add(*reason)
-            self._over += len(worker.rows)
-            worker.rows = []
+    def _hear(self, worker: Worker[list[int]], done: Done) -> None:
+        if done.user_error is not None:
+            raise UserError(done.user_error)
+        for reason in done.reasons:
+            self._reasons.add(*reason)
+        self._over += len(worker.task or ())
+        worker.task = None
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace(self, worker: Worker[list[int]], death: Death) -> None:
         """A worker died: its samples are tried one by one, so that only a file that kills every worker is given up."""
-        worker.process.join()
-        worker.connection.close()
-        self._workers.remove(worker)
-        code = worker.process.exitcode or 0
+        code, rows = death.exit_code, worker.task or []
         if code >= 0:  # not killed: an error of ours, which would come again with every file
             raise RuntimeError(f"a worker of prepare ended with exit code {code}; its traceback is printed above")
         if code == -signal.SIGBUS:
-            raise UserError(f"the disk is full ({self._job.folder.path}). Make room; the same command goes on.")
-        if len(worker.rows) == 1:
-            row = worker.rows[0]
-            self._deaths[row] = self._deaths.get(row, 0) + 1
-            if self._deaths[row] >= DEATHS:
-                self._give_up(row, -code)
-                worker.rows = []
-        self._waiting.extendleft([row] for row in reversed(worker.rows))
-        self._workers.append(self._start())
+            raise UserError(f"the disk is full ({self._job.folder.path}). Make room; the same command resumes.")
+        if len(rows) == 1:
+            self._deaths[rows[0]] = self._deaths.get(rows[0], 0) + 1
+            if self._deaths[rows[0]] >= DEATHS:
+                self._give_up(rows[0], -code)
+                rows = []
+        self._waiting.extendleft([row] for row in reversed(rows))
+        self._start()
 
     def _give_up(self, row: int, number: int) -> None:
         self._over += 1
@@ -157,18 +134,11 @@ class Decoding:
             if self._job.todo[column.name][row] and not there:
                 self._reasons.add(column.name, row, f"the decoder crashes: signal {number}")
 
-    def _start(self) -> _Worker:
-        context = multiprocessing.get_context("fork")
-        ours, theirs = context.Pipe()
-        # Open in a worker, our ends of the pipes would hide our death from the others.
-        inherited = [ours, *(worker.connection for worker in self._workers)]
-        process = context.Process(target=_serve, args=(self._job, theirs, os.getpid(), inherited), daemon=True)
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
+    def _start(self) -> None:
+        self._pool.start(self._job, os.getpid())
 
 
-def _serve(job: DecodingJob, connection: Connection, parent: int, inherited: Sequence[Connection]) -> None:
+def _serve(job: DecodingJob, parent: int, connection: Connection, inherited: Sequence[Connection]) -> None:
     """Decode chunk after chunk until the connection is closed or the parent is gone."""
     for end in inherited:
         end.close()

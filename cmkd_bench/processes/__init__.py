@@ -1,0 +1,1 @@
+"""Worker processes, for runs and for decoding."""

@@ -1,0 +1,114 @@
+"""A pool of worker processes, each with one task at a time; any of them may die at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar
+
+Task = TypeVar("Task")
+
+
+@dataclass(eq=False)
+class Worker(Generic[Task]):
+    """A worker process.
+
+    Attributes:
+        process: the process.
+        connection: our end of its pipe.
+        arguments: what it was started with.
+        task: what it works on; None if it is idle.
+    """
+
+    process: BaseProcess
+    connection: Connection
+    arguments: tuple[Any, ...]
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class Death:
+    """The end of a worker that nobody asked for.
+
+    Attributes:
+        exit_code: of the process; minus the signal's number if a signal killed it.
+    """
+
+    exit_code: int
+
+
+class WorkerPool(Generic[Task]):
+    """Worker processes that talk to us over a pipe each.
+
+    Args:
+        method: `fork`, which starts at once, or `spawn` where a forked process would not work.
+        serve: what a worker runs, `serve(*arguments, connection, inherited)`. It closes the inherited connections,
+            receives tasks and sends messages until the connection is closed.
+    """
+
+    def __init__(self, method: str, serve: Callable[..., None]) -> None:
+        self.context: BaseContext = multiprocessing.get_context(method)
+        self.workers: list[Worker[Task]] = []
+        self._serve, self._forks = serve, method == "fork"
+
+    def start(self, *arguments: Any) -> None:
+        """Start one worker."""
+        ours, theirs = self.context.Pipe()
+        # A forked worker inherits our ends of all pipes; left open there, they would hide our death from the workers.
+        inherited = [ours, *(worker.connection for worker in self.workers)] if self._forks else []
+        process = self.context.Process(  # type: ignore[attr-defined]  # each concrete context has it
+            target=self._serve, args=(*arguments, theirs, inherited), daemon=True
+        )
+        process.start()
+        theirs.close()  # so that the worker's death is seen as the end of the connection
+        self.workers.append(Worker(process, ours, arguments))
+
+    def assign(self, worker: Worker[Task], task: Task) -> None:
+        """Give a worker its next task."""
+        worker.task = task
+        with contextlib.suppress(OSError):  # a worker that died while it was idle is noticed when it is listened to
+            worker.connection.send(task)
+
+    def listen(self, timeout: float) -> Iterator[tuple[Worker[Task], Any]]:
+        """Yield each worker that has a message, with the message; of a dead worker, which leaves the pool, its Death.
+
+        Args:
+            timeout: seconds to wait for a first message.
+        """
+        by_connection = {worker.connection: worker for worker in self.workers}
+        for ready in wait(list(by_connection), timeout=timeout):
+            assert isinstance(ready, Connection)
+            worker = by_connection[ready]
+            try:
+                message = ready.recv()
+            except (EOFError, OSError):
+                message = self._bury(worker)
+            yield worker, message
+
+    def close(self, patience: float | None) -> None:
+        """End all workers: each ends when its connection is closed, after the task that it has.
+
+        Args:
+            patience: seconds after which a worker is killed; None to wait for as long as it takes.
+        """
+        for worker in self.workers:
+            worker.connection.close()
+        end = None if patience is None else time.monotonic() + patience
+        for worker in self.workers:
+            worker.process.join(timeout=None if end is None else max(end - time.monotonic(), 0.0))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+        self.workers = []
+
+    def _bury(self, worker: Worker[Task]) -> Death:
+        worker.process.join()
+        worker.connection.close()
+        self.workers.remove(worker)
+        return Death(worker.process.exitcode or 0)
