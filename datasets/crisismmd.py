@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.clips import ImageClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
@@ -128,8 +129,8 @@ class CrisisMMD(MediaDataset[Options]):
     )
     task = "which kind of humanitarian information a tweet holds, or whether it is informative"
 
-    def __init__(self, options: Options, preparation: Preparation | None = None) -> None:
-        super().__init__(options, preparation)
+    def __init__(self, options: Options, preparation: Preparation | None = None, roots: Roots | None = None) -> None:
+        super().__init__(options, preparation, roots)
         allowed = CLASS_COUNTS[options.task]
         self.count = options.classes or allowed[0]
         if self.count not in allowed:
