@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -41,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: what follows the program's name; that of this process by default.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show an arrow gets a question mark
     try:
         app(args=None if argv is None else list(argv), prog_name="cmkd-bench")
     except SystemExit as end:  # what typer makes of a usage error, --help, and the codes of commands

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 from command_line import Command
 from planned_grid import FakeSlurm, Planned
 
@@ -142,7 +141,6 @@ def test_status_of_a_local_experiment_asks_slurm_nothing(grid: Planned, slurm: F
     assert "was never submitted to a cluster" in retried.stderr
 
 
-@pytest.mark.slow
 def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command, tmp_path: Path) -> None:
     grid = ["--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--seeds", "1", "--methods", "kd"]
     command = ["run", *grid, "--launcher", "slurm", "--device", "cpu", "launcher.gpus=0", "--experiment", "grid"]

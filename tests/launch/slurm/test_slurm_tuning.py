@@ -6,7 +6,6 @@ import dataclasses
 import shlex
 from pathlib import Path
 
-import pytest
 from command_line import Command, Done
 from planned_grid import FakeSlurm, Planned
 
@@ -48,7 +47,6 @@ def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm
     assert left_to_tune(grid.experiment, grid.look()) == ""
 
 
-@pytest.mark.slow
 def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, cmkd: Command, tmp_path: Path) -> None:
     def call(command: str) -> Done:
         return cmkd(*shlex.split(command)[1:])
