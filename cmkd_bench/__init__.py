@@ -3,7 +3,7 @@
     import cmkd_bench
     results = cmkd_bench.run(methods=["kd", "c2kd"], datasets=["mfeat"], seeds=3)
 
-Names are imported when they are first used, so that `import cmkd_bench` is quick and loads no torch.
+Names are imported on first use, so that `import cmkd_bench` is quick and does not load torch.
 """
 
 from __future__ import annotations

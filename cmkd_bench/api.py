@@ -1,4 +1,4 @@
-"""What Python programs and the command line call: plan, run, collect."""
+"""The functions behind Python programs and the command line: plan, run, collect."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ P = ParamSpec("P")
 def _taking(
     options: Callable[P, GridOptions],
 ) -> Callable[[Callable[[GridOptions], pd.DataFrame]], Callable[P, pd.DataFrame]]:
-    """Decorator: take the fields of the options as arguments of one's own."""
+    """Return a decorator: the function takes the fields of the options as its own arguments."""
 
     def decorate(function: Callable[[GridOptions], pd.DataFrame]) -> Callable[P, pd.DataFrame]:
         @functools.wraps(function)
@@ -44,13 +44,13 @@ def _taking(
 
 @_taking(GridOptions)
 def run(options: GridOptions) -> pd.DataFrame:
-    """Run a grid and return its results, as `cmkd-bench run` does; takes the fields of `GridOptions`.
+    """Run a grid and return its results, as `cmkd-bench run` does. Arguments are the fields of `GridOptions`.
 
     Returns:
         one row per run of the experiment, as in results.csv.
 
     Raises:
-        UserError: with all that is wrong with the request.
+        UserError: with all problems of the request.
     """
     grid = resolve(options)
     console = Console(quiet=options.quiet)
@@ -59,10 +59,10 @@ def run(options: GridOptions) -> pd.DataFrame:
 
 
 def plan_grid(grid: Grid, console: Console) -> Plan:
-    """The runs of a grid, whose data are prepared where they are not yet.
+    """Return the runs of a grid; data that are not prepared yet are prepared first.
 
     Raises:
-        GridError: if data are neither prepared nor to be found.
+        GridError: if data are neither prepared nor found.
     """
     from cmkd_bench.data.media.preparing.missing import prepare_missing
     from cmkd_bench.planning.build import make_plan
@@ -74,20 +74,20 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
 
 
 def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> tuple[Schedule, pd.DataFrame]:
-    """Run what is not done of a plan, and write results.csv and the leaderboard, also after an interruption.
+    """Run the unfinished runs of a plan, and write results.csv and the leaderboard, even after an interruption.
 
-    A plan with draws has two steps: when the draws are over, all seeds are run with the values that are selected.
+    A plan with trials has two steps: once the trials are over, all seeds are run with the selected values.
 
     Returns:
-        what became of the plan's runs, and the results of the whole experiment.
+        the state of the plan's runs, and the results of the whole experiment.
 
     Raises:
-        GridError: if the experiment holds runs under other conditions.
+        GridError: if the experiment contains runs under other conditions.
         UserError: if the configuration names a cluster.
         Interrupted: after Ctrl-C.
     """
     if grid.launcher["kind"] != "local":
-        raise UserError("launcher=slurm: only the command `cmkd-bench run` starts a grid on a cluster.")
+        raise UserError("launcher=slurm: a grid on a cluster can only be started by the command `cmkd-bench run`.")
     from cmkd_bench.launch.schedule import is_over
     from cmkd_bench.planning.tuning import add_tuned
 
@@ -95,15 +95,15 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
         return is_over(grid.experiment, plan.specs[run_id], again=retry_failed)
 
     if add_tuned(plan, grid.experiment, has_ended):
-        _execute(grid, plan, console, retry_failed, "step 1 of 2, defaults and draws")
+        _execute(grid, plan, console, retry_failed, "step 1 of 2 (trials)")
         retry_failed = False
         add_tuned(plan, grid.experiment, has_ended)
-    step = "step 2 of 2, all seeds with the selected values" if plan.trials else ""
+    step = "step 2 of 2 (all seeds with the selected values)" if plan.trials else ""
     return _execute(grid, plan, console, retry_failed, step)
 
 
 def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
-    """The runs of an experiment, one row each.
+    """Return the runs of an experiment, one row each.
 
     Raises:
         UserError: if there is no such experiment, with the nearest match.
@@ -114,7 +114,7 @@ def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame
 
 
 def find_experiment(name: str | None, results: Path) -> Experiment:
-    """An experiment that exists; the one that was changed last where no name is given.
+    """Return an existing experiment; the most recently changed one if no name is given.
 
     Raises:
         UserError: if there is none.

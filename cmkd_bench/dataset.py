@@ -1,4 +1,4 @@
-"""What a dataset is to the engine: modalities, classes, sources, and paired arrays with fixed parts."""
+"""The interface of datasets: modalities, classes, sources, and paired arrays with fixed parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ P = TypeVar("P")
 class Modality:
     """One view of a sample.
 
-    `kind` decides the default network and how the inputs are prepared: a vector (D,), a signal (channels, time), an
+    `kind` determines the default network and how the inputs are prepared: a vector (D,), a signal (channels, time), an
     image (channels, height, width), a video (frames, 3, height, width), a spectrogram (1, frequencies, columns), a
     depth map (1, height, width), a text (one string).
     """
@@ -33,11 +33,11 @@ class Modality:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a dataset's files come from, as `cmkd-bench list datasets` shows it."""
+    """The origin of a dataset's files, as shown by `cmkd-bench list datasets`."""
 
     file: str
     origin: str
-    licence: str
+    license: str
     citation: str
 
 
@@ -50,14 +50,14 @@ class PairedData:
         labels: (N,) int64, 0 to C-1.
         parts: the rows of train, validation and test, each sorted, without overlap.
         sample_ids: (N,) strings, unique, stable between versions.
-        groups: (N,) what must not be shared between parts (subject, speaker, video), or None where there is none.
-        hashes: by modality, of a dataset that was prepared on disk; None where the arrays themselves are hashed.
-        classes: the class names where they depend on the options; None for those of the dataset.
+        groups: (N,) groups that must not be shared between parts (subject, speaker, video), or None if there are none.
+        hashes: by modality, for a dataset that was prepared on disk; None if the arrays themselves are hashed.
+        classes: the class names if they depend on the options; None for those of the dataset.
         targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
         moments: by modality of a dataset that was prepared on disk: (N, channels, 3) float64, the sum, the sum of
             squares and the count of the numbers of each sample.
-        notes: what a reader of a table must know of the split.
-        fixture: whether this is a miniature and not the dataset.
+        notes: what a reader of a table must know about the split.
+        fixture: whether this is a miniature of the dataset.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -74,17 +74,17 @@ class PairedData:
 
 
 class Dataset(ABC, Generic[P]):
-    """A paired dataset. One file of datasets/ holds one subclass; `P` is the dataclass of its options, if it has any.
+    """A paired dataset. Each file in datasets/ contains one subclass; `P` is the dataclass of its options, if any.
 
     Class attributes:
         modalities: at least two.
         classes: the class names, in the order of the labels.
-        default_pairs: pairs of modalities; each is run in both directions where the user names none.
+        default_pairs: pairs of modalities; each is run in both directions if the user names none.
         folds: the number of splits; the fold is an axis of the grid, apart from the seed.
-        sources: files, licences, citations.
-        task: what is to be told.
-        standardise: whether inputs are normalised with the training part's statistics; False where the published
-            protocol takes them as they are.
+        sources: files, licenses, citations.
+        task: what is predicted.
+        standardise: whether inputs are normalized with the training part's statistics; False if the published
+            protocol uses them unchanged.
         registry_name: set by `register_dataset`.
     """
 
@@ -110,13 +110,13 @@ class Dataset(ABC, Generic[P]):
 
     @abstractmethod
     def load(self, fold: int) -> PairedData:
-        """The data with the parts of one fold, 0 to folds-1. Nothing in it may depend on the run's seed."""
+        """Return the data with the parts of one fold, 0 to folds-1. They must not depend on the run's seed."""
 
     @classmethod
     def modality(cls, name: str) -> Modality:
-        """The modality of that name.
+        """Return the modality with that name.
 
         Raises:
-            KeyError: where there is none.
+            KeyError: if there is none.
         """
         return {modality.name: modality for modality in cls.modalities}[name]

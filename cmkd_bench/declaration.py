@@ -1,4 +1,4 @@
-"""What a method says of itself apart from its mathematics."""
+"""The declaration of a method: everything apart from its mathematics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True)
 class Paper:
-    """Where a method was published."""
+    """The publication of a method."""
 
     title: str
     authors: str
@@ -25,15 +25,15 @@ class Declaration(Generic[P]):
     """The class attributes of a method. `P` is the dataclass of its hyper-parameters, if it has any.
 
     Class attributes:
-        paper: where it was published; None for a control of our own.
+        paper: the publication; None for a control of our own.
         deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
-        role: `method`, `control`, or `baseline` (the student alone); tables set the last two apart.
+        role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
         teacher: `trained`, `untrained` (a random network), or `none`.
         pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
         updates_teacher: whether the teacher is trained too; otherwise it is frozen and its outputs may be reused.
         presets: named sets of hyper-parameters, chosen by `method.NAME.preset=...`.
         without_distillation: hyper-parameters under which the method must equal the student alone, bit for bit; None
-            where the method's loss is not cross-entropy plus weighted terms.
+            if the method's loss is not cross-entropy plus weighted terms.
         registry_name: set by `register_method`.
     """
 

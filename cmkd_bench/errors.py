@@ -1,4 +1,4 @@
-"""What a user did wrong, said in one message: what was given, what is allowed, the nearest match, what to do next."""
+"""User errors as one message each: what was given, what is allowed, the nearest match, and what to do next."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
-    """A mistake of the user's; the command line prints it without a traceback and ends with code 2."""
+    """A mistake made by the user; the command line prints it without a traceback and exits with code 2."""
 
 
 class UnknownName(UserError):
-    """A name that nothing is registered under."""
+    """A name that is not registered."""
 
     def __init__(self, kind: str, given: str, allowed: Iterable[str], next_command: str = "") -> None:
         names = sorted(allowed)
@@ -25,7 +25,7 @@ class UnknownName(UserError):
 
 
 class CannotTake(UserError):
-    """A network is not made for the given inputs."""
+    """A network that does not support the given inputs."""
 
     def __init__(self, network: str, kind: str, shape: tuple[int, ...], reason: Exception) -> None:
         article = "an" if kind == "image" else "a"
@@ -33,7 +33,7 @@ class CannotTake(UserError):
 
 
 class GridError(UserError):
-    """All the problems of a grid at once, found before anything is started."""
+    """All problems of a grid, found before anything starts."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -42,7 +42,7 @@ class GridError(UserError):
 
 
 def nearest_match(given: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name most like the given one, or None where nothing is alike."""
+    """Return the allowed name that is most similar to the given one, or None if none is similar."""
     lowered = {name.lower(): name for name in allowed}
     matches = difflib.get_close_matches(given.lower(), lowered, n=1, cutoff=0.5)
     return lowered[matches[0]] if matches else None

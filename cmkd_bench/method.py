@@ -1,4 +1,4 @@
-"""The teacher/student interface: what a distillation method is, and what it may know."""
+"""The teacher/student interface: what a distillation method is, and what it may use."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class NetworkShape:
 
 @dataclass(frozen=True)
 class Pair:
-    """What a method may know of the networks and data that it is built for.
+    """The properties of networks and data that a method may use.
 
     Attributes:
         student: shape of the student.
-        teacher: shape of the teacher; that of the student where the method uses no teacher.
+        teacher: shape of the teacher; that of the student if the method uses no teacher.
         classes: C.
         train_labels: (M,) int64, the labels of the training part by sample index; zeros for segmentation.
     """
@@ -51,20 +51,20 @@ class Pair:
 
     @property
     def is_dense(self) -> bool:
-        """Whether this is segmentation: a row of logits and embedding is a position and not a sample."""
+        """Whether the task is segmentation, where a row of logits and embedding is a position instead of a sample."""
         return bool(self.student.positions)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One training batch beside the outputs.
+    """One training batch, apart from the outputs.
 
     Attributes:
         index: (B,) int64, positions in the training part, 0 to M-1, the same in every epoch.
         epoch: 1-based, within the phase.
         epochs: number of epochs of the phase.
         labels_or_none: (B,) int64, or None in a phase that is declared label-free; read `labels` instead.
-        sample: None; for segmentation, where every labelled position is a row of logits, embedding and labels, (P,)
+        sample: None; for segmentation, where every labeled position is a row of logits, embedding and labels, (P,)
             int64: the sample of the batch that each row belongs to. `index` stays (B,).
     """
 
@@ -76,7 +76,7 @@ class Batch:
 
     @property
     def labels(self) -> Tensor:
-        """(B,) int64, or (P,) for segmentation.
+        """The labels: (B,) int64, or (P,) for segmentation.
 
         Raises:
             RuntimeError: in a phase that is declared label-free.
@@ -88,16 +88,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a method's training; each has an optimizer and a schedule of its own.
+    """One phase of a method's training, with its own optimizer and schedule.
 
     Attributes:
-        name: what it is called in records.
-        loss: named terms whose sum is minimised.
-        share: of the recipe's epochs; the shares of a method's phases add up to 1, so that all methods train equally
+        name: its name in records.
+        loss: named terms whose sum is minimized.
+        share: share of the recipe's epochs; the shares of all phases add up to 1, so that all methods train equally
             long.
-        trains: the whole student, or its head alone on top of a frozen backbone in evaluation mode.
-        extras: whether the method's own modules are trained in it.
-        labels: whether it may read labels.
+        trains: the whole student, or only its head on top of a frozen backbone in evaluation mode.
+        extras: whether the phase trains the method's own modules.
+        labels: whether the phase may read labels.
     """
 
     name: str
@@ -111,8 +111,8 @@ class Phase:
 class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     """A distillation method: a loss, and what it needs. `P` is the dataclass of its hyper-parameters, if it has any.
 
-    It is a module, so trainable extras and state are submodules, parameters and buffers: the engine moves them, trains
-    them and keeps them in checkpoints. Extras are built in the constructor, where a random stream of their own is set.
+    It is a module, so trainable extras and state are submodules, parameters and buffers: the engine moves and trains
+    them and saves them in checkpoints. Create extras in the constructor, which runs with its own random stream.
 
     Its class attributes describe it; see `Declaration`.
     """
@@ -125,35 +125,35 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
 
     @abstractmethod
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        """The named loss terms of a batch; their sum is minimised.
+        """Return the named loss terms of a batch; their sum is minimized.
 
         Args:
             student: outputs with gradients.
             teacher: outputs of the same samples, without gradients unless the method updates the teacher. A method
-                without a teacher gets the student's own outputs, detached, and has no use for them.
+                without a teacher gets the student's own outputs, detached, and should ignore them.
             batch: index, labels, epoch.
         """
 
     @classmethod
     def unsupported(cls, hyperparameters: P, pair: Pair) -> str | None:
-        """Why the method is not defined for this pair, or None where it is; the reason is shown in the plan."""
+        """Return why the method is not defined for this pair, or None if it is; the plan shows the reason."""
         return None
 
     def phases(self) -> tuple[Phase, ...]:
-        """The phases in their order; one by default. The last one is selected on the validation part."""
+        """Return the phases in order; one by default. The epoch is selected in the last phase."""
         return (Phase("train", self.forward),)
 
     def student_layers(self) -> tuple[int, ...]:
-        """The student's feature maps that the loss reads, by layer."""
+        """Return the indices of the student's layers whose feature maps the loss reads."""
         return ()
 
     def teacher_layers(self) -> tuple[int, ...]:
-        """The teacher's feature maps that the loss reads, by layer."""
+        """Return the indices of the teacher's layers whose feature maps the loss reads."""
         return ()
 
     def log(self, **values: Tensor) -> None:
-        """Report scalars of this step, e.g. a keep rate; the run's record holds their mean over each epoch."""
+        """Report scalars of this step, e.g. a keep rate; the run's record contains their mean over each epoch."""
         self.logged.update({name: value.detach() for name, value in values.items()})
 
     def after_step(self) -> None:
-        """Called after each optimizer step, e.g. to update a memory bank that the backward pass still needed."""
+        """Update state after each optimizer step, e.g. a memory bank that the backward pass still needed."""

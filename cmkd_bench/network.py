@@ -22,7 +22,7 @@ class InputShape:
 
     Attributes:
         kind: `vector`, `signal`, `image`, `video`, `spectrogram`, `depth` or `text`.
-        shape: of one sample without the batch axis; (L,) token ids for a text.
+        shape: shape of one sample without the batch axis; (L,) token ids for a text.
         vocabulary: number of token ids of a text, 0 otherwise.
         dense: whether logits are needed per position (segmentation) rather than per sample.
     """
@@ -33,7 +33,7 @@ class InputShape:
     dense: bool = False
 
     def require_numbers(self, axes: int | None = None) -> None:
-        """Check that the inputs are numbers, along so many axes.
+        """Check that the inputs are numbers, with the given number of axes.
 
         Raises:
             ValueError: for token ids, or for another number of axes.
@@ -46,13 +46,13 @@ class InputShape:
 
 @dataclass(frozen=True)
 class Features:
-    """What lies below a head.
+    """The values below a network's head.
 
     Attributes:
         embedding: (B, D).
         layers: the feature map of each layer, from shallow to deep, (B, D, ...) each, channels first.
         token_mask: (B, L) bool, where there are tokens.
-        positions: (B, D, h, w), the input of a dense network's head; None otherwise.
+        positions: (B, D, h, w), the input of a dense network's head; None for other networks.
     """
 
     embedding: Tensor
@@ -101,12 +101,12 @@ Builder = Callable[[InputShape, int], Network]
 class NetworkFamily(ABC):
     """Networks by the names `<family>/<model>`. It has no state, and is registered by `@register_family("name")`.
 
-    Its module is imported to check a name, so a library that only `build` needs is better imported there.
+    The module is imported to check a name, so a library that only `build` needs should be imported there.
 
     Attributes:
         registry_name: the family's name, set when it is registered.
         dense: whether its models can return logits per position.
-        modules: what `build` imports; imported before worker processes are forked, so that they need not do it again.
+        modules: what `build` imports; imported before worker processes are forked, so that they do not import it again.
     """
 
     registry_name: ClassVar[str]
@@ -134,7 +134,7 @@ class NetworkFamily(ABC):
         return None
 
     def has(self, model: str) -> bool:
-        """Return whether a name given without the family is certainly one of its models, to suggest it."""
+        """Return whether a name without a family is certainly one of its models, so that it can be suggested."""
         return False
 
     def tokenizer(self, model: str, pretrained: str, weights: Path | None) -> str:
@@ -151,7 +151,7 @@ class NetworkFamily(ABC):
         A family with weights returns `cmkd_bench.weights.weights_id(setting, model)`, or an identity of its own.
 
         Args:
-            setting: of `model.pretrained`: True for the weights of a hub, or a path.
+            setting: the value of `model.pretrained`: True for the weights of a hub, or a path.
             model: what follows the slash in the network's name.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What every network returns, whatever its modality and architecture."""
+"""The outputs of every network, whatever its modality and architecture."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Outputs:
         embedding: (B, D), the pooled feature that feeds the head; for segmentation the mean of `positions`.
         feature_maps: by layer (0 is the shallowest): (B, D, ...), channels first, only the layers that the method asked
             for.
-        token_mask: (B, L) bool, true at valid tokens, where there are tokens.
-        positions: (B, D, h, w), the map that feeds the head of segmentation; None otherwise.
+        token_mask: (B, L) bool, True at valid tokens; None if there are no tokens.
+        positions: (B, D, h, w), the map that feeds a segmentation head; None for other tasks.
     """
 
     logits: Tensor
@@ -28,11 +28,11 @@ class Outputs:
     positions: Tensor | None = None
 
     def pooled(self, layer: int) -> Tensor:
-        """The mean of a layer's feature map over space, time or valid tokens: (B, D)."""
+        """Return the mean of a layer's feature map over space, time or valid tokens: (B, D)."""
         return mean_over_positions(self.feature_maps[layer], self.token_mask)
 
     def detach(self) -> Outputs:
-        """The same values without gradients."""
+        """Return the same values without gradients."""
         return Outputs(
             logits=self.logits.detach(),
             embedding=self.embedding.detach(),
@@ -42,7 +42,7 @@ class Outputs:
         )
 
     def select(self, index: Tensor) -> Outputs:
-        """The outputs of some of the samples.
+        """Return the outputs of some of the samples.
 
         Args:
             index: (N,) int64, rows of the batch.
@@ -57,11 +57,11 @@ class Outputs:
 
 
 def mean_over_positions(feature_map: Tensor, token_mask: Tensor | None = None) -> Tensor:
-    """Global average pooling.
+    """Average a feature map over its positions.
 
     Args:
-        feature_map: (B, D, ...); (B, D) is returned as it is.
-        token_mask: (B, L) bool, the positions of a (B, D, L) map that count.
+        feature_map: (B, D, ...); (B, D) is returned unchanged.
+        token_mask: (B, L) bool, the positions of a (B, D, L) map that are averaged.
 
     Returns:
         (B, D).

@@ -1,4 +1,4 @@
-"""Typed parameters of methods and datasets: a frozen dataclass is the one place of names, defaults and sources."""
+"""Typed parameters of methods and datasets: a frozen dataclass declares their names, defaults and sources."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ P = TypeVar("P")
 
 @dataclass(frozen=True)
 class NoParameters:
-    """For what has nothing to set."""
+    """The parameters of something that has none."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter as a reader wants to see it."""
+    """The description of one parameter for a reader."""
 
     name: str
     type: str
@@ -47,16 +47,16 @@ def parameter(
     """Declare a parameter of a frozen dataclass.
 
     Args:
-        default: the value where nothing else is given.
+        default: the value if no other is given.
         meaning: one line for `cmkd-bench show`.
-        source: where the default comes from: paper, released code, or our own choice.
-        choices: the allowed values, where they are few.
-        minimum: the smallest allowed number, itself included.
-        maximum: the largest allowed number, itself included.
-        search: what `run --trials` draws it from; without one it keeps its default.
+        source: origin of the default: paper, released code, or our own choice.
+        choices: the allowed values, if they are few.
+        minimum: the smallest allowed number, inclusive.
+        maximum: the largest allowed number, inclusive.
+        search: the search space of `run --trials`; without one, the parameter keeps its default.
 
     Raises:
-        ValueError: for a search space that reaches beyond what is allowed.
+        ValueError: if the search space exceeds the allowed range.
     """
     metadata = {"meaning": meaning, "source": source, "choices": choices, "minimum": minimum, "maximum": maximum}
     field: dataclasses.Field[Any] = dataclasses.field(default=default, metadata={**metadata, "search": search})
@@ -69,7 +69,7 @@ def parameter(
 
 
 def describe(parameters: type) -> list[Parameter]:
-    """The parameters of a dataclass, in the order of their declaration."""
+    """Return the parameters of a dataclass, in the order of their declaration."""
     types = _types(parameters)
     return [
         Parameter(
@@ -86,13 +86,13 @@ def describe(parameters: type) -> list[Parameter]:
 
 
 def draw(parameters: type, method: str, number: int, fixed: Collection[str] = ()) -> dict[str, Value]:
-    """The values of the hyper-parameters that have a search space, in one draw; draw 0 has their defaults.
+    """Return the values of the hyper-parameters that have a search space in one trial; trial 0 has their defaults.
 
     Args:
         parameters: the dataclass.
-        method: whose hyper-parameters they are; its name enters the generators.
-        number: of the draw, from 0.
-        fixed: names that are not drawn, because the user has set them.
+        method: name of the method, which enters the generators.
+        number: number of the trial, from 0.
+        fixed: names of hyper-parameters that the user has set, so that they are not sampled.
     """
     free = [one for one in describe(parameters) if one.search is not None and one.name not in fixed]
     if number == 0:
@@ -101,7 +101,7 @@ def draw(parameters: type, method: str, number: int, fixed: Collection[str] = ()
 
 
 def problems_of(parameters: type, given: Mapping[str, Any], prefix: str) -> list[str]:
-    """All that is wrong with the given values: unknown names, wrong types, values out of range.
+    """Return everything that is wrong with the given values: unknown names, wrong types, values out of range.
 
     Args:
         parameters: the dataclass.
@@ -123,7 +123,7 @@ def problems_of(parameters: type, given: Mapping[str, Any], prefix: str) -> list
 
 
 def build(parameters: type[P], given: Mapping[str, Any]) -> P:
-    """The dataclass with the given values, converted to the declared types.
+    """Return the dataclass with the given values, converted to the declared types.
 
     Raises:
         TypeError: for a name or type that `problems_of` reports.
@@ -138,22 +138,22 @@ def build(parameters: type[P], given: Mapping[str, Any]) -> P:
 
 
 def convert(value: Any, wanted: type) -> Any:
-    """The value in the wanted type; an int is a valid float, and nothing else is guessed.
+    """Return the value in the expected type. An int is a valid float; nothing else is converted.
 
     Raises:
-        TypeError: for any other type, naming both.
+        TypeError: for any other type; the message names both.
     """
     wanted = _value_type(wanted)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is wanted:
         return value
-    raise TypeError(f"a {wanted.__name__} is wanted, not the {type(value).__name__} {value!r}")
+    raise TypeError(f"expected {wanted.__name__}, got {type(value).__name__} ({value!r})")
 
 
 @cache
 def _types(parameters: type) -> dict[str, Any]:
-    """The declared types by name."""
+    """Return the declared types by name."""
     return typing.get_type_hints(parameters)
 
 
@@ -164,7 +164,7 @@ def _drawn(one: Parameter, generator: random.Random) -> Value:
 
 
 def _value_type(declared: Any) -> type:
-    """The type of a value; for a Literal that of its choices."""
+    """Return the type of a value; for a Literal, the type of its choices."""
     if typing.get_origin(declared) is typing.Literal:
         return type(typing.get_args(declared)[0])
     return cast(type, declared)
@@ -175,7 +175,7 @@ def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
     if choices and value not in choices:
         nearest = nearest_match(str(value), map(str, choices))
         hint = f" Did you mean '{nearest}'?" if nearest else ""
-        raise ValueError(f"not one of {', '.join(map(str, choices))}.{hint}")
+        raise ValueError(f"expected one of {', '.join(map(str, choices))}.{hint}")
     minimum, maximum = field.metadata.get("minimum"), field.metadata.get("maximum")
     if minimum is not None and not value >= minimum:
         raise ValueError(f"must be at least {minimum}")

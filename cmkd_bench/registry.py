@@ -46,7 +46,7 @@ class Registry(Generic[T]):
 
     Args:
         kind: what an item is called in messages, e.g. `method`.
-        package: the package whose folder holds the built-in items, one file each, named after the item. Files whose
+        package: the package whose folder contains the built-in items, one file each, named after the item. Files whose
             name begins with an underscore are helpers.
         group: the entry-point group of third parties.
     """
@@ -59,10 +59,10 @@ class Registry(Generic[T]):
         self._entries: dict[str, ItemLocation] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator: register a class, or a function, under a name.
+        """Return a decorator that registers a class or a function under a name.
 
         Raises:
-            UserError: if something else has the name already.
+            UserError: if the name is already taken.
         """
 
         def decorate(item: T) -> T:
@@ -92,7 +92,7 @@ class Registry(Generic[T]):
         return _first_line(ast.get_docstring(ast.parse(entry.file.read_text(encoding="utf-8"))))
 
     def get(self, name: str) -> T:
-        """Return the item of that name.
+        """Return the item with that name.
 
         Raises:
             UnknownName: with the nearest match and the list.
@@ -106,7 +106,7 @@ class Registry(Generic[T]):
             except ImportError as error:
                 raise UserError(f"{self.kind} '{name}' ({entry.origin}) cannot be imported: {error}") from error
             if name not in self._registered:
-                raise UserError(f"{entry.module} registers no {self.kind} '{name}'; an item has the name of its file.")
+                raise UserError(f"{entry.module} does not register {self.kind} '{name}', the name of its file.")
         return self._registered[name]
 
     def require(self, name: str) -> None:
@@ -119,14 +119,14 @@ class Registry(Generic[T]):
             raise UnknownName(self.kind, name, self.names(), f"cmkd-bench list {self.kind}s")
 
     def _other_owner(self, name: str, item: T) -> str | None:
-        """The module of something else that has the name, imported or not."""
+        """Return the module of another item with that name, imported or not."""
         taken, built_in = self._registered.get(name), self._built_in().get(name)
         if taken is not None and not _same_definition(taken, item):
             return taken.__module__
         return built_in.module if built_in is not None and built_in.module != item.__module__ else None
 
     def source(self, name: str) -> Path | None:
-        """The file that defines an item, as far as it is known; imports nothing."""
+        """Return the file that defines an item, or None if it is unknown; imports nothing."""
         if name in self._registered:
             file = sys.modules[self._registered[name].__module__].__file__
             return Path(file) if file else None
@@ -154,10 +154,10 @@ class Registry(Generic[T]):
 
 
 class MethodRegistry(Registry["MethodClass"]):
-    """The methods; what a built-in one declares is known without importing torch."""
+    """The methods. The declaration of a built-in method is read without importing torch."""
 
     def declared(self, name: str) -> type[Declaration[Any]]:
-        """The class attributes and parameters of a method.
+        """Return the class attributes and parameters of a method.
 
         Raises:
             UnknownName: with the nearest match and the list.
@@ -209,14 +209,14 @@ def load_plugin(file: Path) -> ModuleType:
         raise UserError(f"--plugin {file}: {type(error).__name__}: {error}") from error
     if before == _registered():
         raise UserError(
-            f"--plugin {file}: registers nothing. Use @register_method, @register_dataset, @register_network or "
+            f"--plugin {file}: nothing is registered. Use @register_method, @register_dataset, @register_network or "
             "@register_family in it."
         )
     return module
 
 
 def _registered() -> tuple[int, ...]:
-    """The number of names of each kind."""
+    """Return the number of names of each kind."""
     return tuple(len(registry.names()) for registry in (methods, datasets, networks, families))
 
 

@@ -13,10 +13,10 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Uniform:
-    """Every number from low to high alike.
+    """A uniform distribution between two numbers.
 
     Raises:
-        ValueError: if low is not below high.
+        ValueError: if low is not less than high.
     """
 
     low: float
@@ -24,15 +24,15 @@ class Uniform:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise ValueError(f"Uniform({self.low}, {self.high}): the first number must be below the second")
+            raise ValueError(f"Uniform({self.low}, {self.high}): the first number must be less than the second")
 
     @property
     def ends(self) -> tuple[Value, ...]:
-        """What a hyper-parameter must allow so that it allows every draw."""
+        """The extreme values, which the hyper-parameter must allow."""
         return (self.low, self.high)
 
     def draw(self, generator: random.Random) -> Value:
-        """One value."""
+        """Return a random value."""
         return _readable(self.low + (self.high - self.low) * generator.random(), self.low, self.high)
 
     def __str__(self) -> str:
@@ -41,10 +41,10 @@ class Uniform:
 
 @dataclass(frozen=True)
 class LogUniform:
-    """Every order of magnitude from low to high alike.
+    """A uniform distribution of the logarithm between two numbers.
 
     Raises:
-        ValueError: if low is not above 0 and below high.
+        ValueError: if low is not positive, or not less than high.
     """
 
     low: float
@@ -52,17 +52,15 @@ class LogUniform:
 
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high:
-            raise ValueError(
-                f"LogUniform({self.low}, {self.high}): 0 must be below the first, the first below the second"
-            )
+            raise ValueError(f"LogUniform({self.low}, {self.high}): expected 0 < first number < second number")
 
     @property
     def ends(self) -> tuple[Value, ...]:
-        """What a hyper-parameter must allow so that it allows every draw."""
+        """The extreme values, which the hyper-parameter must allow."""
         return (self.low, self.high)
 
     def draw(self, generator: random.Random) -> Value:
-        """One value."""
+        """Return a random value."""
         exponent = math.log(self.low) + (math.log(self.high) - math.log(self.low)) * generator.random()
         return _readable(math.exp(exponent), self.low, self.high)
 
@@ -72,25 +70,25 @@ class LogUniform:
 
 @dataclass(frozen=True)
 class Among:
-    """Each of some values alike.
+    """A uniform choice among some values.
 
     Raises:
-        ValueError: for fewer than two, or one that stands there twice.
+        ValueError: for fewer than two values, or a repeated one.
     """
 
     values: tuple[Value, ...]
 
     def __post_init__(self) -> None:
         if len(set(self.values)) < max(2, len(self.values)):
-            raise ValueError(f"Among({self.values}): two or more different values are wanted")
+            raise ValueError(f"Among({self.values}): expected two or more different values")
 
     @property
     def ends(self) -> tuple[Value, ...]:
-        """What a hyper-parameter must allow so that it allows every draw."""
+        """The values, all of which the hyper-parameter must allow."""
         return self.values
 
     def draw(self, generator: random.Random) -> Value:
-        """One value."""
+        """Return a random value."""
         return self.values[int(generator.random() * len(self.values))]
 
     def __str__(self) -> str:
@@ -101,14 +99,14 @@ Space = Uniform | LogUniform | Among
 
 
 def own_generator(method: str, parameter: str, number: int) -> random.Random:
-    """The generator of one hyper-parameter's value in one draw.
+    """Return the generator of one hyper-parameter's value in one trial.
 
-    It depends on nothing else, so another hyper-parameter, method, seed or number of draws changes no value.
+    It depends on nothing else, so another hyper-parameter, method, seed or number of trials changes no value.
     """
     name = json.dumps([method, parameter, number]).encode()
     return random.Random(int.from_bytes(hashlib.blake2b(name, digest_size=8).digest()))  # noqa: S311 (no secret)
 
 
 def _readable(value: float, low: float, high: float) -> float:
-    """Three significant digits, so that the value in a table is the value that was run."""
+    """Round to three significant digits, so that the value in a table is the value that was run."""
     return min(max(float(f"{value:.3g}"), low), high)

@@ -1,9 +1,9 @@
-"""What a method declares, read without importing torch.
+"""Read what a method declares without importing torch.
 
-A method's parameters stand in its file beside its mathematics. Importing torch for them takes seconds, which listing,
-planning and a mistyped name should not take. So a built-in method's file is executed here with stand-ins in place of
-torch and all that needs it, and with `Declaration` as the base class: what remains are the class attributes and the
-parameters. A test compares them with those of the real classes.
+A method's parameters are in the same file as its mathematics. Importing torch takes seconds, too long for listing,
+planning, or reporting a mistyped name. So this module executes a built-in method's file with stand-ins in place of
+torch and everything that needs it, and with `Declaration` as the base class; what remains are the class attributes and
+the parameters. A test compares them with those of the real classes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _METHODS = "cmkd_bench.methods."
 
 
 class StandIn:
-    """Takes the place of what a declaration does not need; its attributes, calls and items are stand-ins too."""
+    """A placeholder for what a declaration does not need; its attributes, calls and items are placeholders too."""
 
     def __getattr__(self, name: str) -> StandIn:
         if name.startswith("__"):
@@ -45,17 +45,17 @@ _STAND_IN = StandIn()
 
 @functools.cache
 def declared_in(file: Path) -> Mapping[str, type[Declaration[Any]]]:
-    """The methods that a file registers, by name, as far as their declarations go.
+    """Return the methods that a file registers, by name, with their declarations only.
 
     Args:
-        file: of a built-in method, whose imports are known to be harmless.
+        file: the file of a built-in method, whose imports are known to be harmless.
     """
     return _execute(file)[1]
 
 
 @functools.cache
 def _execute(file: Path) -> tuple[ModuleType, dict[str, type[Declaration[Any]]]]:
-    """The names that a file defines, and the methods that it registers."""
+    """Return the names that a file defines and the methods that it registers."""
     found: dict[str, type[Declaration[Any]]] = {}
 
     def register(name: str) -> Any:
@@ -79,7 +79,7 @@ def _execute(file: Path) -> tuple[ModuleType, dict[str, type[Declaration[Any]]]]
         return _STAND_IN
 
     module = ModuleType(f"{__name__}.{file.stem}")
-    sys.modules[module.__name__] = module  # where a dataclass looks up the types of its fields
+    sys.modules[module.__name__] = module  # dataclasses look up the types of its fields here
     vars(module)["__builtins__"] = {**vars(builtins), "__import__": import_}
     code = compile(file.read_text(encoding="utf-8"), str(file), "exec", dont_inherit=True)
     exec(code, vars(module))  # noqa: S102  # a file of this package, which importing it would execute too
@@ -87,6 +87,6 @@ def _execute(file: Path) -> tuple[ModuleType, dict[str, type[Declaration[Any]]]]
 
 
 class _Interface(StandIn):
-    """The plug-in's interface: the base class and the paper are real, the rest stands in."""
+    """The plug-in interface: the base class and the paper are real, everything else is a placeholder."""
 
     Method, Paper = Declaration, Paper

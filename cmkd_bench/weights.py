@@ -1,6 +1,6 @@
-"""Pretrained weights: where they are found on this machine, their identity, and their tensors.
+"""Pretrained weights: their location on this machine, their identity, and their tensors.
 
-Importing this imports no torch.
+Importing this module does not import torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def weights_id(setting: bool | str, model: str) -> str:
     """Return the identity of a model's weights, as a run's record keeps it.
 
     Args:
-        setting: of `model.pretrained`: False, True for the hub's weights, or the path of a file or folder (see `find`).
+        setting: value of `model.pretrained`: False, True for the hub's weights, or a path (see `find`).
         model: its name without the family. One that is the path of a folder has that folder's weights, whatever other
             path is set.
 
@@ -37,7 +37,7 @@ def weights_id(setting: bool | str, model: str) -> str:
         "" for random weights, "hub", or "sha256:" and 12 hexadecimal digits of the content.
 
     Raises:
-        UserError: if there are no weights for the model at the path; it says what was looked for.
+        UserError: if there are no weights for the model at the path; the message lists the expected files.
     """
     if setting is False:
         return ""
@@ -55,19 +55,19 @@ def local_weights(pretrained: str, network: str, root: Path | None) -> Path:
         root: the file or folder of `model.pretrained`; None if it was not given.
 
     Raises:
-        UserError: if there is no such folder, or other weights or none are found there.
+        UserError: if the path does not exist, or has other weights or none.
     """
     model = network.partition("/")[2]
     if root is None and not is_path(model):
         raise UserError(
-            f"network '{network}' was planned with the local weights {pretrained}, but this process was not told where "
-            "they are. Set model.pretrained, or the variable CMKD_WEIGHTS, to their path."
+            f"network '{network}' was planned with the local weights {pretrained}, but their path is "
+            "unknown. Set model.pretrained, or the variable CMKD_WEIGHTS, to their path."
         )
     path = _found(root or Path(), model)
     if (found := content_hash(path)) != pretrained:
         raise UserError(
-            f"network '{network}' was planned with the weights {pretrained}, but {path} holds {found}. "
-            "Restore the old ones, or start an experiment with another name for the new ones."
+            f"network '{network}' was planned with the weights {pretrained}, but {path} contains {found}. "
+            "Restore the old weights, or start a new experiment for the new ones."
         )
     return path
 
@@ -78,7 +78,7 @@ def is_path(model: str) -> bool:
 
 
 def find(root: Path, model: str) -> Path | None:
-    """Find a model's weights: the root itself if it is a file or holds weights, else what is named after the model.
+    """Find a model's weights: the root itself if it is a file or contains weights, else what is named after the model.
 
     Returns:
         A file with the suffix .safetensors or .pth, or a folder with model.safetensors or pytorch_model.bin in it.
@@ -104,12 +104,12 @@ def _found(root: Path, model: str) -> Path:
         return path
     inside = " or ".join(_INSIDE)
     if is_path(model):
-        raise UserError(f"no weights in {Path(model).expanduser()}: looked for {inside}.")
+        raise UserError(f"no weights in {Path(model).expanduser()}: expected {inside}.")
     files = ", ".join(str(path.relative_to(root)) for path in _candidates(root, model))
-    state = "holds no weights" if root.exists() else "does not exist"
+    state = "contains no weights" if root.exists() else "does not exist"
     raise UserError(
-        f"model.pretrained={root} {state} for '{model}'. Looked for a file *.safetensors or *.pth there, and in the "
-        f"folder for {files}; a folder has {inside} in it. Or: model.pretrained=false"
+        f"model.pretrained={root} {state} for '{model}'. Expected a *.safetensors or *.pth file, or a folder with one "
+        f"of {files}; a model's folder must contain {inside}. For random weights: model.pretrained=false"
     )
 
 
@@ -143,7 +143,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a weights file by name. Nothing but tensors is ever unpickled.
 
     Raises:
-        UserError: if the file cannot be read or holds more than tensors.
+        UserError: if the file cannot be read or contains anything but tensors.
     """
     import torch
     from safetensors import SafetensorError
@@ -157,8 +157,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{path} was not loaded: it is damaged, or it holds more than tensors, and loading it could run unknown "
-            "code. Save the tensors alone, preferably as .safetensors."
+            f"{path} was not loaded: it is damaged or contains more than tensors, and loading it could run unknown "
+            "code. Save only the tensors, preferably as .safetensors."
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         raise UserError(f"{path} cannot be read as a weights file: {first_line(error)}") from error
@@ -166,7 +166,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         found = found.get(key, found) if isinstance(found, Mapping) else found
     is_named = isinstance(found, Mapping) and all(isinstance(value, torch.Tensor) for value in found.values())
     if not is_named or not found:
-        raise UserError(f"{path} is not a weights file: it does not hold tensors by name.")
+        raise UserError(f"{path} is not a weights file: it does not contain tensors by name.")
     return dict(found)
 
 
@@ -175,8 +175,8 @@ def unavailable(network: str, error: Exception, beside: str = "") -> UserError:
 
     Args:
         network: its name, `<family>/<model>`.
-        error: of the hub's client.
-        beside: what else a folder of the model must hold, with a leading space.
+        error: error of the hub's client.
+        beside: what else a folder of the model must contain, with a leading space.
     """
     name = network.rpartition("/")[2]
     return UserError(
@@ -187,7 +187,7 @@ def unavailable(network: str, error: Exception, beside: str = "") -> UserError:
 
 
 def misfit(network: str, path: Path | str, reason: str) -> UserError:
-    """Return the error for weights that are another network's."""
+    """Return the error for weights that belong to another network."""
     return UserError(f"network '{network}': the weights of {path} do not fit: {reason}")
 
 

@@ -126,7 +126,7 @@ class AVE(MediaDataset[AVEOptions]):
         Source(
             file="AVE_Dataset.zip",
             origin="github.com/YapengTian/AVE-ECCV18 (Google Drive)",
-            licence="none stated; the clips are YouTube users' (AudioSet)",
+            license="none stated; the clips are YouTube users' (AudioSet)",
             citation="Tian, Shi, Li, Duan, Xu: Audio-visual event localization in unconstrained videos. ECCV 2018",
         ),
     )

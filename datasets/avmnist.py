@@ -46,7 +46,7 @@ class AvMnist(MediaDataset[NoParameters]):
         Source(
             file="image/*.npy, audio/*.npy, train_labels.npy, test_labels.npy",
             origin="avmnist.tar.gz, linked in the README of github.com/pliang279/MultiBench",
-            licence="none of its own; Free Spoken Digit Dataset: CC BY-SA 4.0 (not verified)",
+            license="none of its own; Free Spoken Digit Dataset: CC BY-SA 4.0 (not verified)",
             citation="Vielzeuf, Lechervy, Pateux, Jurie: CentralNet: a Multilayer Approach for Multimodal Fusion. "
             "ECCV Workshops 2018; archive: Liang et al.: MultiBench. NeurIPS Datasets and Benchmarks 2021",
         ),

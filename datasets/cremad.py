@@ -73,14 +73,14 @@ class CremaD(MediaDataset[Options]):
         Source(
             file="VideoFlash, AudioWAV, SentenceFilenames.csv",
             origin="github.com/CheyneyComputerScience/CREMA-D (git-lfs); gitlab.com/cs-cooper-lab/crema-d-mirror",
-            licence="ODbL 1.0 (the database), DbCL 1.0 (its contents)",
+            license="ODbL 1.0 (the database), DbCL 1.0 (its contents)",
             citation="Cao, Cooper, Keutmann, Gur, Nenkova, Verma: CREMA-D: Crowd-sourced Emotional Multimodal Actors "
             "Dataset. IEEE Transactions on Affective Computing 5(4):377-390, 2014",
         ),
         Source(
             file="train.csv, test.csv (only for split=c2kd)",
             origin="github.com/GeWu-Lab/OGM-GE_CVPR2022, data/CREMAD; the same in C2KD's repository",
-            licence="MIT (the repository's)",
+            license="MIT (the repository's)",
             citation="Peng, Wei, Deng, Wang, Hu: Balanced Multimodal Learning via On-the-fly Gradient Modulation. "
             "CVPR 2022",
         ),

@@ -28,7 +28,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.clips import ImageClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
@@ -121,7 +120,7 @@ class CrisisMMD(MediaDataset[Options]):
         Source(
             file="data_image, crisismmd_datasplit_all, crisismmd_datasplit_agreed_label",
             origin="crisisnlp.qcri.org/crisismmd, version 2.0",
-            licence="CC BY-NC-SA 4.0 (as its page on Hugging Face says)",
+            license="CC BY-NC-SA 4.0 (as its page on Hugging Face says)",
             citation="Alam, Ofli, Imran: CrisisMMD: Multimodal Twitter Datasets from Natural Disasters. ICWSM 2018; "
             "Ofli, Alam, Imran: Analysis of Social Media Data using Multimodal Deep Learning for Disaster Response. "
             "ISCRAM 2020 (tasks and splits)",
@@ -129,8 +128,8 @@ class CrisisMMD(MediaDataset[Options]):
     )
     task = "which kind of humanitarian information a tweet holds, or whether it is informative"
 
-    def __init__(self, options: Options, preparation: Preparation | None = None, roots: Roots | None = None) -> None:
-        super().__init__(options, preparation, roots)
+    def __init__(self, options: Options, preparation: Preparation | None = None) -> None:
+        super().__init__(options, preparation)
         allowed = CLASS_COUNTS[options.task]
         self.count = options.classes or allowed[0]
         if self.count not in allowed:

@@ -61,7 +61,7 @@ class Gapped(Dataset[Options]):
     classes = tuple(map(str, range(8)))
     default_pairs = (("image", "sequence"),)
     folds = 100
-    sources = (Source(file="none, drawn when loaded", origin="ours", licence="ours", citation="none"),)
+    sources = (Source(file="none, drawn when loaded", origin="ours", license="ours", citation="none"),)
     task = "which of C random scores of hidden factors is the largest"
 
     def load(self, fold: int) -> PairedData:

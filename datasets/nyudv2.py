@@ -186,14 +186,14 @@ class NyudV2(MediaDataset[Options]):
         Source(
             file=FILE,
             origin="https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html",
-            licence="none stated",
+            license="none stated",
             citation="Silberman, Hoiem, Kohli, Fergus: Indoor segmentation and support inference from RGBD images. "
             "ECCV 2012",
         ),
         Source(
             file="splits.mat, classMapping40.mat",
             origin="http://horatio.cs.nyu.edu/mit/silberman/indoor_seg_sup/, github.com/ankurhanda/nyuv2-meta-data",
-            licence="none stated",
+            license="none stated",
             citation="Gupta, Arbelaez, Malik: Perceptual organization and recognition of indoor scenes from RGB-D "
             "images. CVPR 2013",
         ),

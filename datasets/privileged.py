@@ -113,7 +113,7 @@ class Privileged(Dataset[Options]):
         Source(
             file="none, drawn when loaded",
             origin="written anew from section 5 of the paper",
-            licence="ours",
+            license="ours",
             citation="Lopez-Paz, Bottou, Schoelkopf, Vapnik: Unifying distillation and privileged information. "
             "ICLR 2016",
         ),

@@ -50,7 +50,7 @@ class Ravdess(MediaDataset[NoParameters]):
         Source(
             file="01-01-*.mp4, 03-01-*.wav",
             origin="zenodo.org/record/1188976: Video_Speech_Actor_01.zip to _24.zip, Audio_Speech_Actors_01-24.zip",
-            licence="CC BY-NC-SA 4.0",
+            license="CC BY-NC-SA 4.0",
             citation="Livingstone, Russo: The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS). "
             "PLoS ONE 13(5):e0196391, 2018",
         ),

@@ -11,7 +11,7 @@ shared with about five others, so a photo is never divided between parts.
   a note says. Validation is a tenth of each class's other photos, at least one. A photo counts whether its file is
   there or only sketches name it, and each class is drawn by itself, so that a missing file moves no other sample.
 - Not verified: the form of the lists (bare stems or `class/n02691156_58.jpg`, both line ends: all are read), whether
-  testset.txt has ten photos of each class, and the licence. Left out: the splits of zero-shot work, and the extended
+  testset.txt has ten photos of each class, and the license. Left out: the splits of zero-shot work, and the extended
   photos.
 """
 
@@ -83,7 +83,7 @@ class Sketchy(MediaDataset[Options]):
         Source(
             file=f"{PHOTOS}, {SKETCHES}, info",
             origin="sketchy.eye.gatech.edu, rendered_256x256.7z and info",
-            licence="not stated where we looked (not verified); the photos are ImageNet's",
+            license="not stated where we looked (not verified); the photos are ImageNet's",
             citation="Sangkloy, Burnell, Ham, Hays: The Sketchy Database: Learning to Retrieve Badly Drawn Bunnies. "
             "SIGGRAPH 2016, ACM Trans. Graph. 35(4) 119",
         ),

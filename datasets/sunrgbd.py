@@ -173,7 +173,7 @@ class SunRgbd(MediaDataset[Options]):
         Source(
             file="SUNRGBD/, SUNRGBDtoolbox/",
             origin="https://rgbd.cs.princeton.edu (SUNRGBD.zip, SUNRGBDtoolbox.zip)",
-            licence="none stated",
+            license="none stated",
             citation="Song, Lichtenberg, Xiao: SUN RGB-D: A RGB-D scene understanding benchmark suite. CVPR 2015; it "
             "includes images of Silberman et al. ECCV 2012 (NYU-Depth V2), Janoch et al. ICCV Workshop 2011 (B3DO) and "
             "Xiao, Owens, Torralba ICCV 2013 (SUN3D), which are to be cited too",

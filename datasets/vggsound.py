@@ -104,13 +104,13 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
         Source(
             file="vggsound.csv, or train.csv and test.csv; *.mp4",
             origin="github.com/hche11/VGGSound; clips: huggingface.co/datasets/Loie/VGGSound",
-            licence="CC BY 4.0 (annotations); the videos remain their owners'",
+            license="CC BY 4.0 (annotations); the videos remain their owners'",
             citation="Chen, Xie, Vedaldi, Zisserman: VGGSound: a large-scale audio-visual dataset. ICASSP 2020",
         ),
         Source(
             file=AVEL_LIST,
             origin="the README of VGGSound-AVEL100k (CPSP), Google Drive",
-            licence="none stated",
+            license="none stated",
             citation="Zhou, Guo, Wang: Contrastive positive sample propagation along the audio-visual event line. "
             "IEEE TPAMI 2022",
         ),

@@ -37,7 +37,7 @@ class Watch(Dataset[NoParameters]):
         Source(
             file="datasets/embedded/watch.npz",
             origin="seglearn 1.2.5 (PyPI), seglearn/data/watch_dataset.npy",
-            licence="BSD-3-Clause (the package's); upstream SPAR-dataset reported as GPL-3.0 (not verified)",
+            license="BSD-3-Clause (the package's); upstream SPAR-dataset reported as GPL-3.0 (not verified)",
             citation="Burns, Leung, Hardisty, Whyne, Henry, McLachlin: Shoulder physiotherapy exercise recognition: "
             "machine learning the inertial signals from a smartwatch. Physiol. Meas. 39(7) 075007, 2018",
         ),

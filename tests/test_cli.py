@@ -20,25 +20,28 @@ QUICK = ["train.epochs=1", "--seeds", "1", "--datasets", "mfeat", "--pairs", "pi
         (["--methods", "c2dk"], "unknown method 'c2dk'. Did you mean 'c2kd'? Available: c2kd, cmcd,"),
         (["--datasets", "mfaet"], "unknown dataset 'mfaet'. Did you mean 'mfeat'? Available: ave,"),
         (["--pairs", "pixls:fourier"], "unknown pair 'pixls:fourier'. Did you mean 'pixels:fourier'?"),
-        (["--pairs", "pixels"], "pair 'pixels': expected two different modalities"),
+        (["--pairs", "pixels"], "'pixels': expected two different modalities"),
         (["train.epoch=3"], "train.epoch=3: no such setting. Did you mean 'train.epochs'?"),
         (["method.c2kd.krc_treshold=0.1"], "Did you mean 'method.c2kd.krc_threshold'?"),
         (["method.c2kd.preset=official"], "Did you mean 'official_code'?"),
         (["model.student=mpl"], "model.student: unknown network 'mpl'. Did you mean 'mlp'?"),
         (["protocol=fare"], "Did you mean 'fair'?"),
-        (["train.epochs"], "'train.epochs' is not of the form KEY=VALUE"),
-        (["train.epochs=1,2"], "several values at once are not swept"),
+        (["train.epochs"], "'train.epochs': expected KEY=VALUE"),
+        (["train.epochs=1,2"], "train.epochs=1,2: expected a single value"),
         (["--trials", "1"], "--trials 1: expected at least 2"),
         (["--trials", "5", "train.select_on=last"], "mfeat has train.select_on=last"),
         (["--seeds", "0"], "--seeds 0: expected"),
-        (["--seeds", "x"], "--seeds x: whole numbers"),
-        (["--folds", ","], "--folds ,: whole numbers"),
-        (["--experiment", "../x"], "and no path"),
+        (["--seeds", "x"], "--seeds x: expected integers"),
+        (["--folds", ","], "--folds ,: expected integers"),
+        (["--experiment", "../x"], "experiment '../x': expected a name"),
         (["--plugin", "none.py"], "no such file"),
-        (["--device", "gpu"], "launcher.device=gpu: cpu or cuda."),
+        (["--device", "gpu"], "launcher.device=gpu: expected cpu or cuda."),
         (["--launcher", "slrum"], "Did you mean 'slurm'? Available: local, slurm."),
-        (["launcher.partition=gpu"], "a setting of launcher=slurm, which is not chosen. Add --launcher slurm."),
-        (["--launcher", "slurm", "launcher.timeout_min=1.5"], "launcher.timeout_min=1.5: a int is wanted"),
+        (["launcher.partition=gpu"], "Add --launcher slurm."),
+        (
+            ["--launcher", "slurm", "launcher.timeout_min=1.5"],
+            "launcher.timeout_min=1.5: expected int, got float (1.5)",
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_message_and_code_2(
@@ -86,11 +89,11 @@ def test_list_and_show(cmkd: Command) -> None:
     listed = cmkd("list").stdout
     assert "c2kd" in listed
     assert "watch" in listed
-    licences = cmkd("list", "datasets").stdout
+    licenses = cmkd("list", "datasets").stdout
     for text in ("CC BY-SA 4.0", "van Breukelen", "accelerometer (signal)", "pixels:fourier, pixels:zernike"):
-        assert text in licences
+        assert text in licenses
     shown = cmkd("show", "c2kd").stdout
-    for text in ("CVPR 2024", "krc_threshold", "released code", "method.c2kd.preset=official_code", "deviates from"):
+    for text in ("CVPR 2024", "krc_threshold", "released code", "method.c2kd.preset=official_code", "deviation from"):
         assert text in shown
     assert "epochs: 15" in cmkd("show", "config").stdout
     assert "Did you mean 'c2kd'?" in cmkd("show", "c2dk").stderr
@@ -130,7 +133,7 @@ def test_an_experiment_keeps_its_conditions(cmkd: Command) -> None:
     assert cmkd("run", *QUICK, *place).returncode == 0
     changed = cmkd("run", *QUICK, "train.batch_size=32", *place)
     assert changed.returncode == 2
-    assert "mfeat: train.batch_size=32, but the experiment has train.batch_size=64" in changed.stderr
+    assert "mfeat: train.batch_size=32" in changed.stderr
     method = cmkd("run", *QUICK, "method.kd.temperature=2.0", *place)
     assert method.returncode == 0
     assert "kd: the settings differ from those of an earlier command" in method.stdout

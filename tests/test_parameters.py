@@ -27,14 +27,14 @@ def test_defaults_and_given_values() -> None:
     ("given", "said"),
     [
         ({"temprature": 2.0}, "p.temprature=2.0: no such parameter. Did you mean 'p.temperature'?"),
-        ({"temperature": "hot"}, "p.temperature=hot: a float is wanted, not the str 'hot'"),
-        ({"temperature": True}, "p.temperature=True: a float is wanted, not the bool True"),
-        ({"negatives": 1.5}, "p.negatives=1.5: a int is wanted, not the float 1.5"),
+        ({"temperature": "hot"}, "p.temperature=hot: expected float, got str ('hot')"),
+        ({"temperature": True}, "p.temperature=True: expected float, got bool (True)"),
+        ({"negatives": 1.5}, "p.negatives=1.5: expected int, got float (1.5)"),
         ({"temperature": 0.1}, "p.temperature=0.1: must be at least 0.5"),
         ({"temperature": float("nan")}, "must be at least 0.5"),
         ({"temperature": 11}, "must be at most 10"),
-        ({"form": "joind"}, "not one of joint, two_stage. Did you mean 'joint'?"),
-        ({"flag": 1}, "a bool is wanted"),
+        ({"form": "joind"}, "expected one of joint, two_stage. Did you mean 'joint'?"),
+        ({"flag": 1}, "p.flag=1: expected bool, got int (1)"),
     ],
 )
 def test_one_problem_one_message(given: dict[str, object], said: str) -> None:

@@ -58,7 +58,7 @@ def test_c2kd_sees_what_the_released_code_sees(name: str, expected: tuple[Any, .
 def test_c2kd_is_refused_for_other_datasets() -> None:
     configuration, problems = compose(parse_overrides(["protocol=c2kd"]), "mfeat")
     assert configuration is None
-    assert problems == ["protocol=c2kd is defined for ave, cremad, vggsound alone, not for 'mfeat'."]
+    assert problems == ["protocol=c2kd is defined only for ave, cremad, vggsound, not for 'mfeat'."]
 
 
 def test_what_the_command_line_says_wins_over_the_refinement() -> None:

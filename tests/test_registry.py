@@ -68,7 +68,7 @@ def test_a_third_party_registers_by_an_entry_point(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = 1\n", "registers nothing"),
+        ("x = 1\n", "nothing is registered"),
         ("import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("def broken(:\n", "SyntaxError"),
     ],

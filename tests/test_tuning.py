@@ -106,7 +106,7 @@ def test_what_the_user_sets_is_part_of_every_draw_and_a_preset_too(tmp_path: Pat
     for draw in plan.trials[KD].draws:
         assert list(draw.values) == ["temperature"]
         assert dict(plan.specs[draw.run_id].hyperparameters)["alpha"] == 0.25
-    with pytest.raises(GridError, match="--trials 3: nothing to search: none of none, kd has a hyper-parameter"):
+    with pytest.raises(GridError, match="--trials 3: nothing to tune: none of none, kd has"):
         make(tmp_path, overrides=["method.kd.preset=mfh"])
 
 
@@ -209,7 +209,7 @@ def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"trials": 1}, "--trials 1: expected at least 2"),
-        ({"methods": "none"}, "--trials 3: nothing to search: none of none has"),
+        ({"methods": "none"}, "--trials 3: nothing to tune: none of none has"),
         (
             {"overrides": ["train.select_on=test"]},
             "validation part, but mfeat has train.select_on",

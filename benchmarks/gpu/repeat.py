@@ -63,7 +63,7 @@ def _twice(part: Part, name: str, grid: dict[str, list[str]]) -> None:
             # Folders of their own: within one, a run that is done would be copied.
             experiment, runs = planned(part.folder / name.replace(" ", "-") / turn, turn, **grid)
             for run_id in runs:
-                execute(experiment, run_id, torch.device(part.device), StopAfter(), Roots())
+                execute(experiment, run_id, torch.device(part.device), StopAfter(), Roots.read())
             experiments.append(experiment)
     for run_id, method in runs.items():
         folders = [experiment.run(run_id) for experiment in experiments]

@@ -1,1 +1,1 @@
-"""The command line: one file per command or group of commands; nothing heavy is imported before a command needs it."""
+"""The command line: one file per command or group of commands. Heavy imports wait until a command needs them."""

@@ -1,4 +1,4 @@
-"""The command line: what there is, and how every command ends."""
+"""The command-line application: its commands, and how each one ends."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ for command in COMMANDS:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code; a user's mistake is one message and code 2.
+    """Run a command and return its exit code; a user error prints one message and returns 2.
 
     Args:
-        argv: what follows the program's name; that of this process by default.
+        argv: arguments after the program name (default: those of this process).
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show an arrow gets a question mark
     try:
         app(args=None if argv is None else list(argv), prog_name="cmkd-bench")
-    except SystemExit as end:  # what typer makes of a usage error, --help, and the codes of commands
+    except SystemExit as end:  # raised by typer for usage errors, --help and exit codes
         return int(end.code or ExitCode.DONE)
     except UserError as error:
         print(f"cmkd-bench: {error}", file=sys.stderr)

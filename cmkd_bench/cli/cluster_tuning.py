@@ -1,4 +1,4 @@
-"""The two stages of `cmkd-bench run --trials` on a cluster, where no command stays until the first has ended."""
+"""The two steps of `cmkd-bench run --trials` on a cluster, where no command waits for the first step to end."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OVER = ("done", "failed", "blocked")
 
 
 def add_tuned_on_cluster(experiment: Experiment, plan: Plan, cluster: Cluster, retry_failed: bool = False) -> int:
-    """Plan the tuned cells whose draws are over and will not be submitted again.
+    """Plan the tuned cells whose trials have finished and will not be resubmitted.
 
     Returns:
-        how many selections have to wait for draws.
+        the number of selections that must wait for trials.
     """
     from cmkd_bench.launch.slurm.submission import runs_to_submit
     from cmkd_bench.launch.slurm.survey import survey
@@ -37,7 +37,7 @@ def add_tuned_on_cluster(experiment: Experiment, plan: Plan, cluster: Cluster, r
 
 
 def left_to_tune(experiment: Experiment, seen: Survey) -> str:
-    """What an experiment's tuning still lacks, with the command that goes on; empty where it lacks nothing."""
+    """Return what an experiment's tuning still lacks, with the command that continues it; empty if nothing is left."""
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.planning.tuning import open_trials
 
@@ -46,21 +46,21 @@ def left_to_tune(experiment: Experiment, seen: Survey) -> str:
 
 
 def draws_have_ended(trials: Sequence[Trials]) -> str:
-    """What goes on where all draws are over."""
+    """Return the message about selections whose trials have all finished."""
     if not trials:
         return ""
-    ended = f"tuning: {selections(len(trials))} can be made, as the draws have ended. Give the same command again; it "
-    return ended + "runs all seeds with the selected values:" + _commands(trials)
+    ended = f"tuning: all trials have finished for {selections(len(trials))}. Rerun the same command to run all seeds "
+    return ended + "with the selected values:" + _commands(trials)
 
 
 def draws_are_awaited(trials: Sequence[Trials]) -> str:
-    """What will go on when all draws are over."""
+    """Return the message about selections whose trials have not all finished."""
     if not trials:
         return ""
-    waiting = f"tuning: {selections(len(trials))} must wait for draws. When these have ended, give the same command "
-    return waiting + "again; it runs all seeds with the selected values:" + _commands(trials)
+    waiting = f"tuning: trials have not finished for {selections(len(trials))}. Once they have, rerun the same command "
+    return waiting + "to run all seeds with the selected values:" + _commands(trials)
 
 
 def _commands(trials: Sequence[Trials]) -> str:
-    commands = dict.fromkeys(one.command or "the Python program that made them" for one in trials)
+    commands = dict.fromkeys(one.command or "the Python program that created them" for one in trials)
     return "".join(f"\n  {command}" for command in commands)

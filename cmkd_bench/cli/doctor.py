@@ -21,9 +21,9 @@ STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
 
 def doctor(
     results: Results = Path("results"),
-    slurm: Annotated[bool, typer.Option("--slurm", help="SLURM is needed, too.")] = False,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Report an error if SLURM is not available.")] = False,
 ) -> None:
-    """Check this installation: versions, devices, SLURM, folders. Nothing is changed, nothing is fetched."""
+    """Check the installation: versions, devices, SLURM, folders. This changes and downloads nothing."""
     from rich.console import Console
 
     from cmkd_bench.doctor import all_is_there
@@ -46,7 +46,7 @@ def doctor(
         _show(console, title, found[title])
     everything = [finding for findings in found.values() for finding in findings]
     if all_is_there(everything):
-        console.print("All that is needed is here.", style="green")
+        console.print("All checks passed.", style="green")
         return
     missing = [finding.subject for finding in everything if finding.verdict == "missing"]
     console.print(f"Missing: {', '.join(missing)}.", style="bold red", markup=False, soft_wrap=True)
@@ -54,7 +54,7 @@ def doctor(
 
 
 def _show(console: Console, title: str, findings: Sequence[Finding]) -> None:
-    """A table on a terminal; elsewhere a line per finding, whole, so that it can be searched and sent."""
+    """Print a table on a terminal; elsewhere print one unwrapped line per finding, which is easy to search and send."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,13 +1,13 @@
-"""What the exit code of a command says."""
+"""The exit codes of the commands."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit codes of all commands."""
+    """Exit codes of all commands."""
 
     DONE = 0
-    USAGE = 2  # the user's mistake, explained in one message
-    FAILED = 3  # something failed or is missing, and nothing is left to come
-    INCOMPLETE = 4  # some runs are yet to be done
-    INTERRUPTED = 130  # by Ctrl-C, as a shell counts it
+    USAGE = 2  # a user error, explained in one message
+    FAILED = 3  # something failed or is missing, and nothing is pending
+    INCOMPLETE = 4  # some runs are not done yet
+    INTERRUPTED = 130  # stopped by Ctrl-C; the code that shells use

@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 30.0
 
-Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="Its name; the latest by default.")]
+Name = Annotated[
+    str | None, typer.Argument(metavar="[EXPERIMENT]", help="Experiment name (default: the latest experiment).")
+]
 
 
 def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool, wait: bool) -> int:
-    """Check everything, submit what no job has, and say how to follow it; if asked, wait for the end and collect.
+    """Check the grid, submit runs that have no job, and print how to follow them; with `wait`, wait and collect.
 
     Returns:
-        the exit code: 0 when all is submitted, or done; 4 when sbatch refused something; as `collect` when it waited.
+        the exit code: 0 if everything is submitted or done, 4 if sbatch refused a job; with `wait`, that of `collect`.
     """
     from cmkd_bench.cli.cluster_tuning import add_tuned_on_cluster, draws_are_awaited
     from cmkd_bench.experiment.record import add_plan
@@ -65,7 +67,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
 
 
 def estimated_cost(grid: Grid, plan: Plan) -> str:
-    """What the runs of a plan that are not done are expected to cost on the cluster, in one line."""
+    """Return one line with the estimated cluster cost of a plan's unfinished runs."""
     from cmkd_bench.experiment.store import find_done
     from cmkd_bench.launch.slurm.campaign import campaign_of
 
@@ -74,7 +76,7 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 
 
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
-    """Show the state of an experiment's runs, wherever they run; exit code 0: all done, 3: failures, 4: incomplete."""
+    """Show the state of an experiment's runs. Exit code: 0 if all are done, 3 if some failed, 4 if some are pending."""
     from cmkd_bench.cli.cluster_tuning import left_to_tune
     from cmkd_bench.launch.slurm.campaign import exit_code
     from cmkd_bench.report.status_table import as_rich, next_command
@@ -92,46 +94,50 @@ def status(experiment: Name = None, results: Results = Path("results")) -> None:
 def watch(
     experiment: Name = None,
     results: Results = Path("results"),
-    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = POLL_SECONDS,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two updates.")] = POLL_SECONDS,
 ) -> None:
-    """Show the state again and again, until no run is left that is running or queued; leaving it stops nothing."""
+    """Show the state repeatedly until no run is running or queued. Leaving the display stops nothing."""
     from cmkd_bench.api import find_experiment
 
     raise typer.Exit(_watch(Console(), find_experiment(experiment, results), _place(results), every))
 
 
 def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
-    """End all jobs of an experiment; runs keep their checkpoints, and the same `run` goes on from there."""
+    """Cancel all jobs of an experiment. Runs keep their checkpoints; the same `run` command resumes them."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.launch.slurm.campaign import cancel as cancel_jobs
     from cmkd_bench.launch.slurm.cluster import Cluster
 
     found = find_experiment(experiment, results)
     jobs = cancel_jobs(found, Cluster())
-    _say(Console(), f"{found.name}: cancelled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
+    _say(Console(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
 
 
 def retry(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[EXPERIMENT] [KEY=VALUE]...", help="Its name, and settings: launcher.mem_gb=64"),
+        typer.Argument(
+            metavar="[EXPERIMENT] [KEY=VALUE]...", help="Experiment name, and settings, e.g. launcher.mem_gb=64"
+        ),
     ] = None,
     cause: Annotated[
-        list[str] | None, typer.Option(help="Only failures of this cause, as `status` names it; repeatable.")
+        list[str] | None, typer.Option(help="Retry only failures with this cause, as shown by `status`; repeatable.")
     ] = None,
     results: Results = Path("results"),
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until all is over, then collect.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until all runs have ended, then collect the results.")
+    ] = False,
 ) -> None:
-    """Submit failed runs again, from their checkpoints, and with them all that they block."""
+    """Resubmit failed runs from their checkpoints, together with the runs that they block."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.launch.slurm.campaign import specs_of, stored_campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
 
-    # An experiment's own name may hold a "=", as in fair+train.epochs=5.
+    # An experiment name may contain "=", e.g. fair+train.epochs=5.
     names = [text for text in arguments or () if not text.startswith("launcher.")]
     if len(names) > 1:
-        raise UserError(f"retry: one experiment is wanted, not {len(names)}: {', '.join(names)}.")
+        raise UserError(f"retry: expected one experiment, got {len(names)}: {', '.join(names)}.")
     found = find_experiment(names[0] if names else None, results)
     console, cluster = Console(), Cluster()
     campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
@@ -142,7 +148,7 @@ def retry(
 
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
-    """Write results.csv and the leaderboard from what is there; exit code 0: all done, 3: failures, 4: incomplete."""
+    """Write results.csv and the leaderboard from finished runs; exit codes as for `status`."""
     raise typer.Exit(_collect(Console(), experiment, results))
 
 
@@ -205,20 +211,22 @@ def _report(console: Console, experiment: Experiment, outcome: SubmissionReport,
         console, f"submitted {len(outcome.submitted)} runs in {outcome.jobs} jobs with {outcome.calls} calls of sbatch"
     )
     if outcome.held_back:
-        text = f"{outcome.held_back} students wait for teachers that a local command works on: submit again after it."
+        text = (
+            f"{outcome.held_back} students wait for teachers that a local command is training. Resubmit when it ends."
+        )
         _say(console, text, "yellow")
     if failed := before.get("failed", 0) - outcome.again:
-        text = f"{failed} failed before and are left alone; `status` says why, `cmkd-bench retry` submits them again."
+        text = f"not resubmitted, because they failed earlier: {failed}. `status` shows why; `retry` resubmits them."
         _say(console, text, "yellow")
     for note in outcome.survey.notes:
         _say(console, f"note: {note}", "yellow")
     if outcome.refused:
-        _say(console, f"{outcome.refused}\nWhat sbatch took is safe. The same command submits the rest.", "red")
+        _say(console, f"{outcome.refused}\nSubmitted jobs are safe. Rerun the same command to submit the rest.", "red")
     for command, meaning in (
         ("status", "the state of all runs"),
-        ("watch", "the same, live; leaving it stops nothing"),
-        ("collect", "results.csv and the leaderboard, from whatever is there"),
-        ("cancel", "end all jobs"),
+        ("watch", "live state of all runs; leaving it stops nothing"),
+        ("collect", "write results.csv and the leaderboard from finished runs"),
+        ("cancel", "cancel all jobs"),
     ):
         _say(console, f"  {f'cmkd-bench {command} {experiment.name}{place}':<50}  {meaning}")
 
@@ -230,7 +238,7 @@ def _cost(campaign: Campaign, to_do: Collection[RunSpec]) -> str:
     if known:
         text += f", about {cost.gpu_hours:.2g} GPU-hours and {cost.cpu_hours:.2g} CPU-hours for {known} of them"
         text += ", from the durations of similar runs"
-    return f"{text}; {cost.unknown} without a similar one on record" if cost.unknown else text
+    return f"{text}; {cost.unknown} have no similar run on record" if cost.unknown else text
 
 
 def _look(name: str | None, results: Path) -> tuple[Experiment, Survey]:

@@ -17,18 +17,21 @@ FILES = "results.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
 
 
 def leaderboard(
-    experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
-    form: Annotated[str, typer.Option("--format", help="rich, markdown, latex, csv or html.")] = "rich",
+    experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
+    form: Annotated[str, typer.Option("--format", help="Output format: rich, markdown, latex, csv or html.")] = "rich",
     metric: Annotated[
-        str | None, typer.Option(help="e.g. macro_f1, ece, top5, seconds; each dataset's main one by default.")
+        str | None,
+        typer.Option(help="Metric, e.g. macro_f1, ece, top5, seconds (default: each dataset's main metric)."),
     ] = None,
     gain: Annotated[
-        bool | None, typer.Option(help="Show gains over the student alone; by default in markdown and html.")
+        bool | None, typer.Option(help="Show gains over the student alone (default: only in markdown and html).")
     ] = None,
-    compare: Annotated[str | None, typer.Option(help="published: the papers' numbers beside ours.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="Results to compare with: `published` adds the numbers of the papers.")
+    ] = None,
     results: Results = Path("results"),
 ) -> None:
-    """Show the table of an experiment with its statistics, and write it as Markdown and CSV."""
+    """Show the leaderboard of an experiment with its statistics, and save it as Markdown and CSV."""
     from rich.console import Console
 
     from cmkd_bench.api import find_experiment
@@ -43,7 +46,7 @@ def leaderboard(
     if compare not in (None, "published"):
         raise UnknownName("comparison", str(compare), ["published"])
     if compare and metric not in (None, "accuracy", "miou"):
-        raise UserError(f"--compare published --metric {metric}: only accuracy and miou are published.")
+        raise UserError(f"--compare published --metric {metric}: published numbers exist only for accuracy and miou.")
     found = find_experiment(experiment, results)
     frame, board = write_board(found)
     if metric is not None:
@@ -59,5 +62,5 @@ def leaderboard(
 
 
 def files_of(board: Leaderboard) -> str:
-    """The files that were written with a leaderboard."""
+    """Return the names of the files that are saved with a leaderboard."""
     return FILES if board.tuning is None else f"{FILES}, trials.csv, tuning.csv"

@@ -1,4 +1,4 @@
-"""Options that are read the same way by several commands."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from cmkd_bench.errors import UserError
 
 RESUME = "Interrupted. Progress is saved; rerun the same command to resume."
 
-Results = Annotated[Path, typer.Option(help="Folder of the experiments.")]
+Results = Annotated[Path, typer.Option(help="Folder that contains the experiments.")]
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="File that registers a method, dataset or network; repeatable.")
+    list[Path] | None,
+    typer.Option("--plugin", help="Python file that registers a method, dataset or network; repeatable."),
 ]
 
 
 def numbers(option: str, text: str) -> list[int]:
-    """Whole numbers separated by commas.
+    """Parse integers separated by commas.
 
     Raises:
-        UserError: naming the option, if there is none or anything else.
+        UserError: if the text is empty or contains anything else; the message names the option.
     """
     try:
         found = [int(number) for number in text.split(",") if number.strip()]
     except ValueError:
         found = []
     if not found:
-        raise UserError(f"{option} {text}: whole numbers separated by commas are wanted.")
+        raise UserError(f"{option} {text}: expected integers separated by commas.")
     return found
 
 
 def seeds(text: str | None) -> int | list[int] | None:
-    """How many, or which: an int for `5`, a list for `0,3,7`.
+    """Parse `--seeds`: an int (a count) for `5`, a list for `0,3,7`.
 
     Raises:
-        UserError: for anything else.
+        UserError: for any other text.
     """
     if text is None:
         return None
@@ -47,22 +48,22 @@ def seeds(text: str | None) -> int | list[int] | None:
 
 
 def folds(text: str | None) -> str | list[int] | None:
-    """Which, or `all`.
+    """Parse `--folds`: fold numbers, or `all`.
 
     Raises:
-        UserError: for anything else.
+        UserError: for any other text.
     """
     return text if text in (None, "all") else numbers("--folds", text)
 
 
 def names(given: Sequence[str] | str | None) -> list[str]:
-    """The names of an option that may be repeated and may hold several, separated by commas."""
+    """Return the names in an option that can be repeated and can contain several names, separated by commas."""
     texts = [given] if isinstance(given, str) else given or ()
     return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
 
 
 def command(context: typer.Context) -> str:
-    """The command that was given, as it can be given again."""
+    """Return the current command as text that can be run again."""
     given = (
         word
         for parameter in context.command.params
@@ -73,7 +74,7 @@ def command(context: typer.Context) -> str:
 
 
 def _words(parameter: Any, value: Any) -> Iterator[str]:
-    """One parameter as it is written on the command line."""
+    """Yield the words of one parameter as written on the command line."""
     values = value if isinstance(value, list | tuple) else [value]
     if parameter.param_type_name == "argument":
         yield from map(str, values)

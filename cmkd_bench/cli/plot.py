@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from cmkd_bench.experiment.store import Experiment
     from cmkd_bench.planning.directions import Direction
 
-Formats = Annotated[str, typer.Option("--format", help="png, svg, pdf, separated by commas.")]
+Formats = Annotated[str, typer.Option("--format", help="Image formats, comma-separated: png, svg, pdf.")]
 
 
 def plot(
-    experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
+    experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="gains, transfer, critical, cost, learning, logged, gap, tuning; repeatable, all by default."
+            help="Plots: gains, transfer, critical, cost, learning, logged, gap or tuning; repeatable (default: all)."
         ),
     ] = None,
     formats: Formats = "png,svg",
     results: Results = Path("results"),
 ) -> None:
-    """Draw an experiment: gains, transfer, ranks, cost, learning curves, what methods logged, what tuning gave."""
+    """Plot an experiment: gains, transfer, ranks, cost, learning curves, logged values, tuning."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.report.plots.save import KINDS, check, save_pictures
 
@@ -46,25 +46,33 @@ def plot(
     for file in files:
         console.print(Text(str(file)), soft_wrap=True)
     for refusal in refusals:
-        console.print(Text(f"not drawn: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"not plotted: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
 
 
 def diagnose(
-    dataset: Annotated[str, typer.Argument(help="A dataset with finished runs.")],
+    dataset: Annotated[str, typer.Argument(help="Name of a dataset with finished runs.")],
     pairs: Annotated[
         str | None,
-        typer.Option(help="teacher:student, separated by commas, as written; all of the experiment by default."),
+        typer.Option(help="Directed pairs teacher:student, comma-separated (default: all pairs of the experiment)."),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="How many, or which: 5, or 0,3,7; all by default.")] = None,
-    methods: Annotated[str | None, typer.Option(help="Which students; the student alone by default.")] = None,
-    experiment: Annotated[str | None, typer.Option(help="Its name; the latest with the dataset by default.")] = None,
-    temperature: Annotated[float, typer.Option(help="Of the parts of the KD loss.")] = 1.0,
+    seeds: Annotated[
+        str | None, typer.Option(help="Number of seeds, or a list of seeds: 5, or 0,3,7 (default: all).")
+    ] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Methods of the students, comma-separated (default: the student alone).")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Experiment name (default: the latest with this dataset).")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Temperature of the KD loss terms.")] = 1.0,
     formats: Formats = "png,svg",
     results: Results = Path("results"),
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    plugin: Annotated[list[Path] | None, typer.Option("--plugin", help="File that registers a dataset.")] = None,
+    device: Annotated[str, typer.Option(help="Device: cpu or cuda.")] = "cpu",
+    plugin: Annotated[
+        list[Path] | None, typer.Option("--plugin", help="Python file that registers a dataset; repeatable.")
+    ] = None,
 ) -> None:
-    """Relate teacher and student of finished runs: accuracy gap, agreement, ranks, parts of the KD loss, CKA."""
+    """Compare teacher and student of finished runs: accuracy gap, agreement, ranks, KD loss terms, CKA."""
     import torch
 
     from cmkd_bench.api import find_experiment
@@ -80,7 +88,7 @@ def diagnose(
     check((), chosen)
     _check_device(device)
     if temperature <= 0:
-        raise UserError(f"--temperature {temperature:g}: a number above 0 is wanted.")
+        raise UserError(f"--temperature {temperature:g}: expected a number above 0.")
     asked = options.seeds(seeds)
     question = Question(
         dataset=dataset,
@@ -97,7 +105,7 @@ def diagnose(
 
 
 def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
-    """The pairs in the direction in which they are written.
+    """Return the pairs in the direction in which they are written.
 
     Raises:
         GridError: if the dataset does not exist or does not have them.
@@ -118,13 +126,13 @@ def _check_device(device: str) -> None:
     if device not in DEVICES:
         raise UnknownName("device", device, DEVICES)
     if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch finds no GPU here. Use --device cpu.")
+        raise UserError("--device cuda: torch finds no GPU. Use --device cpu.")
 
 
 def _show(
     console: Console, experiment: Experiment, found: list[Diagnosed], temperature: float, formats: list[str]
 ) -> None:
-    """Print a table per direction, and write it and its picture beside the other pictures."""
+    """Print a table per direction, and save it and its plot beside the other plots."""
     from cmkd_bench.diagnostics.collect import as_csv
     from cmkd_bench.diagnostics.diagnosis_table import as_rich
     from cmkd_bench.experiment.files import write_text

@@ -27,19 +27,23 @@ FIXTURE_CLIPS = 96
 def prepare(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="NAME... [KEY=VALUE]...", help="Datasets, and settings as of `run`: prepare.frames=5"),
+        typer.Argument(
+            metavar="NAME... [KEY=VALUE]...", help="Dataset names, and settings as for `run`, e.g. prepare.frames=5"
+        ),
     ],
-    root: Annotated[Path | None, typer.Option(help="Folder of the dataset; below $CMKD_DATA_ROOT by default.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Dataset folder (default: searched below $CMKD_DATA_ROOT).")] = None,
     prepared: Annotated[
-        Path | None, typer.Option(help="Where the arrays go; $CMKD_PREPARED_ROOT, or prepared/ here, by default.")
+        Path | None, typer.Option(help="Folder for prepared arrays (default: $CMKD_PREPARED_ROOT, or else ./prepared).")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; one per core by default.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Compare every row with the manifest.")] = False,
-    retry_skipped: Annotated[bool, typer.Option("--retry-skipped", help="Try the clips that were bad again.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Forget what is prepared, and start anew.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Number of worker processes (default: one per core).")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Check every row against the manifest.")] = False,
+    retry_skipped: Annotated[
+        bool, typer.Option("--retry-skipped", help="Retry clips that could not be decoded.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Discard prepared data and start over.")] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Decode downloaded datasets once into memory-mapped arrays; what is done already is not done again."""
+    """Decode downloaded datasets once into memory-mapped arrays. Finished work is not repeated."""
     from cmkd_bench.config.compose import parse_overrides
     from cmkd_bench.data.media.location import find_root
     from cmkd_bench.data.media.preparing.pipeline import check_prepared, prepare_dataset
@@ -71,13 +75,13 @@ def prepare(
 
 
 def fixture(
-    name: Annotated[str, typer.Argument(help="A dataset that is downloaded otherwise.")],
-    out: Annotated[Path, typer.Option(help="A folder that can serve as CMKD_DATA_ROOT.")],
-    clips: Annotated[int, typer.Option(min=1, help="About how many samples.")] = FIXTURE_CLIPS,
-    seed: Annotated[int, typer.Option(min=0, help="Of the generated media.")] = 0,
+    name: Annotated[str, typer.Argument(help="Name of a downloadable dataset.")],
+    out: Annotated[Path, typer.Option(help="Output folder, which can be used as CMKD_DATA_ROOT.")],
+    clips: Annotated[int, typer.Option(min=1, help="Approximate number of samples.")] = FIXTURE_CLIPS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the generated media.")] = 0,
     plugin: Plugins = None,
 ) -> None:
-    """Write a miniature of a dataset in its official layout, to try everything without the download."""
+    """Write a miniature of a dataset in its official layout, to try things out without the download."""
     import numpy as np
 
     from cmkd_bench.config.roots import DATA_ROOT
@@ -89,26 +93,26 @@ def fixture(
     cls = _media(name)
     folder = out / cls.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is not empty. Choose another --out, or remove it: nothing is written over.")
+        raise UserError(f"{folder} is not empty and will not be overwritten. Choose another --out, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)
     cls.write_fixture(folder, clips, np.random.default_rng(seed))
     write_json(folder / FIXTURE_MARK, {"dataset": name, "clips": clips, "seed": seed})
     console = Console()
-    console.print(f"{folder}: a miniature of '{name}', marked as such in every table.", markup=False, soft_wrap=True)
+    console.print(f"{folder}: a miniature of '{name}', labeled as such in every table.", markup=False, soft_wrap=True)
     console.print(f"Next: {DATA_ROOT}={out} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
 
 
 def _names(arguments: Sequence[str]) -> list[str]:
     names = [name for argument in arguments if "=" not in argument for name in argument.split(",") if name]
     if not names:
-        raise UserError(f"prepare: no dataset is named. Available: {', '.join(_media_names())}.")
+        raise UserError(f"prepare: no dataset given. Available: {', '.join(_media_names())}.")
     return names
 
 
 def _open(
     name: str, overrides: Overrides, root: Path | None, prepared: Path | None
 ) -> tuple[MediaDataset[Any], Path | None]:
-    """The dataset under the configuration that a run with the same overrides would have, and its folder if given."""
+    """Return the dataset as `run` configures it with the same overrides, and its folder if one is given."""
     from cmkd_bench.config.compose import compose
     from cmkd_bench.config.roots import Roots
     from cmkd_bench.data.opening import open_configured
@@ -134,8 +138,8 @@ def _media(name: str) -> type[MediaDataset[Any]]:
     cls = datasets.get(name)
     if not issubclass(cls, MediaDataset):
         raise UserError(
-            f"dataset '{name}' is not read from media files, so there is nothing to prepare: use it as it is. "
-            f"Datasets that are prepared: {', '.join(_media_names())}."
+            f"dataset '{name}' is not read from media files, so there is nothing to prepare. "
+            f"Datasets that can be prepared: {', '.join(_media_names())}."
         )
     return cls
 
@@ -147,25 +151,25 @@ def _media_names() -> list[str]:
 
 
 def _print_problems(console: Console, dataset: MediaDataset[Any], problems: Sequence[str]) -> bool:
-    """Say what a check found; whether that is something."""
+    """Print the problems that a check found, and return whether there are any."""
     name = dataset.registry_name
     if not problems:
-        console.print(f"{name}: every row is as the manifest says.", markup=False)
+        console.print(f"{name}: every row matches the manifest.", markup=False)
         return False
     shown = "\n".join(f"  - {problem}" for problem in problems)
-    text = f"{name}: {len(problems)} differ from the manifest:\n{shown}\n"
-    console.print(Text(f"{text}Prepare it anew: cmkd-bench prepare {name} --force"), soft_wrap=True)
+    text = f"{name}: differences from the manifest ({len(problems)}):\n{shown}\n"
+    console.print(Text(f"{text}Prepare it again: cmkd-bench prepare {name} --force"), soft_wrap=True)
     return True
 
 
 def _print_report(console: Console, name: str, report: Report) -> None:
-    state = f"prepared in {report.seconds:.0f} s" if report.decoded else "nothing to do, all is prepared"
+    state = f"prepared in {report.seconds:.0f} s" if report.decoded else "nothing to do, everything is prepared"
     lines = [f"{name}{' (miniature)' if report.fixture else ''}: {state}"]
     lines.append(f"  samples  {report.usable} of {report.samples} usable")
     lines += [f"  skipped  {count} x {reason}" for reason, count in report.skipped.most_common()]
     lines.append(f"  size     {report.bytes / 1e6:.1f} MB")
     lines.append(f"  folder   {report.folder}")
     if report.skipped:
-        hint = "; after adding files: --retry-skipped" if report.usable < report.samples else ""
+        hint = " (after adding files, use --retry-skipped)" if report.usable < report.samples else ""
         lines.append(f"  reasons  {report.folder.parent / 'skipped.csv'}{hint}")
     console.print(Text("\n".join(lines)), soft_wrap=True)

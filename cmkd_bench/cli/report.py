@@ -11,13 +11,13 @@ from rich.text import Text
 
 
 def report(
-    experiment: Annotated[str | None, typer.Argument(help="Its name; the latest by default.")] = None,
-    results: Annotated[Path, typer.Option(help="Folder of the experiments.")] = Path("results"),
+    experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
+    results: Annotated[Path, typer.Option(help="Folder that contains the experiments.")] = Path("results"),
     out: Annotated[
-        Path | None, typer.Option(help="The file; report.html in the experiment's folder by default.")
+        Path | None, typer.Option(help="Output file (default: report.html in the experiment's folder).")
     ] = None,
 ) -> None:
-    """Write an experiment as one HTML file: tables, statistics, pictures, every run, protocol, what is missing."""
+    """Write a report of an experiment as one HTML file: tables, statistics, plots, runs, protocol, missing runs."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.report.page.report_page import write_page
 

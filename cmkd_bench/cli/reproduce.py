@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    name: Annotated[str | None, typer.Argument(help="A published experiment; all are listed by default.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="How many draws; the paper's number by default.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of a published experiment (default: list all).")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of random draws of the data (default: as in the paper).")
+    ] = None,
     results: Results = Path("results"),
-    jobs: Annotated[int | None, typer.Option(help="Worker processes; one per core by default.")] = None,
-    together: Annotated[bool, typer.Option(help="Train the draws as one computation where that is possible.")] = True,
+    jobs: Annotated[int | None, typer.Option(help="Number of worker processes (default: one per core).")] = None,
+    together: Annotated[bool, typer.Option(help="Train all draws as one vectorized computation if possible.")] = True,
 ) -> None:
-    """Run a published experiment again: measured beside published, a picture, and a verdict by a rule fixed before."""
+    """Rerun a published experiment: measured and published results, a plot, and a verdict by a predefined rule."""
     from rich.console import Console
 
     console = Console()
@@ -41,20 +43,22 @@ def reproduce(
 
 
 def sweep(
-    dataset: Annotated[str, typer.Argument(help="Its name, see cmkd-bench list datasets.")],
+    dataset: Annotated[str, typer.Argument(help="Dataset name; see cmkd-bench list datasets.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="For all values, e.g. train.epochs=30")
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings for all values, e.g. train.epochs=30")
     ] = None,
-    vary: Annotated[str, typer.Option(help="KNOB=from:to:step, e.g. misalignment=0:1:0.1")] = "",
-    methods: Annotated[
-        str | None, typer.Option(help="Names, comma-separated (default: those of the configuration).")
+    vary: Annotated[
+        str, typer.Option(help="Dataset option to vary, OPTION=from:to:step, e.g. misalignment=0:1:0.1")
+    ] = "",
+    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated (default: kd).")] = None,
+    pair: Annotated[
+        str | None, typer.Option(help="Directed pair teacher:student (default: the dataset's first pair).")
     ] = None,
-    pair: Annotated[str | None, typer.Option(help="teacher:student, this direction alone.")] = None,
-    seeds: Annotated[int, typer.Option(help="How many draws, with a seed and a fold of its own each.", min=1)] = 5,
+    seeds: Annotated[int, typer.Option(help="Number of draws; each has its own seed and fold.", min=1)] = 5,
     results: Results = Path("results"),
-    jobs: Annotated[int | None, typer.Option(help="Worker processes; one per core by default.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Number of worker processes (default: one per core).")] = None,
 ) -> None:
-    """Turn a knob of a dataset: every method's gain over the student alone, and what the knob moved, with intervals."""
+    """Vary an option of a dataset: every method's gain over the student alone, and measured gaps, with intervals."""
     from rich.console import Console
 
     from cmkd_bench.config.compose import grid_defaults
@@ -82,13 +86,13 @@ def sweep(
 
 @contextmanager
 def _ended(console: Console) -> Iterator[None]:
-    """An interruption and a failed run as exit codes."""
+    """Turn an interruption or a failed run into an exit code."""
     from cmkd_bench.launch.local import Interrupted
     from cmkd_bench.studies.point import Unfinished
 
     try:
         yield
-    except (Interrupted, KeyboardInterrupt):  # the latter while runs are trained together
+    except (Interrupted, KeyboardInterrupt):  # the latter during vectorized training
         console.print(RESUME)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except Unfinished as error:

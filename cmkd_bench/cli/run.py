@@ -24,34 +24,50 @@ def run(
     context: typer.Context,
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
+        typer.Argument(metavar="[KEY=VALUE]...", help="Settings, e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
     ] = None,
-    methods: Annotated[str | None, typer.Option(help="Names separated by commas; all by default.")] = None,
-    datasets: Annotated[str | None, typer.Option(help="Likewise; the embedded real ones by default.")] = None,
-    pairs: Annotated[str | None, typer.Option(help="teacher:student, separated by commas, run both ways.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="How many, or which: 5, or 0,3,7.")] = None,
-    folds: Annotated[str | None, typer.Option(help="Which, separated by commas, or all.")] = None,
-    experiment: Annotated[str | None, typer.Option(help="Name of the folder; made of the settings by default.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated (default: all).")] = None,
+    datasets: Annotated[
+        str | None, typer.Option(help="Dataset names, comma-separated (default: the bundled real datasets).")
+    ] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="Pairs teacher:student, comma-separated (default: each dataset's own pairs).")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Number of seeds, or a list of seeds: 5, or 0,3,7 (default: 3).")
+    ] = None,
+    folds: Annotated[str | None, typer.Option(help="Fold numbers, comma-separated, or `all` (default: 0).")] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Experiment name (default: derived from the settings).")
+    ] = None,
     results: Results = Path("results"),
     plugin: Plugins = None,
-    launcher: Annotated[str | None, typer.Option(help="local, slurm, or another file of configs/launcher/.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Worker processes; one per core, or per GPU, by default.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
-    controls: Annotated[bool, typer.Option(help="Add the rows that every table should have.")] = True,
-    one_way: Annotated[bool, typer.Option("--one-way", help="Only the directions as written in --pairs.")] = False,
+    launcher: Annotated[
+        str | None, typer.Option(help="Launcher: local, slurm, or another file in configs/launcher/ (default: local).")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Number of worker processes (default: one per core, or one per GPU).")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Device: cpu or cuda (default: the launcher's).")] = None,
+    controls: Annotated[bool, typer.Option(help="Include the control methods, which every table should have.")] = True,
+    one_way: Annotated[
+        bool, typer.Option("--one-way", help="Run each pair only from teacher to student, not in both directions.")
+    ] = False,
     trials: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Tune: N draws of each method's hyper-parameters, the defaults first, on the first seed; then all "
-            "seeds with the values that are best on validation.",
+            help="Tune: run N trials of each method's hyper-parameters (the first has the defaults) on the first seed, "
+            "then all seeds with the values that are best on the validation part.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="On a cluster: stay until all is over, then collect.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Rerun failed runs.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="On a cluster: wait until all runs have ended, then collect the results.")
+    ] = False,
 ) -> None:
-    """Run a grid of methods, datasets, pairs and seeds; what is done already is not run again."""
+    """Run a grid of methods, datasets, pairs and seeds. Finished runs are not repeated."""
     from rich.console import Console
 
     from cmkd_bench.api import execute, plan_grid
@@ -98,7 +114,7 @@ def run(
 
 
 def _show_plan(console: Console, grid: Grid) -> None:
-    """Print what would be run; nothing is prepared, nothing is written."""
+    """Print the planned runs without preparing or writing anything."""
     from cmkd_bench.planning.build import make_plan
     from cmkd_bench.report.plan_table import as_rich
 
@@ -111,7 +127,7 @@ def _show_plan(console: Console, grid: Grid) -> None:
 def _show_leaderboard(
     console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]]
 ) -> None:
-    """Print the table of some of an experiment's cells."""
+    """Print the leaderboard of some of an experiment's cells."""
     from cmkd_bench.cli.leaderboard import files_of
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.experiment_tables import make_board

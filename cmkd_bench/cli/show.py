@@ -24,10 +24,12 @@ KINDS = ("methods", "datasets", "networks")
 
 
 def list_(
-    kind: Annotated[str | None, typer.Argument(help="methods, datasets or networks; all names by default.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="What to list: methods, datasets or networks (default: methods and datasets).")
+    ] = None,
     plugin: Plugins = None,
 ) -> None:
-    """List methods and datasets; `list datasets` gives files, licences and citations."""
+    """List methods and datasets; `list datasets` shows files, licenses and citations."""
     _load(plugin)
     console = Console()
     if kind is None:
@@ -46,10 +48,14 @@ def list_(
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A method, a dataset, a network, or config.")],
+    name: Annotated[str, typer.Argument(help="Name of a method, dataset or network, or `config`.")],
     plugin: Plugins = None,
     fidelity: Annotated[
-        bool, typer.Option("--fidelity", help="What holds a method to its paper: equations, oracles, other code.")
+        bool,
+        typer.Option(
+            "--fidelity",
+            help="Show how a method was checked against its paper: equations, oracles, other implementations.",
+        ),
     ] = False,
 ) -> None:
     """Show a method's paper, deviations and hyper-parameters, a dataset's options, or the configuration."""
@@ -111,13 +117,13 @@ def _print_dataset(console: Console, name: str) -> None:
     }
     rows |= _state_of_media(cls)
     for source in cls.sources:
-        rows |= {"file": source.file, "from": source.origin, "licence": source.licence, "cite": source.citation}
+        rows |= {"file": source.file, "from": source.origin, "license": source.license, "cite": source.citation}
         _print_rows(console, rows)
         rows = {}
 
 
 def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
-    """Whether a dataset that is downloaded is here, and how one gets it; nothing for one that needs no download."""
+    """Return whether a downloaded dataset is available and how to obtain it; empty if it needs no download."""
     from cmkd_bench.config.roots import DATA_ROOT, Roots
     from cmkd_bench.data.media.location import search
     from cmkd_bench.data.media.media_dataset import MediaDataset
@@ -130,7 +136,7 @@ def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
     sets = list((roots.prepared / cls.registry_name).glob("*/manifest.json"))
     prepared = f"{len(sets)} set{'s' if len(sets) > 1 else ''} in {roots.prepared / cls.registry_name}"
     return {
-        "found": str(found.root) if found.root else f"no ({looked}; wanted: {', '.join(cls.marks)})",
+        "found": str(found.root) if found.root else f"no ({looked}; expected: {', '.join(cls.marks)})",
         "prepared": prepared if sets else f"no (cmkd-bench prepare {cls.registry_name} --root DIR)",
         "obtain": cls.obtain,
     }
@@ -153,13 +159,13 @@ def _print_method(console: Console, name: str) -> None:
         console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
     traits = {
         "role": cls.role,
-        "teacher": cls.teacher + (" before, and on with the student" if cls.updates_teacher else ""),
+        "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
         "pairs": cls.pairing,
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
     }
     _print_rows(console, traits)
     for deviation in cls.deviations:
-        console.print(Text(f"deviates from the paper: {deviation}"))
+        console.print(Text(f"deviation from the paper: {deviation}"))
     _print_parameters(console, f"method.{name}", cls.HyperParameters)
 
 
@@ -173,7 +179,7 @@ def _print_parameters(console: Console, prefix: str, parameters: type) -> None:
         table.add_column(column)
     searched = any(one.search is not None for one in described)
     if searched:
-        table.add_column("--trials draws from")
+        table.add_column("search space of --trials")
     for one in described:
         choices = f" ({', '.join(map(str, one.choices))})" if one.choices else ""
         cells = [one.name, f"{one.default}", one.meaning + choices, one.source]

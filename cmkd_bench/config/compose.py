@@ -1,4 +1,4 @@
-"""Hydra's configuration: composed once per dataset, checked, and read into plain dataclasses."""
+"""Hydra's configuration, composed once per dataset, checked, and read into plain dataclasses."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _FOLDER = Path(__file__).parent.parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
 DEVICES = ("cpu", "cuda")
 SECTIONS = ("train", "model", "prepare", "augment", "data", "launcher")
-_OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # sections whose names are the user's
+_OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # sections whose keys the user chooses
 PARAMETERS: Mapping[str, type] = {"train": Recipe, "prepare": Preparation, "augment": Augmentation}
 
 
 @dataclass(frozen=True)
 class Overrides:
-    """The `KEY=VALUE` arguments of a command, by whom they concern.
+    """The `KEY=VALUE` arguments of a command, sorted by what they configure.
 
     Attributes:
-        plain: for Hydra: groups, and values of its sections.
+        plain: arguments for Hydra: groups, and values of its sections.
         methods: hyper-parameters by method.
         datasets: options by dataset.
-        problems: what cannot be read.
+        problems: arguments that cannot be read.
     """
 
     plain: tuple[str, ...] = ()
@@ -42,18 +42,18 @@ class Overrides:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the composed configuration says for one dataset.
+    """The composed configuration for one dataset.
 
     Attributes:
         protocol: its name.
-        deviations: of the protocol from its paper.
+        deviations: deviations of the protocol from its paper.
         recipe: how networks are trained.
         preparation: how a downloaded dataset is stored.
         augmentation: what a network sees of it.
         options: the dataset's options under the protocol.
         model: networks by role and by kind of modality, and `pretrained`.
-        data: where downloaded datasets (`root`) and prepared arrays (`prepared`) lie.
-        launcher: what changes no result.
+        data: folders of downloaded datasets (`root`) and prepared arrays (`prepared`).
+        launcher: settings that change no result.
     """
 
     protocol: str
@@ -67,13 +67,13 @@ class Configuration:
     launcher: Mapping[str, Any]
 
     def network(self, role: str, kind: str) -> str:
-        """The network of the student or the teacher for a kind of modality."""
+        """Return the network of the student or the teacher for a kind of modality."""
         chosen = self.model[role]
         return str(self.model[kind] if chosen == "auto" else chosen)
 
 
 def parse_overrides(arguments: Sequence[str]) -> Overrides:
-    """Sort the overrides by whom they concern; nothing is composed yet."""
+    """Sort the overrides by what they configure; nothing is composed yet."""
     if not arguments:
         return Overrides()
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -88,18 +88,18 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
         try:
             override = parser.parse_override(argument)
         except HydraException:
-            problems.append(f"'{argument}' is not of the form KEY=VALUE, e.g. train.epochs=30.")
+            problems.append(f"'{argument}': expected KEY=VALUE, e.g. train.epochs=30.")
             continue
         head, _, rest = override.key_or_group.partition(".")
         if override.is_sweep_override():
-            problems.append(f"{argument}: several values at once are not swept; run each under its own --experiment.")
+            problems.append(f"{argument}: expected a single value; run each value under its own --experiment.")
         elif head in addressed and rest.count(".") == 1:
             name, _, parameter = rest.partition(".")
             addressed[head].setdefault(name, {})[parameter] = override.value()
         elif head in addressed:
-            problems.append(f"{argument}: write {head}.NAME.PARAMETER=VALUE, e.g. method.kd.temperature=2.0.")
+            problems.append(f"{argument}: expected {head}.NAME.PARAMETER=VALUE, e.g. method.kd.temperature=2.0.")
         elif _OPEN.match(override.key_or_group):
-            plain.append(f"++{argument.lstrip('+')}")  # what is wrong with its names is found when it is composed
+            plain.append(f"++{argument.lstrip('+')}")  # unknown names are found when it is composed
         elif problem := _problem_of_key(override.key_or_group, str(override.value()), groups):
             problems.append(problem)
         else:
@@ -108,17 +108,17 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
 
 
 def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configuration | None, list[str]]:
-    """The configuration for a dataset, or for none, and the problems of its values; None where there are any.
+    """Return the configuration for a dataset (or for none) and the problems of its values; None if there are any.
 
     Args:
-        overrides: without problems of their own.
-        dataset: its file in configs/dataset/PROTOCOL/ is composed in between the protocol and the overrides, if it has
-            one.
+        overrides: overrides without problems.
+        dataset: its file in configs/dataset/PROTOCOL/, if it has one, is composed between the protocol and the
+            overrides.
     """
     protocol = _chosen(overrides.plain, "protocol", "fair")
     values = _compose(overrides.plain, f"dataset/{protocol}={dataset}" if _has_file(protocol, dataset) else None)
     if values["only"] is not None and dataset is not None and dataset not in values["only"]:
-        return None, [f"protocol={protocol} is defined for {', '.join(values['only'])} alone, not for '{dataset}'."]
+        return None, [f"protocol={protocol} is defined only for {', '.join(values['only'])}, not for '{dataset}'."]
     problems = [p for section, cls in PARAMETERS.items() for p in problems_of(cls, values[section], section)]
     problems += _problems_of_launcher(values["launcher"])
     if any(text.startswith("model.") for text in overrides.plain):
@@ -139,7 +139,7 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
 
 
 def grid_defaults() -> Mapping[str, Any]:
-    """What a command runs where it says nothing else: the part of config.yaml that is no group, read without Hydra."""
+    """Return the defaults of a command: the values in config.yaml that are not groups, read without Hydra."""
     from omegaconf import OmegaConf
 
     values: Any = OmegaConf.to_container(OmegaConf.load(_FOLDER / "config.yaml"))
@@ -147,7 +147,7 @@ def grid_defaults() -> Mapping[str, Any]:
 
 
 def as_yaml() -> str:
-    """The configuration without any override, as text."""
+    """Return the configuration without any override, as text."""
     from omegaconf import OmegaConf
 
     return OmegaConf.to_yaml(OmegaConf.create(dict(_compose((), None))))
@@ -155,7 +155,7 @@ def as_yaml() -> str:
 
 @functools.cache
 def _compose(plain: tuple[str, ...], refinement: str | None) -> Mapping[str, Any]:
-    """Hydra's composition as plain values; it takes a tenth of a second, so the same one is made once."""
+    """Return Hydra's composition as plain values, cached because composing takes a tenth of a second."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
     from omegaconf import OmegaConf
@@ -172,7 +172,7 @@ def _has_file(protocol: str, dataset: str | None) -> bool:
 
 
 def _chosen(plain: Sequence[str], group: str, default: str) -> str:
-    """The file chosen in a group by the overrides."""
+    """Return the file of a group that the overrides choose."""
     chosen = [text.partition("=")[2] for text in plain if text.partition("=")[0] == group]
     return chosen[-1] if chosen else default
 
@@ -184,7 +184,7 @@ def _problem_of_key(key: str, value: str, groups: tuple[str, ...]) -> str | None
     if key in known:
         return None
     if key.startswith("launcher.") and key in [f"launcher.{name}" for name in _slurm_defaults()]:
-        return f"{key}={value}: a setting of launcher=slurm, which is not chosen. Add --launcher slurm."
+        return f"{key}={value}: this is a setting of launcher=slurm, which is not selected. Add --launcher slurm."
     return f"{key}={value}: no such setting.{_hint(key, known)} See: cmkd-bench show config"
 
 
@@ -213,7 +213,7 @@ def _problems_of_model(values: Mapping[str, Any]) -> list[str]:
     for name, value in values.items():
         if name == "pretrained":
             if not isinstance(value, bool | str):
-                problems.append(f"model.pretrained={value}: true, false, or a path to weights.")
+                problems.append(f"model.pretrained={value}: expected true, false, or a path to weights.")
         elif value != "auto" and (problem := problem_with(str(value))):
             problems.append(f"model.{name}: {problem}")
     return problems
@@ -226,10 +226,10 @@ def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
         return problems_of_section(values)
     problems = []
     if type(values["jobs"]) is not int or values["jobs"] < 0:
-        problems.append(f"launcher.jobs={values['jobs']}: a whole number of worker processes, or 0 for one per core.")
+        problems.append(f"launcher.jobs={values['jobs']}: expected a number of workers, or 0 for one per core.")
     device = str(values["device"])
     if device not in DEVICES:
-        problems.append(f"launcher.device={device}: {' or '.join(DEVICES)}.{_hint(device, DEVICES)}")
+        problems.append(f"launcher.device={device}: expected {' or '.join(DEVICES)}.{_hint(device, DEVICES)}")
     if not isinstance(values["checkpoint_seconds"], int | float) or values["checkpoint_seconds"] < 0:
-        problems.append(f"launcher.checkpoint_seconds={values['checkpoint_seconds']}: a number of seconds.")
+        problems.append(f"launcher.checkpoint_seconds={values['checkpoint_seconds']}: expected a number of seconds.")
     return problems

@@ -1,4 +1,4 @@
-"""Where downloaded datasets, prepared arrays and pretrained weights lie on this machine."""
+"""The folders of downloaded datasets, prepared arrays and pretrained weights on this machine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DATA_ROOT, PREPARED_ROOT, WEIGHTS = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT", "CMK
 
 @dataclass(frozen=True)
 class Roots:
-    """Folders that a process was told of. They change no result, so they enter no run's id.
+    """The data folders of a process. They change no result, so they are not part of a run's id.
 
     Attributes:
-        data: holds the downloaded datasets; None where the user named none.
-        prepared: holds the prepared arrays.
-        weights: local pretrained weights; None where none are used.
+        data: folder of the downloaded datasets; None if the user set none.
+        prepared: folder of the prepared arrays.
+        weights: path of local pretrained weights; None if none are used.
     """
 
     data: Path | None = None
@@ -28,12 +28,12 @@ class Roots:
     def read(
         cls, root: Path | str | None = None, prepared: Path | str | None = None, weights: Path | str | None = None
     ) -> Roots:
-        """The folders that were given, or else those that the environment names.
+        """Return the given folders, or else those from the environment.
 
         Args:
-            root: of the data; $CMKD_DATA_ROOT where None is given.
-            prepared: $CMKD_PREPARED_ROOT where None is given, or else `prepared` in the current folder.
-            weights: $CMKD_WEIGHTS where None is given.
+            root: folder of the datasets (default: $CMKD_DATA_ROOT).
+            prepared: folder of the prepared arrays (default: $CMKD_PREPARED_ROOT, or else ./prepared).
+            weights: path of local weights (default: $CMKD_WEIGHTS).
         """
         data, weights = root or os.environ.get(DATA_ROOT), weights or os.environ.get(WEIGHTS)
         return cls(
@@ -43,10 +43,10 @@ class Roots:
         )
 
     def to_json(self) -> dict[str, str | None]:
-        """Absolute paths as plain JSON values, for processes that start elsewhere."""
+        """Return absolute paths as plain JSON values, for processes that start in another folder."""
         return {name: None if path is None else str(path.absolute()) for name, path in vars(self).items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, str | None]) -> Roots:
-        """The folders that `to_json` wrote."""
+        """Return the folders that `to_json` wrote."""
         return cls.read(values["data"], values["prepared"], values["weights"])

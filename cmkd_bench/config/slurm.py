@@ -1,4 +1,4 @@
-"""What a job asks of the cluster: one profile of resources per run, from configs/launcher/slurm.yaml."""
+"""The resources of a SLURM job: one profile per run, from configs/launcher/slurm.yaml."""
 
 from __future__ import annotations
 
@@ -12,63 +12,63 @@ from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
 from cmkd_bench.parameters import build, parameter, problems_of
 from cmkd_bench.registry import datasets, methods
 
-AUTO = 0  # runs_per_job: from measured durations
+AUTO = 0  # runs_per_job: derived from measured durations
 MAPPINGS = ("datasets", "networks", "methods")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The resources of a job, and what it does with them; runs with equal profiles can share arrays and jobs."""
+    """The resources of a job and how it uses them. Runs with equal profiles can share arrays and jobs."""
 
-    partition: str = parameter("", "empty: the cluster's default")
-    account: str = parameter("", "that the time is charged to")
+    partition: str = parameter("", "partition; empty for the cluster's default")
+    account: str = parameter("", "account that is charged for the time")
     qos: str = parameter("", "quality of service")
-    constraint: str = parameter("", "features of the node")
-    gpus: int = parameter(1, "GPUs of a job", minimum=0)
-    cpus: int = parameter(4, "cores of a job", minimum=1)
-    mem_gb: float = parameter(16.0, "memory of a job in GiB; 0 is the cluster's default", minimum=0)
-    timeout_min: int = parameter(240, "time limit of a job in minutes", minimum=1)
-    device: str = parameter("cuda", "where the networks are", choices=("cpu", "cuda"))
-    jobs: int = parameter(1, "runs at once in a job; 0: one per core or GPU of the job", minimum=0)
-    runs_per_job: int = parameter(AUTO, "runs that share a job, one after the other", minimum=0)
-    pack_minutes: float = parameter(30.0, "how long a job of several runs should take", minimum=0)
+    constraint: str = parameter("", "required features of the node")
+    gpus: int = parameter(1, "GPUs per job", minimum=0)
+    cpus: int = parameter(4, "cores per job", minimum=1)
+    mem_gb: float = parameter(16.0, "memory per job in GiB; 0 for the cluster's default", minimum=0)
+    timeout_min: int = parameter(240, "time limit per job in minutes", minimum=1)
+    device: str = parameter("cuda", "device of the networks", choices=("cpu", "cuda"))
+    jobs: int = parameter(1, "parallel runs in a job; 0 for one per core or GPU of the job", minimum=0)
+    runs_per_job: int = parameter(AUTO, "runs that share a job, one after another", minimum=0)
+    pack_minutes: float = parameter(30.0, "target duration in minutes of a job with several runs", minimum=0)
     extra: Settings = ()
     setup: tuple[str, ...] = ()
 
     @property
     def at_once(self) -> int:
-        """How many runs a job works on at the same time."""
+        """How many runs a job executes in parallel."""
         return self.jobs or (max(self.gpus, 1) if self.device == "cuda" else self.cpus)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; `from_json` is the inverse."""
+        """Return plain JSON values; `from_json` is the inverse."""
         return {**dataclasses.asdict(self), "extra": dict(self.extra), "setup": list(self.setup)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Profile:
-        """The profile that `to_json` wrote."""
+        """Return the profile that `to_json` wrote."""
         return cls(**{**values, "extra": tuple(values["extra"].items()), "setup": tuple(values["setup"])})
 
 
 @dataclass(frozen=True)
 class General:
-    """What is the same for all jobs."""
+    """The settings that all jobs share."""
 
-    checkpoint_seconds: float = parameter(60.0, "least time between two checkpoints of a run", minimum=0)
-    array_parallelism: int = parameter(64, "jobs of an array that may run at once", minimum=1)
+    checkpoint_seconds: float = parameter(60.0, "minimum time in seconds between two checkpoints of a run", minimum=0)
+    array_parallelism: int = parameter(64, "maximum number of jobs of an array that run in parallel", minimum=1)
     signal_delay_s: int = parameter(120, "seconds between the signal and the end of a job", minimum=1)
-    max_num_timeout: int = parameter(20, "how often a job that reached its time limit is queued again", minimum=0)
-    teacher_wait_s: float = parameter(60.0, "how long a student looks for its teacher's files", minimum=0)
+    max_num_timeout: int = parameter(20, "how often a job that reached its time limit is requeued", minimum=0)
+    teacher_wait_s: float = parameter(60.0, "how long a student waits for its teacher's files, in seconds", minimum=0)
 
 
 @dataclass(frozen=True)
 class SlurmSettings:
-    """The section `launcher` of the configuration for a cluster.
+    """The `launcher` section of the configuration, for a cluster.
 
     Attributes:
-        general: what is the same for all jobs.
-        values: of the profile that runs have where nothing else is said.
-        changes: by `datasets`, `networks` and `methods`, then by name: other values.
+        general: settings that all jobs share.
+        values: the default profile.
+        changes: different values, by `datasets`, `networks` and `methods`, then by name.
     """
 
     general: General
@@ -76,7 +76,7 @@ class SlurmSettings:
     changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     def profile(self, spec: RunSpec) -> Profile:
-        """The profile of a run: a method's values win over a network's, and those over a dataset's."""
+        """Return the profile of a run: values of a method override those of a network, which override a dataset's."""
         names = {
             "datasets": (spec.dataset,),
             "networks": (spec.teacher_network or "", spec.student_network),
@@ -88,13 +88,13 @@ class SlurmSettings:
 
 
 def read_settings(section: Mapping[str, Any]) -> SlurmSettings:
-    """The settings of a section that `problems_of_section` has nothing against."""
+    """Return the settings of a section in which `problems_of_section` finds no problem."""
     general, profile, _ = _sorted_by_place(section)
     return SlurmSettings(build(General, general), profile, {kind: dict(section[kind]) for kind in MAPPINGS})
 
 
 def problems_of_section(section: Mapping[str, Any]) -> list[str]:
-    """All that is wrong with the section `launcher` of a cluster."""
+    """Return all problems of the `launcher` section of a cluster."""
     general, profile, unknown = _sorted_by_place(section)
     problems = [*problems_of(General, general, "launcher"), *_problems_of_profile({**profile, **unknown}, "launcher")]
     for kind in MAPPINGS:
@@ -111,7 +111,7 @@ def _sorted_by_place(section: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
 
 def _problems_of_changes(kind: str, changes: Any) -> Iterator[str]:
     if not isinstance(changes, Mapping):
-        yield f"launcher.{kind}={changes}: names with their values are wanted, e.g. {{NAME: {{mem_gb: 32}}}}."
+        yield f"launcher.{kind}={changes}: expected values by name, e.g. {{NAME: {{mem_gb: 32}}}}."
         return
     for name, values in changes.items():
         prefix = f"launcher.{kind}.{name}"
@@ -120,7 +120,7 @@ def _problems_of_changes(kind: str, changes: Any) -> Iterator[str]:
         if isinstance(values, Mapping):
             yield from _problems_of_profile(values, prefix)
         else:
-            yield f"{prefix}={values}: values by name are wanted, e.g. {prefix}.mem_gb=32"
+            yield f"{prefix}={values}: expected values by name, e.g. {prefix}.mem_gb=32"
 
 
 def _problem_of_name(kind: str, name: str) -> str | None:
@@ -140,11 +140,11 @@ def _problems_of_profile(values: Mapping[str, Any], prefix: str) -> Iterator[str
     runs, extra, setup = plain.pop("runs_per_job", "auto"), plain.pop("extra", {}), plain.pop("setup", [])
     yield from problems_of(Profile, plain, prefix)
     if runs != "auto" and (type(runs) is not int or runs < 1):
-        yield f"{prefix}.runs_per_job={runs}: a whole number from 1, or auto."
+        yield f"{prefix}.runs_per_job={runs}: expected an integer of at least 1, or auto."
     if not isinstance(extra, Mapping) or not all(isinstance(value, Scalar) for value in extra.values()):
-        yield f"{prefix}.extra={extra}: sbatch options by name are wanted, e.g. {prefix}.extra={{exclude: n1}}"
+        yield f"{prefix}.extra={extra}: expected sbatch options by name, e.g. {prefix}.extra={{exclude: n1}}"
     if not isinstance(setup, list) or not all(isinstance(line, str) for line in setup):
-        yield f"{prefix}.setup={setup}: a list of shell lines is wanted, e.g. {prefix}.setup=[module load cuda]"
+        yield f"{prefix}.setup={setup}: expected a list of shell lines, e.g. {prefix}.setup=[module load cuda]"
 
 
 def _profile(values: Mapping[str, Any], extra: Mapping[str, Scalar]) -> Profile:

@@ -1,4 +1,4 @@
-"""From a dataset to arrays that a network takes: checked, verified, normalised by the training part alone."""
+"""Turn a dataset into arrays for networks: checked, verified, normalized with the training part only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cmkd_bench.errors import UnknownName, UserError
 
 @dataclass(frozen=True, eq=False)
 class PreparedData:
-    """One fold, ready for training. Row i of every array is the same sample; it is equal to itself alone.
+    """One fold, ready for training. Row i of every array is the same sample. Instances are compared by identity.
 
     Attributes:
         inputs: by modality: float32 arrays (N, ...), or int64 token ids (N, L), 0 is padding, for a text.
@@ -30,9 +30,9 @@ class PreparedData:
         vocabularies: by modality, for texts.
         manifest: sha256 of the split and of the raw inputs in use.
         normalisation: mean and standard deviation of each channel over the training part, by modality, for inputs that
-            are normalised when they are read.
+            are normalized when they are read.
         targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
-        fixture: whether this is a miniature and not the dataset.
+        fixture: whether this is a miniature of the dataset.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -49,7 +49,7 @@ class PreparedData:
 
 @dataclass(frozen=True, eq=False)
 class LoadedFold:
-    """One fold of a dataset as it was loaded, checked; what is worked out of it is worked out once.
+    """One loaded and checked fold of a dataset; derived values are computed once.
 
     Attributes:
         dataset: with its options.
@@ -68,22 +68,22 @@ class LoadedFold:
         return self.paired.classes or self.dataset.classes
 
     def manifest(self, *modalities: str) -> str:
-        """The hash of the split and of the modalities in use.
+        """Return the hash of the split and of the modalities in use.
 
         Raises:
-            UserError: for data unlike the published.
+            UserError: if the data differ from the published data.
         """
         return Manifest(self._split, {name: self._hash(name) for name in modalities}).hash
 
     def prepare(self, modalities: Iterable[str], tokenizers: Mapping[str, str] | None = None) -> PreparedData:
-        """Arrays that networks take.
+        """Return arrays for networks.
 
         Args:
-            modalities: those in use.
-            tokenizers: which one each text modality gets; words where nothing is said.
+            modalities: the modalities to prepare.
+            tokenizers: the tokenizer of each text modality (default: words).
 
         Raises:
-            UserError: for data unlike the published.
+            UserError: if the data differ from the published data.
         """
         asked, data = set(modalities), self.paired
         used = [modality for modality in self.dataset.modalities if modality.name in asked]
@@ -128,7 +128,7 @@ class LoadedFold:
 
 
 def load_fold(dataset: Dataset[Any], fold: int) -> LoadedFold:
-    """Load one fold, and check that it keeps the contract.
+    """Load one fold, and check that it fulfills the contract.
 
     Raises:
         UserError: for a fold that does not exist, or a split that leaks.
@@ -152,11 +152,11 @@ def prepare(
     Args:
         dataset: with its options.
         fold: 0 to folds-1.
-        modalities: the modalities to prepare; all where None is given.
-        tokenizers: which one each text modality gets; words where nothing is said.
+        modalities: the modalities to prepare (default: all).
+        tokenizers: the tokenizer of each text modality (default: words).
 
     Raises:
-        UserError: for a fold or modality that does not exist, a split that leaks, or data unlike the published.
+        UserError: for an unknown fold or modality, a split that leaks, or data that differ from the published data.
     """
     known = [modality.name for modality in dataset.modalities]
     asked = known if modalities is None else list(modalities)
@@ -166,7 +166,7 @@ def prepare(
 
 
 def statistics(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation per channel from sums.
+    """Return the mean and standard deviation per channel from sums.
 
     Args:
         moments: (M, channels, 3), the sum, the sum of squares and the count of each sample.
@@ -181,15 +181,15 @@ def statistics(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standardise(array: np.ndarray, train: np.ndarray, modality: Modality) -> np.ndarray:
-    """Mean 0 and standard deviation 1 over the training rows: per feature of a vector, per channel otherwise.
+    """Scale to mean 0 and standard deviation 1 over the training rows: per feature of a vector, else per channel.
 
     Args:
         array: (N, D), (N, channels, time) or (N, channels, height, width).
         train: rows of the training part.
-        modality: its kind says over which axes the statistics are taken.
+        modality: its kind determines the axes of the statistics.
 
     Returns:
-        (N, ...) float32. A feature that is constant in training is 0 everywhere: no weight of it could be learnt.
+        (N, ...) float32. A feature that is constant in training becomes 0 everywhere; it cannot be learned from.
     """
     axes = 0 if modality.kind == "vector" else (0, *range(2, array.ndim))
     mean = array[train].mean(axes, np.float64, keepdims=True)
@@ -202,16 +202,16 @@ def standardise(array: np.ndarray, train: np.ndarray, modality: Modality) -> np.
 
 
 def _check(dataset: Dataset[Any], data: PairedData) -> None:
-    """That the loaded data keep the contract, before anything is trained on them."""
+    """Check that the loaded data fulfill the contract, before anything is trained on them."""
     name, samples = dataset.registry_name, len(data.labels)
     lengths = {modality.name: len(data.inputs[modality.name]) for modality in dataset.modalities}
     for what, length in {**lengths, "sample_ids": len(data.sample_ids)}.items():
         if length != samples:
-            raise UserError(f"dataset '{name}': {length} rows of {what} but {samples} labels.")
+            raise UserError(f"dataset '{name}': {length} rows of {what}, but {samples} labels.")
     if len(np.unique(data.sample_ids)) != samples:
         raise UserError(f"dataset '{name}': sample_ids are not unique.")
     classes = len(data.classes or dataset.classes)
     if not np.issubdtype(data.labels.dtype, np.integer) or not np.isin(data.labels, range(classes)).all():
         raise UserError(f"dataset '{name}': labels must be integers from 0 to {classes - 1}.")
-    # Of a dataset on disk, samples with a broken file are in no part.
+    # In a dataset on disk, samples with a broken file are in no part.
     check_parts(name, data.parts, samples, data.groups, complete=data.hashes is None)

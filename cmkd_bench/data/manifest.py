@@ -1,4 +1,4 @@
-"""The data and the split of one fold as hashes, so that two results are known to come from the same samples."""
+"""Hashes of the data and the split of one fold, which prove that two results come from the same samples."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import numpy as np
 from cmkd_bench.dataset import PARTS, Dataset, PairedData
 from cmkd_bench.errors import UserError
 
-TARGETS = "targets"  # the name of label maps beside those of the modalities
+TARGETS = "targets"  # the name of label maps, used like the name of a modality
 COMMITTED = Path(__file__).parent.parent / "datasets" / "embedded" / "manifests.json"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What one fold consists of.
+    """The hashes of one fold.
 
     Attributes:
         split: sha256 over the dataset's name and options, the fold, the sample ids of each part in order, the labels,
-            the groups, and where there are some the classes and the targets.
+            the groups, and the classes and targets if there are any.
         inputs: by modality, sha256 over the type, the shape and the bytes of the raw array.
     """
 
@@ -35,27 +35,27 @@ class Manifest:
 
     @property
     def hash(self) -> str:
-        """One sha256 over the split and the modalities in it."""
+        """One sha256 over the split and its modalities."""
         return _sha256(json.dumps([self.split, sorted(self.inputs.items())]).encode())
 
 
 def build_manifest(
     dataset: Dataset[Any], fold: int, data: PairedData, modalities: Iterable[str] | None = None
 ) -> Manifest:
-    """The manifest of data as `dataset.load(fold)` returned it.
+    """Return the manifest of data that `dataset.load(fold)` returned.
 
     Args:
         dataset: with its options.
         fold: 0 to folds-1.
         data: the raw arrays.
-        modalities: those in use; all where None is given.
+        modalities: the modalities in use (default: all).
     """
     names = data.inputs if modalities is None else modalities
     return Manifest(split_hash(dataset, fold, data), {name: input_hash(data, name) for name in names})
 
 
 def split_hash(dataset: Dataset[Any], fold: int, data: PairedData) -> str:
-    """The hash of a fold without its inputs."""
+    """Return the hash of a fold without its inputs."""
     head = [dataset.registry_name, dataclasses.asdict(dataset.options), fold]
     ids = {part: data.sample_ids[data.parts[part]].tolist() for part in PARTS}
     split = hashlib.sha256(json.dumps([head, ids], sort_keys=True).encode())
@@ -70,17 +70,17 @@ def split_hash(dataset: Dataset[Any], fold: int, data: PairedData) -> str:
 
 
 def input_hash(data: PairedData, modality: str) -> str:
-    """The hash of a modality's raw array."""
+    """Return the hash of a modality's raw array."""
     return _hash_of(data, modality, data.inputs[modality])
 
 
 def verify(dataset: Dataset[Any], fold: int, hashes: Mapping[str, str]) -> None:
-    """Compare with the committed hashes, where there are some: for embedded datasets with their default options.
+    """Compare with the committed hashes, if there are any: for bundled datasets with their default options.
 
     Args:
         dataset: with its options.
         fold: 0 to folds-1.
-        hashes: by modality, and that of the split by `split`.
+        hashes: by modality, and that of the split under `split`.
 
     Raises:
         UserError: if the split or an input differs.
@@ -90,9 +90,9 @@ def verify(dataset: Dataset[Any], fold: int, hashes: Mapping[str, str]) -> None:
         return
     if wrong := [name for name, found in hashes.items() if found != committed.get(name)]:
         raise UserError(
-            f"dataset '{dataset.registry_name}', fold {fold}: {', '.join(wrong)} is not what was published "
-            "(datasets/embedded/manifests.json), so results could not be compared. Reinstall the package; after a "
-            "deliberate change run: python datasets/embedded/rebuild.py manifests"
+            f"dataset '{dataset.registry_name}', fold {fold}: {', '.join(wrong)} differs from the published data "
+            "(datasets/embedded/manifests.json), so results would not be comparable. Reinstall the package; after a "
+            "deliberate change, run: python datasets/embedded/rebuild.py manifests"
         )
 
 
@@ -105,7 +105,7 @@ def _committed() -> dict[str, dict[str, str]]:
 
 
 def _hash_of(data: PairedData, name: str, array: np.ndarray) -> str:
-    """The hash that was made when the array was stored, or else of its bytes."""
+    """Return the hash that was computed when the array was stored, or else a hash of its bytes."""
     return (data.hashes or {}).get(name) or _sha256(_array_bytes(array))
 
 

@@ -1,4 +1,4 @@
-"""A dataset by its name, with its options, and with a preparation if it is one that lies on the user's disk."""
+"""Open a dataset by name, with its options, and with a preparation if its files are on the user's disk."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from cmkd_bench.registry import datasets
 
 @dataclass(frozen=True)
 class DataSpec:
-    """Which data a run reads, and how.
+    """The data that a run reads.
 
     Attributes:
         dataset: name in the registry.
-        options: of the dataset.
-        preparation: how it is stored; empty for a dataset that is loaded into memory.
+        options: options of the dataset.
+        preparation: settings of its preparation; empty for a dataset that is loaded into memory.
         fold: index of the split.
         modalities: those in use.
         tokenizers: by modality, for texts.
@@ -38,13 +38,13 @@ class DataSpec:
     tokenizers: tuple[tuple[str, str], ...] = ()
 
     def open(self, roots: Roots) -> PreparedData:
-        """The prepared data.
+        """Return the prepared data.
 
         Args:
-            roots: where they lie.
+            roots: folders of the data.
 
         Raises:
-            UserError: where they are not to be had.
+            UserError: if they are not available.
         """
         preparation = build(Preparation, dict(self.preparation)) if self.preparation else None
         dataset = open_dataset(self.dataset, dict(self.options), preparation, roots)
@@ -52,24 +52,28 @@ class DataSpec:
 
 
 def open_dataset(name: str, options: Mapping[str, Any], preparation: Preparation | None, roots: Roots) -> Dataset[Any]:
-    """The dataset, not loaded yet."""
+    """Return the dataset, not loaded yet."""
     cls = datasets.get(name)
     built: Any = build(cls.Options, options)
-    return cls(built, preparation, roots) if issubclass(cls, MediaDataset) else cls(built)
+    if not issubclass(cls, MediaDataset):
+        return cls(built)
+    dataset = cls(built, preparation)
+    dataset.roots = roots
+    return dataset
 
 
 def open_configured(name: str, configuration: Configuration, options: Mapping[str, Any], roots: Roots) -> Dataset[Any]:
-    """The dataset as a grid has it: with the protocol's options, and those of the command line on top.
+    """Return the dataset as a grid uses it: with the protocol's options, overridden by those of the command line.
 
     Args:
-        name: in the registry.
+        name: name in the registry.
         configuration: composed for it.
-        options: of the command line.
-        roots: where data lie.
+        options: options from the command line.
+        roots: folders of the data.
     """
     return open_dataset(name, {**configuration.options, **options}, configuration.preparation, roots)
 
 
 def preparation_settings(dataset: Dataset[Any]) -> Settings:
-    """The preparation as a run's id contains it: of a dataset in memory it is empty."""
+    """Return the preparation as part of a run's id: empty for a dataset in memory."""
     return settings(dataset.preparation) if isinstance(dataset, MediaDataset) and dataset.preparation else ()

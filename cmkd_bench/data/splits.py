@@ -1,4 +1,4 @@
-"""Fixed splits: stratified by class, by subject, and the checks that no part leaks into another."""
+"""Fixed splits, stratified by class or by subject, and checks that no part leaks into another."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from cmkd_bench.errors import UserError
 def stratified(
     labels: np.ndarray, shares: Sequence[float], seed: int, groups: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Parts that keep the classes' proportions and, where groups are given, never share a group.
+    """Return parts that keep the class proportions and, if groups are given, never share a group.
 
     Args:
         labels: (N,) integers.
-        shares: of train, validation and test; they sum to 1.
+        shares: shares of train, validation and test; they sum to 1.
         seed: the split's own seed, which is not the run's.
         groups: (N,) what must stay together; each group lies within one class.
 
     Returns:
-        The rows of each part, sorted. Sizes are exact within a class unless a group does not fit the room that is left.
+        The rows of each part, sorted. Sizes are exact within a class unless a group does not fit into a part.
 
     Raises:
         ValueError: for shares that do not sum to 1, or a group with two classes.
     """
     if len(shares) != len(PARTS) or abs(sum(shares) - 1) > 1e-9:
-        raise ValueError(f"{len(PARTS)} shares that sum to 1 are wanted, not {tuple(shares)}")
+        raise ValueError(f"expected {len(PARTS)} shares that sum to 1, got {tuple(shares)}")
     units = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    rng = np.random.RandomState(seed)  # its stream never changes between NumPy's versions; default_rng's may
+    rng = np.random.RandomState(seed)  # its stream is the same in all versions of NumPy, unlike default_rng's
     part_of_unit = np.full(len(labels), -1)
     for label in np.unique(labels):
         own, sizes = np.unique(units[labels == label], return_counts=True)
@@ -45,7 +45,7 @@ def stratified(
 
 
 def by_group(groups: np.ndarray, validation: Iterable[int], test: Iterable[int]) -> dict[str, np.ndarray]:
-    """Whole groups (subjects, speakers, videos) held out; all others are the training part.
+    """Return parts with whole groups (subjects, speakers, videos) held out; all others are the training part.
 
     Args:
         groups: (N,) integers.
@@ -65,15 +65,15 @@ def by_group(groups: np.ndarray, validation: Iterable[int], test: Iterable[int])
 
 
 def held_out_later(part_of: Sequence[str], groups: Sequence[str]) -> list[str]:
-    """What a published split leaks, sample by sample.
+    """Return what a published split leaks, sample by sample.
 
     Args:
         part_of: N names: each sample's part.
-        groups: N, what must stay together.
+        groups: N names, samples that must stay together.
 
     Returns:
-        N names: the first part after the sample's own, in the order train, validation, test, that holds its group, too;
-        empty where there is none.
+        N names: the first later part, in the order train, validation, test, that also contains the sample's group;
+        empty if there is none.
     """
     held = {part: {group for own, group in zip(part_of, groups, strict=True) if own == part} for part in PARTS}
     return [
@@ -91,7 +91,7 @@ def check_parts(
 ) -> None:
     """Check that the parts are those of the contract, sorted, not empty, disjoint, complete, and share no group.
 
-    The validation part alone may be empty: some published splits have none.
+    Only the validation part may be empty, because some published splits have none.
 
     Args:
         dataset: its name, for messages.
@@ -104,7 +104,7 @@ def check_parts(
         UserError: naming the dataset, the parts and one offending row or group.
     """
     if set(parts) != set(PARTS):
-        raise UserError(f"dataset '{dataset}': parts {', '.join(sorted(parts))} instead of {', '.join(PARTS)}.")
+        raise UserError(f"dataset '{dataset}': expected the parts {', '.join(PARTS)}, got {', '.join(sorted(parts))}.")
     owner = np.full(samples, -1)
     for number, part in enumerate(PARTS):
         rows = parts[part]
@@ -128,7 +128,7 @@ def check_parts(
 
 
 def _draw_part(room: list[int], size: int, rng: np.random.RandomState) -> int:
-    """A part at random, weighted by its free room, among those that the unit fits into."""
+    """Return a random part, weighted by its free room, among those that the unit fits into."""
     weights = [free if free >= size else 0 for free in room]
     if not any(weights):
         return int(np.argmax(room))

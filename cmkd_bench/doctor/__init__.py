@@ -1,4 +1,4 @@
-"""What an installation has and lacks. Each check only looks, and yields what it found."""
+"""Check what an installation has and lacks. Each check only reads, and yields its findings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ FindingLevel = Literal["ok", "note", "missing"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        subject: what.
-        found: what there is.
-        verdict: `ok`; `note` where something is absent that a grid can do without; `missing` where it cannot.
-        advice: what to do about it.
+        subject: what was checked.
+        found: what was found.
+        verdict: `ok`; `note` if something optional is missing; `missing` if something required is missing.
+        advice: how to fix it.
     """
 
     subject: str
@@ -27,5 +27,5 @@ class Finding:
 
 
 def all_is_there(findings: Iterable[Finding]) -> bool:
-    """Whether nothing is missing that a grid needs."""
+    """Return whether nothing required is missing."""
     return all(finding.verdict != "missing" for finding in findings)

@@ -1,4 +1,4 @@
-"""Where data, prepared arrays and results lie: there, writable, lockable, with room."""
+"""Check the folders of data, prepared arrays and results: they exist, can be written and locked, and have room."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GIB = 2**30
 SCARCE_DISK_BYTES, SCARCE_SHARED_BYTES = 2 * GIB, 2**26
 NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP)
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
-# Mount options under which a lock is seen on one node only, so that two nodes could work on the same run.
+# Mount options that make locks visible on one node only, so that two nodes could work on the same run.
 NODE_LOCAL_LOCKS = ("localflock", "local_lock=flock", "local_lock=all")
 
 
 def check_data() -> Iterator[Finding]:
-    """Where downloaded datasets and prepared arrays lie, and which are there."""
+    """Yield the folders of downloaded datasets and prepared arrays, and which datasets are in them."""
     from cmkd_bench.data.media.media_dataset import MediaDataset
     from cmkd_bench.registry import datasets
 
@@ -32,18 +32,18 @@ def check_data() -> Iterator[Finding]:
     root, prepared = roots.data, roots.prepared
     media = [cls for name in datasets.names() if issubclass(cls := datasets.get(name), MediaDataset)]
     if root is None:
-        advice = f"export {DATA_ROOT}=DIR, to use downloaded datasets."
-        yield Finding(DATA_ROOT, "not set; embedded datasets need none", "note", advice)
+        advice = f"To use downloaded datasets: export {DATA_ROOT}=DIR"
+        yield Finding(DATA_ROOT, "not set; bundled datasets do not need it", "note", advice)
     elif not os.access(root, os.R_OK | os.X_OK):
-        yield Finding(DATA_ROOT, f"{root} is not there or cannot be read", "missing", f"Set {DATA_ROOT} anew.")
+        yield Finding(DATA_ROOT, f"{root} does not exist or cannot be read", "missing", f"Correct {DATA_ROOT}.")
     elif there := [cls.registry_name for cls in media if search(cls.download(), root).root is not None]:
         yield Finding(DATA_ROOT, f"{root}: {', '.join(there)}")
     else:
-        advice = "cmkd-bench list datasets says how each is recognised."
-        yield Finding(DATA_ROOT, f"{root}: no dataset that is known", "note", advice)
+        advice = "`cmkd-bench list datasets` shows how each dataset is recognized."
+        yield Finding(DATA_ROOT, f"{root}: no known dataset", "note", advice)
     sets = {cls.registry_name: len(list((prepared / cls.registry_name).glob("*/manifest.json"))) for cls in media}
     listed = ", ".join(f"{name} ({count} set{'s' if count > 1 else ''})" for name, count in sets.items() if count)
-    yield _writable(PREPARED_ROOT, prepared, listed or "nothing prepared yet")
+    yield _writable(PREPARED_ROOT, prepared, listed or "nothing is prepared yet")
     if roots.weights is not None:
         yield _weights(roots.weights)
 
@@ -51,11 +51,11 @@ def check_data() -> Iterator[Finding]:
 def _weights(path: Path) -> Finding:
     if path.exists():
         return Finding(WEIGHTS, str(path))
-    return Finding(WEIGHTS, f"{path} is not there", "missing", f"Set {WEIGHTS} anew, or unset it.")
+    return Finding(WEIGHTS, f"{path} does not exist", "missing", f"Correct or unset {WEIGHTS}.")
 
 
 def check_folders(results: Path) -> Iterator[Finding]:
-    """Whether results can be written and locked, and whether there is room."""
+    """Yield whether results can be written and locked, and whether there is enough space."""
     yield _writable("results", results, "")
     folder = _nearest(results)
     yield _locks(folder)
@@ -63,36 +63,36 @@ def check_folders(results: Path) -> Iterator[Finding]:
     if SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK):
         yield _room(str(SHARED_MEMORY), SHARED_MEMORY, SCARCE_SHARED_BYTES)
     else:
-        found = "cannot be written, and worker processes need it"
-        yield Finding(str(SHARED_MEMORY), found, "missing", "Ask the administrators.")
+        found = "cannot be written, but worker processes need it"
+        yield Finding(str(SHARED_MEMORY), found, "missing", "Ask your administrator.")
 
 
 def _writable(subject: str, folder: Path, content: str) -> Finding:
-    """Whether a folder can be written, or made."""
+    """Return whether a folder can be written, or created."""
     existing = _nearest(folder)
-    where = f"{folder.absolute()}{'' if folder.is_dir() else ', made when it is needed'}"
+    where = f"{folder.absolute()}{'' if folder.is_dir() else ', created when needed'}"
     text = f"{where}: {content}" if content else where
     try:
         with tempfile.NamedTemporaryFile(dir=existing):
             return Finding(subject, text)
     except OSError as error:
-        return Finding(subject, f"{text}; {existing} cannot be written: {error.strerror}", "missing", "Choose another.")
+        return Finding(subject, f"{text}; {existing} cannot be written: {error.strerror}", "missing", "Change it.")
 
 
 def _locks(folder: Path) -> Finding:
-    """Whether a second lock on a file is refused, as it must be to two workers with the same run."""
-    advice = "Keep results on a file system whose locks hold on all nodes."
+    """Return whether a second lock on a file is refused, so that two workers cannot have the same run."""
+    advice = "Keep results on a file system whose locks work across nodes."
     try:
         with tempfile.NamedTemporaryFile(dir=folder) as first, Path(first.name).open("rb") as second:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _lock(second):
-                return Finding("flock", f"locks in {folder} exclude nobody", "missing", advice)
+                return Finding("flock", f"locks in {folder} have no effect", "missing", advice)
     except OSError as error:
-        reason = "its file system has none" if error.errno in NO_LOCKS else str(error.strerror)
-        return Finding("flock", f"no locks in {folder}: {reason}", "missing", advice)
+        reason = "its file system does not support them" if error.errno in NO_LOCKS else str(error.strerror)
+        return Finding("flock", f"no file locks in {folder}: {reason}", "missing", advice)
     kind, options = mount_of(folder.resolve())
     if local := next((option for option in NODE_LOCAL_LOCKS if option in options), None):
-        found = f"works in {folder} ({kind}), but on one node at a time: it is mounted with {local}"
+        found = f"works in {folder} ({kind}), but only within one node: mounted with {local}"
         return Finding("flock", found, "missing", advice)
     return Finding("flock", f"works in {folder} ({kind})")
 
@@ -106,7 +106,7 @@ def _lock(file: IO[bytes]) -> bool:
 
 
 def mount_of(folder: Path, table: Path = Path("/proc/self/mounts")) -> tuple[str, list[str]]:
-    """Type and options of the file system that a folder lies on."""
+    """Return the type and options of a folder's file system."""
     best, kind, options = "", "unknown file system", ""
     for line in table.read_text().splitlines() if table.is_file() else []:
         _, point, its_kind, its_options, *_ = line.split()
@@ -119,9 +119,9 @@ def mount_of(folder: Path, table: Path = Path("/proc/self/mounts")) -> tuple[str
 def _room(subject: str, folder: Path, scarce: int) -> Finding:
     usage = shutil.disk_usage(folder)
     found = f"{usage.free / GIB:.1f} of {usage.total / GIB:.1f} GiB free in {folder}"
-    return Finding(subject, found) if usage.free >= scarce else Finding(subject, found, "note", "That is not much.")
+    return Finding(subject, found) if usage.free >= scarce else Finding(subject, found, "note", "Little space is left.")
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder, or what there is of the way to it."""
+    """Return the folder, or its nearest existing parent."""
     return next(one for one in (folder.absolute(), *folder.absolute().parents) if one.is_dir())

@@ -1,4 +1,4 @@
-"""Python, packages, devices, and the hub of pretrained weights."""
+"""Check Python, packages, devices, and the hub of pretrained weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _YES = ("1", "ON", "YES", "TRUE")
 
 
 def check_python() -> Iterator[Finding]:
-    """Python and the packages, against the ranges that this version of cmkd-bench asks for."""
+    """Yield Python and the packages, compared with the versions that this version of cmkd-bench requires."""
     from packaging.requirements import Requirement
 
     python, requirements = _asked()
@@ -45,55 +45,55 @@ def _python(wanted: str) -> Finding:
     found = f"{here} ({wanted}), {sys.executable}"
     if SpecifierSet(wanted).contains(here, prereleases=True):
         return Finding("Python", found)
-    return Finding("Python", found, "missing", f"Make an environment with Python {wanted}.")
+    return Finding("Python", found, "missing", f"Create an environment with Python {wanted}.")
 
 
 def check_devices() -> Iterator[Finding]:
-    """What torch can compute on."""
+    """Yield the devices that torch can use."""
     try:
         import torch
-    except Exception as error:  # a broken installation fails in many ways
+    except Exception as error:  # broken installations fail in many ways
         yield Finding("torch", f"cannot be imported: {error}", "missing", "pip install --force-reinstall torch")
         return
-    yield Finding("CPU", f"{len(os.sched_getaffinity(0))} cores to use, {torch.get_num_threads()} threads in torch")
+    yield Finding("CPU", f"{len(os.sched_getaffinity(0))} usable cores, {torch.get_num_threads()} torch threads")
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(number)
             free, _ = torch.cuda.mem_get_info(number)
-            memory = f"{device.total_memory / GIB:.0f} GiB, {free / GIB:.0f} free"
+            memory = f"{device.total_memory / GIB:.0f} GiB, {free / GIB:.0f} GiB free"
             yield Finding(f"GPU {number}", f"{device.name}, {memory}, CUDA {torch.version.cuda}")
     else:
-        yield Finding("GPU", f"none: {_why_no_gpu()}", "note", "None is needed for --device cpu, nor on a login node.")
+        yield Finding("GPU", f"none: {_why_no_gpu()}", "note", "Not needed for --device cpu or on a login node.")
 
 
 def _why_no_gpu() -> str:
     import torch
 
     if torch.version.cuda is None:
-        return f"torch {torch.__version__} is built without CUDA"
+        return f"torch {torch.__version__} was built without CUDA"
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return "CUDA_VISIBLE_DEVICES hides them"
+        return "CUDA_VISIBLE_DEVICES hides all GPUs"
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         return str(error).strip().splitlines()[0].split(". ")[0].rstrip(".")
-    return "torch sees none"
+    return "torch finds none"
 
 
 def check_hub() -> Iterator[Finding]:
-    """Whether pretrained weights may be fetched; nothing is fetched here."""
+    """Yield whether pretrained weights may be downloaded; this downloads nothing."""
     offline = [name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name, "").upper() in _YES]
     home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    cache = f"{home}{'' if home.is_dir() else ' (not there yet)'}"
+    cache = f"{home}{'' if home.is_dir() else ' (does not exist yet)'}"
     if offline:
-        yield Finding("hub", f"{offline[0]} is set: pretrained weights are taken from {cache} alone")
+        yield Finding("hub", f"{offline[0]} is set: pretrained weights are only read from {cache}")
     else:
-        advice = "Compute nodes without a network: fetch weights once where there is one, then export HF_HUB_OFFLINE=1."
-        yield Finding("hub", f"pretrained weights are fetched when they are asked for, into {cache}", "ok", advice)
+        advice = "If compute nodes have no network: download weights on another node, then export HF_HUB_OFFLINE=1."
+        yield Finding("hub", f"pretrained weights are downloaded to {cache} when needed", "ok", advice)
 
 
 def _asked() -> tuple[str, list[str]]:
-    """The range of Python and the requirements: of the checkout where there is one, else of the installed package."""
+    """Return the range of Python and the requirements, from the checkout if there is one, else from the package."""
     if PYPROJECT.is_file():
         project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8")).get("project", {})
         if project.get("name") == PACKAGE:
@@ -101,7 +101,7 @@ def _asked() -> tuple[str, list[str]]:
     try:
         return metadata(PACKAGE)["Requires-Python"], requires(PACKAGE) or []
     except PackageNotFoundError:
-        raise UserError("cmkd-bench is not installed here, so its requirements are unknown. pip install it.") from None
+        raise UserError("cmkd-bench is not installed, so its requirements are unknown. Install it with pip.") from None
 
 
 def _version(package: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What an installation finds of SLURM: commands, partitions, limits, accounting."""
+"""Check SLURM: commands, partitions, limits, accounting."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _PARTITION = "%P|%a|%l|%D|%c|%m|%G"  # name, availability, time limit, nodes, CP
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said; `text` is its output, or its complaint where it failed."""
+    """The answer of a command; `text` is its output, or its error message if it failed."""
 
     worked: bool
     text: str
 
 
 def check_slurm(needed: bool) -> Iterator[Finding]:
-    """The commands, and what the cluster says of itself.
+    """Yield the commands and the cluster's own information.
 
     Args:
-        needed: whether the absence of SLURM is a fault.
+        needed: whether the absence of SLURM is an error.
     """
     found = {name: shutil.which(name) for name in (*NEEDED, "sinfo", "sacct")}
     absent: FindingLevel = "missing" if needed else "note"
     if not any(found.values()):
-        yield Finding("SLURM", "no SLURM here", absent, "Grids run here without it.")
+        yield Finding("SLURM", "not found", absent, "Grids run locally without it.")
         return
     lacking = [name for name in NEEDED if found[name] is None]
     if lacking:
         said = f"no {', '.join(lacking)} on PATH"
-        yield Finding("commands", said, absent, "Load your cluster's module, if any.")
+        yield Finding("commands", said, absent, "Load your cluster's SLURM module, if there is one.")
         return
     yield Finding("commands", f"{', '.join(name for name, path in found.items() if path)} in {_folder(found)}")
     answer = ask("scontrol", "show", "config")
@@ -52,7 +52,7 @@ def check_slurm(needed: bool) -> Iterator[Finding]:
 
 
 def ask(*command: str) -> Answer:
-    """Run a command that only reads; it never waits for ever."""
+    """Run a read-only command with a time limit."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)  # noqa: S603
     except subprocess.TimeoutExpired:
@@ -62,7 +62,7 @@ def ask(*command: str) -> Answer:
     if done.returncode == 0:
         return Answer(True, done.stdout)
     complaint = " ".join((done.stderr or done.stdout).split())
-    return Answer(False, complaint or f"{command[0]} ended with exit code {done.returncode}")
+    return Answer(False, complaint or f"{command[0]} exited with code {done.returncode}")
 
 
 def _folder(found: Mapping[str, str | None]) -> str:
@@ -73,7 +73,7 @@ def _limits(settings: Mapping[str, str]) -> Finding:
     names = ("SLURM_VERSION", "ClusterName", "MaxArraySize", "MaxJobCount", "MinJobAge", "KillWait")
     said = ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
     if settings.get("MaxArraySize") == "0":
-        return Finding("controller", said, "missing", "Job arrays are switched off; the launcher needs them.")
+        return Finding("controller", said, "missing", "Job arrays are disabled, but the launcher needs them.")
     return Finding("controller", said)
 
 
@@ -82,7 +82,7 @@ def _partitions() -> Iterator[Finding]:
     lines = [line.split("|") for line in answer.text.splitlines()] if answer.worked else []
     if not lines:
         said = "sinfo shows none" if answer.worked else answer.text
-        yield Finding("partitions", said, "missing", "Ask the administrators which partition you may use.")
+        yield Finding("partitions", said, "missing", "Ask your administrator which partition you may use.")
     for name, available, limit, nodes, cpus, memory, resources in lines:
         default = " (default)" if name.endswith("*") else ""
         gpus = "" if resources == "(null)" else f", {resources}"
@@ -91,13 +91,13 @@ def _partitions() -> Iterator[Finding]:
         yield (
             Finding(subject, found)
             if available == "up"
-            else Finding(subject, found, "note", "Jobs wait until it is up.")
+            else Finding(subject, found, "note", "Jobs wait until the partition is up.")
         )
 
 
 def _accounting(settings: Mapping[str, str]) -> Finding:
     kind = settings.get("AccountingStorageType", "unknown")
-    without = "Nothing: states then come from run folders, squeue and scontrol."
+    without = "No action needed: states are read from run folders, squeue and scontrol."
     if shutil.which("sacct") is None:
         return Finding("accounting", f"no sacct on PATH ({kind})", "note", without)
     answer = ask("sacct", "--noheader", "--allocations", "--format=JobID")
@@ -109,8 +109,8 @@ def _accounting(settings: Mapping[str, str]) -> Finding:
 def _preemption(settings: Mapping[str, str]) -> Finding:
     signalled = "preempt_send_user_signal" in settings.get("SlurmctldParameters", "")
     if settings.get("PreemptType", "preempt/none").endswith("none"):
-        return Finding("preemption", "jobs are not preempted on this cluster")
+        return Finding("preemption", "this cluster does not preempt jobs")
     if signalled:
-        return Finding("preemption", "a preempted job is told before it ends")
-    found = "a preempted job ends without a signal and goes on from its last checkpoint"
+        return Finding("preemption", "preempted jobs get a signal before they end")
+    found = "preempted jobs end without a signal and resume from their last checkpoint"
     return Finding("preemption", found, "note", "Lower launcher.checkpoint_seconds if epochs are expensive.")

@@ -1,1 +1,1 @@
-"""What lies on disk, as data: specs, plans, trials, the store and its files."""
+"""The contents of the results folder as data: specs, plans, trials, the store and its files."""

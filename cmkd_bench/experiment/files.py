@@ -1,4 +1,4 @@
-"""Files that appear by rename, so that a kill at any moment leaves either the old file or the new one; and locks."""
+"""Write files by rename, so that a kill at any moment leaves either the old file or the new one; and lock files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LOOK_AGAIN = 0.1  # seconds
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under another name beside it, then rename it."""
-    # The name is unique to host, process and thread, because several may write the same file at once.
+    """Write a file under a temporary name in the same folder, then rename it."""
+    # The name is unique to host, process and thread, because several of them may write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -44,7 +44,7 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def write_records(path: Path, records: Iterable[Any]) -> None:
-    """Write a JSON list, one record a line, by rename: quick where there are thousands."""
+    """Write a JSON list by rename, one record per line, which is fast for thousands of records."""
     lines = ",\n".join(json.dumps(record, sort_keys=True, ensure_ascii=False) for record in records)
     write_text(path, f"[\n{lines}\n]\n")
 
@@ -56,12 +56,12 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def file_lock(path: Path, refusal: Exception | None = None, patience: float = 0.0) -> Iterator[None]:
-    """Hold the lock of a file within the block; it is the kernel's, so it does not outlive its holder.
+    """Hold the lock of a file within the block. It is a kernel lock, so it does not outlive its holder.
 
     Args:
-        path: the file; made if it is not there.
-        refusal: what is raised if another holder does not come to an end; BlockingIOError where None is given.
-        patience: seconds to wait for another holder.
+        path: the file; created if it does not exist.
+        refusal: exception to raise if another process keeps the lock; BlockingIOError if None.
+        patience: how long to wait for another holder, in seconds.
     """
     with path.open("a") as file:
         end = time.monotonic() + patience

@@ -1,4 +1,4 @@
-"""The sign of life of a run: a small file that is touched while a process works on it, on whatever machine."""
+"""The heartbeat of a run: a small file that is touched while a process on any machine works on the run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from cmkd_bench.experiment.files import read_json, write_json
 
 BEAT_SECONDS = 30.0
 STALE_SECONDS = 3 * BEAT_SECONDS
-_EPOCH_SECONDS = 1.0  # epochs of small runs are over faster than anybody can read
+_EPOCH_SECONDS = 1.0  # epochs of small runs pass faster than anyone can read
 
 
 @dataclass(frozen=True)
 class Beat:
-    """What a heartbeat says.
+    """The content of a heartbeat.
 
     Attributes:
         host: the machine.
         job: id of the SLURM job; empty elsewhere.
-        epoch: epochs that are done, over all phases.
-        epochs: how many there will be; 0 before the first one is done.
+        epoch: finished epochs, over all phases.
+        epochs: total number of epochs; 0 before the first one is done.
         age: seconds since the file was touched.
     """
 
@@ -38,16 +38,16 @@ class Beat:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether a process is, or was until a moment ago, at work."""
+        """Whether a process works on the run, or did until a moment ago."""
         return self.age <= STALE_SECONDS
 
 
 class Heartbeat:
-    """Keeps a run's heartbeat within a block; the file is gone after it, however the block ends.
+    """Keeps a run's heartbeat within a block; the file is removed when the block ends, for whatever reason.
 
     Args:
         path: the file.
-        seconds: between two touches.
+        seconds: interval between two touches.
     """
 
     def __init__(self, path: Path, seconds: float = BEAT_SECONDS) -> None:
@@ -69,13 +69,13 @@ class Heartbeat:
         self._path.unlink(missing_ok=True)
 
     def epoch(self, done: int, total: int) -> None:
-        """Say that an epoch ended."""
+        """Record that an epoch ended."""
         if time.monotonic() - self._written >= _EPOCH_SECONDS:
             self._write(done, total)
 
     def _write(self, epoch: int, epochs: int) -> None:
         self._written = time.monotonic()
-        # A full disk is the run's affair, not that of its heartbeat.
+        # A full disk is a problem of the run, not of its heartbeat.
         with contextlib.suppress(OSError):
             beat = asdict(Beat(socket.gethostname(), slurm_job(), epoch, epochs))
             write_json(self._path, {name: value for name, value in beat.items() if name != "age"})
@@ -87,7 +87,7 @@ class Heartbeat:
 
 
 def read_beat(path: Path) -> Beat | None:
-    """The heartbeat of a run that is at work, or was when its process was killed; None where there is none."""
+    """Return the heartbeat of a run that is in progress, or whose process was killed; None if there is none."""
     try:
         return Beat(**read_json(path), age=max(time.time() - path.stat().st_mtime, 0.0))
     except (OSError, ValueError, TypeError):
@@ -95,9 +95,9 @@ def read_beat(path: Path) -> Beat | None:
 
 
 def is_alive_elsewhere(path: Path) -> bool:
-    """Whether a process on another machine works on the run, or did until a moment ago.
+    """Return whether a process on another machine works on the run, or did until a moment ago.
 
-    A job that was put back into the queue need not wait for its own earlier heartbeat to grow old.
+    A requeued job does not need to wait until its own earlier heartbeat is stale.
     """
     beat = read_beat(path)
     if beat is None or not beat.is_fresh or beat.host == socket.gethostname():
@@ -106,6 +106,6 @@ def is_alive_elsewhere(path: Path) -> bool:
 
 
 def slurm_job() -> str:
-    """The id of the SLURM job that this process is in, as squeue shows it; empty outside of one."""
+    """Return the id of this process's SLURM job as shown by squeue; empty outside of a job."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")

@@ -1,4 +1,4 @@
-"""What an experiment consists of: its cells, the runs behind them, and what the cells of a dataset have in common."""
+"""The plan of an experiment: its cells, the runs behind them, and the conditions that the cells of a dataset share."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Conditions = dict[str, Scalar]
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a table, for one seed. Several cells may share a run: the student alone has no teacher.
+    """One number of a table, for one seed. Several cells may share a run, because the student alone has no teacher.
 
-    A tuned cell has the hyper-parameters that were selected in a study, and stands in a row of its own.
+    A tuned cell has the hyper-parameters that were selected by tuning, and has its own row.
     """
 
     method: str
@@ -34,17 +34,17 @@ class Cell:
 
     @property
     def key(self) -> Key:
-        """What identifies the cell in a table."""
+        """The values that identify the cell in a table."""
         return (*self.group, self.seed, self.tuned)
 
     @property
     def group(self) -> Group:
-        """What the cells of all seeds have in common, tuned or not."""
+        """The values that the cells of all seeds share, tuned or not."""
         return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality)
 
     @property
     def row(self) -> str:
-        """The row of a table that it stands in."""
+        """The row of a table that contains the cell."""
         return f"{self.method}{TUNED}" if self.tuned else self.method
 
 
@@ -54,11 +54,11 @@ class Plan:
 
     Attributes:
         baseline: the method that is the student alone.
-        conditions: by dataset: protocol, recipe and networks, the same for all cells of the dataset.
-        cells: by key, in the order in which they were asked for.
-        notes: by dataset, what a reader of its tables must know of its split and protocol.
-        trials: the trials for tuning, by what the selected values are for.
-        specs: by run id, a teacher before its students. A plan that was read from disk reads each when it is asked for.
+        conditions: by dataset: protocol, recipe and networks, which all cells of the dataset share.
+        cells: by key, in the order of the requests.
+        notes: by dataset, what a reader of its tables must know about its split and protocol.
+        trials: the trials for tuning, by the group of cells that they are for.
+        specs: by run id, teachers before their students. A plan that was read from disk reads each spec when needed.
     """
 
     baseline: str
@@ -69,15 +69,15 @@ class Plan:
     specs: dict[str, RunSpec] = field(default_factory=dict)
 
     def add(self, spec: RunSpec) -> str:
-        """Add a run, once, and return its id."""
+        """Add a run if it is new, and return its id."""
         return self.specs.setdefault(spec.id, spec).id
 
     def add_cell(self, cell: Cell) -> None:
-        """Add a cell, or replace the one with its key."""
+        """Add a cell, or replace the one with the same key."""
         self.cells[cell.key] = cell
 
     def only(self, keys: Iterable[Key]) -> Plan:
-        """The same with some of the cells, and the trials that tuned ones among them were selected from."""
+        """Return the plan with some of its cells, and the trials from which tuned ones among them were selected."""
         cells = {key: self.cells[key] for key in keys if key in self.cells}
         datasets = {cell.dataset for cell in cells.values()}
         groups = {cell.group for cell in cells.values() if cell.tuned}
@@ -91,14 +91,14 @@ class Plan:
         )
 
     def merge(self, other: Plan) -> list[str]:
-        """Take over what another command asked for; what it asked for again replaces what was there.
+        """Merge the plan of another command; cells that it repeats replace the earlier ones.
 
         Returns:
-            the rows whose cells have other settings now.
+            the rows whose cells have changed settings.
 
         Raises:
-            GridError: if a dataset has other conditions, or if miniatures would stand beside real datasets; then
-                numbers would not be comparable.
+            GridError: if a dataset has other conditions, or if miniatures and real datasets would share a table; their
+                numbers are not comparable.
         """
         merged = {**self.conditions, **other.conditions}
         if problems := [*_differences(self.conditions, other.conditions), *_mixed(merged)]:
@@ -117,7 +117,7 @@ class Plan:
         return sorted(replaced)
 
     def _drop_stale(self, other: Plan) -> None:
-        """Take out tuned cells whose values are no longer the selected ones, and trials around other defaults."""
+        """Remove tuned cells whose values are no longer selected, and trials around other defaults."""
         changed = {
             cell.group
             for key, cell in other.cells.items()
@@ -147,7 +147,7 @@ def _differences(ours: Mapping[str, Conditions], theirs: Mapping[str, Conditions
 
 
 def _mixed(conditions: Mapping[str, Conditions]) -> Iterator[str]:
-    """Numbers of a miniature never stand beside those of a dataset."""
+    """Yield a problem if miniatures and real datasets would share an experiment."""
     fixtures = sorted(name for name, values in conditions.items() if values.get("fixture"))
     real = sorted(set(conditions) - set(fixtures))
     if fixtures and real:

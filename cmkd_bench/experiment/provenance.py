@@ -1,4 +1,4 @@
-"""Which code made a result."""
+"""The version of the code that produced a result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @functools.cache
 def code_version() -> str:
-    """The package's version, and in a git checkout the commit, with `+changed` where files differ from it."""
+    """Return the package's version and, in a git checkout, the commit, with `+changed` if files differ from it."""
     try:
         number = version("cmkd-bench")
     except PackageNotFoundError:
@@ -23,7 +23,7 @@ def code_version() -> str:
 
 def _git(*arguments: str) -> str:
     folder = Path(__file__).resolve().parent.parent
-    if not (folder.parent / ".git").exists():  # an installed copy inside somebody else's repository
+    if not (folder.parent / ".git").exists():  # an installed copy inside another repository
         return ""
     command = ["git", "-C", str(folder), *arguments]
     try:

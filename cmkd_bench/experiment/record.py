@@ -1,4 +1,4 @@
-"""An experiment's plan on disk, merged over the commands that were given."""
+"""The plan of an experiment on disk, merged over all commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cmkd_bench.experiment.trials import Trials
 
 
 class _StoredSpecs(dict[str, RunSpec]):
-    """Specs by run id, each read from its folder when it is first asked for."""
+    """Specs by run id, each read from its folder on first access."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class _StoredSpecs(dict[str, RunSpec]):
 
 
 def read_plan(experiment: Experiment) -> Plan:
-    """The plan of an experiment, as the commands so far have made it."""
+    """Return the plan of an experiment, merged over the commands so far."""
     stored = read_json(experiment.plan)
     cells = [Cell(**cell) for cell in stored["cells"]]
     trials = [Trials.from_json(one) for one in stored.get("trials", ())]
@@ -40,7 +40,7 @@ def read_plan(experiment: Experiment) -> Plan:
 
 
 def read_specs(plan: Plan) -> dict[str, RunSpec]:
-    """The runs of all cells and trials of a stored plan by id, each teacher before its first student."""
+    """Return the runs of all cells and trials of a stored plan by id, each teacher before its first student."""
     specs: dict[str, RunSpec] = {}
 
     def add(run_id: str | None) -> None:
@@ -59,13 +59,13 @@ def read_specs(plan: Plan) -> dict[str, RunSpec]:
 
 
 def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
-    """Add a command's cells to the experiment, and its runs to the store; one command at a time does so.
+    """Add a command's cells to the experiment and its runs to the store, under a lock.
 
     Returns:
-        what the user should know: methods whose cells have other settings now.
+        messages for the user: methods whose cells have changed settings.
 
     Raises:
-        GridError: if a dataset has other conditions in the experiment; then numbers would not be comparable.
+        GridError: if a dataset has other conditions in the experiment, because numbers would not be comparable.
     """
     experiment.path.mkdir(parents=True, exist_ok=True)
     with file_lock(experiment.path / ".lock", patience=math.inf):

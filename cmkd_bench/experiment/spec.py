@@ -1,4 +1,4 @@
-"""One run as data: a frozen dataclass of primitives whose hash is the run's name."""
+"""One run as data: a frozen dataclass of primitive values, whose hash is the run's id."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from typing import Any
 Scalar = str | int | float | bool
 Settings = tuple[tuple[str, Scalar], ...]
 
-# Raised when the engine changes what the same spec computes; it enters every run's id.
+# Incremented when the engine changes what the same spec computes; part of every run's id.
 RESULTS_VERSION = 2
 _SETTINGS = ("hyperparameters", "options", "preparation", "augmentation", "recipe")
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """All that changes a run's result, and nothing else: no path, no launcher, no device, no number of workers.
+    """Everything that changes a run's result, and nothing else: no path, launcher, device or number of workers.
 
     Attributes:
         method: name in the registry.
         hyperparameters: all of the method's hyper-parameters, resolved, sorted by name.
         dataset: name in the registry.
         options: all of the dataset's options, resolved, sorted by name.
-        manifest: hash of the data and their parts.
+        manifest: hash of the data and their split.
         fold: index of the split.
-        student_modality: what the student sees.
-        student_network: name of its network.
-        teacher_modality: what the teacher sees, or None.
-        teacher_network: name of its network, or None.
+        student_modality: modality of the student.
+        student_network: name of the student's network.
+        teacher_modality: modality of the teacher, or None.
+        teacher_network: name of the teacher's network, or None.
         teacher: id of the run that trains the teacher, or None.
-        pretrained: where the student starts: empty for random initialisation, `hub`, or the hash of local weights.
-        teacher_pretrained: likewise, where the teacher started.
+        pretrained: initial weights of the student: empty for random ones, `hub`, or the hash of local weights.
+        teacher_pretrained: initial weights of the teacher, in the same form.
         preparation: how a downloaded dataset is stored, sorted by name; empty for the others.
-        augmentation: what a network sees of the inputs, sorted by name.
+        augmentation: settings of the networks' views of the inputs, sorted by name.
         recipe: the training recipe, sorted by name.
-        seed: fixes initialisation, data order and all else that is random.
+        seed: determines initialization, data order and all other random choices.
     """
 
     method: str
@@ -68,22 +68,22 @@ class RunSpec:
         return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; `from_json` is the inverse."""
+        """Return plain JSON values; `from_json` is the inverse."""
         values = _values(self)
         return {**values, **{name: dict(values[name]) for name in _SETTINGS}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunSpec:
-        """The spec that `to_json` wrote."""
+        """Return the spec that `to_json` wrote."""
         return cls(**{**values, **{name: settings(values[name]) for name in _SETTINGS}})
 
 
 def settings(values: Any) -> Settings:
-    """A mapping of names to scalars, or a dataclass instance, as sorted pairs."""
+    """Return a mapping of names to scalars, or a dataclass instance, as sorted pairs."""
     mapping = values if isinstance(values, Mapping) else _values(values)
     return tuple(sorted(mapping.items()))
 
 
 def _values(one: Any) -> dict[str, Any]:
-    """The fields of a dataclass instance; `dataclasses.asdict` copies deeply, which costs seconds for large grids."""
+    """Return the fields of a dataclass instance; `dataclasses.asdict` copies deeply, which is slow for large grids."""
     return {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}

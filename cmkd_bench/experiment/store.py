@@ -1,4 +1,4 @@
-"""Where runs lie: one folder each. A run's state is derived from its folder and stored nowhere else."""
+"""The folders of runs. A run's state is derived from its folder and is stored nowhere else."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run; every file name of the suite's records is a property here."""
+    """The files of one run; every file name in a run's folder is a property here."""
 
     path: Path
 
     @property
     def spec(self) -> Path:
-        """What is run; written before the run starts."""
+        """The spec of the run; written before the run starts."""
         return self.path / "spec.json"
 
     @property
     def checkpoint(self) -> Path:
-        """The state after an epoch; gone when the run is done."""
+        """The state after an epoch; removed when the run is done."""
         return self.path / "checkpoint.pt"
 
     @property
     def weights(self) -> Path:
-        """The selected student."""
+        """The weights of the selected student."""
         return self.path / "student.safetensors"
 
     @property
@@ -51,36 +51,36 @@ class RunFolder:
 
     @property
     def history(self) -> Path:
-        """Losses, observations and validation accuracy by epoch."""
+        """Losses, logged values and validation scores by epoch."""
         return self.path / "history.json"
 
     @property
     def result(self) -> Path:
-        """The result, the same bytes wherever and however often the run was cut off; its presence means done."""
+        """The result, with the same bytes however often the run was interrupted; its presence means done."""
         return self.path / "result.json"
 
     @property
     def cost(self) -> Path:
-        """Seconds, memory, machine and versions: what may differ between two equal runs."""
+        """Seconds, memory, machine and versions, which may differ between equal runs."""
         return self.path / "cost.json"
 
     @property
     def error(self) -> Path:
-        """Why the run failed."""
+        """The reason why the run failed."""
         return self.path / "error.json"
 
     @property
     def heartbeat(self) -> Path:
-        """Touched while a process works on the run; left behind by one that was killed."""
+        """Touched while a process works on the run; a killed process leaves it behind."""
         return self.path / "heartbeat"
 
     @property
     def lock(self) -> Path:
-        """Locked by the process that works on the run; the kernel lets go of it when that process dies."""
+        """Locked by the process that works on the run; the kernel releases it when that process dies."""
         return self.path / "lock"
 
     def state(self) -> RunState:
-        """The state, from the files alone."""
+        """Return the state, derived only from the files."""
         if self.result.exists():
             return "done"
         if self._is_locked():
@@ -100,11 +100,11 @@ class RunFolder:
             yield
 
     def forget_failure(self) -> None:
-        """Let a failed run be run again, from its last checkpoint."""
+        """Allow a failed run to be rerun from its last checkpoint."""
         self.error.unlink(missing_ok=True)
 
     def discard_leftovers(self) -> None:
-        """Remove what a killed process had begun to write; only for who holds the lock."""
+        """Remove files that a killed process left unfinished; only the holder of the lock may call this."""
         for path in self.path.glob(".*.tmp"):
             path.unlink(missing_ok=True)
 
@@ -119,19 +119,19 @@ class RunFolder:
 
 
 class Experiment:
-    """A folder `results/NAME` with a plan, tables, and `runs/`.
+    """A folder `results/NAME` with a plan, tables and `runs/`.
 
     Args:
         root: the results folder.
         name: letters, digits and `._+=,-`.
 
     Raises:
-        UserError: for a name that could leave the folder.
+        UserError: for a name that could lead out of the folder.
     """
 
     def __init__(self, root: Path, name: str) -> None:
         if not _NAME.fullmatch(name):
-            raise UserError(f"experiment '{name}': a name of letters, digits and ._+=,- is wanted, and no path.")
+            raise UserError(f"experiment '{name}': expected a name of letters, digits and ._+=,- and not a path.")
         self.root = root
         self.name = name
         self.path = root / name
@@ -139,7 +139,7 @@ class Experiment:
 
     @property
     def plan(self) -> Path:
-        """The cells of the experiment and the run of each."""
+        """The cells of the experiment and their runs."""
         return self.path / "plan.json"
 
     @property
@@ -148,11 +148,11 @@ class Experiment:
         return self.path / "results.csv"
 
     def run(self, run_id: str) -> RunFolder:
-        """The folder of a run."""
+        """Return the folder of a run."""
         return RunFolder(self._runs / run_id)
 
     def add(self, spec: RunSpec) -> RunFolder:
-        """Make the folder of a run, with what another experiment has of it if it is done there."""
+        """Create the folder of a run; if another experiment has finished the run, adopt its files."""
         folder = self.run(spec.id)
         if not folder.spec.exists():
             self._adopt(spec.id)
@@ -162,16 +162,16 @@ class Experiment:
         return folder
 
     def read_spec(self, run_id: str) -> RunSpec:
-        """What a run is."""
+        """Return the spec of a run."""
         return RunSpec.from_json(read_json(self.run(run_id).spec))
 
     def read_result(self, run_id: str) -> dict[str, Any]:
-        """The result of a run that is done."""
+        """Return the result of a finished run."""
         result: dict[str, Any] = read_json(self.run(run_id).result)
         return result
 
     def _adopt(self, run_id: str) -> None:
-        """Take over a run that is done in another experiment: the files are linked, not copied, where that works."""
+        """Adopt a run that is done in another experiment; its files are hard links if possible, otherwise copies."""
         found = find_done(self, run_id)
         if found is None:
             return
@@ -181,19 +181,19 @@ class Experiment:
         shutil.copytree(found.path, temporary, copy_function=_link_or_copy, ignore=_a_process_s_own)
         try:
             temporary.rename(self.run(run_id).path)
-        except OSError:  # somebody else was faster
+        except OSError:  # another process was faster
             shutil.rmtree(temporary, ignore_errors=True)
 
 
 def find_done(experiment: Experiment, run_id: str) -> RunFolder | None:
-    """A folder of the run with a result, in this experiment or in another one of the results folder."""
+    """Return a folder of the run with a result, in this or another experiment of the results folder."""
     own = experiment.run(run_id)
     others = (RunFolder(path) for path in sorted(experiment.root.glob(f"*/runs/{run_id}")))
     return next((folder for folder in (own, *others) if folder.result.exists()), None)
 
 
 def experiment_names(root: Path) -> list[str]:
-    """The experiments of a results folder that hold a plan."""
+    """Return the names of the experiments in a results folder that have a plan."""
     return sorted(path.parent.name for path in root.glob("*/plan.json"))
 
 

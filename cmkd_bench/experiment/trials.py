@@ -1,4 +1,4 @@
-"""The draws of a method from its search space in one direction, as an experiment's plan keeps them."""
+"""The trials of a method from its search space in one direction, as stored in an experiment's plan."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cmkd_bench.search import Value
 Group = tuple[str, str, int, str, str]
 
 TUNED = " (tuned)"
-"""What a method's row is called by that has the selected values, behind its name."""
+"""Suffix of a method's row with the selected values."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw; its run is an ordinary one.
+    """One trial; its run is an ordinary run.
 
     Attributes:
-        number: from 0, the defaults with what the user set.
-        values: of the hyper-parameters that are searched.
-        run_id: of its run; empty where the method is not defined with these values.
+        number: from 0; trial 0 has the defaults and what the user set.
+        values: values of the searched hyper-parameters.
+        run_id: id of its run; empty if the method is not defined with these values.
     """
 
     number: int
@@ -31,17 +31,17 @@ class Draw:
 
 @dataclass(frozen=True)
 class Trials:
-    """The draws among which one is selected.
+    """The trials among which one is selected.
 
     Attributes:
-        method: whose.
+        method: name of the method.
         dataset: its name.
-        fold: of its split.
-        teacher_modality: what the teacher sees.
-        student_modality: what the student sees.
-        seed: of all draws' runs.
-        draws: by number; empty where the method is not defined.
-        command: that goes on when the draws have ended; empty if a Python program made them.
+        fold: index of the split.
+        teacher_modality: modality of the teacher.
+        student_modality: modality of the student.
+        seed: seed of all trials.
+        draws: the trials by number; empty if the method is not defined.
+        command: the command that continues when the trials have ended; empty for a Python program.
     """
 
     method: str
@@ -55,31 +55,31 @@ class Trials:
 
     @property
     def group(self) -> Group:
-        """The cells, of all seeds, that the selected values are for."""
+        """The group of cells, over all seeds, for which values are selected."""
         return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality)
 
     @property
     def run_ids(self) -> list[str]:
-        """The runs of its draws."""
+        """The ids of the trials' runs."""
         return [draw.run_id for draw in self.draws if draw.run_id]
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Trials:
-        """What `dataclasses.asdict` made, after a way through JSON."""
+        """Return the trials from the JSON form of `dataclasses.asdict`."""
         return cls(**{**values, "draws": tuple(Draw(**draw) for draw in values["draws"])})
 
 
 def select(trials: Trials, validation: Mapping[str, float]) -> Draw | None:
-    """The draw with the best validation score, of equal ones the first; None where no draw has a score.
+    """Return the trial with the best validation score, the first of equal ones; None if no trial has a score.
 
     Args:
-        trials: the draws.
-        validation: by run id, larger is better; a draw that failed is not in it.
+        trials: the trials.
+        validation: score by run id, larger is better; failed trials are missing.
     """
     scored = [draw for draw in trials.draws if draw.run_id in validation]
     return max(scored, key=lambda draw: (validation[draw.run_id], -draw.number), default=None)
 
 
 def selections(count: int) -> str:
-    """How many groups of draws there are, in words."""
+    """Return the number of selections in words."""
     return "1 selection" if count == 1 else f"{count} selections"

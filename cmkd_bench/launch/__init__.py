@@ -1,1 +1,1 @@
-"""Launchers: where and in what order runs are executed."""
+"""Launchers: they decide where and in what order runs are executed."""

@@ -1,4 +1,4 @@
-"""The progress of a grid: live on a terminal, one line now and then elsewhere."""
+"""The progress of a grid: live on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LINE_SECONDS = 10.0
 
 
 class GridDisplay:
-    """Shows runs done, running, failed and blocked, the time left, and the epoch of each running run.
+    """Shows runs done, running, failed and blocked, the remaining time, and the epoch of each running run.
 
     Args:
-        console: where to; a terminal is redrawn, anything else gets a line every ten seconds.
-        stage: of the grid, where it has several.
+        console: destination; a terminal is updated in place, anything else gets a line every ten seconds.
+        stage: step of the grid, if it has several.
     """
 
     def __init__(self, console: Console, stage: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The local launcher: a pool of worker processes, one run each at a time."""
+"""The local launcher: a pool of worker processes, each with one run at a time."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ POLL_SECONDS = 0.2
 
 
 class Display(Protocol):
-    """What shows the progress of a grid."""
+    """An object that shows the progress of a grid."""
 
     def update(self, schedule: Schedule, running: Sequence[Message]) -> None:
         """Show the state of all runs, and the epochs of those that are running."""
 
 
 def local_devices(device: str, jobs: int) -> list[str]:
-    """The device of each worker.
+    """Return the device of each worker.
 
     Args:
         device: `cpu` or `cuda`; each GPU gets its own workers.
-        jobs: number of workers; 0 for one per core, or per GPU.
+        jobs: number of workers; 0 for one per core, or one per GPU.
 
     Raises:
         UserError: if there is no GPU.
@@ -38,26 +38,29 @@ def local_devices(device: str, jobs: int) -> list[str]:
     import torch
 
     if not (gpus := torch.cuda.device_count()):
-        raise UserError("launcher.device=cuda: torch sees no GPU here. Use --device cpu.")
+        raise UserError("launcher.device=cuda: torch finds no GPU. Use --device cpu.")
     return [f"cuda:{number % gpus}" for number in range(jobs or gpus)]
 
 
 def can_fork(devices: Sequence[str]) -> bool:
-    """Whether workers may be forks, which start at once: CUDA does not survive a fork."""
-    return all(device == "cpu" for device in devices)
+    """Return whether workers may be forks, which start immediately; CUDA does not survive a fork, used or not."""
+    import torch
+
+    opened = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return all(device == "cpu" for device in devices) and not opened
 
 
 class Interrupted(Exception):
-    """Ctrl-C: all runs are stopped at an epoch's end, with a checkpoint."""
+    """Raised after Ctrl-C, when all runs have stopped at the end of an epoch, with a checkpoint."""
 
 
 class LocalLauncher:
     """Runs a schedule on this machine.
 
     Args:
-        settings: what the workers need; the device is set for each.
+        settings: settings of the workers, apart from the device.
         devices: one per worker: `cpu`, or `cuda:N`.
-        networks: names of networks that are imported before the workers are forked.
+        networks: names of networks to import before the workers are forked.
     """
 
     def __init__(self, settings: WorkerSettings, devices: Sequence[str], networks: Sequence[str]) -> None:
@@ -68,10 +71,10 @@ class LocalLauncher:
             warm_up(networks)
         self._pool: WorkerPool[str] = WorkerPool("fork" if forks else "spawn", serve)
         self._stop = self._pool.context.Event()
-        self._progress: dict[str, Message] = {}  # by run id, what its worker said last
+        self._progress: dict[str, Message] = {}  # by run id, the last message of its worker
 
     def run(self, schedule: Schedule, display: Display) -> None:
-        """Work until nothing is left.
+        """Work until no run is left.
 
         Raises:
             Interrupted: after Ctrl-C.
@@ -86,7 +89,7 @@ class LocalLauncher:
             self._pool.close(patience=5)
 
     def stop(self, patience: float) -> None:
-        """Stop all runs after the epoch that each is in, with a checkpoint; may be called by a signal's handler.
+        """Stop each run after its current epoch, with a checkpoint; a signal handler may call this.
 
         Args:
             patience: seconds after which a worker is killed, so that its run resumes from an earlier checkpoint.
@@ -119,12 +122,12 @@ class LocalLauncher:
             schedule.finish(message.run_id)
 
     def _replace(self, worker: Worker[str], death: Death, schedule: Schedule) -> None:
-        """A worker died (killed, out of memory): its run resumes from its checkpoint in a new one."""
+        """Replace a worker that died (killed, out of memory); its run resumes from its checkpoint in a new one."""
         self._start(worker.arguments[0].device)
         run_id = worker.task
         if run_id is not None and schedule.worker_died(run_id):
             how = f"signal {-death.exit_code}" if death.exit_code < 0 else f"exit code {death.exit_code}"
-            message = f"the worker process ended with {how}, {schedule.deaths[run_id]} times; out of memory?"
+            message = f"the worker process ended with {how}, {schedule.deaths[run_id]} times (possibly out of memory)"
             write_json(
                 schedule.experiment.run(run_id).error,
                 {"cause": "worker died", "message": message, "traceback": []},

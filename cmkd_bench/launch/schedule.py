@@ -1,4 +1,4 @@
-"""Which run may start next: a student waits for its teacher, and is blocked where the teacher failed."""
+"""The order of runs: a student waits for its teacher, and is blocked if the teacher failed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ BUSY_SECONDS = 1.0
 
 @dataclass
 class Schedule:
-    """The runs of a plan that are not over.
+    """The unfinished runs of a plan.
 
     Attributes:
-        experiment: where they lie.
+        experiment: experiment with the runs.
         specs: by id, teachers first.
-        waiting: ids that are not started.
-        running: ids that a worker has.
+        waiting: ids that have not started.
+        running: ids that a worker is running.
         done: ids with a result.
         failed: ids with an error.
         blocked: ids whose teacher failed.
-        deaths: how often a worker died over a run.
+        deaths: how many workers have died during a run.
     """
 
     experiment: Experiment
@@ -46,11 +46,11 @@ class Schedule:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to be started or awaited."""
+        """Whether no run is left to start or to finish."""
         return not self.waiting and not self.running
 
     def next(self) -> str | None:
-        """Take the next run that may start now; a run that another command works on is looked at again later."""
+        """Return the next run that may start now; a run that another command works on is checked again later."""
         now = time.monotonic()
         for run_id, not_before in self.waiting.items():
             teacher = self.specs[run_id].teacher
@@ -61,20 +61,20 @@ class Schedule:
         return None
 
     def give_back(self, run_id: str, delay: float = 0.0) -> None:
-        """Put a run back that was not finished."""
+        """Put an unfinished run back."""
         self.running.discard(run_id)
         self.waiting[run_id] = time.monotonic() + delay
         self._settle(run_id)
 
     def finish(self, run_id: str) -> None:
-        """Read from the folder what became of a run."""
+        """Read the outcome of a run from its folder."""
         self.running.discard(run_id)
         self.waiting[run_id] = 0.0
         self._settle(run_id)
         self._block()
 
     def worker_died(self, run_id: str) -> bool:
-        """Whether a run whose worker died has died too often to be tried again; otherwise it is put back."""
+        """Put a dead worker's run back, and return whether workers have died too often during the run to retry it."""
         self.deaths[run_id] = self.deaths.get(run_id, 0) + 1
         self.give_back(run_id)
         return self.deaths[run_id] >= MAX_DEATHS and run_id in self.waiting
@@ -97,7 +97,7 @@ class Schedule:
 
 
 def blocked_by(experiment: Experiment, spec: RunSpec) -> str | None:
-    """Why a student cannot be run: its teacher failed, and how."""
+    """Return why a student cannot be run: which teacher failed, and how."""
     if spec.teacher is None or not experiment.run(spec.teacher).error.exists():
         return None
     error = read_json(experiment.run(spec.teacher).error)
@@ -105,7 +105,7 @@ def blocked_by(experiment: Experiment, spec: RunSpec) -> str | None:
 
 
 def is_over(experiment: Experiment, spec: RunSpec, again: bool = False) -> bool:
-    """Whether a run has ended: done, or failed or blocked unless these are to be run again."""
+    """Return whether a run has ended: it is done, failed or blocked; with `again`, only if it is done."""
     folder = experiment.run(spec.id)
     if folder.result.exists() or again:
         return folder.result.exists()
@@ -113,5 +113,5 @@ def is_over(experiment: Experiment, spec: RunSpec, again: bool = False) -> bool:
 
 
 def first_teachers(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """Runs without a teacher first; otherwise in the given order."""
+    """Return the runs without a teacher first, otherwise in the given order."""
     return sorted(specs, key=lambda spec: spec.teacher is not None)

@@ -1,4 +1,4 @@
-"""A worker process: it lives for many runs, so that torch is imported and data are loaded once."""
+"""A worker process, which executes many runs so that it imports torch and loads data only once."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from typing import Literal
 from cmkd_bench.config.roots import Roots
 
 RunOutcome = Literal["finished", "busy", "stopped"]
-TELL_SECONDS = 0.1  # an epoch of a linear network takes less time than telling of it
+TELL_SECONDS = 0.1  # reporting an epoch of a linear network takes longer than the epoch
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker needs to know besides its runs; all of it can be pickled.
+    """The settings of a worker, apart from its runs; they can be pickled.
 
     Attributes:
         root: the results folder.
         experiment: its name.
         device: `cpu` or `cuda:N`.
-        checkpoint_seconds: least time between two checkpoints of a run.
+        checkpoint_seconds: minimum time between two checkpoints of a run.
         plugins: files that register methods or datasets.
-        roots: where data and weights lie.
+        roots: folders of the data and weights.
         parent: process id of the launcher.
-        shielded: whether signals to the whole job are the launcher's to answer, as on a cluster.
+        shielded: whether only the launcher handles signals to the whole job, as on a cluster.
     """
 
     root: Path
@@ -45,7 +45,7 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class Message:
-    """What a worker tells the launcher: an epoch's end, or the outcome of its run."""
+    """A message from a worker to the launcher: the end of an epoch or of a run."""
 
     run_id: str
     epoch: int = 0
@@ -54,7 +54,7 @@ class Message:
 
 
 class _Watch:
-    """Reports epochs, and stops the run when the launcher asks for it or is gone."""
+    """Reports epochs, and stops the run when the launcher requests it or has died."""
 
     def __init__(self, run_id: str, settings: WorkerSettings, connection: Connection, stop: Event) -> None:
         self._run_id, self._settings, self._connection, self._stop = run_id, settings, connection, stop
@@ -67,7 +67,7 @@ class _Watch:
         self._told = time.monotonic()
         try:
             self._connection.send(Message(self._run_id, done, total))
-        except OSError:  # the launcher is gone, or wants no more
+        except OSError:  # the launcher has died or closed the connection
             self._abandoned = True
 
     def should_stop(self) -> bool:
@@ -82,17 +82,17 @@ class _Watch:
 
 
 def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherited: Sequence[Connection]) -> None:
-    """Execute run after run as their ids arrive, until the connection is closed.
+    """Execute runs as their ids arrive, until the connection is closed.
 
     Args:
-        settings: what is the same for all runs.
-        stop: set when the current run should stop after its epoch.
-        connection: brings run ids, takes messages.
-        inherited: the launcher's ends of pipes, which a forked worker closes at once.
+        settings: settings that all runs share.
+        stop: set if the current run should stop after its epoch.
+        connection: delivers run ids and takes messages.
+        inherited: the launcher's ends of pipes, which a forked worker closes immediately.
     """
     for end in inherited:
         end.close()
-    # Ctrl-C goes to the whole group of processes; the launcher alone answers it, through `stop`.
+    # Ctrl-C goes to the whole process group; only the launcher handles it, through `stop`.
     for number in (signal.SIGINT, *((signal.SIGTERM, signal.SIGUSR2, signal.SIGCONT) if settings.shielded else ())):
         signal.signal(number, signal.SIG_IGN)
     import torch
@@ -126,7 +126,7 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
 
 
 def warm_up(networks: Sequence[str]) -> None:
-    """Import in the launcher what every worker needs, so that forked workers have it already."""
+    """Import what every worker needs in the launcher, so that forked workers have it already."""
     import torch
 
     from cmkd_bench.networks import load_networks

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmkd_bench import registry  # the folder `families` hides a name from it
+from cmkd_bench import registry  # the folder `families` would shadow a name imported from it
 from cmkd_bench.errors import CannotTake, UnknownName, UserError, nearest_match
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def tokenizer_of(name: str, pretrained: str, weights: Path | None = None) -> str
     """Return the kind of tokenizer that a network reads texts with, as `cmkd_bench.data.tokenizers.by_name` names it.
 
     Args:
-        name: of the network.
+        name: name of the network.
         pretrained: as for `build_network`.
         weights: as for `build_network`.
 
@@ -57,20 +57,20 @@ def weights_id(setting: bool | str, name: str) -> str:
 
     Args:
         setting: False, True for a hub's weights, or the path of a file or folder.
-        name: of the network. One that is registered by itself always starts from random weights.
+        name: name of the network. One without a family always starts from random weights.
 
     Returns:
         "" for random weights, "hub", or "sha256:" and 12 hexadecimal digits of the content.
 
     Raises:
-        UserError: if there are no weights for the network at the path; it says what was looked for.
+        UserError: if there are no weights for the network at the path; the message lists the expected files.
     """
     found = _in_family(name) if setting is not False else None
     return found[0].weights_id(setting, found[1]) if found else ""
 
 
 def load_networks(names: Sequence[str]) -> None:
-    """Import networks now rather than when they are first built; skip those of plug-ins that are not loaded yet."""
+    """Import networks now instead of when they are first built; skip those of plug-ins that are not loaded yet."""
     for name in names:
         if found := _in_family(name):
             for module in found[0].modules:
@@ -111,11 +111,11 @@ def build_network(
 def network_shape(
     name: str, inputs: InputShape, classes: int, pretrained: str = "", weights: Path | None = None
 ) -> NetworkShape:
-    """Return the sizes of a network's outputs; the global generator is left alone.
+    """Return the sizes of a network's outputs without changing the global generator.
 
     A family's model is built on torch's meta device, without memory for its weights, or on the CPU if it cannot run
-    there. Other networks are small, and built on the CPU faster than the meta device imports torch's compiler for its
-    first operation. So are pretrained ones, for weights that do not fit to be found here.
+    there. Other networks are small, and are built faster on the CPU, because the meta device imports torch's compiler.
+    Pretrained networks are also built on the CPU, so that weights that do not fit are found here.
 
     Raises:
         UserError: as for `build_network`; a CannotTake also if the inputs are too small for the network.
@@ -126,27 +126,27 @@ def network_shape(
 
     with torch.random.fork_rng(devices=()):
         if _in_family(name) and not pretrained:
-            # third-party code may raise anything there; what the CPU says counts
+            # third-party code may raise anything there; the result on the CPU is decisive
             with contextlib.suppress(Exception), torch.device("meta"):
                 return shape_of(build_network(name, inputs, classes), inputs)
         return shape_of(build_network(name, inputs, classes, pretrained, weights), inputs)
 
 
 def _in_family(name: str) -> tuple[NetworkFamily, str] | None:
-    """The family of a name, and the model; None for a name without a known family or without a model."""
+    """Return the family and the model of a name; None for a name without a known family or without a model."""
     family, _, model = name.partition("/")
     return (registry.families.get(family)(), model) if model and family in registry.families.names() else None
 
 
 def _builder(name: str, pretrained: str, weights: Path | None) -> tuple[Builder, bool]:
-    """What builds a network, and whether it can return logits per position."""
+    """Return the function that builds a network, and whether it can return logits per position."""
     if found := _in_family(name):
         family, model = found
         return lambda inputs, classes: family.build(model, inputs, classes, pretrained, weights), family.dense
     if name not in registry.networks.names():
         raise _unknown(name)
     if pretrained:
-        raise UserError(f"network '{name}' has no pretrained weights; it always starts from random ones.")
+        raise UserError(f"network '{name}' has no pretrained weights; it always starts from random weights.")
     builder = registry.networks.get(name)
     return builder, getattr(builder, "dense", False)
 
@@ -156,7 +156,7 @@ def _unknown(name: str) -> UnknownName:
 
 
 def _suggestion(name: str) -> str | None:
-    """The message for a model's name without its family."""
+    """Return the message for a model's name that lacks its family."""
     if nearest_match(name, network_names()):
         return None
     owners = (family for family in registry.families.names() if registry.families.get(family)().has(name))

@@ -1,4 +1,4 @@
-"""What small convolutional networks share: layers one after the other, global average pooling, a linear head."""
+"""The base of small convolutional networks: consecutive layers, global average pooling, a linear head."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from cmkd_bench.registry import register_network
 
 @register_network("cnn1d")
 def cnn1d(inputs: InputShape, classes: int) -> Network:
-    """For signals (channels, time): widths 16, 32, 64, kernels of 7, 5 and 3, strides of 3, 2 and 2."""
+    """Build a network for signals (channels, time): widths 16, 32, 64, kernels of 7, 5 and 3, strides of 3, 2 and 2."""
     inputs.require_numbers(axes=2)
     widths = (inputs.shape[0], 16, 32, 64)
     kernels, strides = (7, 5, 3), (3, 2, 2)

@@ -14,7 +14,7 @@ from cmkd_bench.registry import register_network
 
 @register_network("cnn2d")
 def cnn2d(inputs: InputShape, classes: int, widths: Sequence[int] = (16, 32, 64)) -> Network:
-    """For images (channels, height, width): kernels of 3, strides of 2."""
+    """Build a network for images (channels, height, width): kernels of 3, strides of 2."""
     inputs.require_numbers(axes=3)
     layers = [
         nn.Sequential(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())

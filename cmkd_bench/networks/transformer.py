@@ -12,7 +12,7 @@ from cmkd_bench.registry import register_network
 
 WIDTH, LAYERS, HEADS = 32, 2, 4
 PAD = 0
-DROPOUT = 0.1  # not of attention weights: a fifth of a step's time on a CPU, for texts of a few words
+DROPOUT = 0.1  # not on attention weights, where it takes a fifth of a step's time on a CPU for short texts
 INITIAL_DEVIATION = 0.02
 EPSILON = 1e-12
 
@@ -21,7 +21,7 @@ EPSILON = 1e-12
 class Transformer(Network):
     """Two layers, four heads, 32 wide; the embedding is the mean over the valid tokens. Token 0 is padding.
 
-    It computes what BertModel of the transformers library computes, which takes ten seconds to import.
+    It computes the same as BertModel of the transformers library, which takes ten seconds to import.
     """
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
@@ -32,7 +32,7 @@ class Transformer(Network):
         self.head = nn.Linear(WIDTH, classes)
 
     def features(self, inputs: Tensor) -> Features:
-        """inputs: (B, L) token ids."""
+        """Compute the features of (B, L) token ids."""
         valid = inputs != PAD
         maps = [layer.transpose(1, 2) for layer in self.encoder(inputs, valid)]
         return Features(mean_over_positions(maps[-1], valid), maps, valid)
@@ -50,7 +50,7 @@ class _Encoder(nn.Module):
         self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
 
     def forward(self, tokens: Tensor, valid: Tensor) -> list[Tensor]:
-        """The outputs of the layers, (B, L, D) each, for (B, L) token ids and whether each is valid."""
+        """Return the outputs of the layers, (B, L, D) each, for (B, L) token ids and whether each is valid."""
         positions = torch.arange(tokens.shape[1], device=tokens.device).unsqueeze(0)
         hidden = self.words(tokens) + self.segments(torch.zeros_like(tokens)) + self.positions(positions)
         hidden = F.dropout(self.norm(hidden), DROPOUT, self.training)
@@ -87,7 +87,7 @@ class _Layer(nn.Module):
 
 
 def _initialize(module: nn.Module) -> None:
-    """As BERT does it: normal weights, no biases, and nothing for padding."""
+    """Initialize as BERT does: normal weights, zero biases, and a zero embedding for padding."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=INITIAL_DEVIATION)
     if isinstance(module, nn.Linear):

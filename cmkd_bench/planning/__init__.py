@@ -1,1 +1,1 @@
-"""From a request to a plan: resolved once, checked whole, built as runs."""
+"""From a request to a plan: resolve the request once, check it, and build its runs."""

@@ -1,4 +1,4 @@
-"""From a resolved grid to runs: methods x datasets x folds x directions x seeds, with shared teachers."""
+"""Build the runs of a resolved grid: methods x datasets x folds x directions x seeds, with shared teachers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from cmkd_bench.planning.tuning import add_draws
 from cmkd_bench.registry import methods
 
 SELECTED = {
-    "test": "epoch is selected on the test part, so the numbers are too good",
+    "test": "epoch is selected on the test part, so the numbers are optimistic",
     "train": "epoch is selected on the training part",
 }
 
 
 def make_plan(grid: Grid) -> Plan:
-    """The whole grid as runs.
+    """Return all runs of a grid as a plan.
 
     Raises:
-        UserError: if a dataset cannot be loaded, or has no part to select an epoch on.
+        UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
     """
     plan = Plan(grid.baseline)
     feasibility = Feasibility(grid.experiment.root, grid.roots, grid.plugins)
@@ -54,14 +54,14 @@ def make_plan(grid: Grid) -> Plan:
 
 @dataclass(frozen=True)
 class _FoldSpecs:
-    """The specs of the runs on one fold of one dataset."""
+    """The specs of runs on one fold of one dataset."""
 
     grid: Grid
     part: DatasetGrid
     data: LoadedFold
 
     def alone(self, modality: str, role: str, seed: int) -> RunSpec:
-        """The run of one modality without a teacher, which is the teacher of other runs."""
+        """Return the run of one modality without a teacher, which serves as the teacher of other runs."""
         configuration, dataset = self.part.configuration, self.part.dataset
         network = configuration.network(role, dataset.modality(modality).kind)
         return RunSpec(
@@ -85,7 +85,7 @@ class _FoldSpecs:
         )
 
     def of(self, method: str, alone: RunSpec, teacher: RunSpec) -> RunSpec:
-        """The run of a method, from those of the student and the teacher alone."""
+        """Return the run of a method, given the runs of the student and of the teacher alone."""
         cls = methods.declared(method)
         parameters = settings(build(cls.HyperParameters, self.grid.methods[method]))
         spec = replace(alone, method=method, hyperparameters=parameters)
@@ -110,12 +110,12 @@ class _FoldSpecs:
 
 
 def untrained(teacher: RunSpec) -> RunSpec:
-    """The same network without training: a run of no epochs."""
+    """Return the run of the same network without training, which has no epochs."""
     return replace(teacher, recipe=settings({**dict(teacher.recipe), "epochs": 0}))
 
 
 def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec]]]:
-    """Each cell of a fold with its runs: its teachers, then its own."""
+    """Yield each cell of a fold with its runs: first its teachers, then its own run."""
     for teacher_modality, student_modality in specs.part.directions:
         for seed in specs.grid.seeds:
             alone = specs.alone(student_modality, "student", seed)
@@ -146,14 +146,14 @@ def _check_selection(name: str, configuration: Configuration, data: LoadedFold) 
 
 
 def _notes(configuration: Configuration) -> list[str]:
-    """What a protocol does that a reader of its tables must know."""
+    """Return what a reader of the tables must know about a protocol."""
     part = configuration.recipe.select_on
     selected = [] if part == "validation" else [f"the {'last epoch is kept' if part == 'last' else SELECTED[part]}."]
     return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.deviations)]
 
 
 def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> Conditions:
-    """What all cells of a dataset have in common."""
+    """Return the conditions that all cells of a dataset share."""
     configuration, dataset = part.configuration, part.dataset
     own = [spec for spec in specs if spec.dataset == dataset.registry_name]
     sections = {

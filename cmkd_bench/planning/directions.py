@@ -15,12 +15,12 @@ Datasets = Mapping[str, "type[Dataset[Any]]"]
 
 
 def directions_of(pairs: Sequence[str] | None, datasets: Datasets, one_way: bool) -> dict[str, tuple[Direction, ...]]:
-    """The directions of each dataset.
+    """Return the directions of each dataset.
 
     Args:
-        pairs: `teacher:student`; None for each dataset's own.
+        pairs: `teacher:student`; None for each dataset's own pairs.
         datasets: by name.
-        one_way: whether each pair is run only as it is written.
+        one_way: whether to run each pair only in the direction in which it is written.
     """
     chosen = {name: cls.default_pairs if pairs is None else _matching(pairs, cls) for name, cls in datasets.items()}
     return {
@@ -30,7 +30,7 @@ def directions_of(pairs: Sequence[str] | None, datasets: Datasets, one_way: bool
 
 
 def problems_of_pairs(pairs: Sequence[str] | None, datasets: Datasets) -> list[str]:
-    """Pairs that no dataset has, and datasets that have none of the pairs."""
+    """Return the problems of pairs: pairs that no dataset has, and datasets that have none of the pairs."""
     if pairs is None:
         return []
     if problems := list(_unmatched(pairs, datasets)):

@@ -1,7 +1,7 @@
-"""Whether a method is defined for the networks and data of a run, before anything is trained.
+"""Decide whether a method is defined for the networks and data of a run, before anything is trained.
 
-The answer needs networks, and these need torch, so it is remembered in the results folder. The memory holds for the
-code that gave the answer; other code asks again.
+The answer needs networks and thus torch, so it is cached in the results folder. The cache is valid for the code that
+gave the answer; other code computes it again.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _ASKED = (
 
 
 class Feasibility:
-    """Answers for the runs of a grid, and remembers them.
+    """Answers for the runs of a grid, with a cache.
 
     Args:
         results: the folder of the experiments, where answers are kept.
-        roots: where pretrained weights lie.
+        roots: folders of the pretrained weights.
         plugins: files whose code the answers depend on.
     """
 
@@ -50,14 +50,14 @@ class Feasibility:
         self._changed = False
 
     def add(self, data: LoadedFold) -> None:
-        """Let answers be worked out for the runs on a fold."""
+        """Allow answers for the runs on a fold."""
         self._folds[data.dataset.registry_name, data.fold] = data
 
     def reason(self, spec: RunSpec) -> str | None:
-        """Why a run cannot be, or None where it can.
+        """Return why a run is not possible, or None if it is.
 
         Raises:
-            UserError: if pretrained weights cannot be had.
+            UserError: if pretrained weights are not available.
         """
         key = _key(spec)
         if key not in self._known:
@@ -66,7 +66,7 @@ class Feasibility:
         return self._known[key] or None
 
     def save(self) -> None:
-        """Keep the answers, where there is a results folder that can be written."""
+        """Save the answers if the results folder can be written."""
         if self._changed:
             with suppress(OSError):
                 write_json(self._file, {"code": self._code, "reasons": self._known})
@@ -120,7 +120,7 @@ def _key(spec: RunSpec) -> str:
 
 
 def _read(file: Path, code: str) -> dict[str, str]:
-    """What is remembered of the same code; nothing where the file is missing or damaged."""
+    """Return the cached answers of the same code; empty if the file is missing or damaged."""
     with suppress(OSError, ValueError):
         stored = read_json(file)
         if isinstance(stored, Mapping) and stored.get("code") == code and isinstance(stored.get("reasons"), dict):
@@ -129,7 +129,7 @@ def _read(file: Path, code: str) -> dict[str, str]:
 
 
 def _code(plugins: tuple[Path, ...]) -> str:
-    """A hash of the networks, the interface and the packages below them."""
+    """Return a hash of the networks, the interface and the packages that they depend on."""
     package = Path(__file__).parent.parent
     interface = [package / name for name in ("method.py", "network.py", "weights.py")]
     files = [*interface, *sorted((package / "networks").rglob("*.py")), *plugins]

@@ -16,13 +16,13 @@ from cmkd_bench.planning.directions import Direction
 
 @dataclass(frozen=True)
 class DatasetGrid:
-    """What a grid runs on one dataset.
+    """The part of a grid on one dataset.
 
     Attributes:
-        dataset: with its options, not loaded.
-        configuration: composed for it.
-        folds: of its split.
-        directions: teacher modality and student modality.
+        dataset: dataset with its options, not loaded.
+        configuration: configuration composed for the dataset.
+        folds: folds of its split.
+        directions: pairs of a teacher modality and a student modality.
     """
 
     dataset: Dataset[Any]
@@ -33,20 +33,20 @@ class DatasetGrid:
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid in which all is known. Planning and launching read nothing else: no environment, no configuration.
+    """A fully resolved grid. Planning and launching read nothing else: no environment, no configuration.
 
     Attributes:
-        experiment: where its results go.
-        baseline: the method that is the student alone, and trains the teachers.
-        methods: by name, in the order of the rows: the hyper-parameters that are set, presets resolved.
+        experiment: destination of the results.
+        baseline: the method for the student alone, which also trains the teachers.
+        methods: by name, in the order of the rows: the hyper-parameters that are set, with presets resolved.
         datasets: by name, in the order of the tables.
-        seeds: of the runs.
-        trials: how many trials each method gets to be tuned; None for no tuning.
-        command: that asks for the same again; empty for a Python program.
+        seeds: seeds of the runs.
+        trials: number of trials to tune each method; None for no tuning.
+        command: the command that repeats the request; empty for a Python program.
         plugins: files that register methods, datasets or networks.
-        roots: where data and weights lie.
-        launcher: the section of the configuration.
-        launcher_overrides: the arguments that it was composed of.
+        roots: folders of the data and weights.
+        launcher: the launcher section of the configuration.
+        launcher_overrides: the arguments from which this section was composed.
     """
 
     experiment: Experiment

@@ -1,4 +1,4 @@
-"""What a user asks for: the same options for the command line and for Python programs."""
+"""The request of a user: the same options for the command line and for Python programs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ Names = Sequence[str] | str | None  # a string holds names separated by commas
 
 @dataclass(frozen=True)
 class GridOptions:
-    """A grid as it is asked for; `resolve` finds all that is wrong with it.
+    """A requested grid; `resolve` finds all its problems.
 
     Attributes:
         methods: names; None for all.
         datasets: names; None for the bundled real datasets.
         pairs: `teacher:student`; None for each dataset's own pairs. Each is run in both directions.
-        seeds: how many (0, 1, ...), or which.
-        folds: which, or `all`.
+        seeds: number of seeds (0, 1, ...), or a list of seeds.
+        folds: fold numbers, or `all`.
         overrides: `KEY=VALUE`, e.g. `train.epochs=5` or `method.kd.temperature=2.0`.
-        experiment: name of the folder under `results`; None for one made of the protocol and the overrides.
+        experiment: name of the folder under `results`; None for a name derived from the protocol and the overrides.
         results: folder of the experiments.
         plugins: files that register methods, datasets or networks.
         launcher: `local`, `slurm`, or another file of configs/launcher/.
         jobs: number of worker processes; None for one per core.
         device: `cpu` or `cuda`.
-        controls: whether the rows that every table should have (the student alone, the controls) are added.
-        one_way: whether pairs are run only in the direction in which they are written.
-        trials: tune each method by so many trials on the first seed, selected on validation; None for no tuning.
-        retry_failed: whether failed runs are run again.
-        quiet: whether no progress is shown.
-        command: the command that asks for the same again; empty for a Python program.
+        controls: whether to add the rows that every table should have (the student alone and the controls).
+        one_way: whether to run pairs only in the direction in which they are written.
+        trials: number of trials to tune each method, on the first seed, selected on validation; None for no tuning.
+        retry_failed: whether to rerun failed runs.
+        quiet: whether to hide progress.
+        command: the command that repeats this request; empty for a Python program.
     """
 
     methods: Names = None

@@ -1,4 +1,4 @@
-"""A request, resolved once: every name, value and folder is known, and all problems are found together."""
+"""Resolve a request once: look up every name, value and folder, and find all problems together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def resolve(options: GridOptions) -> Grid:
-    """Fill a request up with the configuration's defaults, and look up everything that it names.
+    """Complete a request with the configuration's defaults, and look up everything that it names.
 
     Raises:
         GridError: with all problems of the request at once.
@@ -38,7 +38,7 @@ def resolve(options: GridOptions) -> Grid:
 
 
 class _Resolution:
-    """The steps of resolving one request; each adds the problems that it finds."""
+    """The steps that resolve one request; each adds the problems that it finds."""
 
     def __init__(self, options: GridOptions, defaults: Mapping[str, Any], plugins: tuple[Path, ...]) -> None:
         self.options, self.plugins, self.baseline = options, plugins, str(defaults["baseline"])
@@ -52,11 +52,11 @@ class _Resolution:
         self.folds = _folds(defaults["folds"] if options.folds is None else options.folds)
 
     def grid(self) -> Grid:
-        """The resolved grid."""
+        """Return the resolved grid."""
         given = self._hyperparameters()
         configurations = self._configurations()
         pairs = _names(self.options.pairs)
-        # Nothing is imported that no problem could come from, so that a mistyped name is answered at once.
+        # Import only what can cause problems, so that a mistyped name is reported immediately.
         asked = not self.problems or pairs is not None or self.folds
         classes = {name: datasets.get(name) for name in self.datasets} if asked else {}
         self.problems += problems_of_pairs(pairs, classes)
@@ -79,15 +79,18 @@ class _Resolution:
         weights = general.model["pretrained"]
         roots = Roots.read(**general.data, weights=weights if isinstance(weights, str) else None)
         directions = directions_of(_names(self.options.pairs), classes, self.options.one_way)
-        grids = {
-            name: DatasetGrid(
-                dataset=open_configured(name, configurations[name], self.overrides.datasets.get(name, {}), roots),
-                configuration=configurations[name],
-                folds=tuple(range(cls.folds)) if self.folds is None else self.folds,
-                directions=directions[name],
-            )
-            for name, cls in classes.items()
-        }
+        grids = {}
+        for name, cls in classes.items():
+            given_options = self.overrides.datasets.get(name, {})
+            try:
+                dataset = open_configured(name, configurations[name], given_options, roots)
+            except UserError as error:  # options that a dataset refuses together
+                self.problems.append(str(error))
+                continue
+            folds = tuple(range(cls.folds)) if self.folds is None else self.folds
+            grids[name] = DatasetGrid(dataset, configurations[name], folds, directions[name])
+        if self.problems:
+            raise GridError(self.problems)
         name = self.options.experiment or self._experiment_name(general.protocol, grids)
         return Grid(
             experiment=Experiment(Path(self.options.results), name),
@@ -113,7 +116,7 @@ class _Resolution:
         return parsed
 
     def _known(self, registry: Registry[Any], names: Iterable[str]) -> list[str]:
-        """The names that the registry has; the others are problems."""
+        """Return the names that are registered; add the others to the problems."""
         known = []
         for name in dict.fromkeys(names):
             try:
@@ -124,12 +127,12 @@ class _Resolution:
         return known
 
     def _hyperparameters(self) -> dict[str, dict[str, Any]]:
-        """What is set of each method's hyper-parameters, presets resolved."""
+        """Return the hyper-parameters that are set for each method, with presets resolved."""
         for name in self._known(methods, self.overrides.methods):
             self.problems += _problems_of_method(name, self.overrides.methods[name])
             if name not in self.methods:
                 self.problems.append(
-                    f"method.{name}: set, but '{name}' is not among the methods of this grid. Add it to --methods."
+                    f"method.{name}: '{name}' is not among the methods of this grid. Add it to --methods."
                 )
         if self.problems:
             return {}
@@ -139,13 +142,13 @@ class _Resolution:
         }
 
     def _configurations(self) -> dict[str | None, Configuration]:
-        """The configuration of each dataset, and under None what is the same for all."""
+        """Return the configuration of each dataset, and under None the one that all datasets share."""
         for name in self._known(datasets, self.overrides.datasets):
             given = self.overrides.datasets[name]
             self.problems += problems_of(datasets.get(name).Options, given, f"dataset.{name}")
             if name not in self.datasets:
                 self.problems.append(
-                    f"dataset.{name}: set, but '{name}' is not among the datasets of this grid. Add it to --datasets."
+                    f"dataset.{name}: '{name}' is not among the datasets of this grid. Add it to --datasets."
                 )
         found: dict[str | None, Configuration] = {}
         if self.problems and not self.overrides.plain:
@@ -171,22 +174,22 @@ class _Resolution:
     ) -> Iterator[str]:
         trials = self.options.trials
         if trials is not None and trials < 2:
-            yield f"--trials {trials}: expected at least 2, because trial 0 has the defaults."
+            yield f"--trials {trials}: expected at least 2, because trial 0 uses the defaults."
         if not any(is_searched(name, values) for name, values in given.items() if name != self.baseline):
             yield (
-                f"--trials {trials}: nothing to search: none of {', '.join(given)} has a hyper-parameter with a "
-                "search space that is not set. See: cmkd-bench show NAME"
+                f"--trials {trials}: nothing to tune: none of {', '.join(given)} has an unset hyper-parameter with a "
+                "search space. See: cmkd-bench show NAME"
             )
         for name in self.datasets:
             part = configurations[name].recipe.select_on
             if part != "validation":
                 yield (
                     f"--trials {trials}: trials are selected on the validation part, but {name} has "
-                    f"train.select_on={part}. Leave --trials out, or add train.select_on=validation."
+                    f"train.select_on={part}. Omit --trials, or add train.select_on=validation."
                 )
 
     def _experiment_name(self, protocol: str, grids: Mapping[str, DatasetGrid]) -> str:
-        """The protocol and its changes, so that numbers under other settings never meet in one table."""
+        """Return the protocol and its changes, so that numbers under different settings never share a table."""
         from cmkd_bench.data.media.preparing.missing import is_miniature
 
         overrides = [text for text in self.options.overrides if not text.startswith(("launcher", "data.", "protocol="))]
@@ -200,7 +203,7 @@ class _Resolution:
 
 
 def resolve_preset(cls: type[Declaration[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace `preset` by the hyper-parameters that it stands for; what is given besides wins."""
+    """Replace `preset` by its hyper-parameters; other given values override those of the preset."""
     values = dict(given)
     preset = values.pop("preset", None)
     return {**(cls.presets[preset] if preset is not None else {}), **values}
@@ -222,7 +225,7 @@ def _names(asked: Names) -> tuple[str, ...] | None:
 def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:
     if isinstance(asked, int):
         if asked < 1:
-            raise UserError(f"--seeds {asked}: expected a number of seeds from 1, or seeds, e.g. 0,3,7.")
+            raise UserError(f"--seeds {asked}: expected a positive number of seeds, or a list of seeds, e.g. 0,3,7.")
         return tuple(range(asked))
     return tuple(dict.fromkeys(asked))
 

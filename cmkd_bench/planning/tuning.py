@@ -1,4 +1,4 @@
-"""Equal tuning: as many trials for every method, one selected on validation alone, then all seeds with its values."""
+"""Fair tuning: equally many trials per method, one selected on validation, then all seeds with its values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def add_draws(plan: Plan, grid: Grid, is_defined: Callable[[RunSpec], bool]) -> None:
-    """Add the draws of every method that has something to search, each as a run under the first seed.
+    """Add the trials of every method that has something to tune, each as a run with the first seed.
 
-    The plan's cells must be marked where they are not defined. The baseline is what all others are measured by, and is
+    Undefined cells of the plan must be marked beforehand. The baseline is the reference for all other methods and is
     not tuned.
     """
     assert grid.trials is not None
@@ -32,20 +32,20 @@ def add_draws(plan: Plan, grid: Grid, is_defined: Callable[[RunSpec], bool]) -> 
 
 
 def is_searched(method: str, given: Mapping[str, Any]) -> bool:
-    """Whether a method has a hyper-parameter with a search space that is not set."""
+    """Return whether a method has an unset hyper-parameter with a search space."""
     return bool(draw(methods.declared(method).HyperParameters, method, 0, given))
 
 
 def add_tuned(plan: Plan, experiment: Experiment, is_over: Callable[[str], bool]) -> int:
-    """Add the cells with selected values, of all seeds, wherever all draws are over.
+    """Add the cells of all seeds with selected values, wherever all trials are over.
 
     Args:
-        plan: with draws; tuned cells of an earlier call are replaced.
-        experiment: where the draws' results lie.
-        is_over: whether a run has ended, well or not.
+        plan: a plan with trials; tuned cells of an earlier call are replaced.
+        experiment: the experiment with the results of the trials.
+        is_over: whether a run has ended, successfully or not.
 
     Returns:
-        how many selections have to wait for draws.
+        the number of selections that must wait for trials.
     """
     plan.cells = {key: cell for key, cell in plan.cells.items() if not cell.tuned}
     ended = {group: one for group, one in plan.trials.items() if all(map(is_over, one.run_ids))}
@@ -56,11 +56,11 @@ def add_tuned(plan: Plan, experiment: Experiment, is_over: Callable[[str], bool]
 
 
 def open_trials(plan: Plan, kinds: Mapping[str, str]) -> tuple[list[Trials], list[Trials]]:
-    """Draws from which nothing is selected yet: those that are over, and those that are not.
+    """Return the trials without a selection so far: those that are over, and those that are not.
 
     Args:
-        plan: of the experiment.
-        kinds: of all runs; done, failed and blocked ones are over.
+        plan: plan of the experiment.
+        kinds: states of all runs; done, failed and blocked ones are over.
     """
     tuned = {cell.group for cell in plan.cells.values() if cell.tuned}
     over, running = [], []
@@ -86,7 +86,7 @@ def _draws(
 
 
 def _validation(experiment: Experiment, trials: Trials) -> dict[str, float]:
-    """The validation scores of the draws that are done."""
+    """Return the validation scores of the finished trials."""
     done = [run_id for run_id in trials.run_ids if experiment.run(run_id).result.exists()]
     scores = {run_id: experiment.read_result(run_id)["val_value"] for run_id in done}
     return {run_id: score for run_id, score in scores.items() if score is not None}

@@ -22,8 +22,8 @@ class Worker(Generic[Task]):
     Attributes:
         process: the process.
         connection: our end of its pipe.
-        arguments: what it was started with.
-        task: what it works on; None if it is idle.
+        arguments: the arguments with which it was started.
+        task: its current task; None if it is idle.
     """
 
     process: BaseProcess
@@ -34,22 +34,22 @@ class Worker(Generic[Task]):
 
 @dataclass(frozen=True)
 class Death:
-    """The end of a worker that nobody asked for.
+    """The unexpected end of a worker.
 
     Attributes:
-        exit_code: of the process; minus the signal's number if a signal killed it.
+        exit_code: exit code of the process; minus the signal's number if a signal killed it.
     """
 
     exit_code: int
 
 
 class WorkerPool(Generic[Task]):
-    """Worker processes that talk to us over a pipe each.
+    """Worker processes, each connected by a pipe.
 
     Args:
-        method: `fork`, which starts at once, or `spawn` where a forked process would not work.
-        serve: what a worker runs, `serve(*arguments, connection, inherited)`. It closes the inherited connections,
-            receives tasks and sends messages until the connection is closed.
+        method: `fork`, which starts immediately, or `spawn` if a forked process would not work.
+        serve: the function that a worker runs, `serve(*arguments, connection, inherited)`. It closes the inherited
+            connections, receives tasks and sends messages until the connection is closed.
     """
 
     def __init__(self, method: str, serve: Callable[..., None]) -> None:
@@ -60,7 +60,7 @@ class WorkerPool(Generic[Task]):
     def start(self, *arguments: Any) -> None:
         """Start one worker."""
         ours, theirs = self.context.Pipe()
-        # A forked worker inherits our ends of all pipes; left open there, they would hide our death from the workers.
+        # A forked worker inherits our ends of all pipes; if they stay open there, workers cannot notice our death.
         inherited = [ours, *(worker.connection for worker in self.workers)] if self._forks else []
         process = self.context.Process(  # type: ignore[attr-defined]  # each concrete context has it
             target=self._serve, args=(*arguments, theirs, inherited), daemon=True
@@ -72,11 +72,11 @@ class WorkerPool(Generic[Task]):
     def assign(self, worker: Worker[Task], task: Task) -> None:
         """Give a worker its next task."""
         worker.task = task
-        with contextlib.suppress(OSError):  # a worker that died while it was idle is noticed when it is listened to
+        with contextlib.suppress(OSError):  # the death of an idle worker is noticed when its pipe is read
             worker.connection.send(task)
 
     def listen(self, timeout: float) -> Iterator[tuple[Worker[Task], Any]]:
-        """Yield each worker that has a message, with the message; of a dead worker, which leaves the pool, its Death.
+        """Yield each worker that has a message, with the message; a dead worker leaves the pool, with its Death.
 
         Args:
             timeout: seconds to wait for a first message.
@@ -92,10 +92,10 @@ class WorkerPool(Generic[Task]):
             yield worker, message
 
     def close(self, patience: float | None) -> None:
-        """End all workers: each ends when its connection is closed, after the task that it has.
+        """End all workers: each finishes its current task and ends when its connection is closed.
 
         Args:
-            patience: seconds after which a worker is killed; None to wait for as long as it takes.
+            patience: seconds after which a worker is killed; None to wait without a limit.
         """
         for worker in self.workers:
             worker.connection.close()

@@ -1,4 +1,4 @@
-"""What a larger budget of draws is worth: the score of the selected draw, expected over the orders of the draws."""
+"""The value of more trials: the expected score of the selected trial, averaged over the orders of the trials."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from math import comb
 
 
 def expected_selected(validation: Sequence[float | None], test: Sequence[float | None]) -> list[float | None]:
-    """The expected test score of the draw that validation selects among the first k, for k = 1, ..., N.
+    """Return the expected test score of the trial that validation selects among the first k, for k = 1, ..., N.
 
-    Draw 0, the defaults, is always the first; the expectation is over all orders of the others, which are equally
-    likely. With the draws sorted by validation, a draw is selected if it is among the first k and none of the r better
-    ones is: C(N - 2 - r, k - 2) of the C(N - 1, k - 1) sets of others.
+    Trial 0, the defaults, is always first; the expectation is over all orders of the others, which are equally
+    likely. With the trials sorted by validation, a trial is selected if it is among the first k and none of the r
+    better ones is: C(N - 2 - r, k - 2) of the C(N - 1, k - 1) sets of others.
 
     Args:
-        validation: (N,) by draw, larger is better, of equal scores the first draw is selected; None where it failed.
-        test: (N,) likewise.
+        validation: (N,) by trial, larger is better, the first of equal scores is selected; None for failed trials.
+        test: (N,) by trial; None for failed trials.
 
     Returns:
-        (N,) None for a k with an order in which no draw has a score.
+        (N,) None for every k with an order in which no trial has a score.
 
     Raises:
-        ValueError: if the two are not of one length, or do not lack the same.
+        ValueError: if the two differ in length, or in their failed trials.
     """
     if [one is None for one in validation] != [one is None for one in test]:
-        raise ValueError("validation and test are wanted of the same draws")
+        raise ValueError("validation and test must have scores of the same trials")
     scored = {number: score for number, score in enumerate(validation) if score is not None}
     ranked = sorted(scored, key=lambda number: (-scored[number], number))
     better = ranked[: ranked.index(0)] if 0 in scored else ranked
@@ -34,7 +34,7 @@ def expected_selected(validation: Sequence[float | None], test: Sequence[float |
 
 
 def _expected(better: Sequence[float], defaults: float | None, others: int, chosen: int) -> float | None:
-    """With so many of the others chosen; `better`: the test scores of those that win over the defaults, best first."""
+    """Return the expectation with `chosen` of the others; `better`: test scores that beat the defaults, best first."""
     sets = comb(others, chosen)
     without = comb(others - len(better), chosen)
     if defaults is None and without:

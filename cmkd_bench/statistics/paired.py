@@ -1,4 +1,4 @@
-"""Differences between methods that share seeds and test samples, with intervals that hold for new seeds and samples."""
+"""Differences between methods with shared seeds and test samples, with intervals for new seeds and samples."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from scipy import special
 Array = NDArray[Any]
 LEVEL = 0.05
 FEWEST_SEEDS = 3
-_NEGLIGIBLE = 1e-12  # of the variances of which it is a difference
+_NEGLIGIBLE = 1e-12  # relative to the variances that are subtracted
 _SMALLEST = -16.0  # logarithm of the smallest p-value
 _HALVINGS = 45
 
 
 @dataclass(frozen=True)
 class Differences:
-    """All pairs of k methods; each array is (k, k), for the row's method minus the column's.
+    """The differences of all pairs of k methods; each array is (k, k), for the row's method minus the column's.
 
     Attributes:
-        difference: of the means over seeds.
+        difference: difference of the means over seeds.
         error: standard error of the difference.
-        of_seeds: share of its square that comes from the seeds, 0 to 1; the rest comes from the test samples.
+        of_seeds: share of the squared error that comes from the seeds, 0 to 1; the rest comes from the test samples.
         low: lower end of the confidence interval.
         high: upper end.
-        p: two-sided, of no difference, not below 1e-16; below the level where the interval leaves out 0.
+        p: two-sided p-value of no difference, at least 1e-16; below the level if the interval excludes 0.
     """
 
     difference: Array
@@ -39,7 +39,7 @@ class Differences:
 
 
 def paired_differences(values: Array, draws: Array, level: float = LEVEL) -> Differences:
-    """Compare methods over n seeds and M test samples, both as random draws from more of their kind.
+    """Compare methods over n seeds and M test samples, both as random draws from a population.
 
     A new seed moves a difference, and so does a new set of test samples, which all seeds share. The variance of the
     difference of means is estimated from a bootstrap that crosses the two: that of seeds, which has a closed form, plus
@@ -47,8 +47,8 @@ def paired_differences(values: Array, draws: Array, level: float = LEVEL) -> Dif
     ways). Half the width of the interval has two parts whose squares are added: Student's t with n-1 degrees of freedom
     for the seeds, because few seeds say little about their own variance, and the normal distribution for the samples.
 
-    Percentiles of the bootstrap cannot serve: means drawn from 3 seeds stay between the smallest and the largest, which
-    covers 75 % where seeds are what matters, and 100 % where they are not. `benchmarks/coverage.py` measures both.
+    Percentiles of the bootstrap are unsuitable: means drawn from 3 seeds stay between the smallest and the largest and
+    covers 75 % if seeds dominate, and 100 % if they do not matter. `benchmarks/coverage.py` measures both.
 
     Args:
         values: (n, k), the metric by seed and method.
@@ -56,11 +56,11 @@ def paired_differences(values: Array, draws: Array, level: float = LEVEL) -> Dif
         level: 1 minus the confidence.
 
     Raises:
-        ValueError: for fewer than 3 seeds, which cannot tell how much a seed moves a difference.
+        ValueError: for fewer than 3 seeds, from which the variance between seeds cannot be estimated.
     """
     seeds = len(values)
     if seeds < FEWEST_SEEDS:
-        raise ValueError(f"{seeds} seeds: an interval over seeds needs at least {FEWEST_SEEDS}")
+        raise ValueError(f"expected at least {FEWEST_SEEDS} seeds for an interval, got {seeds}")
     by_seed = _contrasts(np.atleast_2d(np.cov(values, rowvar=False)) / seeds)
     by_sample, within = _sampling(draws)
     interaction = np.maximum(within - by_sample, 0.0) / (seeds - 1)
@@ -80,14 +80,14 @@ def paired_differences(values: Array, draws: Array, level: float = LEVEL) -> Dif
 
 
 def _reach(level: Array, by_seed: Array, rest: Array, seeds: int) -> Array:
-    """Half the width of the interval of a level, from the variances by seed and of the rest."""
+    """Return half the width of the interval at a level, from the variances by seed and of the rest."""
     student, normal = -special.stdtrit(seeds - 1, level / 2), special.ndtri(level / 2)
     reach: Array = np.sqrt(student**2 * by_seed + normal**2 * rest)
     return reach
 
 
 def _p_value(distance: Array, by_seed: Array, rest: Array, seeds: int) -> Array:
-    """The level whose interval just reaches 0, by bisection of its logarithm."""
+    """Return the level at which the interval just reaches 0, by bisection of its logarithm."""
     low, high = np.full(distance.shape, _SMALLEST), np.zeros(distance.shape)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -98,7 +98,7 @@ def _p_value(distance: Array, by_seed: Array, rest: Array, seeds: int) -> Array:
 
 
 def _sampling(draws: Array) -> tuple[Array, Array]:
-    """Variances of differences over draws of samples: of the mean over seeds, and the mean of those of single seeds."""
+    """Return the variances of differences over draws: of the mean over seeds, and the mean of those of single seeds."""
     centred = draws - draws.mean(0)
     resamples, seeds, _ = draws.shape
     mean = centred.mean(1)
@@ -107,7 +107,7 @@ def _sampling(draws: Array) -> tuple[Array, Array]:
 
 
 def _contrasts(covariance: Array) -> Array:
-    """The variances of all differences of k quantities, from their covariances (k, k)."""
+    """Return the variances of all differences of k quantities, from their covariances (k, k)."""
     own = np.diagonal(covariance)
     both = own[:, None] + own[None, :]
     variance = both - covariance - covariance.T

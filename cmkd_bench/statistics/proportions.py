@@ -1,4 +1,4 @@
-"""McNemar's test: do two classifiers make different numbers of errors on the same samples?"""
+"""McNemar's test, which compares the numbers of errors of two classifiers on the same samples."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Array = NDArray[Any]
 
 
 def mcnemar(first_only: Array, second_only: Array) -> Array:
-    """The exact two-sided p-value: the samples that only one of the two has right are fair coins.
+    """Return the exact two-sided p-value: each sample that only one of the two gets right is a fair coin.
 
     Args:
-        first_only: how many samples only the first has right; any shape.
-        second_only: likewise.
+        first_only: how many samples only the first gets right; any shape.
+        second_only: how many samples only the second gets right; the same shape.
     """
     either = np.asarray(first_only) + np.asarray(second_only)
     p: Array = np.minimum(2 * stats.binom.cdf(np.minimum(first_only, second_only), either, 0.5), 1.0)
@@ -24,7 +24,7 @@ def mcnemar(first_only: Array, second_only: Array) -> Array:
 
 
 def only_one_right(correct: Array) -> Array:
-    """For all pairs of k classifiers, how many samples the row's has right and the column's has not: (k, k).
+    """Return, for all pairs of k classifiers, how many samples only the row's classifier gets right: (k, k).
 
     Args:
         correct: (M, k) bool.

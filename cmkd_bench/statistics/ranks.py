@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 
 def average_ranks(scores: Array) -> Array:
-    """The mean rank of k methods over N tasks: (k,); 1 is the best, equal scores share the mean of their ranks.
+    """Return the mean rank of k methods over N tasks: (k,); 1 is the best, equal scores share the mean of their ranks.
 
     Args:
         scores: (N, k), more is better.
@@ -24,7 +24,7 @@ def average_ranks(scores: Array) -> Array:
 
 
 def friedman(scores: Array) -> float:
-    """The p-value of no difference between k methods over N tasks, by the chi-squared approximation with ties.
+    """Return the p-value of no difference between k methods over N tasks, by the chi-squared approximation with ties.
 
     Args:
         scores: (N, k), of which k is at least 3.
@@ -36,12 +36,12 @@ def friedman(scores: Array) -> float:
 
 @cache
 def nemenyi_distance(methods: int, tasks: int, level: float = 0.05) -> float:
-    """The critical difference: average ranks closer than this are not distinguishable.
+    """Return the critical difference: average ranks closer than this are not distinguishable.
 
     Args:
         methods: k, at least 2.
         tasks: N.
-        level: of all pairs together.
+        level: error level of all pairs together.
     """
     studentized = float(stats.studentized_range.isf(level, methods, np.inf))
     return studentized / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * tasks))

@@ -15,12 +15,12 @@ _WIDTH = 2048  # columns of one matrix product, so that it fits into memory
 
 
 def resampling_counts(samples: int, resamples: int = RESAMPLES, seed: int | Sequence[int] = 0) -> Array:
-    """How often each sample is drawn: (resamples, samples) float32; every row adds up to `samples`.
+    """Return how often each sample is drawn: (resamples, samples) float32; every row adds up to `samples`.
 
     Args:
         samples: M.
         resamples: B.
-        seed: of the draws; the same seed gives the same draws.
+        seed: seed of the draws; the same seed gives the same draws.
     """
     generator = np.random.default_rng(seed)
     counts = np.empty((resamples, samples), np.float32)
@@ -35,7 +35,7 @@ def resampling_counts(samples: int, resamples: int = RESAMPLES, seed: int | Sequ
 def resampled(
     contributions: Sequence[Array], value: Callable[[Array, int], Array], counts: Array
 ) -> NDArray[np.float64]:
-    """A metric of several runs under the same draws of test samples: (resamples, runs).
+    """Return a metric of several runs under the same draws of test samples: (resamples, runs).
 
     Args:
         contributions: per run (M, K), what each sample contributes.

@@ -17,7 +17,7 @@ SCALARS = ("str", "int", "float", "bool")
 
 
 class DeclarationTests(MethodCase):
-    """Tests that train nothing, except between linear networks."""
+    """Tests that train nothing, except with linear networks."""
 
     def test_is_registered_under_its_name(self) -> None:
         cls = self.method_class()
@@ -35,7 +35,7 @@ class DeclarationTests(MethodCase):
         assert frozen, f"{parameters.__name__} must be @dataclass(frozen=True), because its values identify runs"
         built_in = self.method_class().__module__.startswith("cmkd_bench.")
         for parameter in describe(parameters):
-            assert parameter.type in SCALARS, f"'{parameter.name}' is a {parameter.type}, not one of {SCALARS}"
+            assert parameter.type in SCALARS, f"'{parameter.name}' is {parameter.type}, expected one of {SCALARS}"
             assert parameter.meaning, f"'{parameter.name}' has no meaning: declare it with parameter(default, meaning)"
             assert parameter.source or not built_in, f"'{parameter.name}' has no source for its default"
 
@@ -64,7 +64,7 @@ class DeclarationTests(MethodCase):
                 continue
             phases = cell.method.phases()
             shares = {phase.name: phase.share for phase in phases}
-            assert len(shares) == len(phases), "phases need names of their own: their random streams are named so"
+            assert len(shares) == len(phases), "phases need unique names, which also name their random streams"
             assert math.isclose(sum(shares.values()), 1), (
                 f"the shares add up to {sum(shares.values())}, not 1: {shares}"
             )

@@ -16,7 +16,7 @@ BFLOAT16 = 0.1
 
 
 class LossTests(MethodCase):
-    """Each phase on its own, with the networks as they were initialised."""
+    """Tests of each phase separately, with the networks in their initial state."""
 
     @both_directions
     def test_losses_are_named_finite_scalars(self, direction: Direction) -> None:

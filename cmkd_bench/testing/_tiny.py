@@ -1,4 +1,4 @@
-"""Paired data and networks of a few hundred parameters, with what is hard to repeat: dropout, batch statistics."""
+"""Paired data and networks of a few hundred parameters, with features that are hard to reproduce, e.g. dropout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TinyMLP(Network):
 
 
 class TinyCNN(Network):
-    """Three layers of convolution, batch normalisation and ReLU, with dropout before the head."""
+    """Three layers of convolution, batch normalization and ReLU, with dropout before the head."""
 
     def __init__(self, inputs: InputShape, classes: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class TinyCNN(Network):
 
 @functools.cache
 def paired_part(samples: int, classes: int, name: str) -> Part:
-    """Every modality of the same samples: noise around a mean of the class."""
+    """Return all modalities of the same samples: noise around a mean of the class."""
     labels = torch.arange(samples) % classes
     inputs: dict[str, Inputs] = {}
     for modality, shape in INPUTS.items():
@@ -75,7 +75,7 @@ def paired_part(samples: int, classes: int, name: str) -> Part:
 
 
 def tiny_network(modality: str, classes: int, seed: int, linear: bool) -> Network:
-    """The network of a modality; a seed gives the same one whoever asks."""
+    """Return the network of a modality; equal seeds give equal networks."""
     with random_stream(seed, "initialisation", modality):
         if linear:
             return build_network("linear", INPUTS[modality], classes)

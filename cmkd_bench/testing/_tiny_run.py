@@ -1,4 +1,4 @@
-"""What the conformance tests train: a method between two tiny networks."""
+"""The training that the conformance tests use: a method between two tiny networks."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ RECIPE = Recipe(
     precision="float32",
     select_on="validation",
     select_from=0.0,
-    evaluate_every=100,  # so that the last epoch is selected, and no difference hides behind an earlier one
-    cache_mb=0.0,  # so that a frozen teacher is run at every step
+    evaluate_every=100,  # the last epoch is selected, so that an earlier one cannot hide a difference
+    cache_mb=0.0,  # a frozen teacher is run at every step
 )
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Direction:
-    """Which modality teaches which."""
+    """The direction of distillation between two modalities."""
 
     teacher: str
     student: str
@@ -77,7 +77,7 @@ class StopAfter:
 
 @dataclass
 class TinyRun:
-    """A method between two networks on paired data, put together as the engine does it for a run."""
+    """A method between two networks on paired data, assembled as the engine does it for a run."""
 
     method: Method[Any]
     student: Network
@@ -88,7 +88,7 @@ class TinyRun:
     seed: int
 
     def training(self, recipe: Recipe = RECIPE, only: Phase | None = None) -> Training:
-        """The engine's training; `only` replaces the method's phases by one that gets all the epochs."""
+        """Return the engine's training; `only` replaces the method's phases by one that gets all epochs."""
         training = Training(
             recipe=recipe,
             seed=self.seed,
@@ -113,7 +113,7 @@ class TinyRun:
         return training
 
     def run_until(self, epochs: int, checkpoint: Path, recipe: Recipe) -> None:
-        """Train for some of the recipe's epochs and leave a checkpoint."""
+        """Train for some of the recipe's epochs and save a checkpoint."""
         try:
             self.training(recipe).run(StopAfter(epochs), None, lambda state: save_checkpoint(checkpoint, state))
         except Stopped:
@@ -121,11 +121,11 @@ class TinyRun:
         raise AssertionError(f"the training ended before epoch {epochs}")
 
     def resume(self, checkpoint: Path, recipe: Recipe) -> None:
-        """Go on from a checkpoint to the end."""
+        """Resume from a checkpoint and train to the end."""
         self.training(recipe).run(StopAfter(), load_checkpoint(checkpoint, CPU), lambda state: None)
 
     def losses(self, phase: Phase, samples: int) -> Losses:
-        """The loss terms of the first samples as one batch in training mode."""
+        """Return the loss terms of the first samples as one batch in training mode."""
         self.student.train()
         batch = self.batch(phase, samples)
         student = self.student(self.train.look(self.direction.student, batch.index), self.method.student_layers())
@@ -136,11 +136,11 @@ class TinyRun:
         return phase.loss(student, teacher.outputs(batch.index, seen), batch)
 
     def batch(self, phase: Phase, samples: int) -> Batch:
-        """The first samples in the first epoch; without labels where the phase is declared so."""
+        """Return the first samples in the first epoch, without labels if the phase is label-free."""
         return Batch(torch.arange(samples), 1, 2, self.train.labels[:samples] if phase.labels else None)
 
     def state(self) -> dict[str, Tensor]:
-        """A copy of all parameters and buffers, each under the name of its module."""
+        """Return a copy of all parameters and buffers, each under the name of its module."""
         modules = {"student": self.student, "method": self.method, "teacher": self.teacher}
         return {
             f"{part}.{name}": value.detach().clone()
@@ -167,16 +167,16 @@ def build_tiny_run(
     shuffled_labels: bool = False,
     linear: tuple[str, ...] = (),
 ) -> TinyRun | str:
-    """A cell, or the method's reason for not being defined there.
+    """Return a tiny run, or the method's reason for not being defined there.
 
     Args:
         cls: the method.
         hyperparameters: what differs from the defaults.
         direction: which modality teaches which.
         classes: C.
-        seed: of initialisation, data order and all other randomness of the training.
-        shuffled_labels: whether the training samples get each other's labels.
-        linear: the modalities whose network is a linear classifier, which has no hidden layer.
+        seed: seed of initialization, data order and all other randomness of the training.
+        shuffled_labels: whether to permute the labels of the training samples.
+        linear: the modalities whose network is a linear classifier, without hidden layers.
     """
     train, validation = paired_part(16, classes, "train"), paired_part(9, classes, "validation")
     if shuffled_labels:

@@ -51,7 +51,7 @@ class TrainingTests(MethodCase):
             resumed = self.cell(direction)
             resumed.resume(tmp_path / "checkpoint.pt", recipe)
             wrong = differing(whole.state(), resumed.state())
-            assert not wrong, f"cut off after epoch {epoch}, these differ: {wrong}; keep state in parameters or buffers"
+            assert not wrong, f"interrupted after {epoch}, these differ: {wrong}; keep state in parameters or buffers"
 
     @both_directions
     def test_the_seed_fixes_everything(self, direction: Direction) -> None:

@@ -1,4 +1,4 @@
-"""Folders of runs that never ran, for tests and benchmarks of what reads them: tables, pictures, the report."""
+"""Folders of runs that never ran, for tests and benchmarks of their readers: tables, plots, the report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def made_spec(
     teacher: str | None = None,
     hyperparameters: Settings = (),
 ) -> RunSpec:
-    """A run of a small network on one modality, with a teacher or alone."""
+    """Return the spec of a small network's run on one modality, with or without a teacher."""
     return RunSpec(
         method=method,
         hyperparameters=hyperparameters,
@@ -53,14 +53,14 @@ def made_spec(
 def write_made_run(
     experiment: Experiment, spec: RunSpec, logits: np.ndarray, labels: np.ndarray, with_history: bool = False
 ) -> None:
-    """Write the folder of a run that is done.
+    """Write the folder of a finished run.
 
     Args:
-        experiment: where.
-        spec: of the run.
+        experiment: experiment that gets the run.
+        spec: spec of the run.
         logits: (M, C), float32.
         labels: (M,), int64.
-        with_history: whether each epoch was measured on the validation part.
+        with_history: whether each epoch has a validation score.
     """
     folder = experiment.add(spec)
     save_file({"logits": logits, "labels": labels}, folder.predictions)
@@ -75,7 +75,7 @@ def write_made_run(
 
 
 def write_made_plan(experiment: Experiment, cells: Sequence[Cell], conditions: Mapping[str, Any] = CONDITIONS) -> None:
-    """Write the plan of an experiment: cells, and the conditions of all of their datasets."""
+    """Write the plan of an experiment: cells, and the conditions that their datasets share."""
     plan = {
         "baseline": "none",
         "conditions": {cell.dataset: dict(conditions) for cell in cells},

@@ -1,1 +1,1 @@
-"""Training one run: loop, evaluation, teacher outputs, checkpoints."""
+"""Train one run: loop, evaluation, teacher outputs, checkpoints."""

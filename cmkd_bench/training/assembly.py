@@ -1,4 +1,4 @@
-"""What a spec names, put together: its data, its networks, its method."""
+"""Assemble what a spec names: data, networks, method."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from cmkd_bench.training.tensors import Part, input_shape, part_of, view_of
 
 
 class BadData(Exception):
-    """The data are not there, or are not those that the run was planned for."""
+    """Raised if data are missing, or differ from those for which the run was planned."""
 
 
 class Assembly:
-    """The data of a run, and the networks that see them.
+    """The data of a run and its networks.
 
     Args:
-        spec: of the run.
-        device: where networks and inputs go.
-        roots: where data and weights lie.
+        spec: spec of the run.
+        device: device of the networks and inputs.
+        roots: folders of the data and weights.
 
     Raises:
-        BadData: if the data are not there, or are not those that the run was planned for.
+        BadData: if data are missing, or differ from those for which the run was planned.
     """
 
     def __init__(self, spec: RunSpec, device: torch.device, roots: Roots) -> None:
@@ -51,22 +51,22 @@ class Assembly:
         return len(self.data.classes)
 
     def network(self, modality: str, name: str, pretrained: str) -> Network:
-        """A network as a run has it at its start, on the CPU."""
-        # The stream is the modality's, so a student starts alike under every method and unlike its teacher.
+        """Return a network in its initial state, on the CPU."""
+        # The random stream depends on the modality: a student starts equal under every method, and unlike its teacher.
         with random_stream(self.spec.seed, "initialisation", modality):
             return build_network(name, self._input_shape(modality), self.classes, pretrained, self._weights)
 
     def shape(self, network: Network, modality: str) -> NetworkShape:
-        """The sizes of a network's outputs."""
+        """Return the sizes of a network's outputs."""
         return shape_of(network, self._input_shape(modality))
 
     def pair(self, student: NetworkShape, teacher: NetworkShape) -> Pair:
-        """What a method may know of two networks and the data."""
+        """Return what a method may know of two networks and the data."""
         labels = torch.from_numpy(self.data.labels[self.data.parts["train"]])
         return Pair(student, teacher, self.classes, labels)
 
     def part(self, name: str) -> Part:
-        """One of train, validation, test, on the device."""
+        """Return one of the parts train, validation and test on the device."""
         return _load_part(self.data, self.spec.dataset, self.spec.augmentation, name, str(self.device))
 
     def _input_shape(self, modality: str) -> InputShape:
@@ -75,17 +75,17 @@ class Assembly:
 
 
 def build_method(cls: type[Method[Any]], given: Mapping[str, Any], pair: Pair, seed: int) -> Method[Any]:
-    """A method with its extras, which are drawn from a stream of their own."""
+    """Return a method with its extras, which are initialized from their own random stream."""
     with random_stream(seed, "extras"):
         return cls(build(cls.HyperParameters, given), pair)
 
 
 def data_of(spec: RunSpec, weights: Path | None = None) -> DataSpec:
-    """Which data a run reads, tokenized as its networks need it.
+    """Return the data that a run reads, tokenized as its networks need them.
 
     Args:
-        spec: of the run.
-        weights: where pretrained weights and their tokenizers lie.
+        spec: spec of the run.
+        weights: path of pretrained weights and their tokenizers.
     """
     networks = {spec.student_modality: (spec.student_network, spec.pretrained)}
     if spec.teacher_modality is not None and spec.teacher_network is not None:
@@ -104,10 +104,10 @@ def data_of(spec: RunSpec, weights: Path | None = None) -> DataSpec:
 
 @functools.lru_cache(maxsize=8)
 def load_data(source: DataSpec, manifest: str, roots: Roots) -> PreparedData:
-    """The prepared data, kept for the worker's next runs.
+    """Return the prepared data, which are cached for the worker's next runs.
 
     Raises:
-        BadData: if they are not there, or are not those that the run was planned for.
+        BadData: if data are missing, or differ from those for which the run was planned.
     """
     try:
         data = source.open(roots)
@@ -115,13 +115,13 @@ def load_data(source: DataSpec, manifest: str, roots: Roots) -> PreparedData:
         raise BadData(str(error)) from error
     if data.manifest != manifest:
         name = f"'{source.dataset}' fold {source.fold}"
-        raise BadData(f"the data of {name} have hash {data.manifest}, the plan's had {manifest}")
+        raise BadData(f"the data of {name} have hash {data.manifest}, but the run was planned with {manifest}")
     return data
 
 
 @functools.lru_cache(maxsize=24)
 def _load_part(data: PreparedData, dataset: str, augmentation: Settings, name: str, device: str) -> Part:
-    """One part on the device, kept for the worker's next runs."""
+    """Return one part on the device, cached for the worker's next runs."""
     place = torch.device(device)
     cls, views = datasets.get(dataset), build(Augmentation, dict(augmentation))
     seen = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}

@@ -1,4 +1,4 @@
-"""The batches of an epoch as both networks see them: the same order and the same views for every method."""
+"""The batches of an epoch for both networks: the same order and the same views for every method."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class BatchInputs:
 
     Attributes:
         index: (B,) int64, rows of the training part.
-        student: what the student sees.
-        teacher_index: the rows that the teacher is asked about; other ones where pairs are shuffled.
-        teacher: what the teacher sees, or None where its outputs are stored.
+        student: the student's inputs.
+        teacher_index: rows of the teacher's inputs; different ones if pairs are shuffled.
+        teacher: the teacher's inputs, or None if its outputs are stored.
         targets: (B, H, W) uint8 label maps, for segmentation.
         box: the crop and flip of inputs and label maps, for segmentation.
     """
@@ -42,16 +42,16 @@ class BatchInputs:
 
 
 class Batches:
-    """Cuts the training part into batches; a last partial one is left out.
+    """Splits the training part into batches; a partial last batch is dropped.
 
     Args:
         train: the training part.
-        modality: what the student sees.
-        teacher: what is shown to it follows from what it asks for; None where the method has no teacher.
-        shuffled: whether the teacher is asked about other samples.
+        modality: modality of the student.
+        teacher: decides which inputs it is shown; None if the method has no teacher.
+        shuffled: whether the teacher gets other samples than the student.
         size: samples per batch.
-        seed: the run's.
-        device: where batches go.
+        seed: seed of the run.
+        device: device of the batches.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Batches:
         return len(self._train) // self._size
 
     def epoch(self, phase: str, epoch: int) -> Iterator[BatchInputs]:
-        """The batches of one epoch of a phase; their order and views depend on the seed and the place alone."""
+        """Yield the batches of one epoch of a phase; order and views depend only on seed, phase and epoch."""
         order = permutation(len(self._train), self._seed, "order", phase, epoch)
         rows = torch.split(order[: len(self) * self._size], self._size)
         read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
@@ -85,7 +85,7 @@ class Batches:
             yield self._look(index, stored, (phase, epoch, step))
 
     def _read(self, index: Tensor, place: Place) -> Stored:
-        """The stored rows of a batch; may run in another thread."""
+        """Return the stored rows of a batch; may run in another thread."""
         stored = {"student": self._stored(self._modality, index, place, augmented=True)}
         if self._shown is not None:
             partners, augmented = self._partners.index_select(0, index), self._teacher_is_augmented
@@ -117,13 +117,13 @@ class Batches:
         return view(stored, self._generator(modality, place) if augmented and view.is_random else None)
 
     def _box(self, batch: int, place: Place) -> Box | None:
-        """The crop that the inputs had, for their label maps: the first thing that the generator was asked for."""
+        """Return the crop of the inputs for their label maps, which is the first draw from the generator."""
         view = self._train.views[self._modality]
         if self._train.targets is None or not view.is_random:
             return None
         return Box.draw(batch, view.augmentation, self._generator(self._modality, place))
 
     def _generator(self, modality: str, place: Place, what: str = "view") -> torch.Generator:
-        """Of a step's view: a modality's own, but one for both where label maps are cropped with them."""
+        """Return the generator of a step's view: one per modality, but a common one if label maps are cropped too."""
         stream = modality if self._train.targets is None else "positions"
         return torch.Generator().manual_seed(derive_seed(self._seed, what, stream, *place))

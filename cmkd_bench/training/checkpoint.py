@@ -1,4 +1,4 @@
-"""The state of a training on disk."""
+"""The state of a training run on disk."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote; nothing else than tensors and plain values is unpickled."""
+    """Read what `save_checkpoint` wrote; only tensors and plain values are unpickled."""
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     return state

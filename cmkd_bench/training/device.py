@@ -1,4 +1,4 @@
-"""The device of a worker process, which lives for many runs."""
+"""The device of a worker process, which executes many runs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from torch import Tensor
 
 
 def use_device(device: torch.device) -> None:
-    """Make a GPU the current one: pinned memory and random numbers belong to it where no device is named."""
+    """Make a GPU the current one: pinned memory and random numbers use it if no device is named."""
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
 
 
 def is_usable(device: torch.device) -> bool:
-    """Whether the process can still compute on the device.
+    """Return whether the process can still compute on the device.
 
     After an index out of range or an illegal access in a kernel, every later call on the GPU fails in this process,
     and only a new one can use it again.
@@ -28,9 +28,9 @@ def is_usable(device: torch.device) -> bool:
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """A small tensor of the CPU on the device, without waiting for what a GPU still computes.
+    """Return a small CPU tensor on the device, without waiting for pending GPU work.
 
-    A copy from ordinary memory would wait for all that was asked of the GPU before, once for each tensor of a batch.
+    A copy from ordinary memory would wait for all earlier work of the GPU, once for each tensor of a batch.
     """
     if device.type != "cuda" or values.device.type != "cpu":
         return values.to(device)

@@ -1,4 +1,4 @@
-"""Running a network over a part of the data, and what is measured there."""
+"""Run a network over a part of the data, and compute its metrics there."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from cmkd_bench.training.segmentation import confusion
 from cmkd_bench.training.tensors import Part
 
 BATCH = 512
-NUMBERS = 2**24  # inputs of more numbers than this are split further; activations take a multiple of it
+NUMBERS = 2**24  # larger inputs are split further; activations take a multiple of this
 
 
 @dataclass(frozen=True)
 class Score:
-    """How good a network is on a part.
+    """The quality of a network on a part.
 
     Attributes:
         metric: name of the value, `accuracy` or `miou`.
-        value: in percent; what selects and what tables show.
+        value: in percent; used for selection and shown in tables.
         others: further metrics, in percent.
         predictions: per sample, for paired statistics: logits (M, C) and labels (M,), or for segmentation one confusion
             matrix per image, (M, C, C) int64, rows are labels.
@@ -39,7 +39,7 @@ class Score:
 
 
 def evaluate(network: nn.Module, part: Part, modality: str, classes: int) -> Score:
-    """Accuracy, or mean intersection over union where the part has label maps."""
+    """Return the accuracy, or the mean intersection over union if the part has label maps."""
     if part.targets is None:
         logits = outputs_of(network, part, modality).logits.cpu()
         labels = part.labels.cpu()
@@ -54,13 +54,13 @@ def evaluate(network: nn.Module, part: Part, modality: str, classes: int) -> Sco
 
 
 def outputs_of(network: nn.Module, part: Part, modality: str, layers: Sequence[int] = ()) -> Outputs:
-    """The outputs for all samples of a part, in evaluation mode and the one view of evaluation.
+    """Return the outputs for all samples of a part, in evaluation mode and with the evaluation view.
 
     Args:
-        network: a Network; its mode is put back afterwards.
-        part: with the modality that the network sees.
-        modality: its name.
-        layers: whose feature maps are wanted.
+        network: a Network; its mode is restored afterwards.
+        part: a part with the network's modality.
+        modality: name of the modality.
+        layers: indices of the layers whose feature maps to return.
     """
     chunks = [outputs for _, outputs in _chunks(network, part, modality, layers)]
     masks = [chunk.token_mask for chunk in chunks if chunk.token_mask is not None]
@@ -75,7 +75,7 @@ def outputs_of(network: nn.Module, part: Part, modality: str, layers: Sequence[i
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """The share of samples whose largest logit is that of the label, in percent.
+    """Return the share of samples whose largest logit is that of the label, in percent.
 
     Args:
         logits: (M, C).
@@ -86,7 +86,7 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
 
 @torch.no_grad()
 def _chunks(network: nn.Module, part: Part, modality: str, layers: Sequence[int]) -> Iterator[tuple[Tensor, Outputs]]:
-    """The part in pieces that fit into memory: rows and outputs."""
+    """Yield the rows and outputs of the part in chunks that fit into memory."""
     inputs, view = part.inputs[modality], part.views[modality]
     size = max(1, min(BATCH, NUMBERS // math.prod(view.shape(inputs.shape))))
     pieces = torch.split(torch.arange(len(inputs)), size)

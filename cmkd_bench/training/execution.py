@@ -1,4 +1,4 @@
-"""One run, from its spec to its result: what every launcher calls."""
+"""Execute one run, from its spec to its result; every launcher calls this."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ from cmkd_bench.training.tensors import Part
 
 
 class TeacherMissing(Exception):
-    """The teacher's artefact is not there."""
+    """Raised if the teacher's result is missing."""
 
 
 def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch, roots: Roots) -> None:
-    """Run one run to its end, going on from its checkpoint; a failure is written to its folder.
+    """Execute one run to its end, from its checkpoint if there is one; a failure is written to its folder.
 
     Nothing happens if the run is done already.
 
     Raises:
-        Busy: if another process works on it.
-        Stopped: if the watch asked for it; the checkpoint is written.
+        Busy: if another process works on the run.
+        Stopped: if the watch requested it; the checkpoint is written.
     """
     folder = experiment.run(run_id)
     with folder.locked():
         if folder.result.exists():
             return
-        # Not every shared file system passes locks on from node to node.
+        # Not every shared file system propagates locks between nodes.
         if is_alive_elsewhere(folder.heartbeat):
             raise Busy(run_id)
         folder.discard_leftovers()
@@ -68,7 +68,7 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
 
 
 class _Beating:
-    """A launcher's watch, and the heartbeat that every launcher has."""
+    """A launcher's watch combined with the heartbeat, which every launcher has."""
 
     def __init__(self, watch: Watch, heartbeat: Heartbeat) -> None:
         self._watch, self._heartbeat = watch, heartbeat
@@ -92,14 +92,14 @@ class Run:
         self.method = self._method().to(device)
 
     def execute(self, watch: Watch) -> None:
-        """Train, select, and read the test part once."""
+        """Train the student, select the epoch, and read the test part once."""
         training = self.training()
         checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
         training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
         self.finish(training.progress)
 
     def training(self) -> Training:
-        """The training that the run asks for, not begun."""
+        """Return the training of the run, not started yet."""
         return Training(
             recipe=self.recipe,
             seed=self.spec.seed,
@@ -115,7 +115,7 @@ class Run:
         )
 
     def finish(self, progress: Progress) -> None:
-        """Read the test part and write the result of the student as it is now."""
+        """Read the test part and write the result of the student in its current state."""
         test = self.parts.part("test")
         score = self._score(self.student, test, self.spec.student_modality)
         _save_tensors(self.folder, self.student, score.predictions)
@@ -168,7 +168,7 @@ class Run:
         if spec.teacher is None or spec.teacher_modality is None or spec.teacher_network is None:
             return None
         self._teacher_result()
-        # Built like the teacher's own run built it: pretrained weights may bring a shape with them.
+        # Build it as in the teacher's own run, because pretrained weights may determine shapes.
         network = self.parts.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
         network.load_state_dict(load_file(self.experiment.run(spec.teacher).weights))
         return network.to(self.device)
@@ -178,7 +178,7 @@ class Run:
             return {}
         folder = self.experiment.run(self.spec.teacher)
         if not folder.result.exists() or not folder.weights.exists():
-            raise TeacherMissing(f"teacher {self.spec.teacher} is not trained: {folder.path} holds no result")
+            raise TeacherMissing(f"teacher {self.spec.teacher} is not trained: {folder.path} has no result")
         return self.experiment.read_result(self.spec.teacher)
 
     def _method(self) -> Method[Any]:
@@ -195,14 +195,14 @@ class Run:
         layers = self.method.teacher_layers()
         if self.method.updates_teacher:
             return TrainedTeacher(network, modality, layers)
-        # In the precision of a training step, so that it makes no difference whether outputs are kept.
+        # Use the precision of a training step, so that storing the outputs makes no difference.
         with autocast(self.device, self.recipe):
             return frozen_teacher(network, self.parts.part("train"), modality, layers, self.recipe.cache_mb)
 
 
 @functools.cache
 def package_versions() -> dict[str, str]:
-    """What a result depends on; looked up once, for that reads files."""
+    """Return the versions that a result depends on; looked up once, because this reads files."""
     return {name: version(name) for name in ("torch", "numpy", "transformers", "timm")}
 
 
@@ -213,7 +213,7 @@ def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str,
 
 
 def _logged(progress: Progress) -> dict[str, float]:
-    """What the method logged, as the mean over the epochs in which it was."""
+    """Return the method's logged values, as the mean over the epochs in which they were logged."""
     by_name: dict[str, list[float]] = {}
     for record in progress.history:
         for name, value in record["logged"].items():

@@ -1,4 +1,4 @@
-"""The training loop: every method's, phase by phase, and resumable after every epoch."""
+"""The training loop of all methods: phase by phase, and resumable after every epoch."""
 
 from __future__ import annotations
 
@@ -29,38 +29,38 @@ EpochRecord = dict[str, Any]
 
 
 class NonFiniteLoss(Exception):
-    """A loss became infinite or not a number; the run ends with this as its cause."""
+    """Raised if a loss is infinite or not a number; this is the cause of the run's failure."""
 
 
 class Stopped(Exception):
-    """The run was asked to stop; its checkpoint is written."""
+    """Raised when the run was asked to stop; its checkpoint is written."""
 
 
 class Watch(Protocol):
-    """What a loop reports to and asks after each epoch."""
+    """The interface that a loop reports to and queries after each epoch."""
 
     def epoch(self, done: int, total: int) -> None:
-        """An epoch ended."""
+        """Report that an epoch ended."""
 
     def should_stop(self) -> bool:
-        """Whether to stop now."""
+        """Return whether to stop now."""
 
     def should_save(self) -> bool:
-        """Whether a checkpoint is due."""
+        """Return whether a checkpoint is due."""
 
 
 @dataclass
 class Progress:
-    """Where a training stands, beside the modules' states.
+    """The progress of a training run, apart from the modules' states.
 
     Attributes:
-        phase: index of the phase that is running.
-        epoch: epochs of it that are done.
+        phase: index of the current phase.
+        epoch: number of its finished epochs.
         history: one record per finished epoch, over all phases.
-        best_value: what the selected epoch reached on the part that selects, in percent.
-        best_epoch: the selected epoch, counted over all phases from 1; 0 is the initial state.
-        best: the state of student (and of the teacher, where it is trained) at that epoch.
-        seconds: spent in training so far.
+        best_value: score of the selected epoch on the part that selects, in percent.
+        best_epoch: selected epoch, counted over all phases from 1; 0 is the initial state.
+        best: state of the student (and of the teacher, if it is trained) at that epoch.
+        seconds: training time so far.
     """
 
     phase: int = 0
@@ -74,21 +74,21 @@ class Progress:
 
 @dataclass
 class Training:
-    """One student's training.
+    """The training of one student.
 
     Attributes:
         recipe: how networks are trained.
-        seed: the run's.
+        seed: seed of the run.
         method: the loss; its modules are trained too.
         student: the network that is trained.
-        teacher: gives the teacher's outputs; None where the method has no teacher.
-        trained_teacher: the teacher's network where the method updates it.
+        teacher: provides the teacher's outputs; None if the method has no teacher.
+        trained_teacher: the teacher's network if the method updates it.
         train: the training part.
-        selection: the part that selects the epoch; None where the last one is kept.
-        modality: what the student sees.
+        selection: the part that selects the epoch; None if the last epoch is kept.
+        modality: modality of the student.
         classes: C.
-        device: where all of it is.
-        progress: where the training stands.
+        device: device of all tensors.
+        progress: progress of the training.
     """
 
     recipe: Recipe
@@ -112,11 +112,11 @@ class Training:
         self.batches = Batches(self.train, self.modality, self.teacher, shuffled, size, self.seed, self.device)
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
-        """Train all phases, going on from a checkpoint if there is one.
+        """Train all phases, starting from a checkpoint if there is one.
 
         Raises:
             NonFiniteLoss: if a loss is not finite.
-            Stopped: if the watch asked for it, after a checkpoint.
+            Stopped: if the watch requested it, after writing a checkpoint.
         """
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -154,7 +154,7 @@ class Training:
         steps = len(self.batches)
         for step, seen in enumerate(self.batches.epoch(phase.name, epoch)):
             set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
-            # Dropout and negatives of a step depend on its place alone: not on the method, nor on a resume.
+            # Dropout and negatives of a step depend only on its position, not on the method or on a resume.
             seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
             self.method.logged.clear()
             losses = self._losses(phase, seen, Batch(seen.index, epoch, epochs, self._labels(phase, seen.index)))
@@ -182,7 +182,7 @@ class Training:
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
-            # Each module for itself: the student's step must not depend on the size of a teacher's or an extra's.
+            # Clip each module separately: the student's step must not depend on the gradients of other modules.
             for group in optimizer.param_groups:
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.gradient_clip)
         optimizer.step()
@@ -197,13 +197,13 @@ class Training:
         self.progress.epoch = epoch
         self.progress.history.append({"epoch": len(self.progress.history) + 1, **record})
         done = len(self.progress.history)
-        # Among equals the later epoch: it was trained longer. Without a part that selects, the last one.
+        # Prefer the later of equal epochs, which was trained longer. Without a part that selects, keep the last one.
         is_best = float(record.get("selection", -1.0)) >= self.progress.best_value
         if is_best and (self.selection is not None or done == sum(self.epochs)):
             self._keep_best(done)
 
     def _is_due(self, epoch: int, epochs: int) -> bool:
-        """Whether an epoch of the last phase may be selected; its last one always may."""
+        """Return whether an epoch of the last phase may be selected; its last epoch always may."""
         late_enough = epoch > self.recipe.select_from * epochs
         return epoch == epochs or (late_enough and epoch % self.recipe.evaluate_every == 0)
 
@@ -248,12 +248,12 @@ class Training:
 
 
 def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
-    """The precision of the networks in a training step; the losses leave it by themselves."""
+    """Return the precision context of the networks in a training step; the losses disable it themselves."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
 def phase_epochs(phases: tuple[Phase, ...], epochs: int) -> list[int]:
-    """The epochs of each phase; they add up to the recipe's.
+    """Return the number of epochs of each phase; they add up to the recipe's.
 
     Raises:
         ValueError: if the shares do not add up to 1.

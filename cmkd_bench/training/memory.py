@@ -1,4 +1,4 @@
-"""The peak memory of one run inside a process that lives for many."""
+"""The peak memory of one run in a process that executes many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PROCESS = Path("/proc/self")
 
 
 def reset_peak(device: torch.device) -> None:
-    """Start measuring anew; without Linux's /proc the peak stays that of the process."""
+    """Restart the measurement of peak memory; without Linux's /proc, the peak of the process remains."""
     if device.type == "cuda":
         torch.cuda.init()  # type: ignore[no-untyped-call]  # until then the allocator knows no device, and refuses
         torch.cuda.reset_peak_memory_stats(device)
@@ -23,7 +23,7 @@ def reset_peak(device: torch.device) -> None:
 
 
 def peak_mb(device: torch.device) -> float:
-    """The largest memory in MB since the last reset: of the GPU where there is one, else of the process."""
+    """Return the peak memory in MB since the last reset: of the GPU if there is one, else of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     try:

@@ -12,7 +12,7 @@ from cmkd_bench.config.recipe import Recipe
 
 
 def build_optimizer(recipe: Recipe, modules: Iterable[nn.Module]) -> torch.optim.Optimizer:
-    """The recipe's optimizer in its fused form, with one group of parameters per module that has any."""
+    """Return the recipe's optimizer in its fused form, with one parameter group per module that has parameters."""
     trained = [{"params": parameters} for module in modules if (parameters := list(module.parameters()))]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
@@ -22,11 +22,11 @@ def build_optimizer(recipe: Recipe, modules: Iterable[nn.Module]) -> torch.optim
 
 
 def learning_rate(recipe: Recipe, epoch: float, epochs: int) -> float:
-    """The learning rate of a step.
+    """Return the learning rate of a step.
 
     Args:
-        epoch: passes over the training part that are done within the phase, with the fraction of the one under way.
-        epochs: of the whole phase.
+        epoch: number of finished epochs in the phase, including the fraction of the current one.
+        epochs: number of epochs of the phase.
     """
     start, end = recipe.learning_rate, recipe.final_learning_rate
     progress = (math.floor(epoch) if recipe.schedule_step == "epoch" else epoch) / epochs

@@ -1,4 +1,4 @@
-"""Reading ahead of the training: the next batches are fetched from disk while the current one is computed."""
+"""Read batches ahead: the next ones are read from disk while the current one is computed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ AHEAD = 3
 
 
 def feed(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
-    """The results of jobs in their order.
+    """Yield the results of jobs in order.
 
     Args:
         jobs: each reads one batch; reading through torch leaves the interpreter free meanwhile.
-        ahead: how many jobs are begun before their result is asked for, in as many threads; 0: each when it is due.
+        ahead: number of jobs to start in advance, each in its own thread; 0 runs each job when its result is needed.
 
     Raises:
-        whatever a job raises, at its turn.
+        Exception: whatever a job raises, when its result is due.
     """
     if ahead == 0:
         for job in jobs:

@@ -1,4 +1,4 @@
-"""Segmentation: a method sees the labelled positions of a batch as its samples; confusion matrices of images."""
+"""Segmentation: a method sees the labeled positions of a batch as its samples; confusion matrices of images."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from cmkd_bench.training.views import IGNORED, Box, resize_labels
 def as_positions(
     student: Outputs, teacher: Outputs, batch: Batch, targets: Tensor, box: Box | None
 ) -> tuple[Outputs, Outputs, Batch]:
-    """Every labelled position as one row of logits and embedding, so that a loss per sample is one per position.
+    """Return every labeled position as one row of logits and embedding, so that a loss per sample is per position.
 
-    The label maps are brought to the resolution of the logits by nearest neighbour. Feature maps stay per image.
+    The label maps are resized to the resolution of the logits by nearest neighbor. Feature maps stay per image.
 
     Args:
         student: logits (B, C, h, w), positions (B, D, h, w).
-        teacher: likewise, of the same h and w.
+        teacher: the same for the teacher, with the same h and w.
         batch: its labels are replaced, if the phase may read them.
         targets: (B, H, W) uint8, 255 is ignored.
         box: the crop and flip of this batch, the same for both modalities; None is none.
 
     Returns:
-        logits (P, C), embedding (P, D) and labels (P,) of the P labelled positions; `batch.sample` says whose they are.
+        logits (P, C), embedding (P, D) and labels (P,) of the P labeled positions; `batch.sample` gives their samples.
     """
     labels = resize_labels(targets, (student.logits.shape[2], student.logits.shape[3]), box)
     rows = (labels.flatten() != IGNORED).nonzero().squeeze(1)
@@ -39,7 +39,7 @@ def as_positions(
 
 
 def confusion(logits: Tensor, targets: Tensor, classes: int) -> Tensor:
-    """One confusion matrix per image at the resolution of the labels: (B, C, C) int64, rows are labels.
+    """Return one confusion matrix per image at the resolution of the labels: (B, C, C) int64, rows are labels.
 
     Args:
         logits: (B, C, h, w), interpolated bilinearly.

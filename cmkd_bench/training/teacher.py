@@ -1,4 +1,4 @@
-"""The teacher's side of a training step: frozen and run once, frozen and run per batch, or trained too."""
+"""The teacher in a training step: frozen and run once, frozen and run per batch, or trained too."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cmkd_bench.training.tensors import Part
 
 
 class Teacher(ABC):
-    """Gives the teacher's outputs of a batch.
+    """Provides the teacher's outputs for a batch.
 
     Attributes:
-        modality: what it has to be shown, or None where it was run before.
-        is_augmented: whether it is shown the random views of training.
+        modality: modality of the inputs that it needs, or None if its outputs are stored.
+        is_augmented: whether it gets the random views of training.
     """
 
     modality: str | None
@@ -28,17 +28,17 @@ class Teacher(ABC):
 
     @abstractmethod
     def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
-        """The outputs of some training samples.
+        """Return the outputs for some training samples.
 
         Args:
             index: (B,) int64, rows of the training part, on the device.
-            inputs: (B, ...) of its modality, where it wants to be shown one.
+            inputs: (B, ...) of its modality, if it needs inputs.
         """
 
 
 @dataclass(frozen=True)
 class StoredTeacher(Teacher):
-    """A frozen teacher whose inputs are not augmented: it was run once, its outputs are read by index."""
+    """A frozen teacher without augmented inputs: it is run once, and its outputs are read by index."""
 
     stored: Outputs
     modality = None
@@ -50,7 +50,7 @@ class StoredTeacher(Teacher):
 
 @dataclass(frozen=True)
 class FrozenTeacher(Teacher):
-    """A frozen teacher whose outputs are too large to keep, or whose inputs are augmented."""
+    """A frozen teacher with outputs too large to store, or with augmented inputs."""
 
     network: Network
     modality: str
@@ -65,7 +65,7 @@ class FrozenTeacher(Teacher):
 
 @dataclass(frozen=True)
 class TrainedTeacher(Teacher):
-    """A teacher that the method updates: run in training mode, with gradients."""
+    """A teacher that the method updates; it runs in training mode, with gradients."""
 
     network: Network
     modality: str
@@ -78,18 +78,18 @@ class TrainedTeacher(Teacher):
 
 
 def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequence[int], limit_mb: float) -> Teacher:
-    """A frozen teacher, run once where its outputs fit and are the same at every step.
+    """Return a frozen teacher that is run only once if its outputs fit and are the same at every step.
 
     Args:
         network: the teacher.
         train: the training part.
-        modality: what the teacher sees of it.
-        layers: whose feature maps the method reads.
-        limit_mb: largest size of the outputs that are kept.
+        modality: modality of the teacher.
+        layers: indices of the layers whose feature maps the method reads.
+        limit_mb: maximum size of the stored outputs.
     """
     network.eval().requires_grad_(False)
     view = train.views[modality]
-    # Label maps are cropped with their inputs, so a teacher of positions has to see the same crop.
+    # Label maps are cropped together with their inputs, so a dense teacher must see the same crop.
     augmented = view.is_random and (view.augmentation.teacher or train.targets is not None)
     if augmented or _megabytes(network, train, modality, layers) > limit_mb:
         return FrozenTeacher(network, modality, layers, augmented)
@@ -98,7 +98,7 @@ def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequenc
 
 @torch.no_grad()
 def _megabytes(network: Network, train: Part, modality: str, layers: Sequence[int]) -> float:
-    """The size of the outputs for the whole part."""
+    """Return the size of the outputs for the whole part."""
     one: Outputs = network(train.look(modality, torch.zeros(1, dtype=torch.int64)), layers)
     tensors = [one.logits, one.embedding, *one.feature_maps.values()]
     if one.positions is not None:

@@ -1,4 +1,4 @@
-"""The parts of a prepared dataset as tensors: kept on the device where they are small, read from disk where not."""
+"""The parts of a prepared dataset as tensors: small ones are kept on the device, large ones are read from disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Inputs(ABC):
     """One modality of one part.
 
     Attributes:
-        is_resident: whether all of it is on the device; if not, it is worth reading ahead.
+        is_resident: whether all of it is on the device; if not, reading ahead is worthwhile.
     """
 
     is_resident: bool
@@ -37,15 +37,15 @@ class Inputs(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Of one row as it is stored."""
+        """The shape of one stored row."""
 
     @abstractmethod
     def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Rows as they are stored, on the device.
+        """Return stored rows, on the device.
 
         Args:
             index: (B,) int64 on the CPU.
-            frames: (B, T) int64 on the CPU, which entries of a row's first axis are read; None for all.
+            frames: (B, T) int64 on the CPU, indices into a row's first axis; None for all.
         """
 
 
@@ -71,12 +71,12 @@ class Resident(Inputs):
 
 @dataclass(frozen=True)
 class Mapped(Inputs):
-    """Inputs that are read from a memory map when they are asked for.
+    """Inputs that are read from a memory map on access.
 
     Attributes:
         values: the whole array on disk.
-        rows: (M,) int64, which rows of it the part has.
-        device: where they go.
+        rows: (M,) int64, the rows of the part.
+        device: device of the inputs.
     """
 
     values: Tensor
@@ -86,7 +86,7 @@ class Mapped(Inputs):
 
     @classmethod
     def of(cls, array: np.ndarray, rows: np.ndarray, device: torch.device) -> Mapped:
-        """Some rows of a memory map."""
+        """Return some rows of a memory map."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             return cls(torch.from_numpy(array), torch.from_numpy(rows), device)
@@ -100,7 +100,7 @@ class Mapped(Inputs):
 
     def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
         rows, entries = _entries(self.values, self.rows.index_select(0, index), frames)
-        # Read into pinned memory at once where it goes on to a GPU, which then copies while it computes.
+        # For a GPU, read directly into pinned memory, so that the GPU copies while it computes.
         pinned = self.device.type == "cuda"
         batch = torch.empty(rows.numel(), *entries.shape[1:], dtype=entries.dtype, pin_memory=pinned)
         torch.index_select(entries, 0, rows.flatten(), out=batch)
@@ -114,7 +114,7 @@ class Part:
     Attributes:
         inputs: by modality, M rows each.
         labels: (M,) int64 on the device; zeros for segmentation.
-        views: by modality, from stored rows to what a network sees.
+        views: by modality, the map from stored rows to the network's inputs.
         targets: M label maps (H, W) uint8 for segmentation, 255 is ignored.
     """
 
@@ -127,13 +127,13 @@ class Part:
         return len(self.labels)
 
     def look(self, modality: str, index: Tensor) -> Tensor:
-        """The one view of evaluation: (B, ...); index: (B,) int64 on the CPU."""
+        """Return the evaluation view: (B, ...); index: (B,) int64 on the CPU."""
         inputs, view = self.inputs[modality], self.views[modality]
         return view(inputs.stored(index, view.frames(len(index), inputs.shape[0])))
 
 
 def part_of(data: PreparedData, name: str, views: Mapping[str, View], device: torch.device) -> Part:
-    """One of train, validation, test."""
+    """Return one of the parts train, validation and test."""
     rows = data.parts[name]
     return Part(
         inputs={modality: _inputs(values, rows, device) for modality, values in data.inputs.items()},
@@ -144,7 +144,7 @@ def part_of(data: PreparedData, name: str, views: Mapping[str, View], device: to
 
 
 def view_of(data: PreparedData, modality: Modality, augmentation: Augmentation, device: torch.device) -> View:
-    """How a network looks at a modality: normalised with the training part's statistics, or with ImageNet's."""
+    """Return the view of a modality, normalized with the training part's statistics or with ImageNet's."""
     moments = data.normalisation.get(modality.name)
     if moments is None or (modality.kind == "spectrogram" and augmentation.spectrogram_statistics == "none"):
         return View(modality.kind, augmentation)
@@ -156,7 +156,7 @@ def view_of(data: PreparedData, modality: Modality, augmentation: Augmentation, 
 
 
 def input_shape(data: PreparedData, modality: Modality, augmentation: Augmentation) -> InputShape:
-    """What a network sees of one sample of a modality."""
+    """Return the shape of a network's input for one sample of a modality."""
     vocabulary = data.vocabularies.get(modality.name)
     shape = View(modality.kind, augmentation).shape(data.inputs[modality.name].shape[1:])
     return InputShape(
@@ -171,7 +171,7 @@ def _inputs(array: np.ndarray, rows: np.ndarray, device: torch.device) -> Inputs
 
 
 def _entries(values: Tensor, rows: Tensor, frames: Tensor | None) -> tuple[Tensor, Tensor]:
-    """What to select from which: (B,) rows of the values, or (B, T) entries of their rows laid end to end."""
+    """Return what to index with what: (B,) rows of the values, or (B, T) entries of their rows laid end to end."""
     if frames is None:
         return rows, values
     return rows[:, None] * values.shape[1] + frames, values.flatten(0, 1)

@@ -1,8 +1,8 @@
-"""Many full-batch trainings that differ in seed and data alone, as one stacked computation.
+"""Train many full-batch runs that differ only in seed and data as one stacked computation.
 
 A step of a linear network takes longer to call than to compute, so a hundred draws take about as long as one. The
-losses are the method's own, under `torch.vmap`, and optimizers work element by element, so each run gets the numbers
-that it gets alone, up to the rounding of a stacked matrix product.
+losses are the method's own, under `torch.vmap`, and optimizers work elementwise, so each run gets the same numbers
+as when it is trained by itself, up to the rounding of a stacked matrix product.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from cmkd_bench.training.optimization import build_optimizer, learning_rate, set
 def execute_together(
     experiments: Sequence[Experiment], run_ids: Sequence[str], device: torch.device, roots: Roots
 ) -> str | None:
-    """Run runs that differ in seed and data alone, and write their results as if each had been run alone.
+    """Execute runs that differ only in seed and data together, and write the same results as separate runs.
 
     Args:
-        experiments: where each of them lies.
-        run_ids: of runs without a result.
-        device: where to.
-        roots: where data and weights lie.
+        experiments: experiment of each run.
+        run_ids: ids of runs without a result.
+        device: device of the computation.
+        roots: folders of the data and weights.
 
     Returns:
-        why they cannot be run together, or None where they were. Where they cannot, nothing was written.
+        why the runs cannot be executed together, or None if they were; nothing is written if they cannot.
 
     Raises:
-        NonFiniteLoss: if a loss of one of them is not finite; nothing was written, and run alone it will say so itself.
+        NonFiniteLoss: if a loss of one run is not finite; nothing is written, and the separate run reports it.
     """
     folders = [experiment.run(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
     with contextlib.ExitStack() as stack:
@@ -56,7 +56,7 @@ def execute_together(
         for experiment, spec in places:
             runs.append(Run(experiment, spec, device, roots))
             trainings.append(runs[-1].training())
-            if reason := _problem(trainings[-1]):  # mostly the first's: the rest need not be built to hear of it
+            if reason := _problem(trainings[-1]):  # usually the first one, so the rest need not be built
                 return reason
         for alike in _by_shape(trainings):
             _train(alike)
@@ -66,7 +66,7 @@ def execute_together(
 
 
 def _by_shape(trainings: Sequence[Training]) -> list[list[Training]]:
-    """Trainings whose inputs, and whose teachers' embeddings, have one shape can be stacked."""
+    """Group trainings into stacks by the shapes of their inputs and of their teachers' embeddings."""
     groups: dict[tuple[int, ...], list[Training]] = {}
     for training in trainings:
         one = training.train.look(training.modality, torch.zeros(1, dtype=torch.int64))
@@ -76,7 +76,7 @@ def _by_shape(trainings: Sequence[Training]) -> list[list[Training]]:
 
 
 def _problem(training: Training) -> str | None:
-    """What keeps a training from being one lane among others."""
+    """Return what prevents a training from being one lane of a stack."""
     recipe, method, name = training.recipe, training.method, training.method.registry_name
     teacher = training.teacher
     problems = {
@@ -97,7 +97,7 @@ def _problem(training: Training) -> str | None:
 
 
 class _Lanes(nn.Module):
-    """The students of all trainings with their parameters stacked, and all that they see."""
+    """The students of all trainings with stacked parameters, and their inputs."""
 
     def __init__(self, trainings: Sequence[Training]) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Lanes(nn.Module):
         self._teacher = self._stored(trainings)
 
     def losses(self, epoch: int) -> Losses:
-        """The method's terms, (lanes,) each."""
+        """Return the method's loss terms, (lanes,) each."""
 
         def of_one(
             parameters: Mapping[str, Tensor], inputs: Tensor, labels: Tensor, stored: tuple[Tensor, Tensor] | None
@@ -129,7 +129,7 @@ class _Lanes(nn.Module):
 
     @torch.no_grad()
     def write_back(self, trainings: Sequence[Training]) -> None:
-        """Give each student its own parameters."""
+        """Copy its own parameters to each student."""
         for lane, training in enumerate(trainings):
             own = {name: values[lane] for name, values in zip(self._names, self.stacked, strict=True)}
             training.student.load_state_dict(own)
@@ -159,7 +159,7 @@ def _train(trainings: Sequence[Training]) -> None:
     # (epochs, terms, lanes)
     curves = torch.stack(history) if history else torch.zeros(0, 0, len(trainings))
     if not curves.isfinite().all():
-        raise NonFiniteLoss(f"a loss of one of {len(trainings)} runs that were trained together is not finite")
+        raise NonFiniteLoss(f"a loss of one of {len(trainings)} runs trained together is not finite")
     names = list(losses) if history else []
     for lane, training in enumerate(trainings):
         training.progress.history = [

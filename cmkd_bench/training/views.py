@@ -20,9 +20,9 @@ class View:
     """Describes how one modality is presented to a network.
 
     Attributes:
-        kind: of the modality.
+        kind: kind of the modality.
         augmentation: the protocol's.
-        mean: (C, 1, 1) in stored units, or None where inputs are already normalized.
+        mean: (C, 1, 1) in stored units, or None if inputs are already normalized.
         scale: (C, 1, 1), the reciprocal of the standard deviation.
     """
 
@@ -33,7 +33,7 @@ class View:
 
     @property
     def is_random(self) -> bool:
-        """Return whether a training view can differ from the evaluation view."""
+        """Whether a training view can differ from the evaluation view."""
         given = self.augmentation
         if self.kind in PICTURES:
             return given.crop_scale < 1 or given.crop_ratio > 1 or given.flip or self._drops_frames

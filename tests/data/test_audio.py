@@ -154,7 +154,7 @@ def test_reasons(tmp_path: Path, settings: Any) -> None:
     write_wav(tmp_path / "a.wav", tone(440, 1.0, 8000, loud=0.00005), 8000)
     assert bad(tmp_path, settings) == "silent"
     write_wav(tmp_path / "a.wav", tone(440, 0.009, 8000), 8000)
-    assert bad(tmp_path, settings) == "sound is shorter than 10 ms"
+    assert bad(tmp_path, settings) == "sound shorter than 10 ms"
     write_wav(tmp_path / "a.wav", tone(440, 1.0, 8000), 8000)
     assert bad(tmp_path, settings, "a.wav", 2.0) == "no sound after 2.0 s"
     assert bad(tmp_path, settings, "a.wav", 0.0, 2.5) == "truncated: sound ends at 1.0 s of 2.5 s"

@@ -54,7 +54,7 @@ def test_reasons(tmp_path: Path, settings: Any) -> None:
 
     assert bad() == "missing"
     (tmp_path / "a.png").write_bytes(b"no image at all")
-    assert bad() == "cannot be decoded: no known image format"
+    assert bad() == "cannot be decoded: unknown image format"
     write_image(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     truncate(tmp_path / "a.png")
     assert bad().startswith("cannot be decoded: ")
@@ -100,8 +100,8 @@ def test_rows_of_an_array(tmp_path: Path, settings: Any) -> None:
     decoded = ArrayClip("a.npy", 2, (1, 2, 3)).decode(tmp_path, settings())
     assert decoded.dtype == np.float32
     assert decoded.tolist() == [[[12, 13, 14], [15, 16, 17]]]
-    assert bad(4, (6,)) == "row 4 of an array of 4 rows"
-    assert bad(3, (6,)) == "row 3 has values that are no numbers"
-    assert bad(0, (5,)) == "row 0 has shape (6,), which does not make (5,)"
+    assert bad(4, (6,)) == "the array has no row 4, only 4 rows"
+    assert bad(3, (6,)) == "row 3 has values that are not finite"
+    assert bad(0, (5,)) == "row 0 has shape (6,), which cannot be reshaped to (5,)"
     np.save(tmp_path / "b.npy", np.array([{"a": 1}], object), allow_pickle=True)
     assert bad(0, (1,), "b.npy").startswith("cannot be read as an array: ")

@@ -42,9 +42,9 @@ def test_a_folder_that_lacks_a_mark_is_not_taken(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         find_root(FILMED, tmp_path)
     message = str(caught.value)
-    assert f"Looked in: {folder}, {folder / 'Filmed'}, {tmp_path / 'filmed'}" in message
+    assert f"Searched: {folder}, {folder / 'Filmed'}, {tmp_path / 'filmed'}" in message
     assert "missing: films/*." in message
-    assert "Ask the tests. Licence: CC0." in message
+    assert "Ask the tests. License: CC0." in message
     assert "cmkd-bench prepare filmed --root DIR" in message
     assert "cmkd-bench fixture filmed --out DIR" in message
 

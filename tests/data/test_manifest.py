@@ -54,5 +54,5 @@ def test_only_data_with_committed_hashes_are_verified(tiny: Any, monkeypatch: py
     monkeypatch.setattr(module, "_committed", lambda: {"tiny/0": committed})
     verify(tiny, 0, hashes())
     tiny.inputs["image"][0] = 0
-    with pytest.raises(UserError, match="dataset 'tiny', fold 0: image is not what was published"):
+    with pytest.raises(UserError, match="dataset 'tiny', fold 0: image differs"):
         verify(tiny, 0, hashes())

@@ -77,7 +77,7 @@ def test_an_unknown_modality_or_fold_is_named(tiny: Any) -> None:
     [
         ("labels", np.arange(12), "labels must be integers from 0 to 1"),
         ("labels", np.zeros(12), "labels must be integers"),
-        ("labels", np.zeros(11, int), "12 rows of vector but 11 labels"),
+        ("labels", np.zeros(11, int), "12 rows of vector, but 11 labels"),
         ("sample_ids", np.array(["a"] * 12), "sample_ids are not unique"),
         ("groups", np.zeros(12, int), "group 0 is in train and in validation"),
     ],

@@ -87,7 +87,7 @@ def test_a_leak_is_named(train: list[int], validation: list[int], test: list[int
 
 
 def test_parts_must_have_the_contracts_names() -> None:
-    with pytest.raises(UserError, match="parts dev, train instead of train, validation, test"):
+    with pytest.raises(UserError, match="expected the parts train, validation, test, got dev, train"):
         check_parts("x", {"train": np.array([0]), "dev": np.array([1])}, 2)
 
 

@@ -14,6 +14,7 @@ import torch
 from devices import DEVICES, built_in_methods, needs_gpu
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.launch.local import can_fork
 from cmkd_bench.launch.worker import WorkerSettings, serve
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "failing.py"
@@ -129,3 +130,10 @@ def test_every_method_runs_in_a_grid(quick_run: Run, device: str) -> None:
 def test_a_grid_on_the_cpu_runs_in_a_process_that_used_the_gpu(quick_run: Run) -> None:
     assert float(torch.ones(3, device="cuda").sum()) == 3.0
     assert set(quick_run(jobs=2).status) == {"done"}
+
+
+def test_workers_are_no_forks_of_a_process_that_has_opened_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_fork(["cpu", "cpu"])
+    assert not can_fork(["cpu", "cuda:0"])
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    assert not can_fork(["cpu", "cpu"])

@@ -76,7 +76,7 @@ def test_inputs_that_are_no_tokens_are_refused(built, shape):
 
 
 def test_a_text_encoder_refuses_a_spectrogram(built):
-    with pytest.raises(UserError, match=r"expected an audio spectrogram transformer.* a bert"):
+    with pytest.raises(UserError, match=r"expected an audio spectrogram transformer.* got bert"):
         built(TINY, InputShape("spectrogram", (1, 40, 100)))
 
 
@@ -105,7 +105,7 @@ def test_a_folder_can_be_the_networks_name(built, bert_folder):
 
 def test_a_pretrained_encoder_refuses_more_tokens_than_it_knows(built, bert_folder):
     name = f"transformers/{bert_folder}"
-    with pytest.raises(UserError, match="it knows 11 tokens, and the tokenizer has 12"):
+    with pytest.raises(UserError, match="it has 11 tokens, but the tokenizer has 12"):
         built(name, InputShape("text", (6,), vocabulary=12), pretrained=weights_id(True, name))
 
 

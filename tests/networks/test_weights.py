@@ -80,7 +80,7 @@ def test_settings_without_a_file(setting, network, expected):
 
 def test_a_folder_without_the_weights_says_what_was_looked_for(tmp_path):
     (tmp_path / "resnet18.ckpt").touch()
-    with pytest.raises(UserError, match=r"holds no weights for 'resnet50'.*resnet50\.safetensors, resnet50\.pth"):
+    with pytest.raises(UserError, match=r"contains no weights for 'resnet50'.*resnet50\.safetensors, resnet50\.pth"):
         weights_id(str(tmp_path), "timm/resnet50")
     with pytest.raises(UserError, match=r"bert-base-uncased\.safetensors.*model\.safetensors or pytorch_model\.bin"):
         weights_id(str(tmp_path), "transformers/google-bert/bert-base-uncased")
@@ -91,7 +91,7 @@ def test_a_folder_without_the_weights_says_what_was_looked_for(tmp_path):
 def test_weights_outside_of_the_folder_are_not_found(tmp_path):
     (tmp_path / "inside").mkdir()
     save_file({"a": torch.zeros(1)}, tmp_path / "secret.safetensors")
-    with pytest.raises(UserError, match="holds no weights"):
+    with pytest.raises(UserError, match="contains no weights"):
         weights_id(str(tmp_path / "inside"), "timm/x/../../secret")
 
 
@@ -99,7 +99,7 @@ def test_other_weights_than_planned_are_refused(built, saved, tmp_path):
     planned = weights_id(str(tmp_path), PLAIN)
     save_file({**saved, "conv_stem.weight": saved["conv_stem.weight"] + 1}, tmp_path / "mobilenetv3_small_050.pth")
     (tmp_path / "mobilenetv3_small_050.pth").replace(tmp_path / "mobilenetv3_small_050.safetensors")
-    with pytest.raises(UserError, match=rf"planned with the weights {planned}, but .* holds sha256:"):
+    with pytest.raises(UserError, match=rf"planned with the weights {planned}, but .* contains sha256:"):
         built(PLAIN, IMAGE, pretrained=planned, weights=tmp_path)
 
 
@@ -111,7 +111,7 @@ def test_planned_weights_without_a_place_are_refused(built):
 @pytest.mark.parametrize(
     ("tensors", "reason"),
     [
-        ({"something": torch.zeros(2)}, r"tensors of the network are not in it, e\.g\. "),
+        ({"something": torch.zeros(2)}, r"tensors of the network are missing, e\.g\. "),
         ({"conv_stem.weight": torch.zeros(7, 3, 3, 3)}, "do not fit"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_pickled_file_runs_no_code(tmp_path, as_torch):
         torch.save(content, file)
     else:
         file.write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(UserError, match="holds more than tensors"):
+    with pytest.raises(UserError, match="contains more than tensors"):
         read_tensors(file)
     assert not trace.exists()
     torch.load(file, weights_only=False) if as_torch else pickle.loads(file.read_bytes())
@@ -166,7 +166,7 @@ def test_a_damaged_file_is_the_users_error(tmp_path, suffix, content):
 
 def test_a_file_without_tensors_by_name_is_refused(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(UserError, match="does not hold tensors by name"):
+    with pytest.raises(UserError, match="does not contain tensors by name"):
         read_tensors(tmp_path / "list.pth")
 
 

@@ -64,7 +64,13 @@ def arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def filmed() -> Callable[..., Any]:
     """The dataset, with changes of its preparation."""
     cls: Any = datasets.get("filmed")
-    return lambda note="", **changes: cls(cls.Options(note=note), dataclasses.replace(SMALL, **changes), Roots.read())
+
+    def make(note: str = "", **changes: Any) -> Any:
+        dataset = cls(cls.Options(note=note), dataclasses.replace(SMALL, **changes))
+        dataset.roots = Roots.read()
+        return dataset
+
+    return make
 
 
 @pytest.fixture

@@ -48,15 +48,15 @@ def test_from_a_miniature_to_a_checked_set(cmkd: Any, tmp_path: Path) -> None:
     assert "1 x listed twice" in said
     (stills,) = (tmp_path / "prepared").rglob("still.npy")
     assert np.load(stills).shape == (6, 3, 16, 16)
-    assert "nothing to do, all is prepared" in cmkd(*prepare)[1]
-    assert cmkd(*prepare, "--check") == (0, "filmed: every row is as the manifest says.")
+    assert "nothing to do, everything is prepared" in cmkd(*prepare)[1]
+    assert cmkd(*prepare, "--check") == (0, "filmed: every row matches the manifest.")
 
     array = np.load(stills, mmap_mode="r+")
     array[2, 1, 3, 4] ^= 1
     array.flush()
     code, said = cmkd(*prepare, "--check")
     assert code == 3
-    assert "filmed: 1 differ from the manifest: - still.npy, row 2: f002" in said
+    assert "filmed: differences from the manifest (1): - still.npy, row 2: f002" in said
     assert "--force" in said
     assert "prepared in" in cmkd(*prepare, "--force")[1]
     assert cmkd(*prepare, "--check")[0] == 0
@@ -64,7 +64,7 @@ def test_from_a_miniature_to_a_checked_set(cmkd: Any, tmp_path: Path) -> None:
 
 def test_the_listing_says_where_a_dataset_is(cmkd: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _, said = cmkd("list", "datasets")
-    assert "found no (CMKD_DATA_ROOT is not set; wanted: list.csv, films/*)" in said
+    assert "found no (CMKD_DATA_ROOT is not set; expected: list.csv, films/*)" in said
     assert "prepared no (cmkd-bench prepare filmed --root DIR)" in said
     assert "obtain Ask the tests." in said
     cmkd("fixture", "filmed", "--out", "d", "--clips", "6")
@@ -88,12 +88,12 @@ def test_a_miniature_overwrites_nothing(cmkd: Any, tmp_path: Path) -> None:
         (["prepare", "filmd"], "unknown dataset 'filmd'. Did you mean 'filmed'?"),
         (["prepare", "mfeat"], "dataset 'mfeat' is not read from media files"),
         (["fixture", "watch", "--out", "x"], "dataset 'watch' is not read from media files"),
-        (["prepare", "prepare.frames=3"], "no dataset is named"),
+        (["prepare", "prepare.frames=3"], "no dataset given"),
         (["prepare", "filmed"], "dataset 'filmed' was not found"),
         (["prepare", "filmed", "prepare.frame=3"], "Did you mean 'prepare.frames'?"),
         (["prepare", "filmed", "prepare.frames=0"], "prepare.frames=0: must be at least 1"),
         (["prepare", "filmed", "dataset.filmed.notes=x"], "Did you mean 'dataset.filmed.note'?"),
-        (["prepare", "filmed", "--check"], "is not prepared under these settings"),
+        (["prepare", "filmed", "--check"], "'filmed' is not prepared"),
     ],
 )
 def test_mistakes_are_one_message(cmkd: Any, arguments: list[str], message: str) -> None:

@@ -71,7 +71,7 @@ def test_a_file_that_crashes_its_worker_is_listed(
     report = prepare(workers=2)
     assert report.usable == 17
     lines = (arrays / "filmed" / "skipped.csv").read_text().splitlines()
-    assert lines[2:] == ["f006,still,stills/f006.png,the decoder crashes: signal 9"]
+    assert lines[2:] == ["f006,still,stills/f006.png,the decoder crashed: signal 9"]
     assert 6 not in filmed().load(0).parts["train"]
     monkeypatch.delenv("FILMED_CRASH")
     assert prepare(retry_skipped=True).usable == 18

@@ -157,7 +157,7 @@ def test_another_copy_is_refused_until_forced(prepare: Any, filmed: Any, films: 
     prepare()
     lines = (films / "list.csv").read_text().splitlines()
     (films / "list.csv").write_text("\n".join(lines[:13]) + "\n")
-    with pytest.raises(UserError, match=r"from files of 18 samples, and now there are files of 12 samples.* --force"):
+    with pytest.raises(UserError, match=r"files of 18 samples, now there are files of 12 samples.* --force"):
         prepare()
     assert prepare(start_anew=True).samples == 12
     (films / FIXTURE_MARK).write_text("{}")
@@ -178,11 +178,11 @@ def test_settings_and_options_have_sets_of_their_own(prepare: Any, filmed: Any) 
 
 def test_what_is_not_prepared_cannot_be_loaded(filmed: Any, arrays: Path, prepare: Any) -> None:
     assert open_prepared(filmed().folder_of_set()) is None
-    with pytest.raises(UserError, match=r"not prepared under these settings.* cmkd-bench prepare filmed --root DIR"):
+    with pytest.raises(UserError, match=r"filmed.* not prepared .* cmkd-bench prepare filmed --root DIR"):
         filmed().load(0)
     prepare()
     filmed().folder_of_set().manifest.unlink()
-    with pytest.raises(UserError, match="was begun, but is not complete"):
+    with pytest.raises(UserError, match=r"filmed.* only partly prepared"):
         filmed().load(0)
 
 
@@ -212,7 +212,7 @@ def test_a_disk_that_is_too_small_is_told_before(
 def test_no_clip_at_all_can_be_read(prepare: Any, films: Path) -> None:
     for film in (films / "films").iterdir():
         film.write_bytes(b"")
-    with pytest.raises(UserError, match=r"no clip of 'video' .* f000 \(films/f000\.mp4\): empty file; .* unpacked\?"):
+    with pytest.raises(UserError, match=r"'video' .* f000 \(films/f000\.mp4\): empty file; .* unpacked"):
         prepare()
 
 

@@ -223,7 +223,7 @@ def test_a_metric_is_left_out_where_it_is_not_measured(build: Build) -> None:
         (("latx", None, None), r"unknown format 'latx'\. Did you mean 'latex'\?"),
         (("rich", "top5", None), r"unknown metric of this experiment 'top5'"),
         (("rich", None, "publishd"), r"unknown comparison 'publishd'\. Did you mean 'published'\?"),
-        (("rich", "ece", "published"), r"only accuracy and miou are published"),
+        (("rich", "ece", "published"), r"only for accuracy and miou"),
     ],
 )
 def test_the_command_names_what_there_is(

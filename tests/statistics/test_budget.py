@@ -67,5 +67,5 @@ def test_where_the_defaults_failed_the_curve_begins_where_something_is_sure() ->
 
 
 def test_scores_of_other_draws_are_refused() -> None:
-    with pytest.raises(ValueError, match="of the same draws"):
+    with pytest.raises(ValueError, match="validation and test"):
         expected_selected([1.0, None], [1.0, 2.0])

@@ -79,7 +79,7 @@ def test_equal_predictions_are_not_distinguishable() -> None:
 
 
 def test_two_seeds_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 seeds"):
+    with pytest.raises(ValueError, match=r"expected at least 3 seeds .* got 2"):
         paired_differences(VALUES[:2], DRAWS[:, :2])
 
 

@@ -24,6 +24,7 @@ from cmkd_bench.training.seeding import derive_seed, seed_generators
 # Vectors; signals with batch normalisation; images and texts, at any size of the data.
 PAIRS = {"mfeat": "pixels:fourier", "watch": "accelerometer:gyroscope", "openmoji": "text:image"}
 DRAWN = ("crd",)  # methods that draw random numbers on the device
+RANKED = ("mfh",)  # methods that rank channels, where rounding makes neighbors change places
 Planned = Callable[..., tuple[Experiment, dict[str, str]]]
 
 
@@ -108,7 +109,7 @@ def test_a_gpu_starts_like_a_cpu_and_differs_by_rounding(planned: Planned) -> No
     execute_all(here, runs, "cpu")
     execute_all(there, runs, "cuda")
     for run_id, method in runs.items():
-        if method not in DRAWN:
+        if method not in (*DRAWN, *RANKED):
             for one, other in zip(history(here, run_id), history(there, run_id), strict=True):
                 assert one["losses"] == pytest.approx(other["losses"], rel=0.01, abs=1e-4), method
 

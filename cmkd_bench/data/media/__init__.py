@@ -1,1 +1,1 @@
-"""Datasets on the user's disk: found, catalogued, decoded and stored as prepared arrays."""
+"""Datasets on the user's disk: find, catalogue, decode and store them as prepared arrays."""

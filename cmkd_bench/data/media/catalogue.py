@@ -1,4 +1,4 @@
-"""What a dataset's own annotations list."""
+"""The samples that a dataset's own annotations list."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cmkd_bench.data.media.clips import Clip
 
 @dataclass(frozen=True)
 class Skipped:
-    """A sample that is left out, as a line of skipped.csv.
+    """A sample that is left out, as one line of skipped.csv.
 
     Attributes:
         sample_id: its id.
-        modality: which of its clips is at fault; empty where the annotation is.
-        path: of the file, relative to the root; empty where the annotation is at fault.
+        modality: modality of the clip at fault; empty if the annotation is at fault.
+        path: path of the file, relative to the root; empty if the annotation is at fault.
         reason: one line.
     """
 
@@ -29,19 +29,19 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All samples of a dataset as its annotations list them, whether their files are there or not.
+    """All samples of a dataset as listed by its annotations, whether or not their files exist.
 
     Attributes:
         sample_ids: N, unique.
         labels: (N,) int64, 0 to C-1; zeros for segmentation.
         classes: the C class names.
         inputs: by modality, N clips, or N strings for a text.
-        parts: by fold: the rows of train, validation and test, each sorted, without overlap. Made from the whole
-            catalogue, so that a missing file moves no other sample.
-        groups: (N,) what must not be shared between parts, or None.
+        parts: by fold: the rows of train, validation and test, each sorted, without overlap. Derived from the whole
+            catalogue, so that a missing file does not move other samples.
+        groups: (N,) groups that must not be shared between parts, or None.
         targets: N label maps for segmentation, or None for classification.
-        skipped: annotation lines that are left out on purpose, by name.
-        notes: what a reader of a table must know, e.g. that a split of the literature leaks.
+        skipped: annotation lines that are left out on purpose, named in skipped.csv.
+        notes: what a reader of a table must know, e.g. that a published split leaks.
     """
 
     sample_ids: Sequence[str]

@@ -1,4 +1,4 @@
-"""What a sample consists of on disk, and how each kind is decoded into an array of a fixed shape."""
+"""The clips of a sample on disk, and how each kind is decoded into an array of a fixed shape."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Clip(ABC):
-    """A piece of one file.
+    """A part of one file.
 
-    A dataset may define kinds of its own beside the ones below, for files that no other dataset has.
+    A dataset may define its own kinds besides those below, for files that no other dataset has.
 
     Attributes:
-        path: of the file, relative to the dataset's root, with `/`.
+        path: path of the file, relative to the dataset's root, with `/`.
     """
 
     path: str
 
     @abstractmethod
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        """The clip as an array; the same file and settings give the same bytes.
+        """Return the clip as an array; the same file and settings give the same bytes.
 
         Raises:
             BadClip: if the file is missing, empty, broken, silent, or a git-lfs pointer.
@@ -64,7 +64,7 @@ class VideoClip(Clip):
     end: float | None = None
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        """(frames, 3, height, width) uint8, RGB."""
+        """Return (frames, 3, height, width) uint8, RGB."""
         frames = frames_at_middles(media_file(root, self.path), self.start, self.end, preparation.frames)
         return np.stack([resize_rgb(frame, preparation) for frame in frames])
 
@@ -82,7 +82,7 @@ class AudioClip(Clip):
     end: float | None = None
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        """(1, frequencies, columns) float16 or float32, the logarithm of the spectrogram."""
+        """Return (1, frequencies, columns) float16 or float32, the logarithm of the spectrogram."""
         sound = waveform(media_file(root, self.path), self.start, self.end, preparation)
         return log_spectrogram(sound, preparation)
 
@@ -92,7 +92,7 @@ class ImageClip(Clip):
     """An image file of any mode."""
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        """(3, height, width) uint8, RGB; the whole image, whatever its aspect ratio."""
+        """Return (3, height, width) uint8, RGB; the whole image, whatever its aspect ratio."""
         return resize_rgb(pixels.read_rgb(media_file(root, self.path)), preparation)
 
 
@@ -109,28 +109,28 @@ class ArrayClip(Clip):
     shape: tuple[int, ...]
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        """(*shape) float32."""
+        """Return (*shape) float32."""
         return read_row(media_file(root, self.path), self.row, self.shape)
 
 
 def resize_depth(depth: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """Depth for storing, without mixing known and unknown pixels.
+    """Resize a depth map for storing, without mixing known and unknown pixels.
 
     Args:
-        depth: (H, W) in metres, 0 where unknown.
+        depth: (H, W) in meters, 0 if unknown.
 
     Returns:
-        (1, height, width) int16 in millimetres, nearest neighbour, 0 where unknown; at most 32.767 m.
+        (1, height, width) int16 in millimeters, nearest neighbor, 0 if unknown; at most 32.767 m.
     """
     resized = pixels.resize_nearest(depth, preparation.height, preparation.width)
     return pixels.depth_in_millimetres(resized)[None]
 
 
 def resize_labels(labels: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """A label map for storing: (H, W) of 0 to C-1, 255 is ignored -> (height, width) uint8, nearest neighbour."""
+    """Resize a label map for storing: (H, W) of 0 to C-1, 255 is ignored -> (height, width) uint8, nearest neighbor."""
     return pixels.resize_nearest(labels, preparation.height, preparation.width).astype(np.uint8)
 
 
 def resize_rgb(image: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """(H, W, 3) uint8 -> (3, height, width) uint8, antialiased."""
+    """Resize an image with antialiasing: (H, W, 3) uint8 -> (3, height, width) uint8."""
     return pixels.resize_antialiased(image, preparation.height, preparation.width)

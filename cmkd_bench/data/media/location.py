@@ -1,4 +1,4 @@
-"""Where downloaded datasets and prepared arrays lie, and how a dataset's folder is recognised."""
+"""Find the folders of downloaded datasets and prepared arrays, and recognize them."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from pathlib import Path
 from cmkd_bench.config.roots import DATA_ROOT
 from cmkd_bench.errors import UserError
 
-FIXTURE_MARK = "FIXTURE.json"  # at the top of a miniature, so that its results are never taken for the dataset's
+FIXTURE_MARK = "FIXTURE.json"  # at the top of a miniature, so that its results are never mistaken for the dataset's
 
 
 @dataclass(frozen=True)
 class Download:
-    """A dataset as a folder on the user's disk.
+    """The description of a dataset as a folder on the user's disk.
 
     Attributes:
         name: in the registry.
         folder: the usual name of its folder below the data root.
-        marks: files or folders relative to its folder, globs are allowed, and `a|b` for either; a folder that has all
-            of them is the dataset.
-        obtain: how a user gets it, in one to three sentences.
-        licences: of its files.
+        marks: files or folders relative to its folder, with globs and `a|b` for either; a folder with all of them is
+            the dataset.
+        obtain: how a user obtains it, in one to three sentences.
+        licenses: licenses of its files.
     """
 
     name: str
     folder: str
     marks: tuple[str, ...]
     obtain: str
-    licences: tuple[str, ...]
+    licenses: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Search:
-    """What came of looking for a dataset.
+    """The outcome of a search for a dataset.
 
     Attributes:
         root: its folder, or None.
-        candidates: where it was looked for, in this order.
-        missing: the marks that the nearest candidate lacks.
+        candidates: the searched folders, in order.
+        missing: the marks that the best candidate lacks.
     """
 
     root: Path | None
@@ -48,12 +48,12 @@ class Search:
 
 
 def search(download: Download, data_root: Path | None, given: Path | None = None) -> Search:
-    """Look for a dataset's folder: the given one, or those below the data root.
+    """Search for a dataset's folder: the given one, or those below the data root.
 
     Args:
         download: the dataset.
-        data_root: holds the downloaded datasets; None where the user named none.
-        given: a folder; nothing else is looked at then.
+        data_root: folder of the downloaded datasets; None if the user set none.
+        given: the only folder to search, if not None.
     """
     candidates = tuple(dict.fromkeys(_candidates(download, data_root, given)))
     lacks = [_missing_marks(download, folder) for folder in candidates]
@@ -64,10 +64,10 @@ def search(download: Download, data_root: Path | None, given: Path | None = None
 
 
 def find_root(download: Download, data_root: Path | None, given: Path | None = None) -> Path:
-    """The dataset's folder.
+    """Return the dataset's folder.
 
     Raises:
-        UserError: where it was looked for, what is missing there, how one gets the dataset, and the next command.
+        UserError: with the searched folders, what is missing there, how to obtain the dataset, and the next command.
     """
     found = search(download, data_root, given)
     if found.root is not None:
@@ -75,16 +75,16 @@ def find_root(download: Download, data_root: Path | None, given: Path | None = N
     name = download.name
     looked = ", ".join(map(str, found.candidates)) or f"nowhere, because {DATA_ROOT} is not set"
     raise UserError(
-        f"dataset '{name}' was not found. Looked in: {looked}. Its folder must hold "
+        f"dataset '{name}' was not found. Searched: {looked}. Its folder must contain "
         f"{', '.join(download.marks)}; missing: {', '.join(found.missing)}.\n"
-        f"How to get it: {download.obtain} Licence: {'; '.join(download.licences) or 'unknown'}.\n"
+        f"How to get it: {download.obtain} License: {'; '.join(download.licenses) or 'unknown'}.\n"
         f"Then run: cmkd-bench prepare {name} --root DIR. To try things out with a miniature: "
         f"cmkd-bench fixture {name} --out DIR"
     )
 
 
 def is_fixture(root: Path) -> bool:
-    """Whether a dataset's folder is a miniature that `cmkd-bench fixture` wrote."""
+    """Return whether a dataset's folder is a miniature written by `cmkd-bench fixture`."""
     return (root / FIXTURE_MARK).is_file()
 
 
@@ -97,7 +97,7 @@ def _candidates(download: Download, data_root: Path | None, given: Path | None) 
         folders = []
     for folder in folders:
         yield folder
-        yield folder / download.folder  # an archive's own folder inside one of the same name
+        yield folder / download.folder  # an archive's folder inside a folder of the same name
 
 
 def _missing_marks(download: Download, folder: Path) -> tuple[str, ...]:

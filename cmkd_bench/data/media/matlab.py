@@ -1,4 +1,4 @@
-"""MATLAB files: the small ones of version 5 are loaded, the large ones of version 7.3 are HDF5 and read row by row."""
+"""Read MATLAB files: small ones of version 5 are loaded, large ones of version 7.3 are HDF5 and read row by row."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cmkd_bench.errors import UserError
 
 
 def find_file(folder: Path, name: str, origin: str) -> Path:
-    """The file of that name in the folder or, nearest first, below it.
+    """Return the file with that name in the folder or, nearest first, below it.
 
     Args:
-        folder: where to look.
-        name: of the file.
-        origin: where it is published, for the message.
+        folder: folder to search.
+        name: name of the file.
+        origin: where the file is published, for the message.
 
     Raises:
         UserError: if there is none.
@@ -31,10 +31,10 @@ def find_file(folder: Path, name: str, origin: str) -> Path:
 
 
 def load_mat(path: Path, *names: str) -> dict[str, Any]:
-    """Variables of a version 5 file; dimensions of length 1 are dropped, structs have attributes.
+    """Return variables of a version 5 file; dimensions of length 1 are dropped, structs have attributes.
 
     Raises:
-        UserError: if it is no such file, or lacks a variable.
+        UserError: if it is not such a file, or lacks a variable.
     """
     import scipy.io
 
@@ -42,22 +42,22 @@ def load_mat(path: Path, *names: str) -> dict[str, Any]:
         content = scipy.io.loadmat(str(path), squeeze_me=True, struct_as_record=False)
     except NotImplementedError:
         raise UserError(
-            f"{path} is a MATLAB file of version 7.3, the published one is of version 5. "
+            f"{path} is a MATLAB file of version 7.3, but the published one is of version 5. "
             "Download it again, or save it in MATLAB with the option '-v7'."
         ) from None
     except Exception as error:  # SciPy raises whatever a broken file leads it to
         raise UserError(f"{path} is not a readable MATLAB file: {error}. Download it again.") from error
     if missing := [name for name in names if name not in content]:
         held = ", ".join(name for name in content if not name.startswith("__")) or "nothing"
-        raise UserError(f"{path} has no variable '{missing[0]}'; it holds: {held}. Download it again.")
+        raise UserError(f"{path} has no variable '{missing[0]}', only: {held}. Download it again.")
     return {name: content[name] for name in names}
 
 
 def open_hdf5(path: Path) -> Any:
-    """An HDF5 file for reading, kept open.
+    """Return an HDF5 file for reading, kept open.
 
     Raises:
-        BadClip: if it is missing or no HDF5 file.
+        BadClip: if it is missing or not an HDF5 file.
     """
     if not path.is_file():
         raise BadClip("missing")
@@ -69,20 +69,20 @@ def open_hdf5(path: Path) -> Any:
 
 @lru_cache(maxsize=4)
 def _opened(path: str, process: int) -> Any:
-    """One handle per file and process: a handle that a forked process inherits must not be used in it."""
+    """Return one handle per file and process, because a handle must not be used in a forked process."""
     import h5py
 
     return h5py.File(path, "r")
 
 
 def text_cells(file: Any, key: str) -> list[str]:
-    """A cell array of strings: references to arrays of UTF-16 code units.
+    """Return a cell array of strings, stored as references to arrays of UTF-16 code units.
 
     Raises:
-        UserError: if the key is missing, or an entry is no printable text.
+        UserError: if the key is missing, or an entry is not printable text.
     """
     if key not in file:
-        raise UserError(f"{file.filename} has no '{key}'; it holds: {', '.join(sorted(file))}. Download it again.")
+        raise UserError(f"{file.filename} has no '{key}', only: {', '.join(sorted(file))}. Download it again.")
     texts = []
     for row, reference in enumerate(np.ravel(file[key][()])):
         try:
@@ -90,6 +90,6 @@ def text_cells(file: Any, key: str) -> list[str]:
         except (TypeError, ValueError, KeyError, AttributeError):
             text = ""
         if not text or not text.isprintable():
-            raise UserError(f"{file.filename}: entry {row} of '{key}' is no text, as it is in the published file.")
+            raise UserError(f"{file.filename}: entry {row} of '{key}' is not text, as it is in the published file.")
         texts.append(text)
     return texts

@@ -1,4 +1,4 @@
-"""Datasets that a user downloads: found on disk, catalogued from their own annotations, read from prepared arrays."""
+"""Datasets that users download: found on disk, catalogued from their annotations, read from prepared arrays."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ P = TypeVar("P")
 
 
 class MediaDataset(Dataset[P]):
-    """A dataset whose files lie on the user's disk; subclasses say what stands where.
+    """A dataset with files on the user's disk; subclasses define their layout.
 
     Class attributes:
         folder: the usual name of its folder below the data root.
-        marks: files or folders relative to the root, globs are allowed, and `a|b` for either; a folder that has all of
-            them is the dataset.
-        obtain: how a user gets it, in one to three sentences.
+        marks: files or folders relative to the root, with globs and `a|b` for either; a folder with all of them is
+            the dataset.
+        obtain: how a user obtains it, in one to three sentences.
     """
 
     folder: ClassVar[str]
     marks: ClassVar[tuple[str, ...]]
     obtain: ClassVar[str]
 
-    def __init__(self, options: P, preparation: Preparation | None = None, roots: Roots | None = None) -> None:
+    roots = Roots()  # set by whoever opens the dataset
+
+    def __init__(self, options: P, preparation: Preparation | None = None) -> None:
         super().__init__(options)
         self.preparation = preparation
-        self.roots = roots or Roots()
 
     @classmethod
     def download(cls) -> Download:
-        """How the dataset is recognized on disk, and obtained."""
-        licences = tuple(dict.fromkeys(source.licence for source in cls.sources))
-        return Download(cls.registry_name, cls.folder, cls.marks, cls.obtain, licences)
+        """Return how the dataset is recognized on disk and obtained."""
+        licenses = tuple(dict.fromkeys(source.license for source in cls.sources))
+        return Download(cls.registry_name, cls.folder, cls.marks, cls.obtain, licenses)
 
     def folder_of_set(self) -> SetFolder:
-        """Where the prepared arrays of these options and this preparation lie, or would lie.
+        """Return the folder of the prepared arrays for these options and this preparation.
 
         Raises:
-            ValueError: if the dataset was made without a preparation.
+            ValueError: if the dataset was created without a preparation.
         """
         if self.preparation is None:
-            raise ValueError(f"dataset '{self.registry_name}' was made without a preparation")
+            raise ValueError(f"dataset '{self.registry_name}' was created without a preparation")
         return set_folder(self.roots.prepared, self.registry_name, self.options, self.preparation)
 
     @abstractmethod
@@ -58,24 +59,24 @@ class MediaDataset(Dataset[P]):
         """Read the annotations below the dataset's root; no media file is opened.
 
         Raises:
-            UserError: if an annotation file is missing or unlike the official one; it names what was found.
+            UserError: if an annotation file is missing or unlike the official one; the message names what was found.
         """
 
     @classmethod
     @abstractmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """Write a miniature in the official layout, with class signal in all modalities and the known defects in it.
+        """Write a miniature in the official layout, with class signal in all modalities and the known defects.
 
         Args:
             root: an empty folder, which becomes the dataset's root.
-            clips: about how many samples; enough of them for every class that is used and every part.
+            clips: approximate number of samples; every class in use and every part has enough.
             rng: the only source of randomness.
         """
 
     def load(self, fold: int) -> PairedData:
-        """The prepared arrays, read-only and not yet read; a sample with a bad clip is in no part.
+        """Return the prepared arrays, read-only and not yet read; samples with a bad clip are in no part.
 
         Raises:
-            UserError: if the dataset is not prepared under these settings.
+            UserError: if the dataset is not prepared with these settings.
         """
         return load_prepared(self.registry_name, self.folder_of_set()).paired(fold)

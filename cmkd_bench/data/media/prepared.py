@@ -1,7 +1,7 @@
 """A prepared set on disk: memory-mapped arrays, an index, and a digest and sums per row.
 
 The folder is `<prepared root>/<dataset>/<key>/`; the key is a hash of the dataset's name, its options and the
-preparation. `begun.json` says what the set will be, `manifest.json` appears by rename when all of it is there.
+preparation. `begun.json` describes the planned set, `manifest.json` appears by rename when the set is complete.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cmkd_bench.dataset import PARTS, PairedData
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
 
-FORMAT = 1  # raised when the same input would be stored otherwise
+FORMAT = 1  # incremented when the same input is stored differently
 DIGEST_BYTES = 16
 MOMENTS = 3  # sum, sum of squares, count
 
@@ -36,7 +36,7 @@ class SetFolder:
 
     @property
     def begun(self) -> Path:
-        """What the set is made from; written first."""
+        """The inputs of the set; written first."""
         return self.path / "begun.json"
 
     @property
@@ -51,34 +51,34 @@ class SetFolder:
 
     @property
     def skipped(self) -> Path:
-        """By column and row: why a clip could not be used."""
+        """The reasons why clips could not be used, by column and row."""
         return self.path / "skipped.json"
 
     @property
     def lock(self) -> Path:
-        """Held by who prepares the set."""
+        """Held by the process that prepares the set."""
         return self.path / "lock"
 
     def array(self, column: str) -> Path:
-        """(N, ...), the decoded clips of a modality, or the targets."""
+        """Return the file with (N, ...), the decoded clips of a modality or the targets."""
         return self.path / f"{column}.npy"
 
     def digests(self, column: str) -> Path:
-        """(N, 16) uint8, blake2b of each row's bytes; zeros where there is no row yet."""
+        """Return the file with (N, 16) uint8, blake2b of each row's bytes; zeros if there is no row yet."""
         return self.path / f"{column}.digests.npy"
 
     def moments(self, column: str) -> Path:
-        """(N, channels, 3) float64: sum, sum of squares and count of each row's values."""
+        """Return the file with (N, channels, 3) float64: sum, sum of squares and count of each row's values."""
         return self.path / f"{column}.moments.npy"
 
 
 def set_folder(root: Path, name: str, options: Any, preparation: Preparation) -> SetFolder:
-    """Where a set lies.
+    """Return the location of a set.
 
     Args:
-        root: of the prepared arrays.
-        name: of the dataset.
-        options: of the dataset, a dataclass.
+        root: folder of the prepared arrays.
+        name: name of the dataset.
+        options: options of the dataset, a dataclass.
         preparation: how clips are stored.
     """
     identity = [name, dataclasses.asdict(options), dataclasses.asdict(preparation), FORMAT]
@@ -87,19 +87,19 @@ def set_folder(root: Path, name: str, options: Any, preparation: Preparation) ->
 
 
 def open_prepared(folder: SetFolder) -> PreparedSet | None:
-    """The prepared set in a folder, or None where there is none that is complete."""
+    """Return the prepared set in a folder, or None if there is no complete one."""
     return PreparedSet(folder, read_json(folder.manifest)) if folder.manifest.is_file() else None
 
 
 def load_prepared(name: str, folder: SetFolder) -> PreparedSet:
-    """The prepared set of a dataset.
+    """Return the prepared set of a dataset.
 
     Raises:
-        UserError: if nothing is prepared under these settings.
+        UserError: if nothing is prepared with these settings.
     """
     if (found := open_prepared(folder)) is not None:
         return found
-    state = "was begun, but is not complete" if folder.begun.exists() else "is not prepared under these settings"
+    state = "is only partly prepared" if folder.begun.exists() else "is not prepared with these settings"
     raise UserError(
         f"dataset '{name}' {state} ({folder.path}). Run, with the same settings: cmkd-bench prepare {name} --root DIR"
     )
@@ -125,11 +125,11 @@ class PreparedSet:
 
     @cached_property
     def usable(self) -> np.ndarray:
-        """(N,) bool: all clips of the sample are there."""
+        """(N,) bool: whether all clips of the sample are available."""
         return usable_rows(self.folder, list(self.manifest["columns"]), len(self.samples["sample_ids"]))
 
     def paired(self, fold: int) -> PairedData:
-        """The data with the parts of one fold. Samples with a bad clip keep their row, but are in no part."""
+        """Return the data with the parts of one fold. Samples with a bad clip keep their row, but are in no part."""
         samples, columns = self.samples, self.manifest["columns"]
         modalities = [name for name in columns if name != TARGETS]
         parts = {part: np.array(samples["parts"][fold][part], np.int64) for part in PARTS}
@@ -152,7 +152,7 @@ class PreparedSet:
 
 
 def usable_rows(folder: SetFolder, columns: list[str], samples: int) -> np.ndarray:
-    """(N,) bool: the rows that are there in all columns."""
+    """Return (N,) bool: the rows that are available in all columns."""
     usable = np.ones(samples, bool)
     for column in columns:
         usable &= np.load(folder.digests(column), allow_pickle=False).any(axis=1)
@@ -160,24 +160,24 @@ def usable_rows(folder: SetFolder, columns: list[str], samples: int) -> np.ndarr
 
 
 def digest(row: np.ndarray) -> np.ndarray:
-    """(16,) uint8: blake2b of an array's bytes."""
+    """Return (16,) uint8: blake2b of an array's bytes."""
     content = hashlib.blake2b(row.tobytes(), digest_size=DIGEST_BYTES).digest()
     return np.frombuffer(content, np.uint8)
 
 
 def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
-    """Sums over one row, from which statistics of any part follow without reading the arrays.
+    """Return sums over one row, which give the statistics of any part without reading the arrays.
 
     Args:
-        row: a clip as it is stored.
-        kind: of the modality. The channels are the second axis of a video and the first of all else; of depth, only
+        row: a clip as stored.
+        kind: kind of the modality. The channels are the second axis of a video and the first of all others; of depth,
             known pixels count.
 
     Returns:
         (channels, 3) float64: sum, sum of squares, count.
     """
     channels = row.swapaxes(0, 1) if kind == "video" else row
-    # Whole numbers are added up as such: 255 squared fits into 16 bits, and it is several times faster.
+    # Integers are summed as integers, which is several times faster; 255 squared fits into 16 bits.
     wide, total = (np.uint16, np.uint64) if row.dtype == np.uint8 else (np.float64, np.float64)
     sums = np.empty((len(channels), MOMENTS))
     for number, channel in enumerate(channels):
@@ -188,7 +188,7 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _loss(parts: Mapping[str, np.ndarray], used: Mapping[str, np.ndarray]) -> list[str]:
-    """A note on the samples that the parts lack."""
+    """Return a note on the samples that the parts lack."""
     lost = {part: len(parts[part]) - len(used[part]) for part in PARTS}
     if not any(lost.values()):
         return []

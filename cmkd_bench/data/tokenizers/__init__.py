@@ -1,1 +1,1 @@
-"""Tokenizers, and which one a network needs."""
+"""Tokenizers, and the choice of one for a network."""

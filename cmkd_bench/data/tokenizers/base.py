@@ -1,4 +1,4 @@
-"""What every tokenizer does, and how long its texts are."""
+"""The interface of tokenizers, and the length of their texts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Protocol
 import numpy as np
 
 PAD = 0  # the id of the padding token
-LONGEST = 128  # tokens of a text that is cut into pieces of words
+LONGEST = 128  # maximum number of tokens for tokenizers of word pieces
 COVERED = 0.95  # share of the training texts that are not truncated; a few long ones would double the width of a batch
 
 
 class Tokenizer(Protocol):
-    """Turns texts into token ids from 0 to len - 1. What it learns, it learns from the training part alone."""
+    """Turns texts into token ids from 0 to len - 1. A tokenizer learns only from the training part."""
 
     @property
     def length(self) -> int:
@@ -21,10 +21,10 @@ class Tokenizer(Protocol):
 
     @property
     def description(self) -> str:
-        """One line for a run's record."""
+        """One line for the record of a run."""
 
     def __len__(self) -> int:
-        """The number of token ids."""
+        """Return the number of token ids."""
 
     def encode(self, texts: Sequence[str] | np.ndarray) -> np.ndarray:
         """Encode texts as (N, length) int64, truncated or padded."""

@@ -1,4 +1,4 @@
-"""A tokenizer from the name of its kind."""
+"""Build a tokenizer from the name of its kind."""
 
 from __future__ import annotations
 

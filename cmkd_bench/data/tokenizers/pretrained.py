@@ -23,7 +23,7 @@ class PretrainedTokenizer:
 
     Attributes:
         address: its name on the hub, or the path of a folder.
-        length: in tokens; 95 percent of the training texts are not longer; at most 128. Longer texts are truncated.
+        length: in tokens, at most 128; covers 95 percent of the training texts, longer ones are truncated.
     """
 
     address: str
@@ -49,7 +49,7 @@ class PretrainedTokenizer:
 
     @property
     def description(self) -> str:
-        """One line for a run's record; only the last part of a folder's path."""
+        """One line for a run's record, with only the last part of a folder's path."""
         return f"{type(self._tokenizer).__name__} of {Path(self.address).name}, {len(self)} pieces, pretrained"
 
     def encode(self, texts: Sequence[str] | np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ class PretrainedTokenizer:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UserError(
                 f"the tokenizer of '{self.address}' is not available ({reason}). Use a local copy, "
-                "model.pretrained=/path/to/folder with tokenizer.json or vocab.txt beside the weights, or start from "
+                "model.pretrained=/path/to/folder with tokenizer.json or vocab.txt next to the weights, or start from "
                 "random weights and a vocabulary of the training part, model.pretrained=false."
             ) from error
         if found.pad_token_id is None:

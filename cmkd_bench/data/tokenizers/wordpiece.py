@@ -1,4 +1,4 @@
-"""A WordPiece vocabulary trained on the training texts alone, for encoders that start from random weights."""
+"""A WordPiece vocabulary trained only on the training texts, for encoders that start from random weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from cmkd_bench.data.tokenizers.base import LONGEST, length_covering, pad
 
 SIZE = 8000
-CHARACTERS = 1000  # the most frequent ones; any other makes its word unknown, as in the library's own trainer
+CHARACTERS = 1000  # the most frequent ones; words with other characters are unknown, as in the library's own trainer
 UNKNOWN, START, END = 1, 2, 3
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _INSIDE = "##"  # marks a piece that does not begin a word
@@ -26,7 +26,7 @@ class WordPiece:
 
     Attributes:
         pieces: [PAD], [UNK], [CLS], [SEP], then the others, sorted.
-        length: in tokens; 95 percent of the training texts are not longer; at most 128. Longer texts are truncated.
+        length: in tokens, at most 128; covers 95 percent of the training texts, longer ones are truncated.
     """
 
     pieces: tuple[str, ...]
@@ -68,7 +68,7 @@ class WordPiece:
 
 
 def _tokenizer(vocabulary: dict[str, int]) -> Any:
-    # its threads would not survive the launcher's fork, and it warns of that in every worker
+    # its threads would not survive the launcher's fork, and each worker would print a warning
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -82,7 +82,7 @@ def _train(texts: Sequence[str], size: int) -> list[str]:
     """Learn the pieces other than the special ones, sorted.
 
     The library's trainer numbers the characters inside words in the order of a randomly seeded hash table, and breaks
-    ties between equally frequent pairs by these numbers. Passed as special tokens they are numbered in our order, so
+    ties between equally frequent pairs by these numbers. Passed as special tokens, they are numbered in our order, so
     every process learns the same pieces.
     """
     from tokenizers import trainers

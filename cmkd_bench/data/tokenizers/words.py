@@ -1,4 +1,4 @@
-"""The default tokenizer: words learned from the training texts alone, and spelling for rare ones."""
+"""The default tokenizer: words learned only from the training texts, with rare words spelled by characters."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Vocabulary:
     """Ids of words and characters, in the order <pad>, <unk>, <cls>, words, characters.
 
     Attributes:
-        words: those with an id of their own, sorted.
-        characters: those that spell every other word, sorted.
-        length: in tokens; 95 percent of the training texts are not longer, and the others are truncated.
+        words: words with their own id, sorted.
+        characters: characters that spell all other words, sorted.
+        length: in tokens; covers 95 percent of the training texts, longer ones are truncated.
     """
 
     words: tuple[str, ...]

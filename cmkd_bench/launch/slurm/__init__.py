@@ -1,1 +1,1 @@
-"""The grid on a SLURM cluster, through submitit; the waves, packs and states are plain functions without either."""
+"""Run a grid on a SLURM cluster through submitit; waves, packs and states are plain functions without either."""

@@ -1,4 +1,4 @@
-"""What the commands of the command line do with an experiment on a cluster: submit, look, cancel, retry."""
+"""The operations of the command line on an experiment on a cluster: submit, inspect, cancel, retry."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ DONE, FAILED, INCOMPLETE = 0, 3, 4  # exit codes
 
 @dataclass(frozen=True)
 class Campaign:
-    """An experiment and how it is run on a cluster.
+    """An experiment and its settings on a cluster.
 
     Attributes:
-        experiment: where the runs lie.
-        settings: of the cluster.
-        overrides: the arguments that the settings were composed of.
+        experiment: experiment with the runs.
+        settings: settings of the cluster.
+        overrides: the arguments from which the settings were composed.
         plugins: files that register methods or datasets.
-        roots: where data and weights lie.
-        environment: variables that the jobs need.
+        roots: folders of the data and weights.
+        environment: environment variables that the jobs need.
     """
 
     experiment: Experiment
@@ -53,7 +53,7 @@ class Campaign:
         retry: Callable[[RunStatus], bool],
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> SubmissionReport:
-        """Submit what is missing, and keep how, for `retry`."""
+        """Submit what is missing, and save the settings for `retry`."""
         ledger = Ledger(self.experiment)
         work = work_of(self.experiment, self.settings, self.plugins, self.roots, self.environment)
         ledger.path.mkdir(parents=True, exist_ok=True)
@@ -62,34 +62,34 @@ class Campaign:
         return submit_missing(self.experiment, specs, self.settings, work, cluster, retry=retry, progress=progress)
 
     def estimate(self, specs: Collection[RunSpec]) -> Estimate:
-        """What runs are expected to cost."""
+        """Return the expected cost of runs."""
         profiles = {spec.id: self.settings.profile(spec) for spec in specs}
         seconds = expected_seconds(specs, recorded(self.experiment.root))
         return estimate(profiles, profiles, seconds)
 
 
 def campaign_of(grid: Grid) -> Campaign:
-    """The campaign of a `run` command."""
+    """Return the campaign of a `run` command."""
     settings = read_settings(grid.launcher)
     return Campaign(grid.experiment, settings, grid.launcher_overrides, grid.plugins, grid.roots, environment())
 
 
 def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Campaign:
-    """The campaign as the last command left it.
+    """Return the campaign of the last command, with changes.
 
     Args:
-        experiment: which.
+        experiment: the experiment.
         changes: further settings of the launcher, e.g. `launcher.mem_gb=32`.
 
     Raises:
         UserError: if the experiment was never submitted.
-        GridError: if a change is none of the launcher's.
+        GridError: if a change is not a setting of the launcher.
     """
     file = Ledger(experiment).settings
     if not file.exists():
         raise UserError(
-            f"experiment '{experiment.name}' was never submitted to a cluster. Start its failed runs again with the "
-            "command that made it and --retry-failed, here, or on a cluster with --launcher slurm."
+            f"experiment '{experiment.name}' was never submitted to a cluster. Rerun its failed runs with the original "
+            "command and --retry-failed; add --launcher slurm to run them on a cluster."
         )
     stored = read_json(file)
     plugins = tuple(Path(plugin) for plugin in stored["plugins"])
@@ -97,9 +97,7 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
         load_plugin(plugin)
     foreign = [text for text in changes if not text.startswith("launcher.")]
     if foreign:
-        raise GridError(
-            [f"{text}: only settings of the launcher can change, e.g. launcher.mem_gb=32" for text in foreign]
-        )
+        raise GridError([f"{text}: expected a launcher setting, e.g. launcher.mem_gb=32" for text in foreign])
     overrides = (*stored["overrides"], *changes)
     parsed = parse_overrides([text.lstrip("+") for text in overrides])
     configuration, problems = compose(parsed) if not parsed.problems else (None, list(parsed.problems))
@@ -116,17 +114,17 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
 
 
 def specs_of(experiment: Experiment) -> list[RunSpec]:
-    """All runs of an experiment, each teacher before its first student."""
+    """Return all runs of an experiment, each teacher before its first student."""
     return list(read_specs(read_plan(experiment)).values())
 
 
 def look(experiment: Experiment, cluster: Cluster) -> Survey:
-    """What is known of an experiment's runs now; an experiment without jobs asks SLURM nothing."""
+    """Return the current state of an experiment's runs; SLURM is not called for an experiment without jobs."""
     return survey(experiment, specs_of(experiment), cluster)
 
 
 def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
-    """End all jobs of an experiment; their runs keep their checkpoints.
+    """Cancel all jobs of an experiment; their runs keep their checkpoints.
 
     Returns:
         the ids of the jobs.
@@ -144,7 +142,7 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
 
 
 def rows(seen: Survey) -> dict[str, tuple[str, str]]:
-    """What results.csv says of runs that are not done."""
+    """Return the texts in results.csv for runs that are not done."""
     text = {
         run_id: f"{status.cause}: {status.message}" if status.cause else status.message
         for run_id, status in seen.statuses.items()
@@ -158,7 +156,7 @@ def rows(seen: Survey) -> dict[str, tuple[str, str]]:
 
 
 def exit_code(seen: Survey) -> int:
-    """0: all is done; 3: nothing is left to come, and some runs failed; 4: some runs are yet to be done."""
+    """Return 0 if all runs are done, 3 if none are pending and some failed, 4 if some are pending."""
     kinds = {status.kind for status in seen.statuses.values()}
     if kinds <= {"done"}:
         return DONE
@@ -166,7 +164,7 @@ def exit_code(seen: Survey) -> int:
 
 
 def tidy(experiment: Experiment, seen: Survey) -> None:
-    """Remove what submitit and SLURM left of jobs whose runs are all done."""
+    """Remove the files of submitit and SLURM for jobs whose runs are all done."""
     if seen.queue is None:
         return
     at_work = {job.partition("_")[0] for job, state in seen.queue.jobs.items() if state.is_active}

@@ -1,4 +1,4 @@
-"""SLURM's commands: each is called once for all jobs, with a time limit, and may be missing or silent."""
+"""SLURM's commands: each is called once for all jobs, with a time limit, and may be missing or not answer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _ARRAY = re.compile(r"(\d+)_\[([\d,-]+)(?:%\d+)?\]")
 
 
 class SlurmSilent(UserError):
-    """A command of SLURM's does not answer, or answers with an error."""
+    """Raised if a SLURM command does not answer, or answers with an error."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """What one call of squeue shows: jobs in the queue, and those that ended minutes ago.
+    """The output of one call of squeue: jobs in the queue, and jobs that ended minutes ago.
 
     Attributes:
         jobs: by id; an array's elements by `123_4`.
-        names: the ids of jobs, without their elements, by name.
+        names: ids of jobs, without array elements, by name.
     """
 
     jobs: dict[str, JobState]
@@ -35,14 +35,14 @@ class Queue:
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition as sinfo shows it; of several kinds of nodes the largest.
+    """A partition as shown by sinfo; of several kinds of nodes, the largest.
 
     Attributes:
-        minutes: its time limit; None where there is none.
+        minutes: time limit; None if there is none.
         up: whether jobs can start.
-        cpus: of a node.
-        mem_mb: of a node.
-        gpus: whether its nodes have any.
+        cpus: cores of a node.
+        mem_mb: memory of a node.
+        gpus: whether its nodes have GPUs.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Partition:
 
 
 class Cluster:
-    """The commands of the cluster that this machine belongs to.
+    """The SLURM commands of this machine's cluster.
 
     Attributes:
-        calls: how many were made.
-        accounting: whether sacct answers; None before it was asked.
+        calls: number of calls.
+        accounting: whether sacct answers; None before the first call.
     """
 
     def __init__(self, seconds: float = CALL_SECONDS) -> None:
@@ -68,11 +68,11 @@ class Cluster:
         self.accounting: bool | None = None
 
     def missing_commands(self) -> list[str]:
-        """Those that are not on the path."""
+        """Return the commands that are not on the path."""
         return [name for name in NEEDED if shutil.which(name) is None]
 
     def queue(self) -> Queue:
-        """All jobs of this user.
+        """Return all jobs of this user.
 
         Raises:
             SlurmSilent: if squeue does not answer.
@@ -86,10 +86,10 @@ class Cluster:
         return Queue(jobs, names)
 
     def ended(self, jobs: Sequence[str]) -> dict[str, str]:
-        """How jobs ended that squeue has forgotten; nothing where there is no accounting, which is asked for once.
+        """Return how jobs ended that squeue has forgotten; empty without accounting, which is tried only once.
 
         Args:
-            jobs: ids of jobs or arrays, without elements.
+            jobs: ids of jobs or arrays, without array elements.
         """
         if self.accounting is False or not jobs:
             return {}
@@ -103,17 +103,17 @@ class Cluster:
         return {one: state.split(" ")[0] for job, state in pairs for one in expand(job)}
 
     def largest_array(self) -> int:
-        """How many elements an array may have.
+        """Return the maximum number of elements of an array.
 
         Raises:
             SlurmSilent: if scontrol does not answer.
         """
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", self._call("scontrol", "show", "config"), re.MULTILINE)
-        # Indices go from 0 to one below it; a margin of one costs nothing.
+        # Indices must be less than the limit; a margin of one costs nothing.
         return max(int(found[1]) - 1, 1) if found else 1000
 
     def partitions(self) -> dict[str, Partition]:
-        """The partitions by name.
+        """Return the partitions by name.
 
         Raises:
             SlurmSilent: if sinfo does not answer.
@@ -134,7 +134,7 @@ class Cluster:
         return found
 
     def cancel(self, jobs: Sequence[str]) -> None:
-        """End jobs, or take them out of the queue.
+        """Cancel jobs that are running or queued.
 
         Raises:
             SlurmSilent: if scancel does not answer.
@@ -149,14 +149,14 @@ class Cluster:
         except subprocess.TimeoutExpired:
             raise SlurmSilent(f"{command[0]} did not answer within {self._seconds:.0f} s. Try again later.") from None
         except OSError as error:
-            raise SlurmSilent(f"{command[0]} cannot be called: {error}. Is this a node of the cluster?") from error
+            raise SlurmSilent(f"{command[0]} could not be run: {error}. Is this a node of the cluster?") from error
         if done.returncode:
-            raise SlurmSilent(f"{command[0]} says: {done.stderr.strip() or done.returncode}")
+            raise SlurmSilent(f"{command[0]} failed: {done.stderr.strip() or done.returncode}")
         return done.stdout
 
 
 def expand(job: str) -> list[str]:
-    """The single ids behind an id of squeue's or sacct's: `7_[1-2,5%4]` is 7_1, 7_2 and 7_5."""
+    """Return the single ids behind an id of squeue or sacct: `7_[1-2,5%4]` stands for 7_1, 7_2 and 7_5."""
     found = _ARRAY.fullmatch(job)
     if found is None:
         return [job]
@@ -165,7 +165,7 @@ def expand(job: str) -> list[str]:
 
 
 def minutes_of(limit: str) -> int | None:
-    """SLURM's `days-hours:minutes:seconds` in minutes; None for infinite."""
+    """Convert SLURM's `days-hours:minutes:seconds` to minutes; None for infinite."""
     days, _, clock = limit.rpartition("-")
     parts = clock.split(":")
     if not all(part.isdigit() for part in parts):

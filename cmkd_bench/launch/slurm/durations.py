@@ -1,4 +1,4 @@
-"""What runs are expected to take, from those that were recorded."""
+"""Estimate the duration of runs from recorded ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.packing import START_SECONDS
 
-# From the most alike to the least: a run is estimated from the first kind of likeness that a recorded one has.
+# From the most to the least specific: a run is estimated from recorded runs that match in the first possible way.
 _ALIKE: tuple[Callable[[RunSpec], tuple[object, ...]], ...] = (
     lambda spec: (spec.method, spec.dataset, spec.student_modality, spec.student_network, spec.teacher_network),
     lambda spec: (spec.method, spec.dataset, spec.student_network),
@@ -22,12 +22,12 @@ _ALIKE: tuple[Callable[[RunSpec], tuple[object, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a grid is expected to cost.
+    """The expected cost of a grid.
 
     Attributes:
-        gpu_hours: of all runs that are like a recorded one.
-        cpu_hours: likewise.
-        unknown: how many are like none.
+        gpu_hours: GPU-hours of all runs that are similar to a recorded one.
+        cpu_hours: CPU-hours of these runs.
+        unknown: number of runs without a similar one.
     """
 
     gpu_hours: float
@@ -36,7 +36,7 @@ class Estimate:
 
 
 def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
-    """Seconds per epoch of all runs that are done in a results folder."""
+    """Yield the runs that are done in a results folder with their seconds per epoch."""
     seen: set[str] = set()
     for cost in sorted(root.glob("*/runs/*/cost.json")):
         if cost.parent.name in seen or not (cost.parent / "result.json").exists():
@@ -47,9 +47,9 @@ def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
 
 
 def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, float]]) -> dict[str, float]:
-    """Seconds of training by run id, of those runs that are like a recorded one, and of those that have no epochs.
+    """Return the expected seconds by run id for runs with a similar recorded run, and for those without epochs.
 
-    Nothing at all is expected where nothing was recorded.
+    The result is empty if nothing was recorded.
 
     Args:
         specs: the runs.
@@ -66,7 +66,7 @@ def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, fl
 
 
 def estimate(run_ids: Iterable[str], profiles: Mapping[str, Profile], seconds: Mapping[str, float]) -> Estimate:
-    """The sum over runs; those that are at work at once in a job share its resources."""
+    """Sum the cost over runs; parallel runs of a job share its resources."""
     gpu = cpu = 0.0
     unknown = 0
     for run_id in run_ids:

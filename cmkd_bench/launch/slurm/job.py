@@ -1,4 +1,4 @@
-"""What a SLURM job does: the runs of one element of a submission, with the local launcher's workers."""
+"""The work of a SLURM job: the runs of one element of a submission, with the local launcher's workers."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from cmkd_bench.launch.local import LocalLauncher
     from cmkd_bench.launch.schedule import Schedule
 
-REQUEUE_SECONDS = 30  # of signal_delay_s: for submitit's part, behind the last checkpoint
+REQUEUE_SECONDS = 30  # part of signal_delay_s that is left for submitit after the last checkpoint
 TERMINATION_SECONDS = 20.0  # SLURM kills 30 s after SIGTERM by default
 
 
 class NothingDone(Exception):
-    """Not one run of the job is done, so that jobs that wait for it must not start."""
+    """Raised if no run of the job is done, so that dependent jobs do not start."""
 
 
 class Job:
-    """What submitit calls. It holds nothing that could be pickled: all is read from the submission's file."""
+    """The callable for submitit. It has no state to pickle: everything is read from the submission's file."""
 
     def __init__(self) -> None:
         self._launcher: LocalLauncher | None = None
@@ -45,24 +45,24 @@ class Job:
         return vars(Job())
 
     def __call__(self, file: str, element: int) -> list[str]:
-        """Execute the runs of one job; those that are done already are left alone.
+        """Execute the runs of one job, except those that are already done.
 
         Args:
-            file: of the submission.
-            element: which job of it this is.
+            file: file of the submission.
+            element: index of the job in the submission.
 
         Returns:
-            the ids of the runs that are done.
+            the ids of the finished runs.
 
         Raises:
-            NothingDone: if there is none, though some could be run.
+            NothingDone: if no run is done, although some could be run.
         """
         from submitit.core.utils import UncompletedJobError
 
         submission = Submission.from_json(read_json(Path(file)))
         experiment = Experiment(Path(submission.work.root), submission.work.experiment)
         if submission.state == "abandoned":
-            print("This submission was given up before the job started; its runs are in another one.")
+            print("This submission was abandoned before the job started; another one has its runs.")
             return []
         os.environ.update(submission.work.environment)
         sign = Ledger(experiment).started(submission, element)
@@ -77,14 +77,14 @@ class Job:
         run_ids = [run_id for run_id in submission.elements[element] if run_id in schedule.specs]
         done = [run_id for run_id in run_ids if run_id in schedule.done]
         if run_ids and not done:
-            raise NothingDone(f"none of the runs of this job is done: {', '.join(run_ids)}")
+            raise NothingDone(f"no run of this job is done: {', '.join(run_ids)}")
         return done
 
     def checkpoint(self, file: str, element: int) -> Any:
-        """Submitit's handler of the signal calls this, and puts the job back into the queue after it."""
+        """Stop the runs and requeue the job; submitit's signal handler calls this."""
         from submitit.helpers import DelayedSubmission
 
-        if self._process and os.getpid() != self._process:  # a worker that inherited the handler a moment ago
+        if self._process and os.getpid() != self._process:  # a worker that has just inherited the handler
             sys.exit(1)
         if self._launcher is not None:
             self._launcher.stop(self._patience)
@@ -119,7 +119,7 @@ class Job:
 
 
 def _schedule(experiment: Experiment, submission: Submission, element: int) -> Schedule:
-    """The runs of the job that can be run: a student whose teacher is not there is left out, with a word about it."""
+    """Return the runs of the job that can be run; print a message for students whose teacher is missing."""
     from cmkd_bench.launch.schedule import Schedule, blocked_by, first_teachers
 
     specs = {run_id: experiment.read_spec(run_id) for run_id in submission.elements[element]}
@@ -131,12 +131,12 @@ def _schedule(experiment: Experiment, submission: Submission, element: int) -> S
         if spec.teacher is None or spec.teacher in specs or spec.teacher in trained:
             ready[run_id] = spec
         else:
-            print(f"{run_id} is not run: {blocked_by(experiment, spec) or f'teacher {spec.teacher} is not there'}")
+            print(f"{run_id} skipped: {blocked_by(experiment, spec) or f'teacher {spec.teacher} is missing'}")
     return Schedule(experiment, {spec.id: spec for spec in first_teachers([*trained.values(), *ready.values()])})
 
 
 def _wait_for(experiment: Experiment, teachers: Sequence[str], seconds: float) -> None:
-    """A shared file system may show another node's files only after a while."""
+    """Wait for files of another node, which a shared file system may show with a delay."""
     end = time.monotonic() + seconds
     folders = [experiment.run(teacher) for teacher in teachers]
     while any(not folder.result.exists() and not folder.error.exists() for folder in folders):
@@ -165,10 +165,10 @@ def _note_time_out(schedule: Schedule, submission: Submission) -> None:
 
 @contextmanager
 def _answering_sigterm(launcher: LocalLauncher) -> Iterator[None]:
-    """Preemption, `scontrol requeue` and scancel send SIGTERM first, which submitit passes over."""
+    """Stop the runs on SIGTERM, which preemption, `scontrol requeue` and scancel send first and submitit ignores."""
 
     def answer(_number: int, _frame: FrameType | None) -> None:
-        print("SIGTERM: the runs stop after their epochs.", flush=True)
+        print("SIGTERM: the runs stop after their current epochs.", flush=True)
         launcher.stop(TERMINATION_SECONDS)
         sys.exit(128 + signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""What was submitted: one small file per call of sbatch, written before it and completed after it."""
+"""The record of submissions: one small file per call of sbatch, written before the call and completed after it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import file_lock, read_json, write_json
 from cmkd_bench.experiment.store import Experiment
 
-# intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that shows
-# up nevertheless finds that here, and does nothing.
+# intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that starts
+# nevertheless reads this state and does nothing.
 SubmissionState = Literal["intended", "submitted", "abandoned"]
 LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Work:
-    """What the jobs of one command have in common; paths are absolute.
+    """What the jobs of one command share; paths are absolute.
 
     Attributes:
         root: the results folder.
         experiment: its name.
         plugins: files that register methods or datasets.
-        roots: where data and weights lie, as JSON values.
-        environment: variables that the jobs need, e.g. where the hub's files are.
-        checkpoint_seconds: least time between two checkpoints of a run.
+        roots: folders of the data and weights, as JSON values.
+        environment: environment variables that the jobs need, e.g. the location of the hub's files.
+        checkpoint_seconds: minimum time between two checkpoints of a run.
         signal_delay_s: seconds between SLURM's signal and the end of a job.
-        max_num_timeout: how often a job that reached its time limit is queued again.
-        teacher_wait_s: how long a student looks for its teacher's files.
-        code: the version of the code that submitted them.
+        max_num_timeout: how often a job that reached its time limit is requeued.
+        teacher_wait_s: how long a student waits for its teacher's files.
+        code: version of the code that submitted the jobs.
     """
 
     root: str
@@ -55,14 +55,14 @@ class Submission:
     """One call of sbatch.
 
     Attributes:
-        token: the end of the jobs' name, by which they are found again.
-        number: counts the submissions of the experiment.
-        state: how far it came.
-        job: the id of the array, or of the single job; empty while it is not known.
-        profile: the resources.
-        elements: the runs of each job.
-        after: which jobs must end well first, as sbatch wants it said; empty for none.
-        work: what its jobs need to know.
+        token: end of the jobs' name, which identifies them.
+        number: number of the submission in the experiment.
+        state: progress of the submission.
+        job: id of the array, or of the single job; empty while unknown.
+        profile: resources of the jobs.
+        elements: runs of each job.
+        after: the dependency in sbatch's syntax; empty for none.
+        work: settings of its jobs.
     """
 
     token: str
@@ -76,60 +76,60 @@ class Submission:
 
     @property
     def job_name(self) -> str:
-        """What squeue shows."""
+        """The name of the jobs in squeue."""
         return f"cmkd-{self.token}"
 
     def job_of(self, element: int) -> str:
-        """The id of one of its jobs; an array of one is no array."""
+        """Return the id of one of its jobs; an array with one element is submitted as a single job."""
         return self.job if len(self.elements) == 1 else f"{self.job}_{element}"
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; `from_json` is the inverse."""
+        """Return plain JSON values; `from_json` is the inverse."""
         return {**asdict(self), "profile": self.profile.to_json()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Submission:
-        """The submission that `to_json` wrote."""
+        """Return the submission that `to_json` wrote."""
         work = Work(**{**values["work"], "plugins": tuple(values["work"]["plugins"])})
         elements = tuple(tuple(one) for one in values["elements"])
         return cls(**{**values, "profile": Profile.from_json(values["profile"]), "elements": elements, "work": work})
 
 
 class Ledger:
-    """The folder `slurm/` of an experiment: submissions, submitit's files, and what is known of jobs that are over."""
+    """The folder `slurm/` of an experiment: submissions, submitit's files, and the recorded ends of jobs."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.path = experiment.path / "slurm"
 
     def file(self, submission: Submission) -> Path:
-        """The file of a submission; the only thing that a job is given."""
+        """Return the file of a submission, which is the only input of a job."""
         return self.path / "submissions" / f"{submission.number:05d}-{submission.token}.json"
 
     def files_of_jobs(self, token: str) -> Path:
-        """Where submitit keeps its pickles, and SLURM its logs, of one submission."""
+        """Return the folder of submitit's pickles and SLURM's logs of one submission."""
         return self.path / "jobs" / token
 
     def log(self, submission: Submission, element: int) -> Path:
-        """What a job wrote, SLURM's own last words included."""
+        """Return the log of a job, which ends with SLURM's own messages."""
         return self.files_of_jobs(submission.token) / f"{submission.job_of(element)}_0_log.err"
 
     def started(self, submission: Submission, element: int) -> Path:
-        """The sign that a job began: where, when, and under which code."""
+        """Return the file that a job writes when it starts: where, when, and with which code."""
         return self.files_of_jobs(submission.token) / f"started-{element}.json"
 
     @property
     def ended(self) -> Path:
-        """How jobs ended, by id, as SLURM said while it still knew."""
+        """The file with the final states of jobs by id, as SLURM reported them."""
         return self.path / "ended.json"
 
     def submissions(self) -> list[Submission]:
-        """All of them, in their order."""
+        """Return all submissions in order."""
         files = sorted((self.path / "submissions").glob("*.json"))
         return [Submission.from_json(read_json(file)) for file in files]
 
     def intend(self, profile: Profile, elements: Sequence[Sequence[str]], after: str, work: Work) -> Submission:
-        """Write down that sbatch is about to be called."""
+        """Record that sbatch is about to be called."""
         names = [file.name for file in (self.path / "submissions").glob("*.json")]
         number = 1 + max((int(name.partition("-")[0]) for name in names), default=0)
         runs = tuple(tuple(one) for one in elements)
@@ -138,22 +138,22 @@ class Ledger:
         return one
 
     def complete(self, submission: Submission, job: str) -> Submission:
-        """Write down the id that sbatch gave."""
+        """Record the id that sbatch returned."""
         done = replace(submission, state="submitted", job=job)
         self._write(done)
         return done
 
     def abandon(self, submission: Submission) -> None:
-        """Write down that SLURM has no such job, and remove what submitit left."""
+        """Record that SLURM has no such job, and remove submitit's files."""
         self._write(replace(submission, state="abandoned"))
         shutil.rmtree(self.files_of_jobs(submission.token), ignore_errors=True)
 
     def tidy(self, done: Collection[str], active: Collection[str]) -> None:
-        """Remove submitit's files and the logs of submissions of which nothing is left to be looked up.
+        """Remove submitit's files and logs of submissions that are no longer needed.
 
         Args:
             done: ids of runs with a result.
-            active: names of jobs in the queue or at work.
+            active: names of jobs that are queued or running.
         """
         finished = set(done)
         for one in self.submissions():
@@ -163,16 +163,16 @@ class Ledger:
 
     @property
     def settings(self) -> Path:
-        """How the last command submitted, so that `retry` needs no more than the experiment's name."""
+        """The file with the settings of the last submission, so that `retry` needs only the experiment's name."""
         return self.path / "settings.json"
 
     def read_ended(self) -> dict[str, str]:
-        """How jobs ended, by id."""
+        """Return how jobs ended, by id."""
         known: dict[str, str] = read_json(self.ended) if self.ended.exists() else {}
         return known
 
     def note_ended(self, states: Mapping[str, str]) -> None:
-        """Keep how jobs ended, because SLURM forgets it after minutes."""
+        """Record how jobs ended, because SLURM forgets it after minutes."""
         known = self.read_ended()
         if any(known.get(job) != state for job, state in states.items()):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -180,15 +180,15 @@ class Ledger:
 
     @contextmanager
     def locked(self, patience: float = LOCK_SECONDS) -> Iterator[None]:
-        """One command at a time submits.
+        """Hold the lock of the ledger within the block: only one command at a time submits.
 
         Raises:
-            UserError: if another one does not come to an end.
+            UserError: if another command keeps the lock.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         refusal = UserError(
             f"another command has been submitting experiment '{self.experiment.name}' for longer than "
-            f"{patience:.0f} s. Wait for it, or end it, and start this one again."
+            f"{patience:.0f} s. Wait until it ends or stop it, then rerun this command."
         )
         with file_lock(self.path / ".lock", refusal, patience):
             yield
@@ -200,7 +200,7 @@ class Ledger:
 
 
 def latest_jobs(submissions: Sequence[Submission]) -> dict[str, tuple[Submission, int]]:
-    """The last submission that each run is in, and its place there; abandoned ones do not count."""
+    """Return the last submission of each run and its index there; abandoned submissions do not count."""
     return {
         run_id: (one, element)
         for one in submissions

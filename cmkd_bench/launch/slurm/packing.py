@@ -1,4 +1,4 @@
-"""How many runs share a job: runs of seconds would drown in the queue's overhead, runs of hours want a job each."""
+"""Pack runs into jobs: short runs share a job, because queueing has overhead; long runs have a job each."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections.abc import Mapping, Sequence
 
 from cmkd_bench.config.slurm import Profile
 
-START_SECONDS = 3.0  # of a run before its first epoch, and behind its last one
+START_SECONDS = 3.0  # overhead of a run before its first epoch and after its last one
 
 
 def unknown_per_job(runs: int, parallelism: int) -> int:
-    """How many runs of unknown duration share a job: as few as keep all jobs of an array running.
+    """Return how many runs of unknown duration share a job: as few as keep all jobs of an array running.
 
     Args:
-        runs: of unknown duration, that may start together.
-        parallelism: jobs of an array that may run at once; further ones would only wait in the queue.
+        runs: number of runs of unknown duration that may start together.
+        parallelism: number of array jobs that may run in parallel; more jobs would only wait in the queue.
     """
     return math.ceil(runs / parallelism)
 
 
 def pack(run_ids: Sequence[str], profile: Profile, seconds: Mapping[str, float], unknown: int) -> list[list[str]]:
-    """Cut runs into jobs, in their order.
+    """Split runs into jobs, in order.
 
-    Where the profile names no number of runs per job, a job is filled up to `pack_minutes` by what the runs are
-    expected to take.
+    If the profile sets no number of runs per job, each job is filled up to `pack_minutes` according to the expected
+    durations.
 
     Args:
         run_ids: runs of this profile that may start together.
         profile: their resources.
-        seconds: what a run is expected to take, by id, where that is known.
-        unknown: how many of the others share a job.
+        seconds: expected duration by run id, if known.
+        unknown: how many of the other runs share a job.
 
     Returns:
-        the runs of each job; every run is in one of them.
+        the runs of each job; every run is in exactly one.
     """
     if profile.runs_per_job:
         return _chunks(run_ids, profile.runs_per_job)

@@ -1,4 +1,4 @@
-"""What would go wrong on the cluster, found before anything is queued, all at once."""
+"""Find everything that would go wrong on the cluster at once, before anything is queued."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from cmkd_bench.errors import GridError, nearest_match
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.cluster import NEEDED, Cluster, Partition, SlurmSilent
 
-SUBMITIT_MINUTES = 10  # a limit up to this makes submitit take every signal for a time-out
+SUBMITIT_MINUTES = 10  # up to this limit, submitit takes every signal for a time-out
 
 
 def check_cluster(settings: SlurmSettings, specs: Iterable[RunSpec], cluster: Cluster, folder: Path) -> list[str]:
-    """Look for SLURM's commands, the partitions and their limits, and a folder that can be written.
+    """Check SLURM's commands, the partitions and their limits, and that the results folder can be written.
 
     Args:
-        settings: what will be asked for.
+        settings: the settings of the cluster.
         specs: the runs.
-        cluster: whom to ask.
+        cluster: the commands of the cluster.
         folder: the results folder.
 
     Returns:
-        what is allowed, but should be known.
+        warnings: allowed settings that the user should know about.
 
     Raises:
         GridError: with all problems at once.
@@ -32,7 +32,7 @@ def check_cluster(settings: SlurmSettings, specs: Iterable[RunSpec], cluster: Cl
     if missing := cluster.missing_commands():
         raise GridError(
             [
-                f"SLURM's commands are not on the path: {', '.join(missing)} (of {', '.join(NEEDED)}). Start this on a "
+                f"SLURM's commands are not on the path: {', '.join(missing)} (of {', '.join(NEEDED)}). Run this on a "
                 "login node of the cluster, or use --launcher local."
             ]
         )
@@ -50,13 +50,13 @@ def check_cluster(settings: SlurmSettings, specs: Iterable[RunSpec], cluster: Cl
 
 
 def problems_of_profile(profile: Profile, partitions: Mapping[str, Partition], signal_delay_s: int) -> Iterator[str]:
-    """What no partition, or not the chosen one, can give."""
+    """Yield the resources that no partition, or not the selected one, provides."""
     if profile.device == "cuda" and not profile.gpus and "gres" not in dict(profile.extra):
-        yield "launcher.device=cuda, but launcher.gpus=0. Ask for a GPU, or use --device cpu."
+        yield "launcher.device=cuda, but launcher.gpus=0. Request a GPU, or use --device cpu."
     if signal_delay_s >= profile.timeout_min * 60:
         yield (
-            f"launcher.signal_delay_s={signal_delay_s} is not shorter than launcher.timeout_min={profile.timeout_min}: "
-            "every job would be stopped as soon as it starts."
+            f"launcher.signal_delay_s={signal_delay_s} must be below launcher.timeout_min={profile.timeout_min}: "
+            "otherwise every job is stopped as soon as it starts."
         )
     for name in (profile.partition or _default(partitions)).split(","):
         if name in partitions:

@@ -1,4 +1,4 @@
-"""The one place that calls submitit: an array of jobs from a submission that is written down already."""
+"""The only module that calls submitit: it submits an array of jobs from a recorded submission."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ SBATCH_SECONDS = 120
 
 
 class Refused(UserError):
-    """sbatch did not take the jobs, or nobody knows whether it did."""
+    """Raised if sbatch did not accept the jobs, or if it is unknown whether it did."""
 
 
 def sbatch(ledger: Ledger, submission: Submission, array_parallelism: int) -> str:
     """Submit the jobs.
 
     Returns:
-        the id of the array, or of the job.
+        the id of the array or the job.
 
     Raises:
-        Refused: with sbatch's own words.
+        Refused: with sbatch's message.
     """
     from submitit import SlurmExecutor, helpers
 
     count = len(submission.elements)
-    # An executor keeps what it was once told, so each submission has its own.
+    # An executor keeps its settings, so each submission has its own.
     executor = SlurmExecutor(ledger.files_of_jobs(submission.token), max_num_timeout=submission.work.max_num_timeout)
     executor.update_parameters(**_parameters(submission, array_parallelism))
     inside_a_job = "SLURM_JOB_ID" in os.environ
     try:
         with helpers.clean_env() if inside_a_job else contextlib.nullcontext(), _time_limit(SBATCH_SECONDS):
             jobs = executor.map_array(Job(), [str(ledger.file(submission).resolve())] * count, range(count))
-    except Exception as error:  # submitit wraps sbatch's refusal, a broken pipe and its own surprises in many types
+    except Exception as error:  # submitit wraps errors in many types
         raise Refused(f"sbatch: {str(error).strip() or type(error).__name__}") from error
     return str(jobs[0].job_id).partition("_")[0]
 
 
 def complete_pickles(ledger: Ledger, submission: Submission) -> None:
-    """Write what submitit would have written after sbatch, had its process not been killed."""
+    """Write what submitit would have written after sbatch if its process had not been killed."""
     from submitit.core.utils import DelayedSubmission, JobPaths
 
     file = str(ledger.file(submission).resolve())
@@ -59,7 +59,7 @@ def complete_pickles(ledger: Ledger, submission: Submission) -> None:
             delayed = DelayedSubmission(Job(), file, element)
             delayed.set_timeout(submission.profile.timeout_min, submission.work.max_num_timeout)
             paths.folder.mkdir(parents=True, exist_ok=True)
-            # By rename: a job that has started is looking for it.
+            # By rename, because a job that has started waits for it.
             temporary = paths.submitted_pickle.with_suffix(".tmp")
             delayed.dump(temporary)
             temporary.rename(paths.submitted_pickle)
@@ -87,7 +87,7 @@ def _parameters(submission: Submission, array_parallelism: int) -> dict[str, Any
         "cpus_per_task": profile.cpus,
         "signal_delay_s": work.signal_delay_s,
         "array_parallelism": array_parallelism,
-        # Since 22.05 srun does not take it over from sbatch, and a step would have one core.
+        # Since 22.05, srun does not inherit it from sbatch, and a step would have one core.
         "srun_args": [f"--cpus-per-task={profile.cpus}"],
         "setup": [_same_code(), *profile.setup],
         "additional_parameters": {name: value for name, value in further.items() if value is not False},
@@ -96,14 +96,14 @@ def _parameters(submission: Submission, array_parallelism: int) -> dict[str, Any
 
 
 def _same_code() -> str:
-    """A shell line that lets the job import this very package, wherever it was started from."""
+    """Return a shell line that lets the job import this very package, wherever the job starts."""
     folder = Path(__file__).resolve().parents[3]
     return f'export PYTHONPATH={shlex.quote(str(folder))}"${{PYTHONPATH:+:$PYTHONPATH}}"'
 
 
 @contextmanager
 def _time_limit(seconds: int) -> Iterator[None]:
-    """Submitit calls sbatch without one. An alarm reaches the main thread only; elsewhere SLURM's own limits hold."""
+    """Limit the time of sbatch, which submitit does not. An alarm reaches only the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

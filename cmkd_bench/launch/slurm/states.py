@@ -1,4 +1,4 @@
-"""What became of a run, from the evidence alone: its folder, its heartbeat, and what SLURM still knows of its job."""
+"""The state of a run, derived from its folder, its heartbeat, and what SLURM still knows of its job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CANCELLED = "cancelled"
 PREEMPTED = "preempted"
 NODE_FAILURE = "node failure"
 JOB_FAILED = "job failed"
-# Nothing in the run itself speaks against running it again, so `run` does it unasked.
+# The run itself is not at fault, so `run` resubmits it automatically.
 TRANSIENT = (LOST, CANCELLED, PREEMPTED, NODE_FAILURE)
 
 _ENDED = {
@@ -32,7 +32,7 @@ _ENDED = {
     "REVOKED": CANCELLED,
     "FAILED": JOB_FAILED,
 }
-# What slurmstepd writes into a job's log; it stays where SLURM has forgotten the job. The last line is the first cause.
+# Texts that slurmstepd writes into a job's log, where they outlive SLURM's own records. The last line is the cause.
 _LOGGED = {
     "oom-kill": OUT_OF_MEMORY,
     "oom_kill": OUT_OF_MEMORY,
@@ -43,7 +43,7 @@ _LOGGED = {
     "DUE TO PREEMPTION": PREEMPTED,
     "CANCELLED AT": CANCELLED,
 }
-# States of squeue for jobs that are neither over nor at rest in the queue.
+# States of squeue for jobs that have started and have not ended.
 _AT_WORK = ("RUNNING", "COMPLETING", "CONFIGURING", "STAGE_OUT", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING")
 _IN_QUEUE = ("PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT")
 NEVER = "DependencyNeverSatisfied"
@@ -51,12 +51,12 @@ NEVER = "DependencyNeverSatisfied"
 
 @dataclass(frozen=True)
 class JobState:
-    """One job as SLURM shows it.
+    """The state of one job according to SLURM.
 
     Attributes:
         state: e.g. PENDING, RUNNING, TIMEOUT.
         reason: why it is pending.
-        node: where it runs.
+        node: node on which it runs.
     """
 
     state: str
@@ -65,24 +65,24 @@ class JobState:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is in the queue or at work."""
+        """Whether the job is in the queue or running."""
         return self.state in (*_AT_WORK, *_IN_QUEUE)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of a run.
+    """Everything that is known of a run.
 
     Attributes:
         done: whether it has a result.
         error: the content of its error file.
-        locked: whether a process of this machine holds its lock.
-        checkpoint: whether it has one.
+        locked: whether a process on this machine holds its lock.
+        checkpoint: whether it has a checkpoint.
         beat: its heartbeat.
-        job: the id of the last job that it was given to; empty where there was none.
-        slurm: that job as SLURM shows it; None where SLURM does not know it (any more).
-        started: whether the job left a sign that it began.
-        finished: whether it left one that it came to its end, whatever became of its runs.
+        job: id of the last job that it was assigned to; empty if there was none.
+        slurm: the state of that job; None if SLURM does not know it, or no longer does.
+        started: whether the job left a sign that it started.
+        finished: whether the job left a sign that it reached its end, whatever happened to its runs.
         log: the end of the job's log.
         answered: whether SLURM answered at all.
     """
@@ -102,15 +102,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The state of a run, and why.
+    """The state of a run and the reason for it.
 
     Attributes:
-        kind: done; running; queued: a job has it; failed; blocked: its teacher cannot be had; waiting: no job has it;
+        kind: done; running; queued: a job has it; failed; blocked: its teacher is missing; waiting: no job has it;
             unknown: a job has it, and SLURM does not answer.
-        cause: of a failure, in few words.
-        message: in one line.
-        job: the id of its last job.
-        epoch: epochs that are done, and all of them, of a run that is running.
+        cause: cause of a failure, in a few words.
+        message: one line.
+        job: id of its last job.
+        epoch: number of finished epochs and of all epochs, for a running run.
     """
 
     kind: RunKind
@@ -121,12 +121,12 @@ class RunStatus:
 
     @property
     def wants_a_job(self) -> bool:
-        """Whether a command that finishes the grid should submit it without being asked to."""
+        """Whether a command that finishes the grid should submit the run without being asked."""
         return self.kind == "waiting" or (self.kind == "failed" and self.cause in TRANSIENT)
 
 
 def derive(evidence: Evidence) -> RunStatus:
-    """The state of one run, without a look at its teacher."""
+    """Return the state of one run, regardless of its teacher."""
     job, slurm, beat = evidence.job, evidence.slurm, evidence.beat
     if evidence.done:
         return RunStatus("done", job=job)
@@ -138,24 +138,24 @@ def derive(evidence: Evidence) -> RunStatus:
     if slurm is not None and slurm.is_active:
         return _in_queue(job, slurm)
     if not job:
-        return RunStatus("waiting", "", "was cut off; goes on from its checkpoint" if evidence.checkpoint else "")
+        return RunStatus("waiting", "", "interrupted; resumes from its checkpoint" if evidence.checkpoint else "")
     if slurm is None and not evidence.answered and not _logged_cause(evidence.log):
         return RunStatus("unknown", "", "SLURM does not answer", job)
     return _ended(evidence)
 
 
 def block(statuses: Mapping[str, RunStatus], teachers: Mapping[str, str | None]) -> dict[str, RunStatus]:
-    """Where a student cannot start because its teacher failed, say so, and how.
+    """Mark the students that cannot start because their teacher failed, with the reason.
 
     Args:
-        statuses: by run id, as `derive` has them.
+        statuses: by run id, as returned by `derive`.
         teachers: the teacher of each run.
     """
     return {run_id: _behind(status, teachers.get(run_id), statuses) for run_id, status in statuses.items()}
 
 
 def by_cause(statuses: Mapping[str, RunStatus]) -> dict[str, list[str]]:
-    """The ids of failed runs by cause, the most frequent first."""
+    """Return the ids of failed runs by cause, the most frequent cause first."""
     causes: dict[str, list[str]] = {}
     for run_id, status in statuses.items():
         if status.kind == "failed":
@@ -164,14 +164,14 @@ def by_cause(statuses: Mapping[str, RunStatus]) -> dict[str, list[str]]:
 
 
 def counts(statuses: Iterable[RunStatus]) -> dict[RunKind, int]:
-    """How many runs are in each state; states without runs are left out, but for done."""
+    """Return how many runs are in each state; empty states other than done are left out."""
     order: tuple[RunKind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")
     kinds = [status.kind for status in statuses]
     return {kind: kinds.count(kind) for kind in order if kind == "done" or kind in kinds}
 
 
 def _may_be_alive(beat: Beat, evidence: Evidence) -> bool:
-    """A heartbeat outlives its process by up to STALE_SECONDS; SLURM knows at once that a job ended, or waits again."""
+    """Return whether the run may be alive. A heartbeat outlives its process by STALE_SECONDS; SLURM knows at once."""
     if not beat.job or beat.job != evidence.job:
         return True
     return not evidence.answered or (evidence.slurm is not None and evidence.slurm.state in _AT_WORK)
@@ -189,9 +189,9 @@ def _failed_by_itself(evidence: Evidence, error: Mapping[str, Any]) -> RunStatus
 
 def _in_queue(job: str, slurm: JobState) -> RunStatus:
     if slurm.reason == NEVER:
-        return RunStatus("waiting", "", f"job {job} waits for one that failed", job)
+        return RunStatus("waiting", "", f"job {job} depends on a job that failed", job)
     if slurm.state in _AT_WORK:
-        return RunStatus("queued", "", f"its turn comes in job {job} on {slurm.node or 'a node'}", job)
+        return RunStatus("queued", "", f"waits for its turn in job {job} on {slurm.node or 'a node'}", job)
     return RunStatus("queued", "", f"job {job}: {slurm.reason or slurm.state}", job)
 
 
@@ -199,22 +199,22 @@ def _ended(evidence: Evidence) -> RunStatus:
     slurm, job = evidence.slurm, evidence.job
     logged = _logged_cause(evidence.log)
     if evidence.finished or (slurm is not None and slurm.state == "COMPLETED"):
-        return RunStatus("waiting", "", f"job {job} ended without having run it", job)
+        return RunStatus("waiting", "", f"job {job} ended without running it", job)
     if "could not find submitted jobs in path" in evidence.log:
-        return RunStatus("waiting", "", f"job {job} was not completely submitted", job)
+        return RunStatus("waiting", "", f"job {job} was submitted only in part", job)
     if slurm is None and not evidence.started and not evidence.checkpoint and not logged:
-        return RunStatus("failed", LOST, f"job {job} is gone, and left no sign that it ever started", job)
+        return RunStatus("failed", LOST, f"job {job} has disappeared and left no sign that it started", job)
     cause = _ENDED.get(slurm.state, LOST) if slurm is not None else LOST
     cause = logged if logged and cause in (LOST, JOB_FAILED) else cause
     if cause == CANCELLED and not evidence.started and not evidence.checkpoint:
-        return RunStatus("waiting", CANCELLED, f"job {job} was cancelled before it started", job)
-    seen = f"SLURM says {slurm.state}" if slurm is not None else "SLURM has forgotten it"
+        return RunStatus("waiting", CANCELLED, f"job {job} was canceled before it started", job)
+    seen = f"its SLURM state is {slurm.state}" if slurm is not None else "SLURM no longer knows it"
     return RunStatus("failed", cause, f"job {job} ended without a result; {seen}{_last_line(evidence.log)}", job)
 
 
 def _logged_cause(log: str) -> str | None:
     found = [(log.rfind(text), cause) for text, cause in _LOGGED.items() if text in log]
-    # "CANCELLED AT ... DUE TO TIME LIMIT" holds two texts; the later one says why.
+    # "CANCELLED AT ... DUE TO TIME LIMIT" contains two texts; the later one is the reason.
     return max(found)[1] if found else None
 
 

@@ -1,4 +1,4 @@
-"""From missing runs to jobs, so that a kill at any moment loses no run and submits none twice."""
+"""Submit missing runs as jobs, so that a kill at any moment loses no run and submits none twice."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.survey import Survey, survey
 from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_waves
 
-# What a job needs of its login shell where the site does not pass the environment on.
+# Variables of the login shell that a job needs if the site does not export the environment.
 _PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")
 
 
 @dataclass
 class SubmissionReport:
-    """What a command submitted.
+    """The outcome of a submitting command.
 
     Attributes:
-        survey: of the runs, before it.
-        submitted: the ids of the runs that have a job now and had none.
-        jobs: how many jobs that are.
-        calls: of sbatch.
-        again: how many of the runs had failed.
-        held_back: students whose teacher a local command works on.
-        refused: sbatch's words, if it did not take an array; what comes after it is not submitted.
+        survey: the state of the runs before the submission.
+        submitted: ids of the runs that got a job.
+        jobs: number of these jobs.
+        calls: number of sbatch calls.
+        again: how many of the runs had failed before.
+        held_back: number of students whose teacher a local command is training.
+        refused: sbatch's message if it did not accept an array; later arrays are not submitted.
     """
 
     survey: Survey
@@ -48,7 +48,7 @@ class SubmissionReport:
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process that its jobs need."""
+    """Return the environment variables of this process that its jobs need."""
     return {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
 
 
@@ -59,7 +59,7 @@ def work_of(
     roots: Roots,
     variables: Mapping[str, str],
 ) -> Work:
-    """What the jobs need to know."""
+    """Return the settings that the jobs need."""
     return Work(
         root=str(experiment.root.resolve()),
         experiment=experiment.name,
@@ -84,19 +84,19 @@ def submit_missing(
     retry: Callable[[RunStatus], bool] = lambda status: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SubmissionReport:
-    """Submit all runs that no job has and that nothing speaks against.
+    """Submit all runs that have no job and can be run.
 
     Args:
-        experiment: its runs lie in it already.
+        experiment: experiment that already contains the runs.
         specs: the runs, their teachers among them.
-        settings: of the cluster.
-        work: what the jobs need to know.
-        cluster: its commands.
-        retry: whether a failed run should be run again.
-        progress: told how many of the arrays are submitted.
+        settings: settings of the cluster.
+        work: settings of the jobs.
+        cluster: commands of the cluster.
+        retry: decides whether a failed run is resubmitted.
+        progress: called with the number of submitted arrays.
 
     Raises:
-        SlurmSilent: if squeue does not answer; then nothing is submitted, for nobody knows what has been.
+        SlurmSilent: if squeue does not answer; nothing is submitted then, because it is unknown what has been.
         UserError: if another command is submitting.
     """
     ledger = Ledger(experiment)
@@ -116,7 +116,7 @@ def submit_missing(
 
 
 def reconcile(ledger: Ledger, queue: Queue) -> None:
-    """Finish what a killed command began: its jobs are found by their name, or there are none."""
+    """Complete the submissions of a killed command: find its jobs by name, or abandon them."""
     for one in ledger.submissions():
         if one.state != "intended":
             continue
@@ -129,11 +129,11 @@ def reconcile(ledger: Ledger, queue: Queue) -> None:
 
 
 def runs_to_submit(seen: Survey, again: Collection[str] = ()) -> tuple[list[RunSpec], int]:
-    """The runs that should get a job: each whose teacher is trained, has a job, or gets one now.
+    """Return the runs that should get a job: those whose teacher is trained, has a job, or gets one now.
 
     Args:
-        seen: the survey.
-        again: failed runs that should be run again.
+        seen: the survey of the runs.
+        again: failed runs to resubmit.
 
     Returns:
         the runs, teachers first, and the number of students whose teacher a local command works on.
@@ -158,7 +158,7 @@ def _plan(
     if not missing:
         return []
     profiles = {spec.id: settings.profile(spec) for spec in missing}
-    # A teacher that is done while its job still works on others is nothing to wait for.
+    # A student need not wait for the job of a teacher that is already done.
     active = {run_id: job for run_id, job in seen.active.items() if seen.statuses[run_id].kind != "done"}
     seconds = expected_seconds(missing, recorded(experiment.root))
     parallelism = settings.general.array_parallelism
@@ -182,7 +182,7 @@ def _submit(
             one = ledger.complete(one, sbatch(ledger, one, settings.general.array_parallelism))
         except Refused as error:
             outcome.refused = str(error)
-            # It may have been taken nevertheless: a time-out says nothing.
+            # sbatch may have accepted it nevertheless: a time-out proves nothing.
             reconcile(ledger, cluster.queue())
             return
         submitted.append(one)
@@ -192,7 +192,7 @@ def _submit(
 
 
 def _dependency(after: After, submitted: Sequence[Submission]) -> str:
-    """As sbatch wants it; empty for none."""
+    """Return the dependency in sbatch's syntax; empty for none."""
     match after:
         case SameElement(wave):
             return f"aftercorr:{submitted[wave].job}"
@@ -204,7 +204,7 @@ def _dependency(after: After, submitted: Sequence[Submission]) -> str:
 
 
 def jobs_to_cancel(ledger: Ledger, queue: Queue) -> list[str]:
-    """The active jobs of an experiment, arrays whole; jobs of submissions that were given up are among them."""
+    """Return the active jobs of an experiment, arrays as a whole, including those of abandoned submissions."""
     names = {one.job_name for one in ledger.submissions()}
     active = {job.partition("_")[0] for job, state in queue.jobs.items() if state.is_active}
     return sorted({job for name, job in queue.names.items() if name in names and job in active}, key=int)

@@ -1,4 +1,4 @@
-"""Gathers the evidence on all runs of an experiment: folders, the queue in one call, accounting in at most one."""
+"""Gather the evidence on all runs of an experiment: folders, one call of squeue, and at most one of sacct."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ LOG_BYTES = 4096
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of an experiment's runs at one moment.
+    """The state of an experiment's runs at one moment.
 
     Attributes:
         statuses: by run id.
         specs: by run id.
         logs: the log of each run's last job.
         profiles: the resources of each run's last job.
-        active: the ids of the jobs that have a run now, by run id.
-        queue: what squeue said; None where it was not asked, or did not answer.
-        notes: what the user should know besides: no accounting, changed code, SLURM's silence.
+        active: ids of the jobs that have a run now, by run id.
+        queue: the output of squeue; None if it was not called or did not answer.
+        notes: further information for the user: no accounting, changed code, no answer from SLURM.
     """
 
     statuses: dict[str, RunStatus]
@@ -43,13 +43,13 @@ class Survey:
 
 
 def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, queue: Queue | None = None) -> Survey:
-    """Look at every run once; SLURM is asked only where it has, or had, jobs of them.
+    """Inspect every run once; SLURM is called only if it has, or had, jobs of these runs.
 
     Args:
-        experiment: where the runs lie.
+        experiment: experiment with the runs.
         specs: the runs, their teachers among them.
-        cluster: whom to ask.
-        queue: what squeue said a moment ago, if it was asked.
+        cluster: commands of the cluster.
+        queue: recent output of squeue, if any.
     """
     by_id = {spec.id: spec for spec in specs}
     ledger = Ledger(experiment)
@@ -60,13 +60,13 @@ def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, q
         try:
             queue = cluster.queue()
         except SlurmSilent as error:
-            notes.append(f"{error} What is shown comes from the runs' folders alone.")
+            notes.append(f"{error} The state shown is based only on the runs' folders.")
     open_runs = [run_id for run_id in jobs if not experiment.run(run_id).result.exists()]
     states = _job_states(ledger, cluster, queue, {one.job_of(i) for one, i in (jobs[run_id] for run_id in open_runs)})
     reader = _Reader(experiment, ledger, states, queue is not None)
     statuses = {run_id: derive(reader.evidence(run_id, jobs.get(run_id))) for run_id in by_id}
     if cluster.accounting is False:
-        notes.append("sacct does not answer; how jobs ended is read from squeue and their logs.")
+        notes.append("sacct does not answer; the ends of jobs are read from squeue and their logs.")
     current = {run_id: one.job_of(element) for run_id, (one, element) in jobs.items()}
     return Survey(
         statuses=block(statuses, {run_id: spec.teacher for run_id, spec in by_id.items()}),
@@ -80,7 +80,7 @@ def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, q
 
 
 class _Reader:
-    """Reads the files of runs and jobs, each once."""
+    """Reads each file of runs and jobs only once."""
 
     def __init__(self, experiment: Experiment, ledger: Ledger, states: Mapping[str, JobState], answered: bool) -> None:
         self._experiment, self._ledger, self._states, self._answered = experiment, ledger, states, answered
@@ -88,7 +88,7 @@ class _Reader:
         self._signs: dict[Path, dict[str, object]] = {}
 
     def evidence(self, run_id: str, job: tuple[Submission, int] | None) -> Evidence:
-        """What is known of one run; a job's log is read only where nothing else says how it ended."""
+        """Return the evidence on one run; a job's log is read only if nothing else says how the job ended."""
         folder = self._experiment.run(run_id)
         name = job[0].job_of(job[1]) if job else ""
         if folder.result.exists():
@@ -110,7 +110,7 @@ class _Reader:
         )
 
     def sign(self, submission: Submission, element: int) -> dict[str, object]:
-        """What a job wrote when it began; empty if it did not."""
+        """Return what a job recorded when it started; empty if it did not."""
         path = self._ledger.started(submission, element)
         if path not in self._signs:
             self._signs[path] = read_json(path) if path.exists() else {}
@@ -123,7 +123,7 @@ class _Reader:
 
 
 def _job_states(ledger: Ledger, cluster: Cluster, queue: Queue | None, jobs: set[str]) -> dict[str, JobState]:
-    """The states of jobs: squeue's, else what was noted before, else sacct's; ends are noted."""
+    """Return the states of jobs from squeue, earlier records or sacct, and record how jobs ended."""
     states = {job: queue.jobs[job] for job in jobs if queue is not None and job in queue.jobs}
     noted = ledger.read_ended()
     unknown = {job for job in jobs if job not in states and job not in noted}
@@ -149,8 +149,8 @@ def _changed_code(submissions: Iterable[Submission], states: Mapping[str, JobSta
             if ran is not None and ran != one.work.code:
                 other.add((one.work.code, str(ran)))
     return [
-        *(f"jobs in the queue were submitted by code {code}; if they start now, they run {here}." for code in waiting),
-        *(f"jobs that were submitted by code {code} ran {ran}." for code, ran in sorted(other)),
+        *(f"queued jobs were submitted with code {code}; if they start now, they run with {here}." for code in waiting),
+        *(f"jobs submitted with code {code} ran with {ran}." for code, ran in sorted(other)),
     ]
 
 

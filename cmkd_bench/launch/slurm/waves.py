@@ -1,4 +1,4 @@
-"""The arrays of a grid as data: missing teachers first, each student behind the one job that trains its teacher."""
+"""The arrays of a grid as data: missing teachers first, then each student after the job that trains its teacher."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ A = TypeVar("A", bound=Hashable)
 
 @dataclass(frozen=True)
 class Place:
-    """A job that is planned: an element of a wave."""
+    """The place of a planned job: an element of a wave."""
 
     wave: int
     element: int
@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True)
 class SameElement:
-    """For each job of a wave the job of the same index in an earlier wave."""
+    """A dependency of each job of a wave on the job with the same index in an earlier wave."""
 
     wave: int
 
@@ -35,13 +35,13 @@ After = Place | SameElement | str | None
 
 @dataclass(frozen=True)
 class Wave:
-    """One call of sbatch: an array of jobs with the same resources.
+    """One call of sbatch: an array of jobs with equal resources.
 
     Attributes:
-        profile: of all its jobs.
-        elements: the runs of each job.
-        after: what must end well before its jobs may start: for all of them one job that is planned, or the id of one
-            that SLURM has; for each the job of its own index; or None.
+        profile: resources of its jobs.
+        elements: runs of each job.
+        after: what must succeed before its jobs start: for all of them, one planned job or the id of a submitted one;
+            for each, the job with its own index; or None.
     """
 
     profile: Profile
@@ -57,26 +57,26 @@ def plan_waves(
     limit: int,
     parallelism: int,
 ) -> list[Wave]:
-    """Put every missing run into exactly one job.
+    """Assign every missing run to exactly one job.
 
-    Where there are more teachers than jobs behind each, the first jobs behind all of them are one array, the second
-    ones another; otherwise all jobs behind a teacher are one. So N runs take some sqrt(N) calls of sbatch at most.
+    If there are more teachers than jobs behind each, the first jobs behind all of them form one array, the second jobs
+    another; otherwise, all jobs behind a teacher form one. So N runs take at most about sqrt(N) calls of sbatch.
 
     Args:
-        missing: the runs that are to be submitted; each one's teacher is among them, active, or not waited for.
+        missing: the runs to submit; each one's teacher is among them, active, or already trained.
         profiles: by run id.
-        seconds: what a run is expected to take, by id, where that is known.
-        active: the ids of the jobs that have a run now, by run id; only these may be depended on, for SLURM takes a
-            job that it has forgotten for one that ended well.
-        limit: most elements of an array.
-        parallelism: jobs of an array that may run at once.
+        seconds: expected duration by run id, if known.
+        active: ids of the jobs that have a run now, by run id; only these can be dependencies, because SLURM takes a
+            forgotten job for one that succeeded.
+        limit: maximum number of elements of an array.
+        parallelism: number of array jobs that may run in parallel.
 
     Returns:
-        teachers before students; `wave` of a `Place` or a `SameElement` is an index of this list.
+        teachers before students; the `wave` of a `Place` or a `SameElement` is an index into this list.
     """
     specs = {spec.id: spec for spec in missing}
     students = Counter(spec.teacher for spec in specs.values())
-    # The teachers of most students first: then the jobs behind them are arrays without holes.
+    # Teachers with the most students come first, so that the jobs behind them form arrays without gaps.
     ready = sorted(
         (run_id for run_id, spec in specs.items() if spec.teacher not in specs), key=lambda one: -students[one]
     )
@@ -106,7 +106,7 @@ def _behind(
     limit: int,
     parallelism: int,
 ) -> list[Wave]:
-    """The waves of students whose teachers are planned."""
+    """Return the waves of students whose teachers are planned."""
     after = {run_id: places[specs[run_id].teacher or ""] for run_id in run_ids}
     packed = _packed(run_ids, profiles, after, seconds, parallelism)
     by_wave: dict[tuple[Profile, int], dict[int, list[Job]]] = {}
@@ -115,7 +115,7 @@ def _behind(
     waves = []
     for (profile, wave), left in by_wave.items():
         fewer = max(map(len, left.values())) < len(left)
-        # A layer: one job behind each of the first elements. Of one element, SLURM would make no array.
+        # A layer: one job behind each of the first elements. SLURM would not make an array of one element.
         while fewer and (count := _leading(left)) > 1:
             waves.append(Wave(profile, tuple(left[element].pop(0) for element in range(count)), SameElement(wave)))
         for element, jobs in left.items():
@@ -124,7 +124,7 @@ def _behind(
 
 
 def _leading(left: Mapping[int, Sequence[Job]]) -> int:
-    """How many elements, from the first on, have a job left."""
+    """Return how many elements, counted from the first, have a job left."""
     count = 0
     while left.get(count):
         count += 1
@@ -138,7 +138,7 @@ def _packed(
     seconds: Mapping[str, float],
     parallelism: int,
 ) -> dict[tuple[Profile, A], list[Job]]:
-    """The jobs of each profile behind each job."""
+    """Return the jobs of each profile behind each job."""
     groups: dict[tuple[Profile, A], list[str]] = {}
     for run_id in run_ids:
         groups.setdefault((profiles[run_id], after[run_id]), []).append(run_id)

@@ -1,4 +1,4 @@
-"""Configurations of well-known transformers by their names on the hub, which is not needed for them."""
+"""Configurations of well-known transformers by their names on the hub, available without the hub."""
 
 from __future__ import annotations
 

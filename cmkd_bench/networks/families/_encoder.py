@@ -47,7 +47,7 @@ def load_encoder(model: str, pretrained: str, weights: Path | None, adapt: Calla
         else:
             encoder = _from_disk(model, local_weights(pretrained, f"transformers/{model}", weights))
     if getattr(encoder.config, "is_encoder_decoder", False):
-        raise ValueError("expected an encoder alone, and this one has a decoder")
+        raise ValueError("expected an encoder without a decoder")
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder.train()
@@ -72,7 +72,7 @@ def _from_disk(model: str, path: Path) -> Any:
         raise misfit(network, path, first_line(error)) from error
     missing = sorted(name for name in info["missing_keys"] if not name.startswith("pooler."))
     if missing:
-        raise misfit(network, path, f"{len(missing)} tensors of the network are not in it, e.g. {missing[0]}")
+        raise misfit(network, path, f"{len(missing)} tensors of the network are missing, e.g. {missing[0]}")
     return encoder
 
 
@@ -105,7 +105,7 @@ def _class(config: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the library's progress bars and reports; errors are raised all the same."""
+    """Silence the library's progress bars and reports; errors are still raised."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

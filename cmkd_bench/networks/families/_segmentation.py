@@ -1,4 +1,4 @@
-"""Segmentation over a backbone of timm: the pyramid and the decoder of DeepLabV3+."""
+"""Segmentation on a backbone of timm: the pyramid and the decoder of DeepLabV3+."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ RATES = (6, 12, 18)  # of the paper, for a last map of stride 16
 class Segmentation(Network):
     """DeepLabV3+ (Chen et al., ECCV 2018): atrous spatial pyramid pooling on the last map, a decoder at stride 4.
 
-    The decoder joins the backbone's deepest map of stride 4; a backbone without one (a vision transformer) does
-    without it. The rates are scaled where the last map's stride is not 16. Logits, (B, C, H/4, W/4) rounded up, stay at
+    The decoder uses the backbone's deepest map of stride 4; a backbone without one (a vision transformer) omits
+    it. The rates are scaled if the last map's stride is not 16. Logits, (B, C, H/4, W/4) rounded up, stay at
     the decoder's resolution.
 
     Deviation: group normalization in place of batch normalization. Segmentation trains with a few samples per batch,
@@ -73,7 +73,7 @@ class _Pyramid(nn.Module):
 
 
 def _separable(channels: int, rate: int = 1) -> nn.Sequential:
-    """A depthwise 3x3 convolution, then one with a kernel of one: an eighth of the full one's operations."""
+    """Return a depthwise 3x3 convolution and a 1x1 one, with an eighth of the operations of a full convolution."""
     depthwise = nn.Conv2d(channels, channels, 3, padding=rate, dilation=rate, groups=channels, bias=False)
     return nn.Sequential(depthwise, _block(channels, WIDTH))
 

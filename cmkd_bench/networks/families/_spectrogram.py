@@ -56,7 +56,7 @@ class SpectrogramTransformer(Network):
         return cls(encoder, grid, classes)
 
     def features(self, inputs: Tensor) -> Features:
-        """inputs: (B, 1, F, T)."""
+        """Compute the features of (B, 1, F, T)."""
         outputs = self.encoder(inputs.squeeze(1).transpose(1, 2), output_hidden_states=True)
         maps = [layer[:, SPECIAL:].transpose(1, 2).unflatten(2, self.grid) for layer in outputs.hidden_states[1:]]
         return Features(outputs.pooler_output, maps)
@@ -64,15 +64,13 @@ class SpectrogramTransformer(Network):
 
 def _check(config: Any, inputs: InputShape) -> None:
     if config.model_type != "audio-spectrogram-transformer":
-        raise ValueError(
-            f"expected an audio spectrogram transformer for spectrograms, and this is a {config.model_type}"
-        )
+        raise ValueError(f"expected an audio spectrogram transformer for spectrograms, got {config.model_type}")
     if len(inputs.shape) != 3 or inputs.shape[0] != 1 or min(inputs.shape[1:]) < config.patch_size:
         raise ValueError(f"expected one channel of at least {config.patch_size} frequencies and columns")
 
 
 def _grid(config: Any, frequencies: int, columns: int) -> tuple[int, int]:
-    """The number of patches along frequency and time."""
+    """Return the number of patches along frequency and time."""
     return (
         (frequencies - config.patch_size) // config.frequency_stride + 1,
         (columns - config.patch_size) // config.time_stride + 1,
@@ -80,7 +78,7 @@ def _grid(config: Any, frequencies: int, columns: int) -> tuple[int, int]:
 
 
 def _initialize(embeddings: Any) -> None:
-    """As in the authors' code; zeros would leave the two special tokens equal forever."""
+    """Initialize as the authors' code does; zeros would keep the two special tokens equal forever."""
     for parameter in (embeddings.cls_token, embeddings.distillation_token, embeddings.position_embeddings):
         nn.init.trunc_normal_(parameter, std=INITIAL_DEVIATION)
 

@@ -17,8 +17,8 @@ PAD = 0  # of the tokenizers that are trained here
 class TextEncoder(Network):
     """An encoder of the BERT family and a fresh linear head on the mean over its valid tokens.
 
-    The mean is defined for every encoder; [CLS] has a meaning only in some, and fewer have a trained pooling layer. No
-    paper of this field that we know says which one it reads, and C2KD's released code has no text. The feature maps are
+    The mean is defined for every encoder; [CLS] is meaningful only in some, and fewer have a trained pooling layer. We
+    know no paper of this field that says which one it uses, and C2KD's released code has no text. The feature maps are
     those of the encoder's layers, (B, D, L). A token is valid if it is not padding.
     """
 
@@ -49,9 +49,9 @@ class TextEncoder(Network):
         return cls(encoder, classes)
 
     def features(self, inputs: Tensor) -> Features:
-        """inputs: (B, L) token ids."""
+        """Compute the features of (B, L) token ids."""
         mask = inputs != self.pad
-        # the library looks at the values of a mask, and on the meta device there are none
+        # the library reads the values of a mask, which do not exist on the meta device
         attention_mask = None if inputs.is_meta else mask
         outputs = self.encoder(input_ids=inputs, attention_mask=attention_mask, output_hidden_states=True)
         # hidden_states[0] is the embedding layer; the encoder's layers follow
@@ -64,7 +64,7 @@ def _check(config: Any, inputs: InputShape) -> None:
     if vocabulary is None or pad is None:
         raise ValueError("this is not an encoder of texts with a padding token")
     if vocabulary < inputs.vocabulary:
-        raise ValueError(f"it knows {vocabulary} tokens, and the tokenizer has {inputs.vocabulary}")
+        raise ValueError(f"it has {vocabulary} tokens, but the tokenizer has {inputs.vocabulary}")
     positions = getattr(config, "max_position_embeddings", None)
     if positions is not None and "roberta" in config.model_type:
         positions -= pad + 1  # RoBERTa counts from the padding's id on

@@ -43,8 +43,8 @@ class Timm(NetworkFamily):
     def build(self, model: str, inputs: InputShape, classes: int, pretrained: str, weights: Path | None) -> Network:
         """Build a backbone with a fresh head; the classifier of a pretrained model is never loaded.
 
-        For inputs of one channel the pretrained weights of the first convolution are summed over its three, as timm
-        does it.
+        For inputs of one channel, the pretrained weights of the first convolution are summed over its channels, as timm
+        does.
         """
         if problem := self.problem_with(model):
             raise UserError(problem)
@@ -95,10 +95,10 @@ def _check(inputs: InputShape) -> None:
 
 
 def _pretrained(model: str, pretrained: str, weights: Path | None, options: dict[str, Any], dense: bool) -> Any:
-    """The backbone with the requested weights.
+    """Return the backbone with the requested weights.
 
     Raises:
-        UserError: if they are not available, or are another model's.
+        UserError: if they are not available, or belong to another model.
     """
     network = f"timm/{model}"
     if not pretrained:
@@ -117,13 +117,13 @@ def _pretrained(model: str, pretrained: str, weights: Path | None, options: dict
         raise misfit(network, path, first_line(error)) from error
     # without its classifier, timm leaves whatever a file lacks at random
     if missing := sorted(set(backbone.state_dict()) - names):
-        raise misfit(network, path, f"{len(missing)} tensors of the network are not in it, e.g. {missing[0]}")
+        raise misfit(network, path, f"{len(missing)} tensors of the network are missing, e.g. {missing[0]}")
     backbone.pretrained_cfg.pop("state_dict")
     return backbone
 
 
 def _create(model: str, dense: bool, **options: Any) -> Any:
-    """The model; for segmentation with an output stride of 16 in place of 32 if it has that option."""
+    """Return the model, with an output stride of 16 instead of 32 for segmentation if it has that option."""
     if dense:
         try:
             return timm.create_model(model, output_stride=16, **options)

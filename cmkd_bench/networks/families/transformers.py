@@ -17,7 +17,7 @@ _ON_THE_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 class Transformers(NetworkFamily):
     """Encoders of texts, and the audio spectrogram transformer.
 
-    The library takes ten seconds to import, so only what builds an encoder imports it.
+    The library takes ten seconds to import, so only the code that builds an encoder imports it.
     """
 
     modules = ("cmkd_bench.networks.families._text", "cmkd_bench.networks.families._spectrogram")
@@ -28,7 +28,7 @@ class Transformers(NetworkFamily):
             return None if file.is_file() else f"network 'transformers/{model}': no file {file}."
         if _ON_THE_HUB.fullmatch(model):
             return None
-        return f"network 'transformers/{model}': neither a name on the hub (owner/name) nor a path such as ./folder"
+        return f"network 'transformers/{model}': expected a name on the hub (owner/name) or a path such as ./folder"
 
     def has(self, model: str) -> bool:
         from cmkd_bench.networks.families._configurations import built_in
@@ -45,7 +45,7 @@ class Transformers(NetworkFamily):
         path = local_weights(pretrained, network, weights)
         if not path.is_dir():
             raise UserError(
-                f"network '{network}' needs the tokenizer that it was trained with, and {path} is a single file. Put "
+                f"network '{network}' needs the tokenizer that it was trained with, but {path} is a single file. Put "
                 "the weights into a folder as model.safetensors, with config.json and tokenizer.json or vocab.txt "
                 "beside it."
             )

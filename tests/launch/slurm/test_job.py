@@ -155,10 +155,10 @@ def test_a_student_that_starts_without_its_teacher_leaves_no_failure_of_its_own(
     (student,) = [spec for spec in specs if spec.method == "kd"]
     (job,) = [job for job, one in slurm.jobs().items() if "dependency" in one["options"]]
     assert execute(Path(slurm.jobs()[job]["options"]["output"]).parent, job)
-    assert f"{student.id} is not run: teacher {student.teacher} is not there" in capfd.readouterr().out
+    assert f"{student.id} skipped: teacher {student.teacher} is missing" in capfd.readouterr().out
     slurm.change(job, state="COMPLETED", purged=True)
     status = look(campaign.experiment, Cluster()).statuses[student.id]
-    assert (status.kind, status.message) == ("waiting", f"job {job} ended without having run it")
+    assert (status.kind, status.message) == ("waiting", f"job {job} ended without running it")
 
 
 def test_a_failed_run_is_submitted_again_by_its_cause_alone(
@@ -208,11 +208,11 @@ def test_jobs_that_run_other_code_say_so(
     monkeypatch.setattr(job_module, "code_version", lambda: "another")
     monkeypatch.setattr("cmkd_bench.launch.slurm.survey.code_version", lambda: "another")
     before = look(campaign.experiment, Cluster()).notes
-    text = f"jobs in the queue were submitted by code {submitted}; if they start now, they run another."
+    text = f"queued jobs were submitted with code {submitted}; if they start now, they run with another."
     assert text in before
     slurm.work(execute)
     assert f"The code has changed: submitted by {submitted}, run by another." in capfd.readouterr().out
-    assert f"jobs that were submitted by code {submitted} ran another." in look(campaign.experiment, Cluster()).notes
+    assert f"jobs submitted with code {submitted} ran with another." in look(campaign.experiment, Cluster()).notes
 
 
 @pytest.mark.kill

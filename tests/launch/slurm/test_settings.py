@@ -51,14 +51,14 @@ def test_how_many_runs_at_once() -> None:
     [
         ("launcher.datasets.mfaet.gpus=1", "Did you mean 'mfeat'?"),
         ("launcher.methods.kd.gpuss=1", "Did you mean 'launcher.methods.kd.gpus'?"),
-        ("launcher.methods.kd=1", "values by name are wanted"),
-        ("launcher.methods=1", "names with their values are wanted"),
-        ("launcher.runs_per_job=0", "a whole number from 1, or auto"),
+        ("launcher.methods.kd=1", "launcher.methods.kd=1: expected values by name"),
+        ("launcher.methods=1", "launcher.methods=1: expected values by name"),
+        ("launcher.runs_per_job=0", "launcher.runs_per_job=0: expected"),
         ("launcher.timeout_min=0", "must be at least 1"),
-        ("launcher.partition=3", "a str is wanted"),
-        ("launcher.extra=3", "sbatch options by name are wanted"),
-        ("launcher.setup=module", "a list of shell lines is wanted"),
-        ("launcher.device=gpu", "not one of cpu, cuda"),
+        ("launcher.partition=3", "launcher.partition=3: expected str, got int (3)"),
+        ("launcher.extra=3", "launcher.extra=3: expected sbatch options by name"),
+        ("launcher.setup=module", "launcher.setup=module: expected a list of shell lines"),
+        ("launcher.device=gpu", "expected one of cpu, cuda"),
     ],
 )
 def test_a_wrong_value_has_a_clear_message(override: str, said: str) -> None:

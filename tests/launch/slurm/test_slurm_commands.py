@@ -82,7 +82,7 @@ def test_where_slurm_is_silent_the_folders_speak(grid: Planned, slurm: FakeSlurm
     seen = grid.look()
     kinds = [seen.statuses[spec.id].kind for spec in grid.specs]
     assert kinds == ["done", "unknown"] + ["unknown"] * 6
-    assert "What is shown comes from the runs' folders alone." in seen.notes[0]
+    assert "based only on the runs' folders" in seen.notes[0]
 
 
 def test_retry_takes_new_settings_and_what_was_blocked(grid: Planned, slurm: FakeSlurm, cmkd: Command) -> None:
@@ -92,7 +92,7 @@ def test_retry_takes_new_settings_and_what_was_blocked(grid: Planned, slurm: Fak
         slurm.change(job, state="CANCELLED")
     other = cmkd("retry", "grid", "--cause", "time-out")
     assert "submitted 0 runs" in other.stdout, other.stderr
-    assert "1 failed before and are left alone" in other.stdout
+    assert "failed earlier: 1. " in other.stdout
     done = cmkd("retry", "grid", "launcher.mem_gb=24", "--cause", "out of memory")
     assert done.returncode == 0, done.stderr
     assert "submitted 4 runs in 4 jobs with 2 calls of sbatch" in done.stdout
@@ -145,7 +145,7 @@ def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command,
     grid = ["--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--seeds", "1", "--methods", "kd"]
     command = ["run", *grid, "--launcher", "slurm", "--device", "cpu", "launcher.gpus=0", "--experiment", "grid"]
     plan = cmkd(*command, "--dry-run")
-    assert "7 runs to do; 7 without a similar one on record" in plan.stdout, plan.stderr
+    assert "7 runs to do; 7 have no similar run on record" in plan.stdout, plan.stderr
     assert not (tmp_path / "results").exists()
     assert not slurm.calls()
     done = cmkd(*command)

@@ -55,7 +55,7 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, cmkd
     done = call(f"cmkd-bench run {given} --launcher slurm --device cpu launcher.gpus=0 --experiment grid")
     # two seeds of teacher, student alone and kd, and two draws besides the defaults
     assert "submitted 8 runs" in done.stdout, done.stderr
-    assert "tuning: 1 selection must wait for draws." in done.stdout
+    assert "tuning: trials have not finished for 1 selection." in done.stdout
     again = done.stdout.splitlines()[-1].strip()
     experiment = Experiment(tmp_path / "results", "grid")
     (trials,) = read_plan(experiment).trials.values()
@@ -64,7 +64,7 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, cmkd
         finish(experiment, path.name, float(number))
     collected = call("cmkd-bench collect grid")
     assert collected.returncode == 4, collected.stderr
-    assert "tuning: 1 selection can be made, as the draws have ended." in collected.stdout
+    assert "tuning: all trials have finished for 1 selection." in collected.stdout
     assert again in collected.stdout
     second = call(again)
     best = max(trials.draws, key=lambda draw: experiment.read_result(draw.run_id)["val_value"])

@@ -1,1 +1,1 @@
-"""Decoding of media files by pure functions: the same file and settings give the same bytes."""
+"""Decode media files with pure functions: the same file and settings give the same bytes."""

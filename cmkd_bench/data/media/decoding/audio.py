@@ -1,4 +1,4 @@
-"""The sound of a file as a mono waveform of a fixed rate and length."""
+"""Decode the sound of a file into a mono waveform with a fixed rate and length."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cmkd_bench.data.media.decoding.video import decoded, open_container, origin
 SILENT = 1e-4  # peak of full scale: -80 dB, below the noise of any recording
 SHORTEST = 0.01  # seconds
 MARGIN = 0.1  # seconds beyond the end, so that the filter of the resampling does not see the cut
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # what programs that write to a pipe put in place of a size
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # placeholders for the size by programs that write to a pipe
 
 
 def waveform(path: Path, start: float, end: float | None, preparation: Preparation) -> np.ndarray:
-    """Decode, mix to mono by the mean, resample, and cut or fill up.
+    """Decode a sound, mix it to mono by the mean, resample it, and cut or fill it up.
 
     Args:
-        path: of the file; .wav is read with libsndfile, everything else with FFmpeg.
+        path: path of the file; .wav is read with libsndfile, everything else with FFmpeg.
         start: in seconds after the beginning of the file.
-        end: likewise; None is the end of the audio track.
-        preparation: rate, length and filling.
+        end: in seconds; None is the end of the audio track.
+        preparation: settings: rate, length and filling.
 
     Returns:
         (seconds * sample_rate,) float32.
@@ -41,9 +41,9 @@ def waveform(path: Path, start: float, end: float | None, preparation: Preparati
     if found + tolerance(expected - start) < expected and len(sound):
         raise BadClip(f"truncated: sound ends at {found:.1f} s of {expected if end is None else end:.1f} s")
     if len(sound) < SHORTEST * rate:
-        raise BadClip(f"no sound after {start:.1f} s" if start else f"sound is shorter than {SHORTEST * 1000:.0f} ms")
+        raise BadClip(f"no sound after {start:.1f} s" if start else f"sound shorter than {SHORTEST * 1000:.0f} ms")
     if not np.isfinite(sound).all():
-        raise BadClip("sound has values that are no numbers")
+        raise BadClip("the sound has values that are not finite")
     samples = round(preparation.seconds * preparation.sample_rate)
     resampled = _resample(sound, rate, preparation.sample_rate)[:samples]
     if np.abs(resampled).max() < SILENT:
@@ -71,7 +71,7 @@ def _resample(sound: np.ndarray, rate: int, wanted: int) -> np.ndarray:
 
 
 def _read_wav(path: Path, start: float, stop: float) -> tuple[np.ndarray, int, float]:
-    """Mono samples of [start, stop), their rate, and how many seconds the file says that it has."""
+    """Return mono samples of [start, stop), their rate, and the duration in seconds according to the file."""
     import soundfile
 
     try:
@@ -85,7 +85,7 @@ def _read_wav(path: Path, start: float, stop: float) -> tuple[np.ndarray, int, f
 
 
 def _share_that_is_there(path: Path) -> float:
-    """How much of a RIFF file there is; libsndfile takes what it finds and does not say that the rest is missing."""
+    """Return the present share of a RIFF file; libsndfile reads what it finds and does not report missing data."""
     with path.open("rb") as file:
         head = file.read(8)
     if len(head) < 8 or head[:4] != b"RIFF":
@@ -95,7 +95,7 @@ def _share_that_is_there(path: Path) -> float:
 
 
 def _read_container(path: Path, start: float, stop: float) -> tuple[np.ndarray, int, float]:
-    """Likewise of any container that FFmpeg reads. It is read through: a codec's state would not survive a seek."""
+    """Do the same for any container that FFmpeg reads, without seeking, which a codec's state would not survive."""
     import av
 
     with open_container(path) as container:
@@ -120,13 +120,13 @@ def _read_container(path: Path, start: float, stop: float) -> tuple[np.ndarray, 
 
 
 def _place(position: int, wanted: float, rate: int) -> int:
-    """Where a block goes: behind the last one, unless its time says that there is a gap; times may be rounded to ms."""
+    """Return the position of a block: after the last one, unless its time, rounded to ms, indicates a gap."""
     gap = wanted - position
     return round(wanted) if position == 0 or gap > MARGIN * rate else position
 
 
 def _write(sound: np.ndarray, position: int, block: np.ndarray) -> int:
-    """Put a block in its place, as far as it fits; what lies before 0 is the codec's run-in."""
+    """Write a block at its position, as far as it fits; samples before 0 are the codec's lead-in."""
     block = block[max(0, -position) :]
     position = max(0, position)
     room = sound[position : position + len(block)]

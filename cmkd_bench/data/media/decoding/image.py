@@ -1,4 +1,4 @@
-"""Images of any mode as RGB, and resizing of what has pixels."""
+"""Read images of any mode as RGB, and resize arrays of pixels."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """An image file as (H, W, 3) uint8: upright, transparency over white, 16 bits scaled to 8, the first of several.
+    """Return an image file as (H, W, 3) uint8: upright, transparency over white, 16 bits scaled to 8, first frame.
 
     Raises:
-        BadClip: if it cannot be decoded to its end.
+        BadClip: if it cannot be decoded completely.
     """
     from PIL import Image, ImageOps
 
@@ -26,12 +26,12 @@ def read_rgb(path: Path) -> np.ndarray:
             image = ImageOps.exif_transpose(file)
             return np.asarray(_to_rgb(image))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "no known image format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        reason = "unknown image format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise BadClip(f"cannot be decoded: {reason}") from error
 
 
 def resize_antialiased(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> (3, height, width) uint8 by a triangle filter as wide as an output pixel."""
+    """Resize (H, W, 3) uint8 -> (3, height, width) uint8 with a triangle filter as wide as an output pixel."""
     from PIL import Image
 
     resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
@@ -39,7 +39,7 @@ def resize_antialiased(image: np.ndarray, height: int, width: int) -> np.ndarray
 
 
 def resize_nearest(array: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W) -> (height, width): the input pixel in which an output pixel's centre lies."""
+    """Resize (H, W) -> (height, width) to the input pixel that contains the center of the output pixel."""
     rows = ((np.arange(height) + 0.5) * array.shape[0] / height).astype(int)
     columns = ((np.arange(width) + 0.5) * array.shape[1] / width).astype(int)
     resized: np.ndarray = array[np.ix_(rows, columns)]
@@ -47,7 +47,7 @@ def resize_nearest(array: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def depth_in_millimetres(depth: np.ndarray) -> np.ndarray:
-    """Metres to int16 millimetres; what is not a positive number is unknown, which is 0."""
+    """Convert meters to int16 millimeters; values that are not positive numbers are unknown, which is 0."""
     known = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
     millimetres: np.ndarray = np.rint(known * MILLIMETRES).clip(0, np.iinfo(np.int16).max).astype(np.int16)
     return millimetres

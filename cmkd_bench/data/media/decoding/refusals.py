@@ -1,4 +1,4 @@
-"""What is checked of every file before it is decoded, so that a reason says more than a decoder's error."""
+"""Checks of every file before decoding, which give a better reason than a decoder's error."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _WEB_PAGE = (b"<!doctype html", b"<html")
 
 
 class BadClip(Exception):
-    """A clip that cannot be used; the text is the reason that skipped.csv shows."""
+    """Raised for a clip that cannot be used; the text is the reason in skipped.csv."""
 
 
 def media_file(root: Path, path: str) -> Path:
-    """The file at a path below the root, when it is there and can be what it should be.
+    """Return the file at a path below the root, after checking that it exists and can be a media file.
 
     Args:
         root: the dataset's.
@@ -43,8 +43,8 @@ def media_file(root: Path, path: str) -> Path:
 
 
 def tolerance(length: float) -> float:
-    """How many seconds before its end a clip of that length may stop and still count as whole.
+    """Return how many seconds before its end a clip of that length may stop and still count as complete.
 
-    Cutting tools round to frames, and a file's header counts the longer of sound and picture.
+    Cutting tools round to frames, and a file's header states the longer duration of sound and picture.
     """
     return min(1.0, 0.1 * length)

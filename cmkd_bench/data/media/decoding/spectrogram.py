@@ -1,4 +1,4 @@
-"""The logarithm of a waveform's spectrogram."""
+"""Compute the logarithm of a waveform's spectrogram."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.media.decoding.refusals import BadClip
 from cmkd_bench.errors import UserError
 
-TUKEY_SHARE = 0.25  # tapered; what scipy.signal.spectrogram does by default
+TUKEY_SHARE = 0.25  # tapered share, the default of scipy.signal.spectrogram
 _FLAT = 1e-6
 
 
 def log_spectrogram(sound: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """log(S + log_offset), with S the magnitude or power by frequency or mel band and window.
+    """Return log(S + log_offset), where S is the magnitude or power by frequency or mel band and window.
 
     Args:
         sound: (samples,) float32.
@@ -28,7 +28,7 @@ def log_spectrogram(sound: np.ndarray, preparation: Preparation) -> np.ndarray:
         1 + (samples - n_fft) // hop.
 
     Raises:
-        BadClip: if a value does not fit into the type.
+        BadClip: if a value does not fit into the number type.
         UserError: if the sound is shorter than a window.
     """
     import torch
@@ -46,18 +46,18 @@ def log_spectrogram(sound: np.ndarray, preparation: Preparation) -> np.ndarray:
     with np.errstate(over="ignore"):
         stored = logarithm.astype(preparation.spectrogram_type)
     if not np.isfinite(stored).all():
-        raise BadClip(f"spectrogram has values that do not fit into {preparation.spectrogram_type}")
+        raise BadClip(f"the spectrogram has values that do not fit into {preparation.spectrogram_type}")
     return stored[None]
 
 
 @functools.cache
 def _transform(preparation: Preparation) -> Any:
-    """The windows and filters of some settings, built once per process."""
+    """Return the windows and filters of some settings, built once per process."""
     import torch
     import torchaudio.transforms
     from scipy.signal import get_window
 
-    torch.set_num_threads(1)  # sums are then in one order, so that bytes do not depend on the machine's cores
+    torch.set_num_threads(1)  # one order of summation, so that the bytes do not depend on the number of cores
     shape = ("tukey", TUKEY_SHARE) if preparation.window == "tukey" else preparation.window
     spectrogram = torchaudio.transforms.Spectrogram(
         n_fft=preparation.n_fft,
@@ -69,7 +69,7 @@ def _transform(preparation: Preparation) -> Any:
     if not preparation.mels:
         return spectrogram
     with warnings.catch_warnings():
-        # Many published settings have low bands so narrow that no frequency falls into them; they are constant then.
+        # Many published settings have low bands that are too narrow to contain a frequency; these are constant.
         warnings.filterwarnings("ignore", "At least one mel filterbank has all zero values")
         mel = torchaudio.transforms.MelScale(
             preparation.mels, preparation.sample_rate, n_stft=preparation.n_fft // 2 + 1

@@ -1,4 +1,4 @@
-"""Frames of a video at wanted times, in one pass through the file."""
+"""Decode frames of a video at given times, in one pass through the file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 
 from cmkd_bench.data.media.decoding.refusals import BadClip, tolerance
 
-SEEK_FROM = 20.0  # seconds; up to there reading through is about as fast as one seek, whatever the key frames
+SEEK_FROM = 20.0  # seconds; before that, reading sequentially is about as fast as one seek
 _TIE = 1e-6  # seconds; times are fractions in the file and floats here
 
 
 def frames_at_middles(path: Path, start: float, end: float | None, count: int) -> list[np.ndarray]:
-    """For each of `count` equal parts of [start, end) the frame that is shown at its middle.
+    """Return the frame at the midpoint of each of `count` equal parts of [start, end).
 
     Args:
-        path: of the file.
+        path: path of the file.
         start: in seconds after the beginning of the file.
-        end: likewise; None is the end of the video track.
-        count: how many frames.
+        end: in seconds; None is the end of the video track.
+        count: number of frames.
 
     Returns:
         `count` arrays (H, W, 3) uint8, RGB.
@@ -44,10 +44,10 @@ def frames_at_middles(path: Path, start: float, end: float | None, count: int) -
 
 @contextmanager
 def open_container(path: Path) -> Iterator[Any]:
-    """A container of PyAV's; its errors become the reason why the clip is bad.
+    """Open a container with PyAV; its errors become the reason why the clip is bad.
 
     Raises:
-        BadClip: if the file cannot be opened, or an error leaves the block.
+        BadClip: if the file cannot be opened, or if an error is raised within the block.
     """
     import av
 
@@ -59,14 +59,14 @@ def open_container(path: Path) -> Iterator[Any]:
 
 
 def origin(container: Any) -> float:
-    """The time that a container's clock shows at its beginning, in seconds; sound and picture share it."""
+    """Return the start time of a container in seconds, which sound and picture share."""
     import av
 
     return float(container.start_time or 0) / float(av.time_base)
 
 
 def decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """All frames of a stream; a packet that cannot be decoded is passed over, as players do."""
+    """Yield all frames of a stream; packets that cannot be decoded are skipped, as players do."""
     import av
 
     for packet in container.demux(stream):
@@ -107,7 +107,7 @@ def _pick(frames: Iterator[tuple[float, Any]], start: float, end: float, middles
         time, step, latest = shown_from, shown_from - time, frame
     if latest is None:
         raise BadClip("no frame can be decoded")
-    # The last frame lasts as long as the one before it did.
+    # Assume that the last frame lasts as long as the one before it.
     if time + step + tolerance(end - start) < middles[-1]:
         raise BadClip(f"truncated: frames end at {time + step:.1f} s of {end:.1f} s")
     last = latest.to_ndarray(format="rgb24")
@@ -115,7 +115,7 @@ def _pick(frames: Iterator[tuple[float, Any]], start: float, end: float, middles
 
 
 def _after_seek(container: Any, stream: Any, start: float, end: float, middles: np.ndarray) -> list[np.ndarray] | None:
-    """The same frames from the key frame before the start on, or None where the file leads us to a later one."""
+    """Return the same frames, read from the key frame before the start, or None if the file seeks to a later one."""
     import av
 
     try:
@@ -135,7 +135,7 @@ def _after_seek(container: Any, stream: Any, start: float, end: float, middles: 
 
 
 def _duration(path: Path, container: Any, stream: Any) -> float:
-    """The length of the video track in seconds: the header's word, or else the end of its last packet."""
+    """Return the length of the video track in seconds, from the header or else from the end of its last packet."""
     import av
 
     if stream.duration:

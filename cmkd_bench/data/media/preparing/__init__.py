@@ -1,1 +1,1 @@
-"""From files as they were downloaded to a prepared set: once, in parallel, resumable, the same bytes every time."""
+"""Prepare downloaded files as a set: once, in parallel, resumable, with the same bytes every time."""

@@ -1,4 +1,4 @@
-"""What is decoded: one column of clips per modality, and its shape, which is that of the first clip that is good."""
+"""The columns to decode: one per modality, with the shape of the first good clip."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class StoredColumn:
     """The clips of one modality, or the label maps.
 
     Attributes:
-        name: of the modality, or `targets`.
-        kind: of the modality; empty for the targets, which have no statistics.
-        clips: N.
+        name: name of the modality, or `targets`.
+        kind: kind of the modality; empty for the targets, which have no statistics.
+        clips: the N clips.
     """
 
     name: str
@@ -36,11 +36,11 @@ class StoredColumn:
     clips: Sequence[Clip]
 
     def decode(self, row: int, root: Path, preparation: Preparation) -> np.ndarray:
-        """One clip.
+        """Return one clip.
 
         Raises:
-            BadClip: whatever goes wrong with the file; one of a million files may break a decoder in any way.
-            UserError: if the settings are at fault, so that no clip could be decoded.
+            BadClip: for any problem with the file; one of a million files may break a decoder in any way.
+            UserError: if the settings are wrong, so that no clip could be decoded.
         """
         try:
             return self.clips[row].decode(root, preparation)
@@ -51,10 +51,10 @@ class StoredColumn:
 
 
 def columns_of(dataset: MediaDataset[Any], catalogue: Catalogue) -> list[StoredColumn]:
-    """All that is to be decoded; texts are kept as they are.
+    """Return everything that must be decoded; texts are stored unchanged.
 
     Raises:
-        UserError: if the catalogue's lists differ in length or an id stands twice.
+        UserError: if the catalogue's lists differ in length or an id is repeated.
     """
     media = [modality for modality in dataset.modalities if modality.kind != "text"]
     columns: list[StoredColumn] = []
@@ -68,14 +68,14 @@ def columns_of(dataset: MediaDataset[Any], catalogue: Catalogue) -> list[StoredC
     lengths |= {column.name: len(column.clips) for column in columns}
     for what, length in {**lengths, "labels": len(catalogue.labels)}.items():
         if length != samples:
-            raise UserError(f"dataset '{dataset.registry_name}': {length} {what} but {samples} samples.")
+            raise UserError(f"dataset '{dataset.registry_name}': {length} {what}, but {samples} samples.")
     if len(set(catalogue.sample_ids)) != samples:
         raise UserError(f"dataset '{dataset.registry_name}': sample ids are not unique.")
     return columns
 
 
 def catalogue_hash(catalogue: Catalogue) -> str:
-    """A hash of all that a catalogue says, by which another copy of the dataset is told."""
+    """Return a hash of a catalogue's content, which distinguishes copies of the dataset."""
     content = hashlib.blake2b(digest_size=16)
     content.update(json.dumps(index_of(catalogue), sort_keys=True).encode())
     clips = [*catalogue.inputs.values(), *([catalogue.targets] if catalogue.targets is not None else [])]
@@ -87,7 +87,7 @@ def catalogue_hash(catalogue: Catalogue) -> str:
 
 
 def index_of(catalogue: Catalogue) -> dict[str, Any]:
-    """What is kept of a catalogue besides its clips, as JSON values."""
+    """Return the content of a catalogue except for its clips, as JSON values."""
     texts = {
         name: [str(value) for value in values]
         for name, values in catalogue.inputs.items()
@@ -107,10 +107,10 @@ def index_of(catalogue: Catalogue) -> dict[str, Any]:
 def probe(
     dataset: str, column: StoredColumn, ids: Sequence[str], root: Path, preparation: Preparation
 ) -> dict[str, Any]:
-    """The type and shape of a column's rows.
+    """Return the type and shape of a column's rows.
 
     Raises:
-        UserError: if not one clip can be decoded.
+        UserError: if no clip can be decoded.
     """
     reasons = []
     for row, clip in enumerate(column.clips):
@@ -122,6 +122,6 @@ def probe(
         return {"kind": column.kind, "dtype": array.dtype.str, "shape": list(array.shape)}
     examples = "; ".join(reasons[:SHOWN]) or "there are no samples"
     raise UserError(
-        f"dataset '{dataset}': no clip of '{column.name}' below {root} can be read. {examples}. "
-        "Are the media files downloaded and unpacked?"
+        f"dataset '{dataset}': cannot read any clip of '{column.name}' below {root}. {examples}. "
+        "Check that the media files are downloaded and unpacked."
     )

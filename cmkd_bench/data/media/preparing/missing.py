@@ -1,4 +1,4 @@
-"""What a grid needs prepared and is not: found before anything is trained, and prepared from the dataset's folder."""
+"""Find datasets that a grid needs and that are not prepared, and prepare them before anything is trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_miniature(dataset: Dataset[Any]) -> bool:
-    """Whether what is on disk of a dataset is a miniature."""
+    """Return whether a dataset on disk is a miniature."""
     if not isinstance(dataset, MediaDataset):
         return False
     prepared = open_prepared(dataset.folder_of_set())
@@ -29,10 +29,10 @@ def is_miniature(dataset: Dataset[Any]) -> bool:
 
 
 def prepare_missing(datasets: Iterable[Dataset[Any]], console: Console) -> None:
-    """Prepare those of some datasets that are not prepared yet, over all cores.
+    """Prepare the datasets that are not prepared yet, on all cores.
 
     Raises:
-        GridError: if some are neither prepared nor to be found, each with where it was looked for.
+        GridError: if some are neither prepared nor found, each with the searched folders.
     """
     found: list[tuple[MediaDataset[Any], Path]] = []
     problems = []
@@ -56,5 +56,5 @@ def _prepare(dataset: MediaDataset[Any], root: Path, console: Console) -> None:
     name = dataset.registry_name
     console.print(f"{name}: not prepared yet; reading {root}", style="dim", markup=False, soft_wrap=True)
     report = prepare_dataset(dataset, root, len(os.sched_getaffinity(0)), PreparationDisplay(console))
-    lost = f"; {report.samples - report.usable} left out, see skipped.csv" if report.usable < report.samples else ""
+    lost = f"; {report.samples - report.usable} left out (see skipped.csv)" if report.usable < report.samples else ""
     console.print(f"{name}: {report.usable} samples in {report.folder}{lost}", markup=False, soft_wrap=True)

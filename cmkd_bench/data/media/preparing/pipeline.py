@@ -1,4 +1,4 @@
-"""`cmkd-bench prepare`: read the catalogue, decode what is missing, write the manifest."""
+"""The pipeline of `cmkd-bench prepare`: read the catalogue, decode what is missing, write the manifest."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from cmkd_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Report:
-    """What came of preparing a dataset.
+    """The outcome of preparing a dataset.
 
     Attributes:
-        folder: of the set.
-        samples: in the catalogue.
-        usable: samples whose clips are all there.
-        decoded: samples of which something was decoded now; 0 if the set was complete before.
-        skipped: how often each reason occurs, annotation lines included.
-        bytes: of the set on disk.
-        seconds: that it took.
+        folder: folder of the set.
+        samples: number of samples in the catalogue.
+        usable: number of samples with all their clips.
+        decoded: number of samples that were decoded now; 0 if the set was already complete.
+        skipped: how often each reason occurs, including annotation lines.
+        bytes: size of the set on disk.
+        seconds: duration.
         fixture: whether the files are a miniature.
     """
 
@@ -65,15 +65,15 @@ def prepare_dataset(
     start_anew: bool = False,
     retry_skipped: bool = False,
 ) -> Report:
-    """Prepare a dataset, or go on with it; the bytes depend neither on the workers nor on interruptions.
+    """Prepare a dataset or resume its preparation; the bytes depend neither on the workers nor on interruptions.
 
     Args:
         dataset: with options and preparation.
-        root: its folder.
+        root: folder of the dataset.
         workers: number of processes.
         display: shows the progress.
-        start_anew: forget what is prepared under the same settings.
-        retry_skipped: try the bad clips again, after missing files have come.
+        start_anew: discard what is prepared with the same settings.
+        retry_skipped: retry bad clips, e.g. after missing files were added.
 
     Raises:
         UserError: for annotations unlike the official ones, another copy of the dataset than before, a full disk, or a
@@ -95,7 +95,7 @@ def prepare_dataset(
             reasons.forget()
         if not folder.manifest.exists():
             for column in columns if was_begun else ():
-                with display.of(f"looking through {column.name}", begun["samples"]) as show:
+                with display.of(f"checking {column.name}", begun["samples"]) as show:
                     forget_torn_rows(folder, column.name, column.kind, show)
             decoded = _decode(dataset, folder, root, columns, reasons, workers, display)
             finish(folder, begun)
@@ -106,15 +106,15 @@ def check_prepared(dataset: MediaDataset[Any], display: PreparationDisplay) -> l
     """Compare a prepared set with its manifest, row by row.
 
     Returns:
-        What is wrong, one line each; empty if every byte is as it was written.
+        One line per problem; empty if every byte is unchanged.
 
     Raises:
-        UserError: if nothing is prepared under these settings.
+        UserError: if nothing is prepared with these settings.
     """
     found = open_prepared(dataset.folder_of_set())
     if found is None:
         name = dataset.registry_name
-        raise UserError(f"dataset '{name}' is not prepared under these settings. Run: cmkd-bench prepare {name}")
+        raise UserError(f"dataset '{name}' is not prepared with these settings. Run: cmkd-bench prepare {name}")
     folder, manifest = found.folder, found.manifest
     problems = [] if file_hash(folder.samples) == manifest["index"] else [f"{folder.samples.name} was changed"]
     columns: dict[str, Any] = manifest["columns"]
@@ -140,7 +140,7 @@ def _decode(
     workers: int,
     display: PreparationDisplay,
 ) -> int:
-    """Decode the clips that are neither there nor known to be bad; how many samples that were."""
+    """Decode the clips that are neither stored nor known to be bad, and return the number of samples."""
     assert dataset.preparation is not None, "the folder's key was made of it"
     todo = {}
     for column in columns:

@@ -1,4 +1,4 @@
-"""The progress of preparing: a bar on a terminal, a line now and then elsewhere."""
+"""The progress of preparing: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LINE_SECONDS = 10.0
 
 
 class PreparationDisplay:
-    """Shows clips done, clips per second and the time left.
+    """Shows clips done, clips per second and the remaining time.
 
     Args:
-        console: where to; None shows nothing.
+        console: destination; None shows nothing.
     """
 
     def __init__(self, console: Console | None) -> None:
@@ -25,7 +25,7 @@ class PreparationDisplay:
 
     @contextmanager
     def of(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        """The display of one piece of work, as a function that takes how much of it is done."""
+        """Show the progress of one task; yields a function that takes the amount done."""
         if self._console is None or not total:
             yield lambda _done: None
         elif self._console.is_terminal:
@@ -63,5 +63,5 @@ class _Lines:
         self._next_line = now + LINE_SECONDS
         speed = done / (now - self._begin)
         left = (self._total - done) / speed
-        line = f"{self._title}: {done} of {self._total} clips, {speed:.1f} clips/s, {left / 60:.0f} min left"
+        line = f"{self._title}: {done} of {self._total} clips, {speed:.1f} clips/s, {left / 60:.0f} min remaining"
         self._console.print(Text(line), soft_wrap=True)

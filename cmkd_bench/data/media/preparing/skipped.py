@@ -1,4 +1,4 @@
-"""Which clips cannot be used and why: kept while a set is prepared, and written for the user to read."""
+"""Clips that cannot be used, with reasons: stored while a set is prepared, and written for the user to read."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Reasons:
         return sum(map(len, self._reasons.values()))
 
     def add(self, column: str, row: int, reason: str) -> None:
-        """Remember why a clip cannot be used."""
+        """Record why a clip cannot be used."""
         self._reasons.setdefault(column, {})[row] = reason
         self._saved = False
 
     def of(self, column: str) -> dict[int, str]:
-        """The reasons of a column by row."""
+        """Return the reasons of a column by row."""
         return self._reasons.get(column, {})
 
     def forget(self) -> None:
-        """Let everything be tried again."""
+        """Forget all reasons, so that everything is retried."""
         self._reasons, self._saved = {}, False
 
     def save(self) -> None:
-        """Write what is new."""
+        """Write new reasons."""
         if not self._saved:
             write_json(
                 self._path, {name: {str(row): rows[row] for row in rows} for name, rows in self._reasons.items()}
@@ -53,7 +53,7 @@ class Reasons:
 
 
 def list_skipped(catalogue: Catalogue, columns: Sequence[StoredColumn], reasons: Reasons) -> list[Skipped]:
-    """All that is left out: what the annotations leave out first, then bad clips in the order of the samples."""
+    """Return everything that is left out: annotation lines first, then bad clips in the order of the samples."""
     bad = [
         (row, number, Skipped(str(catalogue.sample_ids[row]), column.name, column.clips[row].path, reason))
         for number, column in enumerate(columns)
@@ -63,7 +63,7 @@ def list_skipped(catalogue: Catalogue, columns: Sequence[StoredColumn], reasons:
 
 
 def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
-    """Write skipped.csv of a dataset: that of the set that was prepared last, whatever other sets there are."""
+    """Write skipped.csv of a dataset for the set that was prepared last, regardless of other sets."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS)
@@ -72,5 +72,5 @@ def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
 
 
 def count_reasons(skipped: Sequence[Skipped]) -> Counter[str]:
-    """How often each reason occurs, without its details."""
+    """Return how often each reason occurs, without its details."""
     return Counter(one.reason.partition(":")[0] for one in skipped)

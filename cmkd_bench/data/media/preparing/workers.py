@@ -1,4 +1,4 @@
-"""Worker processes that decode rows straight into the memory-mapped arrays; any of them may die at any moment."""
+"""Worker processes that decode rows directly into the memory-mapped arrays; any of them may die at any moment."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.processes.pool import Death, Worker, WorkerPool
 
 CHUNK = 8  # samples per message
-DEATHS = 2  # of workers on the same sample, alone, before its file is to blame
+DEATHS = 2  # deaths of workers on the same single sample before its file is blamed
 POLL_SECONDS, SAVE_SECONDS = 0.2, 1.0
 
 
 @dataclass(frozen=True)
 class DecodingJob:
-    """What all workers share; they are forked, so nothing of it is copied.
+    """The input that all workers share; they are forked, so it is not copied.
 
     Attributes:
-        folder: of the set.
-        root: of the dataset.
+        folder: folder of the set.
+        root: folder of the dataset.
         preparation: the settings.
         columns: with their clips.
         todo: by column, (N,) bool.
@@ -48,19 +48,19 @@ class DecodingJob:
 
 @dataclass(frozen=True)
 class Done:
-    """What a worker says of a chunk: its clips that are bad, or that the settings are."""
+    """A worker's answer for a chunk: its bad clips, or an error in the settings."""
 
     reasons: list[tuple[str, int, str]]
     user_error: str | None = None
 
 
 class Decoding:
-    """Decodes all rows of a job that are to do.
+    """Decodes all pending rows of a job.
 
     Args:
-        job: what is to do.
-        reasons: takes up what cannot be decoded, and is saved every second.
-        show: is told how many samples are over, several times a second.
+        job: the work.
+        reasons: records what cannot be decoded, and is saved every second.
+        show: called with the number of finished samples, several times a second.
     """
 
     def __init__(self, job: DecodingJob, reasons: Reasons, show: Callable[[int], None]) -> None:
@@ -72,7 +72,7 @@ class Decoding:
         self._over = 0
 
     def run(self, jobs: int) -> None:
-        """Work until nothing is left.
+        """Work until no row is left.
 
         Args:
             jobs: number of processes.
@@ -113,12 +113,12 @@ class Decoding:
         worker.task = None
 
     def _replace(self, worker: Worker[list[int]], death: Death) -> None:
-        """A worker died: its samples are tried one by one, so that only a file that kills every worker is given up."""
+        """Replace a dead worker. Its samples are retried singly, so that only files that kill workers are given up."""
         code, rows = death.exit_code, worker.task or []
-        if code >= 0:  # not killed: an error of ours, which would come again with every file
+        if code >= 0:  # not killed: a bug in this code, which would recur with every file
             raise RuntimeError(f"a worker of prepare ended with exit code {code}; its traceback is printed above")
         if code == -signal.SIGBUS:
-            raise UserError(f"the disk is full ({self._job.folder.path}). Make room; the same command resumes.")
+            raise UserError(f"the disk is full ({self._job.folder.path}). Free space and rerun the same command.")
         if len(rows) == 1:
             self._deaths[rows[0]] = self._deaths.get(rows[0], 0) + 1
             if self._deaths[rows[0]] >= DEATHS:
@@ -132,14 +132,14 @@ class Decoding:
         for column in self._job.columns:
             there = np.load(self._job.folder.digests(column.name), mmap_mode="r", allow_pickle=False)[row].any()
             if self._job.todo[column.name][row] and not there:
-                self._reasons.add(column.name, row, f"the decoder crashes: signal {number}")
+                self._reasons.add(column.name, row, f"the decoder crashed: signal {number}")
 
     def _start(self) -> None:
         self._pool.start(self._job, os.getpid())
 
 
 def _serve(job: DecodingJob, parent: int, connection: Connection, inherited: Sequence[Connection]) -> None:
-    """Decode chunk after chunk until the connection is closed or the parent is gone."""
+    """Decode chunks until the connection is closed or the parent has died."""
     for end in inherited:
         end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
@@ -170,7 +170,7 @@ class _Writer:
         self._moments = open_memmap(job.folder.moments(column.name), "r+") if column.kind else None
 
     def write(self, row: int) -> str | None:
-        """Decode and store one row; the reason if it is bad. The digest comes last: it says that the row is there."""
+        """Decode and store one row, or return why it is bad. The digest comes last, to mark the row as complete."""
         if not self._todo[row]:
             return None
         try:

@@ -1,4 +1,4 @@
-"""The files of a set that is being prepared: begun once, taken up again after a kill, finished by a rename."""
+"""The files of a set during preparation: created once, resumed after a kill, completed by a rename."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cmkd_bench.data.media.preparing.columns import StoredColumn, catalogue_hash
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import file_lock, read_json, write_json, write_text
 
-LOCK_SECONDS = 10.0  # as long as the workers of a killed command may take to notice
+LOCK_SECONDS = 10.0  # time for the workers of a killed command to exit
 LIBRARIES = ("av", "soundfile", "pillow", "torch", "torchaudio", "numpy", "scipy")
 _SPARE = 64 * 1024 * 1024
 
@@ -38,7 +38,7 @@ def locked(folder: SetFolder) -> Iterator[None]:
         UserError: if another command holds it.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    refusal = UserError(f"another command is preparing {folder.path}. Wait for it, or stop it.")
+    refusal = UserError(f"another command is preparing {folder.path}. Wait until it ends, or stop it.")
     with file_lock(folder.lock, refusal, LOCK_SECONDS):
         yield
 
@@ -46,10 +46,10 @@ def locked(folder: SetFolder) -> Iterator[None]:
 def begin(
     folder: SetFolder, dataset: MediaDataset[Any], root: Path, catalogue: Catalogue, columns: Sequence[StoredColumn]
 ) -> dict[str, Any]:
-    """What the set will be: as it was begun, or begun now with empty arrays.
+    """Return the description of the set: the existing one, or a new one with empty arrays.
 
     Raises:
-        UserError: if it was begun from another copy of the dataset, or the disk is too small.
+        UserError: if the set was started from another copy of the dataset, or if disk space is insufficient.
     """
     assert dataset.preparation is not None, "the folder's key was made of it"
     head: dict[str, Any] = {
@@ -78,7 +78,7 @@ def begin(
 
 
 def start_anew(folder: SetFolder) -> None:
-    """Remove a set's files but for its lock; the first to go are those that say that it is a set."""
+    """Remove a set's files except for its lock, starting with those that identify it as a set."""
     for path in (folder.manifest, folder.begun):
         path.unlink(missing_ok=True)
     for path in folder.path.iterdir():
@@ -104,19 +104,19 @@ def finish(folder: SetFolder, begun: Mapping[str, Any]) -> None:
 
 
 def column_hash(folder: SetFolder, name: str, shape: Mapping[str, Any]) -> str:
-    """sha256 over a column's type, shape and the digests of its rows."""
+    """Return the sha256 of a column's type, shape and row digests."""
     digests = np.load(folder.digests(name), allow_pickle=False)
     head = json.dumps([shape["dtype"], [len(digests), *shape["shape"]]])
     return hashlib.sha256(head.encode() + digests.tobytes()).hexdigest()
 
 
 def file_hash(path: Path) -> str:
-    """sha256 of a small file."""
+    """Return the sha256 of a small file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def bad_rows(folder: SetFolder, name: str, kind: str, sums: bool = True) -> Iterator[tuple[int, bool]]:
-    """For each row that is there: its number, and whether its bytes (and sums) are not what they were."""
+    """Yield the number of each stored row, and whether its bytes (and sums) have changed."""
     array = np.load(folder.array(name), mmap_mode="r", allow_pickle=False)
     digests = np.load(folder.digests(name), mmap_mode="r", allow_pickle=False)
     moments = np.load(folder.moments(name), mmap_mode="r", allow_pickle=False) if kind and sums else None
@@ -128,7 +128,7 @@ def bad_rows(folder: SetFolder, name: str, kind: str, sums: bool = True) -> Iter
 
 
 def forget_torn_rows(folder: SetFolder, name: str, kind: str, show: Callable[[int], None]) -> None:
-    """Let rows of a column be decoded again that a crash of the machine left half-written."""
+    """Mark rows of a column for decoding if a crash of the machine left them half-written."""
     torn = []
     for row, bad in bad_rows(folder, name, kind, sums=False):
         torn += [row] if bad else []
@@ -138,10 +138,10 @@ def forget_torn_rows(folder: SetFolder, name: str, kind: str, show: Callable[[in
 
 
 def check_disk(folder: SetFolder, samples: int, shapes: Mapping[str, Any]) -> None:
-    """That the arrays will fit.
+    """Check that the arrays fit on the disk.
 
     Raises:
-        UserError: with what is needed, what is free, and how to choose another disk.
+        UserError: with the needed and the free space, and how to choose another disk.
     """
     rows = [math.prod(shape["shape"]) * np.dtype(shape["dtype"]).itemsize for shape in shapes.values()]
     needed = samples * sum(rows) + _SPARE
@@ -149,8 +149,8 @@ def check_disk(folder: SetFolder, samples: int, shapes: Mapping[str, Any]) -> No
     if needed > free:
         raise UserError(
             f"preparing needs {needed / 1e9:.1f} GB ({samples} samples of {sum(rows) / 1e6:.2f} MB), but "
-            f"{free / 1e9:.1f} GB are free at {folder.path}. Choose another disk by --prepared DIR or "
-            "CMKD_PREPARED_ROOT, or smaller arrays, e.g. prepare.frames=3 prepare.height=128 prepare.width=128."
+            f"{free / 1e9:.1f} GB are free at {folder.path}. Choose another disk with --prepared DIR or "
+            "CMKD_PREPARED_ROOT, or use smaller arrays, e.g. prepare.frames=3 prepare.height=128 prepare.width=128."
         )
 
 
@@ -159,9 +159,9 @@ def _check_copy(folder: SetFolder, begun: Mapping[str, Any], head: Mapping[str, 
         return
     was, now = (f"{'a miniature' if one['fixture'] else 'files'} of {one['samples']} samples" for one in (begun, head))
     raise UserError(
-        f"dataset '{head['dataset']}': {folder.path} was prepared from another copy: from {was}, and now there are "
-        f"{now}{' with other annotations' if was == now else ''}. --force starts anew; "
-        "--prepared DIR or CMKD_PREPARED_ROOT keeps both."
+        f"dataset '{head['dataset']}': {folder.path} was prepared from another copy: {was}, now there are "
+        f"{now}{' with other annotations' if was == now else ''}. Use --force to start over, or "
+        "--prepared DIR or CMKD_PREPARED_ROOT to keep both."
     )
 
 
