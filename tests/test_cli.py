@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import Command
 
 QUICK = ["train.epochs=1", "--seeds", "1", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way"]
-
-
-def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cmkd_bench", *arguments]
-    environment = {**os.environ, "COLUMNS": "160"}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, env=environment)
 
 
 @pytest.mark.parametrize(
@@ -50,17 +44,19 @@ def cmkd(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ),
     ],
 )
-def test_a_mistake_is_one_clear_message_and_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
-    done = cmkd("run", *arguments, folder=tmp_path)
+def test_a_mistake_is_one_clear_message_and_code_2(
+    cmkd: Command, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = cmkd("run", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir()), "nothing was started"
 
 
-def test_a_mistyped_option_or_command(tmp_path: Path) -> None:
-    assert "--methods" in cmkd("run", "--method", "kd", folder=tmp_path).stderr
-    done = cmkd("rum", folder=tmp_path)
+def test_a_mistyped_option_or_command(cmkd: Command) -> None:
+    assert "--methods" in cmkd("run", "--method", "kd").stderr
+    done = cmkd("rum")
     assert done.returncode == 2
     assert "run" in done.stderr
 
@@ -89,27 +85,27 @@ def test_light_commands_import_no_torch(tmp_path: Path, arguments: list[str]) ->
     assert json.loads(done.stderr.splitlines()[-1]) == []
 
 
-def test_list_and_show(tmp_path: Path) -> None:
-    listed = cmkd("list", folder=tmp_path).stdout
+def test_list_and_show(cmkd: Command) -> None:
+    listed = cmkd("list").stdout
     assert "c2kd" in listed
     assert "watch" in listed
-    licenses = cmkd("list", "datasets", folder=tmp_path).stdout
+    licenses = cmkd("list", "datasets").stdout
     for text in ("CC BY-SA 4.0", "van Breukelen", "accelerometer (signal)", "pixels:fourier, pixels:zernike"):
         assert text in licenses
-    shown = cmkd("show", "c2kd", folder=tmp_path).stdout
+    shown = cmkd("show", "c2kd").stdout
     for text in ("CVPR 2024", "krc_threshold", "released code", "method.c2kd.preset=official_code", "deviation from"):
         assert text in shown
-    assert "epochs: 15" in cmkd("show", "config", folder=tmp_path).stdout
-    assert "Did you mean 'c2kd'?" in cmkd("show", "c2dk", folder=tmp_path).stderr
+    assert "epochs: 15" in cmkd("show", "config").stdout
+    assert "Did you mean 'c2kd'?" in cmkd("show", "c2dk").stderr
 
 
-def test_run_then_leaderboard(tmp_path: Path) -> None:
-    plan = cmkd("run", *QUICK, "--methods", "kd", "--dry-run", folder=tmp_path)
+def test_run_then_leaderboard(cmkd: Command, tmp_path: Path) -> None:
+    plan = cmkd("run", *QUICK, "--methods", "kd", "--dry-run")
     # teacher, untrained teacher, student alone, and four rows with a run of their own
     assert "7 runs (0 done, 7 to do)" in plan.stdout
     assert not (tmp_path / "results").exists()
 
-    done = cmkd("run", *QUICK, "--methods", "kd", folder=tmp_path)
+    done = cmkd("run", *QUICK, "--methods", "kd")
     assert done.returncode == 0, done.stderr
     assert "pixels → fourier" in done.stdout
     experiment = tmp_path / "results" / "fair+train.epochs=1"
@@ -117,33 +113,33 @@ def test_run_then_leaderboard(tmp_path: Path) -> None:
     assert set(frame.status) == {"done"}
     assert set(frame.method) == {"none", "kd", "kd_shuffled", "kd_random", "label_smoothing"}
 
-    board = cmkd("leaderboard", folder=tmp_path).stdout
+    board = cmkd("leaderboard").stdout
     row = next(line for line in board.splitlines() if line.startswith("│ kd "))
     assert f"{frame[frame.method == 'kd'].value.item():.2f}" in row
     assert "| kd |" in (experiment / "leaderboard.md").read_text()
-    again = cmkd("run", *QUICK, "--methods", "kd", "--dry-run", folder=tmp_path)
+    again = cmkd("run", *QUICK, "--methods", "kd", "--dry-run")
     assert "0 to do" in again.stdout
 
 
-def test_some_runs_failed_is_code_3(tmp_path: Path) -> None:
+def test_some_runs_failed_is_code_3(cmkd: Command) -> None:
     plugin = Path(__file__).parent / "plugins" / "failing.py"
-    done = cmkd("run", *QUICK, "--methods", "raises", "--no-controls", "--plugin", str(plugin), folder=tmp_path)
+    done = cmkd("run", *QUICK, "--methods", "raises", "--no-controls", "--plugin", str(plugin))
     assert done.returncode == 3
     assert "LookupError: the method's own words" in done.stdout
 
 
-def test_an_experiment_keeps_its_conditions(tmp_path: Path) -> None:
+def test_an_experiment_keeps_its_conditions(cmkd: Command) -> None:
     place = ["--experiment", "mine", "--methods", "kd", "--no-controls"]
-    assert cmkd("run", *QUICK, *place, folder=tmp_path).returncode == 0
-    changed = cmkd("run", *QUICK, "train.batch_size=32", *place, folder=tmp_path)
+    assert cmkd("run", *QUICK, *place).returncode == 0
+    changed = cmkd("run", *QUICK, "train.batch_size=32", *place)
     assert changed.returncode == 2
     assert "mfeat: train.batch_size=32" in changed.stderr
-    method = cmkd("run", *QUICK, "method.kd.temperature=2.0", *place, folder=tmp_path)
+    method = cmkd("run", *QUICK, "method.kd.temperature=2.0", *place)
     assert method.returncode == 0
     assert "kd: the settings differ from those of an earlier command" in method.stdout
 
 
-def test_no_experiment_yet(tmp_path: Path) -> None:
-    done = cmkd("leaderboard", folder=tmp_path)
+def test_no_experiment_yet(cmkd: Command) -> None:
+    done = cmkd("leaderboard")
     assert done.returncode == 2
     assert "Start one with: cmkd-bench run" in done.stderr

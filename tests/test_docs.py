@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from command_line import Command
 
 DOCS = Path(__file__).parent.parent / "docs"
 CLUSTER = (DOCS / "cluster.md").read_text(encoding="utf-8")
 LAUNCHER = yaml.safe_load((DOCS.parent / "configs" / "launcher" / "slurm.yaml").read_text())["launcher"]
 
 
-def test_commands_and_their_options_exist() -> None:
+def test_commands_and_their_options_exist(cmkd: Command) -> None:
     used: dict[str, set[str]] = {}
     for name, rest in re.findall(r"(?:^    |`|; )cmkd-bench ([a-z]+)([^#`\n]*)", CLUSTER, re.MULTILINE):
         used.setdefault(name, set()).update(re.findall(r"--[a-z-]+", rest))
     wanted = {"doctor", "run", "status", "watch", "collect", "cancel", "retry", "fixture", "prepare"}
     assert wanted <= set(used), "the page tells of all of them"
     for name, options in used.items():
-        command = [sys.executable, "-m", "cmkd_bench", name, "--help"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert options <= set(re.findall(r"--[a-z-]+", shown)), name
+        assert options <= set(re.findall(r"--[a-z-]+", cmkd(name, "--help").stdout)), name
 
 
 def test_settings_of_the_launcher_exist() -> None:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from command_line import Command
 
-from cmkd_bench.cli.app import app
 from cmkd_bench.doctor import Finding, all_is_there
 from cmkd_bench.doctor.folders import check_data, check_folders, mount_of
 from cmkd_bench.doctor.installation import check_hub, check_python
 from cmkd_bench.doctor.scheduler import check_slurm
-
-ROOT = Path(__file__).parent.parent
 
 
 def by_subject(findings: list[Finding]) -> dict[str, Finding]:
@@ -40,12 +35,14 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_command_prints_plain_lines_and_ends_with_0_where_nothing_is_missing(tmp_path: Path) -> None:
-    environment = {**os.environ, "PATH": "", "CMKD_PREPARED_ROOT": str(tmp_path)}
+def test_the_command_prints_plain_lines_and_ends_with_0_where_nothing_is_missing(
+    cmkd: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CMKD_PREPARED_ROOT", str(tmp_path))
     for name in ("CMKD_DATA_ROOT", "CMKD_WEIGHTS"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "cmkd_bench", "doctor", "--results", str(tmp_path / "results")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120)
+        monkeypatch.delenv(name, raising=False)
+    done = cmkd("doctor", "--results", str(tmp_path / "results"))
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"ok       Python: {sys.version_info.major}.{sys.version_info.minor}.")
@@ -54,11 +51,11 @@ def test_the_command_prints_plain_lines_and_ends_with_0_where_nothing_is_missing
     assert not list(tmp_path.iterdir()), "it only looks"
 
 
-def test_what_is_missing_is_named_at_the_end_with_code_3(commands: Path, tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["doctor", "--slurm", "--results", str(tmp_path)])
-    assert said.exit_code == 3
-    assert "missing  SLURM: not found -> " in said.output
-    assert said.output.splitlines()[-1] == "Missing: SLURM."
+def test_what_is_missing_is_named_at_the_end_with_code_3(cmkd: Command, commands: Path) -> None:
+    done = cmkd("doctor", "--slurm", "--results", "results")
+    assert done.returncode == 3
+    assert "missing  SLURM: not found -> " in done.stdout
+    assert done.stdout.splitlines()[-1] == "Missing: SLURM."
 
 
 def test_a_package_outside_its_range_or_absent_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -118,10 +115,11 @@ def test_the_mount_is_the_innermost(tmp_path: Path) -> None:
     assert mount_of(Path("/scratch2"), table) == ("ext4", ["rw"])
 
 
-def test_datasets_and_prepared_sets_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_datasets_and_prepared_sets_that_are_there(
+    cmkd: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, prepared = tmp_path / "data", tmp_path / "prepared"
-    made = [sys.executable, "-m", "cmkd_bench", "fixture", "cremad", "--out", str(data / "cremad"), "--clips", "8"]
-    subprocess.run(made, check=True, capture_output=True, cwd=ROOT)
+    assert cmkd("fixture", "cremad", "--out", str(data / "cremad"), "--clips", "8").returncode == 0
     (prepared / "cremad" / "0123").mkdir(parents=True)
     (prepared / "cremad" / "0123" / "manifest.json").write_text("{}")
     (prepared / "ave" / "4567").mkdir(parents=True)  # begun, never completed
@@ -159,8 +157,9 @@ def test_a_controller_that_is_silent_holds_nothing_up(commands: Path, monkeypatc
     for name in ("sbatch", "squeue", "scancel"):
         fake(commands, name, "exit 1")
     fake(commands, "scontrol", "exec /bin/sleep 60")
-    monkeypatch.setattr("cmkd_bench.doctor.scheduler.ANSWER_SECONDS", 0.2)
-    found = by_subject(list(check_slurm(needed=True)))
+    with monkeypatch.context() as impatient:
+        impatient.setattr("cmkd_bench.doctor.scheduler.ANSWER_SECONDS", 0.2)
+        found = by_subject(list(check_slurm(needed=True)))
     assert found["commands"].verdict == "ok"
     assert found["controller"].verdict == "missing"
     assert found["controller"].found.startswith("scontrol did not answer")

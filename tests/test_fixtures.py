@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pandas as pd
 import pytest
 import timm
 import torch
+from command_line import Command
 from safetensors.torch import load_file, save_file
 
 import cmkd_bench
-from cmkd_bench.cli.app import app
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.opening import DataSpec
@@ -52,6 +54,7 @@ DEFECTS = {
     "sketchy": [("", "invalid-ambiguous.txt"), ("", "git-lfs"), ("", "missing")],
 }
 NAMES = sorted(DEFECTS)
+Miniature = Callable[[str], None]
 
 
 def test_every_downloaded_dataset_of_the_suite_is_tested() -> None:
@@ -61,22 +64,22 @@ def test_every_downloaded_dataset_of_the_suite_is_tested() -> None:
 
 
 @pytest.fixture(scope="module")
-def miniatures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with all of them, written by the command."""
-    root = tmp_path_factory.mktemp("data")
-    for name in NAMES:
-        _command("fixture", name, "--out", str(root))
-    return root
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root that holds the miniatures which the tests asked for so far."""
+    return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture
-def _places(miniatures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CMKD_DATA_ROOT", str(miniatures))
+def miniature(root: Path, tmp_path: Path, cmkd: Command, monkeypatch: pytest.MonkeyPatch) -> Miniature:
+    """Write the miniature of a dataset by the command, unless it is there; it is found, and nothing is prepared yet."""
+    monkeypatch.setenv("CMKD_DATA_ROOT", str(root))
     monkeypatch.setenv("CMKD_PREPARED_ROOT", str(tmp_path / "prepared"))
 
+    def write(name: str) -> None:
+        if not (root / datasets.get(name).folder).exists():
+            assert cmkd("fixture", name, "--out", str(root)).returncode == 0
 
-def _command(*arguments: str) -> None:
-    app(list(arguments), standalone_mode=False)
+    return write
 
 
 def _run(name: str, tmp_path: Path, **changes: object) -> pd.DataFrame:
@@ -101,9 +104,9 @@ def _chance(spec: RunSpec) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_places")
 @pytest.mark.parametrize("name", NAMES)
-def test_from_media_to_the_leaderboard(name: str, tmp_path: Path) -> None:
+def test_from_media_to_the_leaderboard(miniature: Miniature, name: str, tmp_path: Path) -> None:
+    miniature(name)
     results = _run(name, tmp_path)
     assert results["status"].unique().tolist() == ["done"], results["error"].dropna().tolist()
     assert len(results) == 6  # each modality alone, and two methods both ways
@@ -125,15 +128,15 @@ def test_from_media_to_the_leaderboard(name: str, tmp_path: Path) -> None:
         assert [line for line in skipped if sample in line["sample_id"] and reason in line["reason"]], (sample, reason)
 
 
-@pytest.mark.usefixtures("_places")
-def test_numbers_of_a_miniature_never_stand_beside_real_ones(tmp_path: Path) -> None:
+def test_numbers_of_a_miniature_never_stand_beside_real_ones(miniature: Miniature, tmp_path: Path) -> None:
+    miniature("avmnist")
     with pytest.raises(GridError, match="fixtures \\(avmnist\\) and real datasets \\(mfeat\\)"):
         _run("avmnist,mfeat", tmp_path)
     assert not list((tmp_path / "results").glob("*/runs/*/result.json"))
 
 
-@pytest.mark.usefixtures("_places")
-def test_a_miniature_is_named_in_the_experiment(tmp_path: Path) -> None:
+def test_a_miniature_is_named_in_the_experiment(miniature: Miniature, tmp_path: Path) -> None:
+    miniature("avmnist")
     grid = resolve(GridOptions(datasets="avmnist", overrides=SMALL, results=tmp_path))
     assert grid.experiment.name.startswith("smoke+fixture+")
 
@@ -155,8 +158,8 @@ def test_missing_datasets_are_all_named_before_anything_starts(tmp_path: Path, m
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.usefixtures("_places")
-def test_selection_on_the_test_part_is_marked(tmp_path: Path) -> None:
+def test_selection_on_the_test_part_is_marked(miniature: Miniature, tmp_path: Path) -> None:
+    miniature("cremad")
     small = ("protocol=c2kd", "model=tiny", *QUICK[2:], "prepare.frames=2", "train.epochs=2", "train.batch_size=16")
     results = _run("cremad", tmp_path, methods="kd", overrides=small)
     assert results["selected_on"].unique().tolist() == ["test"]
@@ -166,8 +169,8 @@ def test_selection_on_the_test_part_is_marked(tmp_path: Path) -> None:
     assert "speakers" in table
 
 
-@pytest.mark.usefixtures("_places")
-def test_pretrained_weights_of_a_folder_are_where_training_starts(tmp_path: Path) -> None:
+def test_pretrained_weights_of_a_folder_are_where_training_starts(miniature: Miniature, tmp_path: Path) -> None:
+    miniature("sketchy")
     torch.manual_seed(5)
     backbone = timm.create_model("test_resnet", num_classes=0)
     weights = tmp_path / "weights"
@@ -186,11 +189,11 @@ def test_pretrained_weights_of_a_folder_are_where_training_starts(tmp_path: Path
         _run("sketchy", tmp_path, methods="none", overrides=untrained, one_way=True)
 
 
-@pytest.mark.usefixtures("_places")
 def test_weights_that_cannot_be_had_are_one_message_before_anything_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    miniature: Miniature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    miniature("sketchy")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # what the variable says to a new process
     with pytest.raises(UserError, match=r"model\.pretrained"):
         _run("sketchy", tmp_path, methods="none", overrides=(*QUICK, "model.pretrained=true"))
-    assert not (tmp_path / "results").exists()
+    assert not list((tmp_path / "results").rglob("*"))

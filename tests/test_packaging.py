@@ -58,8 +58,9 @@ def test_the_published_numbers_are_packaged_by_a_link() -> None:
     assert link.is_symlink()
     assert link.resolve() == ROOT / "results" / "published.csv"
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = settings["tool"]["setuptools"]["package-data"]
-    packaged = {path for pattern in packages["cmkd_bench.report"] for path in link.parent.glob(pattern)}
+    data = settings["tool"]["setuptools"]["package-data"]
+    packages = {name: link.parents[1].joinpath(*name.split(".")[1:]) for name in data if "report" in name}
+    packaged = {path for name, folder in packages.items() for pattern in data[name] for path in folder.glob(pattern)}
     assert packaged == {
         path for path in link.parent.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
     }

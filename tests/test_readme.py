@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import Command
 
 from cmkd_bench.registry import load_plugin
 from cmkd_bench.testing import MethodConformance
@@ -28,11 +27,14 @@ def test_the_readme_method_is_about_thirty_lines() -> None:
     assert len(METHOD.splitlines()) <= 32
 
 
-def test_the_readme_method_runs_by_the_readme_command_and_is_in_the_leaderboard(plugin: Path) -> None:
+def test_the_readme_method_runs_by_the_readme_command_and_is_in_the_leaderboard(
+    cmkd: Command, plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (line,) = re.findall(r"^    cmkd-bench (run --plugin .*)$", README, re.MULTILINE)
     quick = ["train.epochs=1", "--seeds", "1", "--pairs", "pixels:fourier"]
-    command = [sys.executable, "-m", "cmkd_bench", *line.split(), *quick]
-    done = subprocess.run(command, cwd=plugin.parent, capture_output=True, text=True, timeout=300, check=True)
+    monkeypatch.chdir(plugin.parent)
+    done = cmkd(*line.split(), *quick)
+    assert done.returncode == 0, done.stderr
     assert re.search(r"│ similarity +│ +\d+\.\d+", done.stdout), done.stdout
 
 
@@ -52,7 +54,7 @@ def test_relative_links_lead_somewhere(document: str) -> None:
         assert (path.parent / target).exists(), f"{document} links to {target}"
 
 
-def test_every_command_of_the_readme_is_a_command_with_these_options() -> None:
+def test_every_command_of_the_readme_is_a_command_with_these_options(cmkd: Command) -> None:
     commands = re.findall(r"^    (?:[A-Z_]+=\S+ )?cmkd-bench ([a-z]+)(.*?)(?:  +#.*)?$", README, re.MULTILINE)
     described = {
         "run",
@@ -71,8 +73,6 @@ def test_every_command_of_the_readme_is_a_command_with_these_options() -> None:
     }
     assert {name for name, _ in commands} == described
     for name, rest in commands:
-        shown = subprocess.run(
-            [sys.executable, "-m", "cmkd_bench", name, "--help"], capture_output=True, text=True, check=True
-        )
+        shown = cmkd(name, "--help").stdout
         for option in re.findall(r"--[a-z-]+", rest):
-            assert option in shown.stdout
+            assert option in shown

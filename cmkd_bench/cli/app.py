@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -42,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: arguments after the program name (default: those of this process).
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show an arrow gets a question mark
     try:
         app(args=None if argv is None else list(argv), prog_name="cmkd-bench")
     except SystemExit as end:  # raised by typer for usage errors, --help and exit codes

@@ -16,6 +16,15 @@ from cmkd_bench.networks.mlp import MLP
 from cmkd_bench.registry import register_network
 
 
+def is_on(brake: Path) -> bool:
+    """Whether the file exists and as many runs beside it are done as it says."""
+    try:
+        number = int(brake.read_text() or 0)
+    except FileNotFoundError:
+        return False
+    return sum(1 for _ in brake.parent.rglob("result.json")) >= number
+
+
 @register_method("delicate")
 class DelicateKD(KD):
     """KD under another name: a file that registers nothing but a network is no plug-in."""
@@ -26,7 +35,8 @@ class Delicate(MLP):
     """Two hidden layers of 64 units.
 
     Environment:
-        DELICATE_BRAKE: as long as this file exists, a training step takes DELICATE_SLEEP seconds longer.
+        DELICATE_BRAKE: as long as this file exists, a training step takes DELICATE_SLEEP seconds longer; with a number
+            in it only once so many runs in its folder are done.
         DELICATE_INPUTS: an input of so many numbers makes the loss of a training step NaN.
         DELICATE_TRACE: a file that gets a line each time that a network is trained, from its beginning or a checkpoint.
     """
@@ -39,7 +49,7 @@ class Delicate(MLP):
             self.traced = True
             with Path(trace).open("a") as file:
                 file.write("trained\n")
-        if (brake := os.environ.get("DELICATE_BRAKE")) and Path(brake).exists():
+        if (brake := os.environ.get("DELICATE_BRAKE")) and is_on(Path(brake)):
             time.sleep(float(os.environ["DELICATE_SLEEP"]))
         if str(inputs[0].numel()) == os.environ.get("DELICATE_INPUTS"):
             return Features(features.embedding * float("nan"), features.layers)

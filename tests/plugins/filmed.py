@@ -8,6 +8,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,14 +32,26 @@ class Options:
     note: str = parameter("", "a note")
 
 
-class SlowStill(ImageClip):
-    """A still that waits, or crashes the process, where the test says so."""
+class DelicateStill(ImageClip):
+    """A still that waits, or crashes the process, where the environment says so.
+
+    Environment:
+        FILMED_BRAKE: as long as this file exists, a process decodes as many stills as the number in it, and then waits.
+        FILMED_CRASH: the path of a still that kills its process.
+    """
+
+    decoded: ClassVar[dict[int, int]] = {}  # by process
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        time.sleep(float(os.environ.get("FILMED_SECONDS", "0")))
+        while (brake := os.environ.get("FILMED_BRAKE")) and Path(brake).exists() and self._has_done(Path(brake)):
+            time.sleep(0.01)
+        self.decoded[os.getpid()] = self.decoded.get(os.getpid(), 0) + 1
         if os.environ.get("FILMED_CRASH") == self.path:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().decode(root, preparation)
+
+    def _has_done(self, brake: Path) -> bool:
+        return self.decoded.get(os.getpid(), 0) >= int(brake.read_text())
 
 
 @register_dataset("filmed")
@@ -69,7 +82,7 @@ class Filmed(MediaDataset[Options]):
         clips: dict[str, list[Clip]] = {
             "video": [VideoClip(f"films/{name}.mp4") for name in names],
             "audio": [AudioClip(f"films/{name}.mp4") for name in names],
-            "still": [SlowStill(f"stills/{name}.png") for name in names],
+            "still": [DelicateStill(f"stills/{name}.png") for name in names],
         }
         parts = {
             "train": np.flatnonzero(number % 3 != 2),

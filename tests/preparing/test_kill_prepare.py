@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from waiting import are_gone, wait_until, workers_of
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "filmed.py"
 SETTINGS = ["prepare.frames=2", "prepare.height=32", "prepare.width=32", "prepare.seconds=1.0"]
@@ -35,25 +35,30 @@ def contents(arrays: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in arrays.rglob("*") if path.is_file()}
 
 
-@pytest.mark.slow
+def kill_after_two_stills_each(films: Path, folder: Path) -> None:
+    """Prepare by two processes, which the brake stops after two stills each, and kill the command there."""
+    brake, enough = folder / "brake", there(folder / "cut") + 4
+    brake.write_text("2")
+    environment = {**os.environ, "FILMED_BRAKE": str(brake)}
+    process = subprocess.Popen(command(films, folder / "cut", 2), env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: there(folder / "cut") == enough, "two stills each are stored", process)
+        workers = workers_of(process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        brake.unlink()
+    wait_until(lambda: are_gone(workers), "the workers have ended, each with the still that it waited for")
+
+
+@pytest.mark.kill
 def test_killed_twice_it_ends_with_the_same_bytes(films: Path, tmp_path: Path) -> None:
     (films / "films" / "f004.mp4").unlink()
-    subprocess.run(command(films, tmp_path / "whole", 1), check=True, capture_output=True, timeout=300)
-    progress = [0]
+    subprocess.run(command(films, tmp_path / "whole", 1), check=True, capture_output=True)
     for _ in range(2):
-        environment = {**os.environ, "FILMED_SECONDS": "0.3"}
-        process = subprocess.Popen(command(films, tmp_path / "cut", 2), env=environment, stdout=subprocess.DEVNULL)
-        try:
-            while there(tmp_path / "cut") < progress[-1] + 4:
-                assert process.poll() is None, "it was over before it could be killed: nothing was tested"
-                time.sleep(0.02)
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        progress.append(there(tmp_path / "cut"))
+        kill_after_two_stills_each(films, tmp_path)
         assert not list((tmp_path / "cut").rglob("manifest.json"))
-    assert 0 < progress[1] < progress[2] < 18
-    done = subprocess.run(command(films, tmp_path / "cut", 2), check=True, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command(films, tmp_path / "cut", 2), check=True, capture_output=True, text=True)
     assert "17 of 18 usable" in done.stdout
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
     assert not list((tmp_path / "cut").rglob(".*.tmp"))

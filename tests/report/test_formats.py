@@ -173,7 +173,7 @@ def test_latex_is_balanced_and_has_no_bare_special_character(build: Build) -> No
     assert cells == {3}, "method, two directions, rank"
 
 
-@pytest.mark.slow
+@pytest.mark.latex
 @pytest.mark.parametrize("gain", [False, True])
 def test_latex_compiles(build: Build, tmp_path: Path, gain: bool) -> None:
     if shutil.which("pdflatex") is None:

@@ -8,6 +8,8 @@ import pytest
 from slurm_cluster import Cluster
 from slurm_daemons import processes
 
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+
 
 def submit(cluster: Cluster, folder: Path, command: str, *options: str) -> str:
     return cluster.call(

@@ -8,9 +8,10 @@ import pytest
 from slurm_cluster import Cluster
 from slurm_grid import Grid
 
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+
 FAILED, INCOMPLETE = 3, 4
 STEP_SECONDS = 0.03  # of braked runs: an epoch has 22, so that one ends within the two seconds before SIGKILL
-pytestmark = pytest.mark.slow
 
 
 def one_student(folder: Path, cluster: Cluster) -> Grid:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from slurm_cluster import Cluster
 
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+
 
 @pytest.mark.parametrize("kind", ["cluster", "accounted"])
 def test_doctor_knows_the_cluster(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import pytest
 from slurm_cluster import Cluster
 from slurm_grid import SMALL, Grid
 
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+
 INCOMPLETE = 4
 
 
-@pytest.mark.slow
 def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path, alone: Grid) -> None:
     grid = Grid(tmp_path, cluster)
     with cluster.held():
@@ -27,7 +28,6 @@ def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path,
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-@pytest.mark.slow
 def test_runs_that_share_jobs_with_accounting(accounted: Cluster, tmp_path: Path, alone: Grid) -> None:
     grid = Grid(tmp_path, accounted)
     assert "submitted 6 runs in 2 jobs with 2 calls" in grid.submit("launcher.runs_per_job=4", "launcher.jobs=2")
@@ -37,7 +37,6 @@ def test_runs_that_share_jobs_with_accounting(accounted: Cluster, tmp_path: Path
     assert grid.bytes() == alone.bytes()
 
 
-@pytest.mark.slow
 def test_a_grid_that_was_begun_here_is_finished_there_and_the_other_way_round(
     cluster: Cluster, tmp_path: Path, alone: Grid
 ) -> None:
@@ -57,7 +56,6 @@ def test_a_grid_that_was_begun_here_is_finished_there_and_the_other_way_round(
     assert grid.bytes() == alone.bytes()
 
 
-@pytest.mark.slow
 def test_a_tuned_grid_has_two_stages_and_selects_what_it_selects_here(cluster: Cluster, tmp_path: Path) -> None:
     here, there = (Grid(tmp_path / name, cluster, "kd", options=("--trials", "3")) for name in ("here", "there"))
     here.run_here()

@@ -13,8 +13,9 @@ from slurm_cluster import PATIENCE, Cluster, running_cluster
 from slurm_daemons import Settings
 from slurm_grid import SMALL, Grid
 
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+
 FAILED = 3
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

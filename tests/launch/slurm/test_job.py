@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from planned_grid import FakeSlurm
 from submitit.core.utils import DelayedSubmission, UncompletedJobError
+from waiting import wait_until
 
 import cmkd_bench.launch.slurm.job as job_module
 from cmkd_bench.experiment.record import add_plan
@@ -29,6 +30,7 @@ from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.report.experiment_tables import write_tables
 
+DELICATE = Path(__file__).parents[2] / "plugins" / "delicate.py"
 COMPARED = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
 SETTINGS = ("launcher.gpus=0", "launcher.checkpoint_seconds=0", "launcher.teacher_wait_s=0", "launcher.jobs=2")
 Submit = Callable[..., tuple[Campaign, list[RunSpec], SubmissionReport]]
@@ -213,24 +215,35 @@ def test_jobs_that_run_other_code_say_so(
     assert f"jobs submitted with code {submitted} ran with another." in look(campaign.experiment, Cluster()).notes
 
 
-@pytest.mark.slow
+@pytest.mark.kill
 @pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM, signal.SIGKILL])
 def test_a_job_that_is_cut_off_goes_on_to_the_same_bytes(
-    submit: Submit, slurm: FakeSlurm, quick_run: Any, tmp_path: Path, number: signal.Signals
+    submit: Submit,
+    slurm: FakeSlurm,
+    quick_run: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
 ) -> None:
-    campaign, _, _ = submit(methods="none", epochs=60)
+    asked: dict[str, Any] = {"methods": "none", "plugins": [DELICATE]}
+    networks = ("model.student=delicate", "model.teacher=delicate")
+    campaign, _, _ = submit(*networks, epochs=12, **asked)
     runs = campaign.experiment.path / "runs"
     job, one = next(iter(slurm.jobs().items()))
+    brake = tmp_path / "brake"
+    brake.touch()
+    monkeypatch.setenv("DELICATE_BRAKE", str(brake))
+    monkeypatch.setenv("DELICATE_SLEEP", "0.02")
     process = start(Path(one["options"]["output"]).parent, job)
     try:
-        wait_for(lambda: any(runs.glob("*/checkpoint.pt")))
+        wait_until(lambda: any(runs.glob("*/checkpoint.pt")), "a run has a checkpoint", process)
         sent = time.time()
         if number == signal.SIGUSR2:
             # The signal reaches every process of the step.
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-        output = process.communicate(timeout=60)[0]
+        output = process.communicate()[0]
     finally:
         process.kill()
         process.wait()
@@ -242,9 +255,11 @@ def test_a_job_that_is_cut_off_goes_on_to_the_same_bytes(
     if number != signal.SIGKILL:
         assert all(path.stat().st_mtime > sent for path in kept), "stopped without a checkpoint"
     assert not list(runs.glob("*/heartbeat")) or number == signal.SIGKILL
+    brake.unlink()
     again = start(Path(one["options"]["output"]).parent, job)
-    assert again.wait(120) == 0, again.communicate()[0]
-    quick_run(methods=["none"], results=tmp_path / "local", overrides=["train.epochs=60"])
+    output = again.communicate()[0]
+    assert again.returncode == 0, output
+    quick_run(**asked, results=tmp_path / "local", overrides=["train.epochs=12", *networks])
     done = files(tmp_path / "results")
     assert done
     assert done.items() <= files(tmp_path / "local").items()
@@ -262,10 +277,3 @@ def start(folder: Path, job: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-
-
-def wait_for(happens: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
+from command_line import Command
 from planned_grid import FakeSlurm, Planned
 
 from cmkd_bench.experiment.files import write_json
 
 ERROR = {"cause": "bad data", "message": "x", "traceback": []}
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def cmkd(slurm: FakeSlurm, tmp_path: Path) -> Command:
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cmkd_bench", *arguments]
-        environment = {**os.environ, "COLUMNS": "160"}
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=environment)
-
-    return call
 
 
 def cell(text: str, method: str) -> list[str]:
@@ -154,7 +141,6 @@ def test_status_of_a_local_experiment_asks_slurm_nothing(grid: Planned, slurm: F
     assert "was never submitted to a cluster" in retried.stderr
 
 
-@pytest.mark.slow
 def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command, tmp_path: Path) -> None:
     grid = ["--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--seeds", "1", "--methods", "kd"]
     command = ["run", *grid, "--launcher", "slurm", "--device", "cpu", "launcher.gpus=0", "--experiment", "grid"]

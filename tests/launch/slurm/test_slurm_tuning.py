@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
+from command_line import Command, Done
 from planned_grid import FakeSlurm, Planned
 
 from cmkd_bench.cli.cluster_tuning import left_to_tune
@@ -48,15 +45,12 @@ def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm
     assert left_to_tune(grid.experiment, grid.look()) == ""
 
 
-@pytest.mark.slow
-def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, tmp_path: Path) -> None:
-    def cmkd(command: str) -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-m", "cmkd_bench", *shlex.split(command)[1:]]
-        environment = {**os.environ, "COLUMNS": "160"}
-        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240, env=environment)
+def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, cmkd: Command, tmp_path: Path) -> None:
+    def call(command: str) -> Done:
+        return cmkd(*shlex.split(command)[1:])
 
     given = "--datasets mfeat --pairs pixels:fourier --one-way --seeds 2 --methods kd --no-controls --trials 3"
-    done = cmkd(f"cmkd-bench run {given} --launcher slurm --device cpu launcher.gpus=0 --experiment grid")
+    done = call(f"cmkd-bench run {given} --launcher slurm --device cpu launcher.gpus=0 --experiment grid")
     # two seeds of teacher, student alone and kd, and two draws besides the defaults
     assert "submitted 8 runs" in done.stdout, done.stderr
     assert "tuning: trials have not finished for 1 selection." in done.stdout
@@ -66,11 +60,11 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, tmp_
     assert again == trials.command
     for number, path in enumerate(sorted((experiment.path / "runs").iterdir())):
         finish(experiment, path.name, float(number))
-    collected = cmkd("cmkd-bench collect grid")
+    collected = call("cmkd-bench collect grid")
     assert collected.returncode == 4, collected.stderr
     assert "tuning: all trials have finished for 1 selection." in collected.stdout
     assert again in collected.stdout
-    second = cmkd(again)
+    second = call(again)
     best = max(trials.draws, key=lambda draw: experiment.read_result(draw.run_id)["val_value"])
     new = 0 if best.number == 0 else 1
     assert f"submitted {new} runs" in second.stdout, second.stderr
@@ -79,7 +73,7 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, tmp_
     assert tuned[0] == best.run_id
     assert experiment.read_spec(tuned[1]).hyperparameters == experiment.read_spec(best.run_id).hyperparameters
     finish(experiment, tuned[1], 1.0)
-    last = cmkd("cmkd-bench collect grid")
+    last = call("cmkd-bench collect grid")
     assert last.returncode == 0, last.stderr
     assert "kd (tuned)" in last.stdout
     assert "tuning:" not in last.stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from planned_grid import FakeSlurm, Planned, planned
+from waiting import wait_until
 
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.launch.slurm.campaign import cancel, stored_campaign
@@ -153,8 +154,7 @@ def test_two_commands_do_not_submit_at_once(grid: Planned, slurm: FakeSlurm) -> 
     slurm.write(hang={"sbatch": 1})
     process = multiprocessing.get_context("fork").Process(target=grid.submit)
     process.start()
-    while not slurm.calls("sbatch"):
-        time.sleep(0.01)
+    wait_until(lambda: slurm.calls("sbatch") or process.exitcode is not None, "the first command submits")
     assert grid.submit().calls == 0, "the second command waits, and finds nothing left to submit"
     process.join(30)
     assert set(given_to_jobs(grid, slurm).values()) == {1}

@@ -18,7 +18,7 @@ from programs import REQUIRED
 from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.report_page import write_page
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
