@@ -156,7 +156,7 @@ def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command,
     shown = cmkd("status")
     assert shown.returncode == 4
     assert cell(shown.stdout, "kd")[-1] == "1"
-    assert "cancelled 100, 101, 102." in cmkd("cancel").stdout
+    assert "canceled 100, 101, 102." in cmkd("cancel").stdout
 
 
 def test_status_needs_no_torch(grid: Planned, slurm: FakeSlurm, tmp_path: Path) -> None:
