@@ -85,7 +85,7 @@ def describe(parameters: type) -> list[Parameter]:
     ]
 
 
-def draw(parameters: type, method: str, number: int, fixed: Collection[str] = ()) -> dict[str, Value]:
+def sample(parameters: type, method: str, number: int, fixed: Collection[str] = ()) -> dict[str, Value]:
     """Return the values of the hyper-parameters that have a search space in one trial; trial 0 has their defaults.
 
     Args:
@@ -97,7 +97,7 @@ def draw(parameters: type, method: str, number: int, fixed: Collection[str] = ()
     free = [one for one in describe(parameters) if one.search is not None and one.name not in fixed]
     if number == 0:
         return {one.name: one.default for one in free}
-    return {one.name: _drawn(one, own_generator(method, one.name, number)) for one in free}
+    return {one.name: _sampled(one, own_generator(method, one.name, number)) for one in free}
 
 
 def problems_of(parameters: type, given: Mapping[str, Any], prefix: str) -> list[str]:
@@ -157,9 +157,9 @@ def _types(parameters: type) -> dict[str, Any]:
     return typing.get_type_hints(parameters)
 
 
-def _drawn(one: Parameter, generator: random.Random) -> Value:
+def _sampled(one: Parameter, generator: random.Random) -> Value:
     assert one.search is not None
-    value = one.search.draw(generator)
+    value = one.search.sample(generator)
     return round(value) if one.type == "int" and isinstance(value, float) else value
 
 

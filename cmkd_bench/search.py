@@ -31,7 +31,7 @@ class Uniform:
         """The extreme values, which the hyper-parameter must allow."""
         return (self.low, self.high)
 
-    def draw(self, generator: random.Random) -> Value:
+    def sample(self, generator: random.Random) -> Value:
         """Return a random value."""
         return _readable(self.low + (self.high - self.low) * generator.random(), self.low, self.high)
 
@@ -59,7 +59,7 @@ class LogUniform:
         """The extreme values, which the hyper-parameter must allow."""
         return (self.low, self.high)
 
-    def draw(self, generator: random.Random) -> Value:
+    def sample(self, generator: random.Random) -> Value:
         """Return a random value."""
         exponent = math.log(self.low) + (math.log(self.high) - math.log(self.low)) * generator.random()
         return _readable(math.exp(exponent), self.low, self.high)
@@ -87,7 +87,7 @@ class Among:
         """The values, all of which the hyper-parameter must allow."""
         return self.values
 
-    def draw(self, generator: random.Random) -> Value:
+    def sample(self, generator: random.Random) -> Value:
         """Return a random value."""
         return self.values[int(generator.random() * len(self.values))]
 

@@ -1,4 +1,4 @@
-"""Tuning as a plan: draws, what is selected among them, and which cells then stand in the experiment."""
+"""Tuning as a plan: trials, what is selected among them, and which cells then stand in the experiment."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import add_plan, read_plan, read_specs
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.experiment.trials import Draw, Trials, select
+from cmkd_bench.experiment.trials import Study, Trial, select
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
-from cmkd_bench.planning.tuning import add_tuned, open_trials
+from cmkd_bench.planning.tuning import add_tuned, open_studies
 
 KD = ("kd", "mfeat", 0, "pixels", "fourier")
-FREE = Trials("m", "d", 0, "a", "b", 0, tuple(Draw(number, {"x": number}, f"run{number}") for number in range(4)))
+FREE = Study("m", "d", 0, "a", "b", 0, tuple(Trial(number, {"x": number}, f"run{number}") for number in range(4)))
 
 
 def make(folder: Path, **changes: Any) -> tuple[Grid, Plan]:
@@ -45,9 +45,9 @@ def make(folder: Path, **changes: Any) -> tuple[Grid, Plan]:
 
 
 def finish(experiment: Experiment, plan: Plan, scores: Mapping[int, float | None]) -> None:
-    """Let the draws end with these validation scores, and test scores in the opposite order; None is a failure."""
-    for draw in plan.trials[KD].draws:
-        score, folder = scores[draw.number], experiment.run(draw.run_id)
+    """Let the trials end with these validation scores, and test scores in the opposite order; None is a failure."""
+    for trial in plan.studies[KD].trials:
+        score, folder = scores[trial.number], experiment.run(trial.run_id)
         folder.path.mkdir(parents=True, exist_ok=True)
         if score is None:
             write_json(folder.error, {"cause": "non-finite loss", "message": "nan", "traceback": []})
@@ -85,27 +85,27 @@ def test_nothing_is_selected_where_all_draws_failed() -> None:
 
 def test_draws_are_ordinary_runs_on_the_first_seed_and_draw_0_is_the_default_s_own(tmp_path: Path) -> None:
     _, plan = make(tmp_path)
-    (trials,) = plan.trials.values()
-    assert (trials.group, trials.seed, [draw.number for draw in trials.draws]) == (KD, 4, [0, 1, 2])
+    (trials,) = plan.studies.values()
+    assert (trials.group, trials.seed, [trial.number for trial in trials.trials]) == (KD, 4, [0, 1, 2])
     (default,) = [cell.run_id for cell in plan.cells.values() if (cell.method, cell.seed) == ("kd", 4)]
-    assert trials.draws[0].run_id == default
-    for draw in trials.draws:
-        given = {**dict(plan.specs[default].hyperparameters), **draw.values}
-        assert plan.specs[draw.run_id] == replace(plan.specs[default], hyperparameters=tuple(sorted(given.items())))
-    assert len({draw.run_id for draw in trials.draws}) == 3
+    assert trials.trials[0].run_id == default
+    for trial in trials.trials:
+        given = {**dict(plan.specs[default].hyperparameters), **trial.values}
+        assert plan.specs[trial.run_id] == replace(plan.specs[default], hyperparameters=tuple(sorted(given.items())))
+    assert len({trial.run_id for trial in trials.trials}) == 3
 
 
 def test_more_trials_leave_the_first_ones_as_they_are(tmp_path: Path) -> None:
-    few, more = make(tmp_path)[1].trials[KD], make(tmp_path, trials=6)[1].trials[KD]
-    assert more.draws[:3] == few.draws
-    assert len(more.draws) == 6
+    few, more = make(tmp_path)[1].studies[KD], make(tmp_path, trials=6)[1].studies[KD]
+    assert more.trials[:3] == few.trials
+    assert len(more.trials) == 6
 
 
 def test_what_the_user_sets_is_part_of_every_draw_and_a_preset_too(tmp_path: Path) -> None:
     _, plan = make(tmp_path, overrides=["method.kd.alpha=0.25"])
-    for draw in plan.trials[KD].draws:
-        assert list(draw.values) == ["temperature"]
-        assert dict(plan.specs[draw.run_id].hyperparameters)["alpha"] == 0.25
+    for trial in plan.studies[KD].trials:
+        assert list(trial.values) == ["temperature"]
+        assert dict(plan.specs[trial.run_id].hyperparameters)["alpha"] == 0.25
     with pytest.raises(GridError, match="--trials 3: nothing to tune: none of none, kd has"):
         make(tmp_path, overrides=["method.kd.preset=mfh"])
 
@@ -114,8 +114,8 @@ def test_validation_selects_and_not_the_test_score_and_all_seeds_get_the_values(
     grid, plan = make(tmp_path)
     finish(grid.experiment, plan, {0: 50.0, 1: 60.0, 2: 40.0})  # the test scores are 50, 40, 60
     assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
-    best = plan.trials[KD].draws[1]
-    assert tuned(plan)[4] == best.run_id, "the selected draw is the first seed's run"
+    best = plan.studies[KD].trials[1]
+    assert tuned(plan)[4] == best.run_id, "the selected trial is the first seed's run"
     for seed, run_id in tuned(plan).items():
         default = next(plan.specs[cell.run_id] for cell in plan.cells.values() if (cell.row, cell.seed) == ("kd", seed))
         values = plan.specs[best.run_id].hyperparameters
@@ -134,7 +134,7 @@ def test_a_selection_waits_for_all_draws_and_failed_ones_cannot_be_chosen(tmp_pa
     assert not tuned(plan)
     finish(grid.experiment, plan, {0: None, 1: None, 2: 1.0})
     assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
-    assert tuned(plan)[4] == plan.trials[KD].draws[2].run_id
+    assert tuned(plan)[4] == plan.studies[KD].trials[2].run_id
 
 
 def test_where_all_draws_failed_there_is_no_tuned_cell(tmp_path: Path) -> None:
@@ -148,17 +148,17 @@ def test_the_plan_on_disk_has_the_draws_and_an_old_one_reads_as_it_did(tmp_path:
     grid, plan = make(tmp_path)
     add_plan(grid.experiment, plan)
     stored = read_json(grid.experiment.plan)
-    assert [draw["number"] for draw in stored["trials"][0]["draws"]] == [0, 1, 2]
+    assert [trial["number"] for trial in stored["studies"][0]["trials"]] == [0, 1, 2]
     record = read_plan(grid.experiment)
-    assert record.trials == plan.trials
-    assert {draw.run_id for draw in plan.trials[KD].draws} < set(read_specs(record))
-    del stored["trials"]
+    assert record.studies == plan.studies
+    assert {trial.run_id for trial in plan.studies[KD].trials} < set(read_specs(record))
+    del stored["studies"]
     for cell in stored["cells"]:
         del cell["tuned"]
     grid.experiment.plan.write_text(json.dumps(stored))
     old = read_plan(grid.experiment)
     assert old.cells == record.cells
-    assert old.trials == {}
+    assert old.studies == {}
 
 
 def test_another_selection_takes_the_tuned_cells_of_all_seeds_with_it(tmp_path: Path) -> None:
@@ -170,11 +170,11 @@ def test_another_selection_takes_the_tuned_cells_of_all_seeds_with_it(tmp_path: 
     _, more = make(tmp_path, trials=4, seeds=[4])
     assert add_tuned(more, grid.experiment, is_over(grid.experiment)) == 1
     add_plan(grid.experiment, more)
-    assert tuned(read_plan(grid.experiment)) == {}, "while the fourth draw is running nothing is selected"
+    assert tuned(read_plan(grid.experiment)) == {}, "while the fourth trial is running nothing is selected"
     finish(grid.experiment, more, {0: 50.0, 1: 60.0, 2: 40.0, 3: 70.0})
     add_tuned(more, grid.experiment, is_over(grid.experiment))
     add_plan(grid.experiment, more)
-    assert tuned(read_plan(grid.experiment)) == {4: more.trials[KD].draws[3].run_id}
+    assert tuned(read_plan(grid.experiment)) == {4: more.studies[KD].trials[3].run_id}
     _, again = make(tmp_path)
     add_tuned(again, grid.experiment, is_over(grid.experiment))
     add_plan(grid.experiment, again)
@@ -188,21 +188,21 @@ def test_other_defaults_take_the_draws_around_the_old_ones_out(tmp_path: Path) -
     add_plan(grid.experiment, plan)
     _, same = make(tmp_path, trials=None)
     add_plan(grid.experiment, same)
-    assert sorted(tuned(read_plan(grid.experiment))) == [4, 7], "the same defaults without draws change nothing"
+    assert sorted(tuned(read_plan(grid.experiment))) == [4, 7], "the same defaults without trials change nothing"
     _, other = make(tmp_path, trials=None, overrides=["method.kd.alpha=0.25"])
     (warning,) = add_plan(grid.experiment, other)
     assert warning.startswith("kd: the settings differ")
     record = read_plan(grid.experiment)
-    assert (tuned(record), record.trials) == ({}, {})
+    assert (tuned(record), record.studies) == ({}, {})
 
 
 def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
     _, plan = make(tmp_path)
-    record = Plan("none", trials=plan.trials)
-    first, *others = plan.trials[KD].run_ids
-    assert open_trials(record, {first: "done"}) == ([], [plan.trials[KD]])
-    assert open_trials(record, {first: "done"} | dict.fromkeys(others, "failed")) == ([plan.trials[KD]], [])
-    assert open_trials(record, dict.fromkeys([first, *others], "blocked")) == ([], []), "nothing can be selected"
+    record = Plan("none", studies=plan.studies)
+    first, *others = plan.studies[KD].run_ids
+    assert open_studies(record, {first: "done"}) == ([], [plan.studies[KD]])
+    assert open_studies(record, {first: "done"} | dict.fromkeys(others, "failed")) == ([plan.studies[KD]], [])
+    assert open_studies(record, dict.fromkeys([first, *others], "blocked")) == ([], []), "nothing can be selected"
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_what_cannot_be_tuned_is_said(tmp_path: Path, changes: dict[str, Any], s
 def test_a_method_that_is_not_defined_has_a_tuned_cell_that_says_so(tmp_path: Path) -> None:
     overrides = ["method.c2kd.proxy_tap=stage", "model.vector=linear"]
     grid, plan = make(tmp_path, methods="c2kd", overrides=overrides)
-    (trials,) = plan.trials.values()
-    assert trials.draws == ()
+    (trials,) = plan.studies.values()
+    assert trials.trials == ()
     assert add_tuned(plan, grid.experiment, is_over(grid.experiment)) == 0
     assert {cell.impossible for cell in plan.cells.values() if cell.tuned} == {
         cell.impossible for cell in plan.cells.values() if cell.method == "c2kd"
@@ -240,7 +240,7 @@ def test_from_draws_to_tuned_rows(quick_run: Callable[..., pd.DataFrame], tmp_pa
     record = read_plan(experiment)
     assert (results.status == "done").all()
     kd = results[results.method == "kd"]
-    drawn = {draw.run_id: draw for draw in record.trials[KD].draws}
+    drawn = {trial.run_id: trial for trial in record.studies[KD].trials}
     by_hand = kd[kd.run_id.isin(drawn)].sort_values("val_value", kind="stable", ascending=False)
     best = by_hand[by_hand.val_value == by_hand.val_value.max()]
     chosen = min(best.run_id, key=lambda run_id: drawn[run_id].number)
@@ -248,7 +248,7 @@ def test_from_draws_to_tuned_rows(quick_run: Callable[..., pd.DataFrame], tmp_pa
     selected = kd[kd.tuned.isin(["yes", "both"])]
     assert set(selected.seed) == {0, 1}
     assert selected.hyperparameters.nunique() == 1
-    assert set(kd[kd.tuned == "draw"].run_id) == set(drawn) - {chosen, record.trials[KD].draws[0].run_id}
+    assert set(kd[kd.tuned == "trial"].run_id) == set(drawn) - {chosen, record.studies[KD].trials[0].run_id}
     stamps = {path: path.stat().st_mtime_ns for path in experiment.path.glob("runs/*/result.json")}
     again = quick_run(trials=3, seeds=2)
     pd.testing.assert_frame_equal(again, results)
@@ -257,11 +257,11 @@ def test_from_draws_to_tuned_rows(quick_run: Callable[..., pd.DataFrame], tmp_pa
     assert list(lines.number) == [0, 1, 2]
     assert list(lines[lines.selected == 1].run_id) == [chosen]
     assert "kd (tuned)" in (experiment.path / "leaderboard.md").read_text().replace("\\", "")
-    shutil.rmtree(experiment.run(record.trials[KD].draws[2].run_id).path)  # as if it had been killed before
+    shutil.rmtree(experiment.run(record.studies[KD].trials[2].run_id).path)  # as if it had been killed before
     shutil.rmtree(experiment.run(tuned(record)[1]).path)
     resumed = quick_run(trials=3, seeds=2)
     timed = ["seconds", "peak_mb"]
     pd.testing.assert_frame_equal(resumed.drop(columns=timed), results.drop(columns=timed))
     more = quick_run(trials=4, seeds=2)
-    assert set(results.run_id) <= set(more.run_id), "the first draws stay"
-    assert len(read_plan(experiment).trials[KD].draws) == 4
+    assert set(results.run_id) <= set(more.run_id), "the first trials stay"
+    assert len(read_plan(experiment).studies[KD].trials) == 4

@@ -10,7 +10,7 @@ from cmkd_bench.experiment.trials import selections
 if TYPE_CHECKING:
     from cmkd_bench.experiment.plan import Plan
     from cmkd_bench.experiment.store import Experiment
-    from cmkd_bench.experiment.trials import Trials
+    from cmkd_bench.experiment.trials import Study
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.survey import Survey
 
@@ -24,7 +24,7 @@ def finished_on_cluster(
     from cmkd_bench.launch.slurm.submission import runs_to_submit
     from cmkd_bench.launch.slurm.survey import survey
 
-    if not plan.trials:
+    if not plan.studies:
         return lambda run_id: False
     seen = survey(experiment, plan.specs.values(), cluster)
     failed = [run_id for run_id, status in seen.statuses.items() if status.kind == "failed"]
@@ -36,28 +36,30 @@ def finished_on_cluster(
 def left_to_tune(experiment: Experiment, seen: Survey) -> str:
     """Return what an experiment's tuning still lacks, with the command that continues it; empty if nothing is left."""
     from cmkd_bench.experiment.record import read_plan
-    from cmkd_bench.planning.tuning import open_trials
+    from cmkd_bench.planning.tuning import open_studies
 
-    over, running = open_trials(read_plan(experiment), {name: one.kind for name, one in seen.statuses.items()})
-    return "\n".join(filter(None, [draws_have_ended(over), draws_are_awaited(running)]))
+    over, running = open_studies(read_plan(experiment), {name: one.kind for name, one in seen.statuses.items()})
+    return "\n".join(filter(None, [trials_have_ended(over), trials_are_awaited(running)]))
 
 
-def draws_have_ended(trials: Sequence[Trials]) -> str:
+def trials_have_ended(studies: Sequence[Study]) -> str:
     """Return the message about selections whose trials have all finished."""
-    if not trials:
+    if not studies:
         return ""
-    ended = f"tuning: all trials have finished for {selections(len(trials))}. Rerun the same command to run all seeds "
-    return ended + "with the selected values:" + _commands(trials)
+    ended = f"tuning: all trials have finished for {selections(len(studies))}. Rerun the same command to run all seeds "
+    return ended + "with the selected values:" + _commands(studies)
 
 
-def draws_are_awaited(trials: Sequence[Trials]) -> str:
+def trials_are_awaited(studies: Sequence[Study]) -> str:
     """Return the message about selections whose trials have not all finished."""
-    if not trials:
+    if not studies:
         return ""
-    waiting = f"tuning: trials have not finished for {selections(len(trials))}. Once they have, rerun the same command "
-    return waiting + "to run all seeds with the selected values:" + _commands(trials)
+    waiting = (
+        f"tuning: trials have not finished for {selections(len(studies))}. Once they have, rerun the same command "
+    )
+    return waiting + "to run all seeds with the selected values:" + _commands(studies)
 
 
-def _commands(trials: Sequence[Trials]) -> str:
-    commands = dict.fromkeys(one.command or "the Python program that created them" for one in trials)
+def _commands(studies: Sequence[Study]) -> str:
+    commands = dict.fromkeys(one.command or "the Python program that created them" for one in studies)
     return "".join(f"\n  {command}" for command in commands)

@@ -39,7 +39,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     Returns:
         the exit code: 0 if everything is submitted or done, 4 if sbatch refused a job; with `wait`, that of `collect`.
     """
-    from cmkd_bench.cli.cluster_tuning import draws_are_awaited, finished_on_cluster
+    from cmkd_bench.cli.cluster_tuning import finished_on_cluster, trials_are_awaited
     from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.slurm.campaign import campaign_of
     from cmkd_bench.launch.slurm.cluster import Cluster
@@ -65,7 +65,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     waiting = run_in_steps(plan, grid.experiment, finished, launch)
     tuned = {cell.group for cell in plan.cells.values() if cell.tuned}
     if waiting:
-        _say(console, draws_are_awaited([one for group, one in plan.trials.items() if group not in tuned]))
+        _say(console, trials_are_awaited([one for group, one in plan.studies.items() if group not in tuned]))
     return _collect(console, grid.experiment.name, grid.experiment.root) if wait else codes[-1]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cmkd_bench.errors import GridError
 from cmkd_bench.experiment.spec import RunSpec, Scalar
-from cmkd_bench.experiment.trials import TUNED, Group, Trials
+from cmkd_bench.experiment.trials import TUNED, Group, Study
 
 Key = tuple[str, str, int, str, str, int, bool]
 Conditions = dict[str, Scalar]
@@ -57,7 +57,7 @@ class Plan:
         conditions: by dataset: protocol, recipe and networks, which all cells of the dataset share.
         cells: by key, in the order of the requests.
         notes: by dataset, what a reader of its tables must know about its split and protocol.
-        trials: the trials for tuning, by the group of cells that they are for.
+        studies: the trials for tuning, by the group of cells that they are for.
         specs: by run id, teachers before their students. A plan that was read from disk reads each spec when needed.
     """
 
@@ -65,7 +65,7 @@ class Plan:
     conditions: dict[str, Conditions] = field(default_factory=dict)
     cells: dict[Key, Cell] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
-    trials: dict[Group, Trials] = field(default_factory=dict)
+    studies: dict[Group, Study] = field(default_factory=dict)
     specs: dict[str, RunSpec] = field(default_factory=dict)
 
     def add(self, spec: RunSpec) -> str:
@@ -86,7 +86,7 @@ class Plan:
             conditions={name: values for name, values in self.conditions.items() if name in datasets},
             cells=cells,
             notes={name: texts for name, texts in self.notes.items() if name in datasets},
-            trials={group: one for group, one in self.trials.items() if group in groups},
+            studies={group: one for group, one in self.studies.items() if group in groups},
             specs=self.specs,
         )
 
@@ -113,7 +113,7 @@ class Plan:
         self.conditions = merged
         self.notes.update(other.notes)
         self.cells.update(other.cells)
-        self.trials.update(other.trials)
+        self.studies.update(other.studies)
         return sorted(replaced)
 
     def _drop_stale(self, other: Plan) -> None:
@@ -125,14 +125,14 @@ class Plan:
         }
         tuned = [cell for cell in other.cells.values() if cell.tuned and cell.run_id]
         selected = {cell.group: other.specs[cell.run_id].hyperparameters for cell in tuned}
-        doubtful = {*other.trials, *changed}
+        doubtful = {*other.studies, *changed}
         for key, cell in list(self.cells.items()):
             if cell.tuned and cell.run_id and cell.group in doubtful:
                 values = selected.get(cell.group)
                 if values is None or self.specs[cell.run_id].hyperparameters != values:
                     del self.cells[key]
         for group in changed:
-            self.trials.pop(group, None)
+            self.studies.pop(group, None)
 
 
 def _differences(ours: Mapping[str, Conditions], theirs: Mapping[str, Conditions]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from cmkd_bench.experiment.files import file_lock, read_json, write_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.experiment.trials import Trials
+from cmkd_bench.experiment.trials import Study
 
 
 class _StoredSpecs(dict[str, RunSpec]):
@@ -28,13 +28,13 @@ def read_plan(experiment: Experiment) -> Plan:
     """Return the plan of an experiment, merged over the commands so far."""
     stored = read_json(experiment.plan)
     cells = [Cell(**cell) for cell in stored["cells"]]
-    trials = [Trials.from_json(one) for one in stored.get("trials", ())]
+    studies = [Study.from_json(one) for one in stored.get("studies", ())]
     return Plan(
         baseline=stored["baseline"],
         conditions=stored["conditions"],
         cells={cell.key: cell for cell in cells},
         notes=stored["notes"],
-        trials={one.group: one for one in trials},
+        studies={one.group: one for one in studies},
         specs=_StoredSpecs(experiment),
     )
 
@@ -52,8 +52,8 @@ def read_specs(plan: Plan) -> dict[str, RunSpec]:
     for cell in plan.cells.values():
         add(cell.teacher_id)
         add(cell.run_id)
-    for trials in plan.trials.values():
-        for run_id in trials.run_ids:
+    for study in plan.studies.values():
+        for run_id in study.run_ids:
             add(run_id)
     return specs
 
@@ -80,7 +80,7 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
                 "conditions": stored.conditions,
                 "notes": stored.notes,
                 "cells": [dataclasses.asdict(cell) for cell in stored.cells.values()],
-                "trials": [dataclasses.asdict(one) for one in stored.trials.values()],
+                "studies": [dataclasses.asdict(one) for one in stored.studies.values()],
             },
         )
     return [

@@ -15,7 +15,7 @@ TUNED = " (tuned)"
 
 
 @dataclass(frozen=True)
-class Draw:
+class Trial:
     """One trial; its run is an ordinary run.
 
     Attributes:
@@ -30,7 +30,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Trials:
+class Study:
     """The trials among which one is selected.
 
     Attributes:
@@ -40,7 +40,7 @@ class Trials:
         teacher_modality: modality of the teacher.
         student_modality: modality of the student.
         seed: seed of all trials.
-        draws: the trials by number; empty if the method is not defined.
+        trials: by number; empty if the method is not defined.
         command: the command that continues when the trials have ended; empty for a Python program.
     """
 
@@ -50,7 +50,7 @@ class Trials:
     teacher_modality: str
     student_modality: str
     seed: int
-    draws: tuple[Draw, ...]
+    trials: tuple[Trial, ...]
     command: str = ""
 
     @property
@@ -61,23 +61,23 @@ class Trials:
     @property
     def run_ids(self) -> list[str]:
         """The ids of the trials' runs."""
-        return [draw.run_id for draw in self.draws if draw.run_id]
+        return [trial.run_id for trial in self.trials if trial.run_id]
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Trials:
+    def from_json(cls, values: Mapping[str, Any]) -> Study:
         """Return the trials from the JSON form of `dataclasses.asdict`."""
-        return cls(**{**values, "draws": tuple(Draw(**draw) for draw in values["draws"])})
+        return cls(**{**values, "trials": tuple(Trial(**trial) for trial in values["trials"])})
 
 
-def select(trials: Trials, validation: Mapping[str, float]) -> Draw | None:
+def select(study: Study, validation: Mapping[str, float]) -> Trial | None:
     """Return the trial with the best validation score, the first of equal ones; None if no trial has a score.
 
     Args:
         trials: the trials.
         validation: score by run id, larger is better; failed trials are missing.
     """
-    scored = [draw for draw in trials.draws if draw.run_id in validation]
-    return max(scored, key=lambda draw: (validation[draw.run_id], -draw.number), default=None)
+    scored = [trial for trial in study.trials if trial.run_id in validation]
+    return max(scored, key=lambda trial: (validation[trial.run_id], -trial.number), default=None)
 
 
 def selections(count: int) -> str:

@@ -14,7 +14,7 @@ from cmkd_bench.experiment.spec import RunSpec, settings
 from cmkd_bench.parameters import build
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid
-from cmkd_bench.planning.tuning import add_draws
+from cmkd_bench.planning.tuning import add_trials
 from cmkd_bench.registry import methods
 
 SELECTED = {
@@ -47,7 +47,7 @@ def make_plan(grid: Grid) -> Plan:
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
     if grid.trials is not None:
-        add_draws(plan, grid, lambda spec: feasibility.reason(spec) is None)
+        add_trials(plan, grid, lambda spec: feasibility.reason(spec) is None)
     feasibility.save()
     return plan
 

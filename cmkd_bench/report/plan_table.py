@@ -23,7 +23,7 @@ def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:
         f"{cell.method}, {cell.dataset}: {cell.impossible}" for cell in plan.cells.values() if cell.impossible
     )
     parts += [Text(reason, style="yellow") for reason in reasons]
-    parts += [Text(_tuning(plan))] if plan.trials else []
+    parts += [Text(_tuning(plan))] if plan.studies else []
     return Group(*parts, Text(_totals(plan, done)))
 
 
@@ -52,11 +52,11 @@ def _count(cells: Sequence[Cell], done: set[str]) -> Text:
 
 
 def _tuning(plan: Plan) -> str:
-    draws = max(len(trials.draws) for trials in plan.trials.values())
-    groups = {group for group, trials in plan.trials.items() if trials.draws}
+    trials = max(len(study.trials) for study in plan.studies.values())
+    groups = {group for group, study in plan.studies.items() if study.trials}
     later = sum(cell.group in groups for cell in plan.cells.values())
     return (
-        f"Tuning: {draws} draws for each of {len(groups)} selections, draw 0 being the defaults; then up to {later} "
+        f"Tuning: {trials} trials for each of {len(groups)} selections, trial 0 being the defaults; then up to {later} "
         "further runs of all seeds with the selected values."
     )
 

@@ -47,8 +47,8 @@ def collect(
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
-        `tuned` is yes where a run has the values selected among draws, no where it has those of the command, both
-        where these are the same, and draw where its values were drawn and not selected.
+        `tuned` is yes where a run has the values selected among trials, no where it has those of the command, both
+        where these are the same, and trial where its values were drawn and not selected.
         The fixed columns are followed by one for each further metric of the saved predictions, and one for each value
         that a method logged, e.g. `keep_rate`.
     """
@@ -69,11 +69,12 @@ def collect(
 
 
 def _tuned(record: Plan) -> dict[str, str]:
-    """Return whether the runs of draws and of tuned cells are tuned."""
+    """Return whether the runs of trials and of tuned cells are tuned."""
     untuned = {run_id for cell in record.cells.values() if not cell.tuned for run_id in (cell.run_id, cell.teacher_id)}
-    draws = {run_id: "draw" for trials in record.trials.values() for run_id in trials.run_ids if run_id not in untuned}
+    trial_ids = [run_id for study in record.studies.values() for run_id in study.run_ids]
+    trials = {run_id: "trial" for run_id in trial_ids if run_id not in untuned}
     tuned = {cell.run_id for cell in record.cells.values() if cell.tuned and cell.run_id}
-    return draws | {run_id: "both" if run_id in untuned else "yes" for run_id in tuned}
+    return trials | {run_id: "both" if run_id in untuned else "yes" for run_id in tuned}
 
 
 def _row(

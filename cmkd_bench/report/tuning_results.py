@@ -1,4 +1,4 @@
-"""The results of tuning: the run of each draw, and the draw that was selected."""
+"""The results of tuning: the run of each trial, and the trial that was selected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.experiment.plan import Plan
-from cmkd_bench.experiment.trials import Draw, Group, Trials
+from cmkd_bench.experiment.trials import Group, Study, Trial
 from cmkd_bench.report.cells import Column, records
 
 Run = Mapping[str, Any]
@@ -24,10 +24,10 @@ _PENDING: Run = {"status": "pending"}
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A draw with the result of its run.
+    """A trial with the result of its run.
 
     Attributes:
-        draw: its number and values.
+        trial: its number and values.
         status: of the run, or `not defined`.
         validation: score that it may be selected by, in percent; None where the run is not done.
         test: score of the epoch that validation selected, in percent; likewise.
@@ -35,7 +35,7 @@ class TrialResult:
         error: why it failed; empty where it did not.
     """
 
-    draw: Draw
+    trial: Trial
     status: str
     validation: float | None
     test: float | None
@@ -50,72 +50,72 @@ class TrialResult:
     @property
     def text(self) -> str:
         """Its values as they are given to `run`."""
-        return " ".join(f"{name}={value}" for name, value in self.draw.values.items())
+        return " ".join(f"{name}={value}" for name, value in self.trial.values.items())
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The draws of one group, and the one whose values its tuned cells have.
+    """The trials of one group, and the one whose values its tuned cells have.
 
     Attributes:
         trials: as they were planned.
-        drawn: by number.
+        trials: by number.
         selected: None where no cell is tuned yet.
     """
 
-    trials: Trials
-    drawn: tuple[TrialResult, ...]
+    study: Study
+    trials: tuple[TrialResult, ...]
     selected: TrialResult | None
 
     @property
     def column(self) -> Column:
         """The direction that was tuned."""
-        return Column(self.trials.dataset, self.trials.teacher_modality, self.trials.student_modality)
+        return Column(self.study.dataset, self.study.teacher_modality, self.study.student_modality)
 
     @property
     def lost(self) -> int:
-        """The number of draws that ended without a score."""
-        return sum(one.is_over and one.validation is None for one in self.drawn)
+        """The number of trials that ended without a score."""
+        return sum(one.is_over and one.validation is None for one in self.trials)
 
 
 def study_results(record: Plan, results: pd.DataFrame) -> list[StudyResult]:
-    """Return the results of all draws of an experiment, except for methods that are not defined.
+    """Return the results of all trials of an experiment, except for methods that are not defined.
 
     Args:
-        record: the experiment's cells and draws.
+        record: the experiment's cells and trials.
         results: as `collect` returns them.
     """
-    if not record.trials:
+    if not record.studies:
         return []
     needed = [name for name in _NEEDED if name in results]
     runs: dict[str, Run] = {str(run["run_id"]): run for run in records(results[needed])}
     tuned = {cell.group: cell.run_id for cell in record.cells.values() if cell.tuned and cell.run_id}
-    return [_study(one, runs, tuned) for one in record.trials.values() if one.draws]
+    return [_study(one, runs, tuned) for one in record.studies.values() if one.trials]
 
 
 def trial_rows(studies: list[StudyResult]) -> list[list[object]]:
-    """List one row of TRIAL_COLUMNS per draw, with unrounded numbers."""
+    """List one row of TRIAL_COLUMNS per trial, with unrounded numbers."""
     return [
-        [*study.trials.group, one.draw.number, study.trials.seed, one.text, one.validation, one.test, one.status,
-         int(one is study.selected), one.seconds, one.draw.run_id, one.error]
-        for study in studies
-        for one in study.drawn
+        [*result.study.group, one.trial.number, result.study.seed, one.text, one.validation, one.test, one.status,
+         int(one is result.selected), one.seconds, one.trial.run_id, one.error]
+        for result in studies
+        for one in result.trials
     ]  # fmt: skip
 
 
-def _study(trials: Trials, runs: Mapping[str, Run], tuned: Mapping[Group, str]) -> StudyResult:
-    found = [runs.get(draw.run_id, _PENDING) if draw.run_id else _NOT_DEFINED for draw in trials.draws]
-    drawn = tuple(_trial(draw, run) for draw, run in zip(trials.draws, found, strict=True))
-    # The selected draw is found by its values, because the cells are what was run, whatever the draws' state is now.
-    wanted = runs.get(tuned.get(trials.group, ""), {}).get("hyperparameters")
-    same = (one for one, run in zip(drawn, found, strict=True) if wanted and run.get("hyperparameters") == wanted)
-    return StudyResult(trials, drawn, next(same, None))
+def _study(study: Study, runs: Mapping[str, Run], tuned: Mapping[Group, str]) -> StudyResult:
+    found = [runs.get(trial.run_id, _PENDING) if trial.run_id else _NOT_DEFINED for trial in study.trials]
+    trials = tuple(_trial(trial, run) for trial, run in zip(study.trials, found, strict=True))
+    # The selected trial is found by its values, because the cells are what was run, whatever the trials' state is now.
+    wanted = runs.get(tuned.get(study.group, ""), {}).get("hyperparameters")
+    same = (one for one, run in zip(trials, found, strict=True) if wanted and run.get("hyperparameters") == wanted)
+    return StudyResult(study, trials, next(same, None))
 
 
-def _trial(draw: Draw, run: Run) -> TrialResult:
+def _trial(trial: Trial, run: Run) -> TrialResult:
     validation, test, seconds = (_number(run.get(name)) for name in ("val_value", "value", "seconds"))
     error = run.get("error")
-    return TrialResult(draw, str(run["status"]), validation, test, seconds, error if isinstance(error, str) else "")
+    return TrialResult(trial, str(run["status"]), validation, test, seconds, error if isinstance(error, str) else "")
 
 
 def _number(value: object) -> float | None:

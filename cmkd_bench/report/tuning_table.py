@@ -11,7 +11,7 @@ from cmkd_bench.experiment.trials import selections
 from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.report.tuning_results import StudyResult, study_results
 
-HEADER = ("method", "dataset", "direction", "selected values", "draw", "validation", "draws", "seconds")
+HEADER = ("method", "dataset", "direction", "selected values", "trial", "validation", "trials", "seconds")
 
 
 def tuning_of(record: Plan, results: pd.DataFrame) -> TextTable | None:
@@ -19,32 +19,32 @@ def tuning_of(record: Plan, results: pd.DataFrame) -> TextTable | None:
     studies = study_results(record, results)
     if not studies:
         return None
-    places = {(study.trials.dataset, study.trials.fold) for study in studies}
+    places = {(result.study.dataset, result.study.fold) for result in studies}
     several = {dataset for dataset, fold in places for other, another in places if dataset == other and fold != another}
-    missing = [study for study in studies if study.selected is None]
-    rows = tuple(_row(study, several) for study in studies if study.selected is not None)
+    missing = [result for result in studies if result.selected is None]
+    rows = tuple(_row(result, several) for result in studies if result.selected is not None)
     lines = [_selection(studies), _untuned(record), *_missing(missing, several), _cost(studies)]
     return TextTable("Tuning", HEADER, rows, tuple(filter(None, lines)))
 
 
-def _row(study: StudyResult, several: Collection[str]) -> tuple[str, ...]:
-    chosen = study.selected
+def _row(result: StudyResult, several: Collection[str]) -> tuple[str, ...]:
+    chosen = result.selected
     assert chosen is not None
     return (
-        study.trials.method,
-        study.trials.dataset,
-        _direction(study, several),
+        result.study.method,
+        result.study.dataset,
+        _direction(result, several),
         chosen.text,
-        f"{chosen.draw.number}" if chosen.draw.number else "0 (defaults)",
-        f"{_percent(study.drawn[0].validation)} → {_percent(chosen.validation)}",
-        f"{len(study.drawn)}" + (f", {study.lost} failed" if study.lost else ""),
-        f"{sum(one.seconds or 0.0 for one in study.drawn):.1f}",
+        f"{chosen.trial.number}" if chosen.trial.number else "0 (defaults)",
+        f"{_percent(result.trials[0].validation)} → {_percent(chosen.validation)}",
+        f"{len(result.trials)}" + (f", {result.lost} failed" if result.lost else ""),
+        f"{sum(one.seconds or 0.0 for one in result.trials):.1f}",
     )
 
 
-def _direction(study: StudyResult, several: Collection[str]) -> str:
-    fold = f", fold {study.trials.fold}" if study.trials.dataset in several else ""
-    return f"{study.column.direction}{fold}"
+def _direction(result: StudyResult, several: Collection[str]) -> str:
+    fold = f", fold {result.study.fold}" if result.study.dataset in several else ""
+    return f"{result.column.direction}{fold}"
 
 
 def _percent(value: float | None) -> str:
@@ -52,23 +52,24 @@ def _percent(value: float | None) -> str:
 
 
 def _selection(studies: Sequence[StudyResult]) -> str:
-    draws = " or ".join(map(str, sorted({len(study.drawn) for study in studies})))
-    seeds = " or ".join(map(str, sorted({study.trials.seed for study in studies})))
+    trials = " or ".join(map(str, sorted({len(result.trials) for result in studies})))
+    seeds = " or ".join(map(str, sorted({result.study.seed for result in studies})))
     return (
-        f"Tuned rows: {draws} draws from each method's search space, draw 0 being the defaults, all on seed {seeds}. "
-        "All seeds were run with the values of the draw with the best validation score (the first of equal ones). "
-        "Test scores of draws, in trials.csv, were not used for selection. Validation: of the defaults and of the "
-        "selected draw, in percent."
+        f"Tuned rows: {trials} trials from each method's search space, trial 0 being the defaults, all on seed "
+        f"{seeds}. "
+        "All seeds were run with the values of the trial with the best validation score (the first of equal ones). "
+        "Test scores of trials, in trials.csv, were not used for selection. Validation: of the defaults and of the "
+        "selected trial, in percent."
     )
 
 
 def _untuned(record: Plan) -> str:
-    drawn = {trials.method for trials in record.trials.values()}
-    left = dict.fromkeys(cell.method for cell in record.cells.values() if cell.method not in drawn)
+    searched = {study.method for study in record.studies.values()}
+    left = dict.fromkeys(cell.method for cell in record.cells.values() if cell.method not in searched)
     reasons = [
         f"{name} (the student alone, the reference of all gains)"
         if name == record.baseline
-        else f"{name} (nothing to draw: it has no search space, or all of it is set)"
+        else f"{name} (nothing to search: it has no search space, or all of it is set)"
         for name in left
     ]
     return f"Not tuned: {', '.join(reasons)}." if reasons else ""
@@ -76,23 +77,23 @@ def _untuned(record: Plan) -> str:
 
 def _missing(studies: Sequence[StudyResult], several: Collection[str]) -> Iterator[str]:
     """Explain why there are no tuned cells yet."""
-    waiting = [study for study in studies if not all(one.is_over for one in study.drawn)]
+    waiting = [result for result in studies if not all(one.is_over for one in result.trials)]
     if waiting:
-        drawn = [one for study in waiting for one in study.drawn]
+        drawn = [one for result in waiting for one in result.trials]
         over = sum(one.is_over for one in drawn)
-        yield f"{selections(len(waiting))} must wait for draws, of which {over} of {len(drawn)} are over."
-    for study in studies:
-        if study.lost == len(study.drawn):
-            where = f"{study.trials.method}, {study.trials.dataset}, {_direction(study, several)}"
-            yield f"{where}: none of the {study.lost} draws was completed, so there is nothing to select."
-    if ready := sum(study not in waiting and study.lost < len(study.drawn) for study in studies):
+        yield f"{selections(len(waiting))} must wait for trials, of which {over} of {len(drawn)} are over."
+    for result in studies:
+        if result.lost == len(result.trials):
+            where = f"{result.study.method}, {result.study.dataset}, {_direction(result, several)}"
+            yield f"{where}: none of the {result.lost} trials was completed, so there is nothing to select."
+    if ready := sum(result not in waiting and result.lost < len(result.trials) for result in studies):
         yield f"{selections(ready)} can be made: rerun the same command to run all seeds with the selected values."
 
 
 def _cost(studies: Sequence[StudyResult]) -> str:
-    """Sum up each run once: a method without a teacher has the same draws in several directions."""
-    seconds = {one.draw.run_id: one.seconds or 0.0 for study in studies for one in study.drawn[1:]}
+    """Sum up each run once: a method without a teacher has the same trials in several directions."""
+    seconds = {one.trial.run_id: one.seconds or 0.0 for result in studies for one in result.trials[1:]}
     return (
-        f"Seconds: training time of all draws of the row. Beyond the defaults, which are run anyway, tuning took "
-        f"{len(seconds)} draws and {sum(seconds.values()):.1f} seconds of training."
+        f"Seconds: training time of all trials of the row. Beyond the defaults, which are run anyway, tuning took "
+        f"{len(seconds)} trials and {sum(seconds.values()):.1f} seconds of training."
     )

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from cmkd_bench.experiment.plan import Cell, Plan
-from cmkd_bench.experiment.trials import Draw, Trials
+from cmkd_bench.experiment.trials import Study, Trial
 from cmkd_bench.report.board import Column, Leaderboard, leaderboard
 from cmkd_bench.report.csv_files import as_csv, text_csv
 from cmkd_bench.report.formats import FORMATS, render
@@ -49,14 +49,14 @@ RUNS = [
 ]
 
 
-def record(with_cells: bool = True, draws: int = 4) -> Plan:
+def record(with_cells: bool = True, trials: int = 4) -> Plan:
     cells = [Cell("none", "baseline", *PLACE, seed, f"none{seed}", "teacher") for seed in (0, 1)]
     cells += [Cell("late", "method", *PLACE, seed, f"none{seed}", "teacher") for seed in (0, 1)]
     cells += [Cell("kd", "method", *PLACE, seed, ("kd0", "default1")[seed], "teacher") for seed in (0, 1)]
     if with_cells:
         cells += [Cell("kd", "method", *PLACE, seed, ("kd1", "tuned1")[seed], "teacher", tuned=True) for seed in (0, 1)]
-    drawn = tuple(Draw(number, {"alpha": number / 10}, f"kd{number}") for number in range(draws))
-    trials = Trials("kd", *PLACE, 0, drawn)
+    drawn = tuple(Trial(number, {"alpha": number / 10}, f"kd{number}") for number in range(trials))
+    trials = Study("kd", *PLACE, 0, drawn)
     return Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, {trials.group: trials})
 
 
@@ -78,10 +78,10 @@ def test_the_table_has_selected_values_validation_and_cost() -> None:
     assert tuning is not None
     assert tuning.rows == (("kd", "toy", "audio → video", "alpha=0.1", "1", "60.00 → 70.00", "4, 1 failed", "7.5"),)
     how, left_out, cost = tuning.lines
-    assert how.startswith("Tuned rows: 4 draws")
+    assert how.startswith("Tuned rows: 4 trials")
     assert "all on seed 0" in how
-    assert re.match(r"Not tuned: none \([^)]*\), late \(nothing to draw", left_out)
-    assert cost.endswith("tuning took 3 draws and 6.0 seconds of training.")
+    assert re.match(r"Not tuned: none \([^)]*\), late \(nothing to search", left_out)
+    assert cost.endswith("tuning took 3 trials and 6.0 seconds of training.")
 
 
 def test_what_is_not_selected_yet_is_said() -> None:
@@ -91,11 +91,11 @@ def test_what_is_not_selected_yet_is_said() -> None:
     assert tuning.lines[2].startswith("1 selection can be made")
     pending = leaderboard(record(with_cells=False), pd.DataFrame(RUNS[:-3])).tuning
     assert pending is not None
-    assert "1 selection must wait for draws, of which 3 of 4 are over." in pending.lines
+    assert "1 selection must wait for trials, of which 3 of 4 are over." in pending.lines
     failed = pd.DataFrame([*RUNS[:3], *(draw_of(number, None, None, None) for number in range(4))])
     nothing = leaderboard(record(with_cells=False), failed).tuning
     assert nothing is not None
-    assert "kd, toy, audio → video: none of the 4 draws was completed, so there is nothing to select." in nothing.lines
+    assert "kd, toy, audio → video: none of the 4 trials was completed, so there is nothing to select." in nothing.lines
 
 
 def test_the_defaults_may_be_what_is_selected() -> None:
@@ -125,7 +125,7 @@ def test_every_draw_has_a_line_in_trials_csv() -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_format_shows_it_and_none_has_a_trace_of_it_where_nothing_was_drawn(form: str) -> None:
+def test_every_format_shows_it_and_none_has_a_trace_of_it_where_nothing_was_sampled(form: str) -> None:
     def text(one: Leaderboard) -> str:
         rendered = render(one, form, "made")
         if isinstance(rendered, str):
@@ -136,7 +136,7 @@ def test_every_format_shows_it_and_none_has_a_trace_of_it_where_nothing_was_draw
 
     assert "kd (tuned)" in text(board())
     assert ("alpha=0.1" in text(board())) == (form != "csv"), "a CSV file is one table; tuning.csv is the other"
-    plain = replace(record(with_cells=False), trials={})
+    plain = replace(record(with_cells=False), studies={})
     assert "tun" not in text(leaderboard(plain, pd.DataFrame(RUNS))).lower()
 
 
@@ -144,14 +144,14 @@ def test_the_csv_of_selected_values_is_a_file_of_its_own() -> None:
     tuning = board().tuning
     assert tuning is not None
     (line,) = csv.DictReader(io.StringIO(text_csv(tuning)))
-    assert (line["method"], line["selected values"], line["draw"]) == ("kd", "alpha=0.1", "1")
+    assert (line["method"], line["selected values"], line["trial"]) == ("kd", "alpha=0.1", "1")
 
 
 def test_names_are_text_in_the_page() -> None:
     wanted = record()
-    drawn = tuple(replace(draw, values={"form": "<b>x</b>"}) for draw in next(iter(wanted.trials.values())).draws)
-    trials = {group: replace(one, draws=drawn) for group, one in wanted.trials.items()}
-    page = render(leaderboard(replace(wanted, trials=trials), pd.DataFrame(RUNS)), "html", "made")
+    drawn = tuple(replace(trial, values={"form": "<b>x</b>"}) for trial in next(iter(wanted.studies.values())).trials)
+    studies = {group: replace(one, trials=drawn) for group, one in wanted.studies.items()}
+    page = render(leaderboard(replace(wanted, studies=studies), pd.DataFrame(RUNS)), "html", "made")
     assert isinstance(page, str)
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x</b>" not in page
@@ -159,5 +159,5 @@ def test_names_are_text_in_the_page() -> None:
 
 def test_only_shows_the_draws_of_tuned_cells() -> None:
     keys = list(record().cells)
-    assert record().only(keys).trials
-    assert record().only([key for key in keys if not key[-1]]).trials == {}
+    assert record().only(keys).studies
+    assert record().only([key for key in keys if not key[-1]]).studies == {}

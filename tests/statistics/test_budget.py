@@ -1,4 +1,4 @@
-"""The value of a budget of draws, against all orders of the draws one by one."""
+"""The value of a budget of trials, against all orders of the trials one by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Scores = list[float | None]
 
 
 def by_enumeration(validation: Scores, test: Scores) -> Scores:
-    """Every order of the draws in which draw 0 is first, and for each what would have been selected after k draws."""
+    """Every order of the trials in which trial 0 is first, and what would have been selected after k trials."""
     count = len(validation)
     orders = [(0, *others) for others in itertools.permutations(range(1, count))]
     expected: Scores = []
@@ -33,7 +33,7 @@ def by_enumeration(validation: Scores, test: Scores) -> Scores:
 
 
 def test_three_draws_by_hand() -> None:
-    # Draw 2 is best, then draw 0; draw 1 is never selected. With two draws, the second is 1 or 2 alike.
+    # Trial 2 is best, then trial 0; trial 1 is never selected. With two trials, the second is 1 or 2 alike.
     assert expected_selected([50.0, 40.0, 60.0], [5.0, 100.0, 9.0]) == [5.0, (5.0 + 9.0) / 2, 9.0]
 
 
@@ -59,8 +59,8 @@ def test_as_enumerated_with_ties_and_failures(seed: int) -> None:
 
 
 def test_where_the_defaults_failed_the_curve_begins_where_something_is_sure() -> None:
-    # Two of four failed, draw 0 among them: with three draws one that is scored is always there.
-    # Of the pairs beside draw 0, {1, 2} and {1, 3} select draw 1, and {2, 3} draw 3.
+    # Two of four failed, trial 0 among them: with three trials one that is scored is always there.
+    # Of the pairs beside trial 0, {1, 2} and {1, 3} select trial 1, and {2, 3} trial 3.
     expected = expected_selected([None, 2.0, None, 1.0], [None, 20.0, None, 10.0])
     assert expected == [None, None, pytest.approx((20 + 20 + 10) / 3), 20.0]
     assert expected_selected([None, None], [None, None]) == [None, None]

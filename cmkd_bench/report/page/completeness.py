@@ -53,8 +53,8 @@ def repairs(data: ExperimentData) -> list[str]:
             continue
         if not cell.tuned:
             lacking.setdefault((cell.dataset, cell.method), []).append(cell)
-        elif (trials := data.record.trials.get(cell.group)) is not None and trials.command:
-            tuning[trials.command] = tuning.get(trials.command, False) or state in AGAIN
+        elif (study := data.record.studies.get(cell.group)) is not None and study.command:
+            tuning[study.command] = tuning.get(study.command, False) or state in AGAIN
     alike: dict[tuple[object, ...], list[list[Cell]]] = {}
     for (dataset, _), cells in lacking.items():
         retry = any(state_of(data, cell)[0] in AGAIN for cell in cells)

@@ -57,7 +57,7 @@ class PlotData:
         for column in self.columns:
             self.datasets.setdefault(column.dataset, []).append(column)
         self.ranking = self._board.ranking
-        self.trials = study_results(plan, results)
+        self.studies = study_results(plan, results)
         self.styles = styles_of(self.roles)
         self.seeds = plural(len(self._board.seeds), "seed")
 

@@ -20,7 +20,7 @@ KINDS = {
     "learning": "learning curves",
     "logged": "what methods logged while they trained",
     "gap": "gap between the modalities against the gain",
-    "tuning": "test accuracy against the number of draws",
+    "tuning": "test accuracy against the number of trials",
 }
 """By name, what the pictures show."""
 

@@ -1,4 +1,4 @@
-"""What tuning gains: the test score of the draw that validation selects, against the number of draws."""
+"""What tuning gains: the test score of the trial that validation selects, against the number of trials."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from cmkd_bench.report.plots.style import BLACK, DOTTED
 from cmkd_bench.report.tuning_results import StudyResult
 from cmkd_bench.statistics.budget import expected_selected
 
-Curve = dict[int, float]  # by number of draws
+Curve = dict[int, float]  # by number of trials
 MARKS = 6  # about as many on a curve
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     """Plot a panel per direction and a line per method, a dataset at a time."""
-    if not data.trials:
+    if not data.studies:
         yield Refusal("tuning", "no method was tuned here; to tune, run `cmkd-bench run --trials N`.")
     for dataset, columns in data.datasets.items():
-        seeds = {outcome.trials.seed for outcome in data.trials if outcome.trials.dataset == dataset}
+        seeds = {outcome.study.seed for outcome in data.studies if outcome.study.dataset == dataset}
         curves = {column: found for column in columns if (found := curves_of(data, column))}
         if curves:
             yield from _plot_dataset(data, dataset, curves, ", ".join(map(str, sorted(seeds))))
         elif seeds:
-            yield Refusal(file_stem("tuning", dataset), f"no method has finished all its draws of '{dataset}'.")
+            yield Refusal(file_stem("tuning", dataset), f"no method has finished all its trials of '{dataset}'.")
 
 
 def curves_of(data: PlotData, column: Column) -> dict[str, Curve]:
-    """Return the expected test score by number of draws of each method whose draws have all ended; mean over folds."""
+    """Return the expected test score by number of trials, for methods whose trials have all ended; mean over folds."""
     folds: dict[str, list[Curve]] = {}
-    for outcome in data.trials:
+    for outcome in data.studies:
         if outcome.column == column:
-            folds.setdefault(outcome.trials.method, []).append(_curve(outcome))
+            folds.setdefault(outcome.study.method, []).append(_curve(outcome))
     found = {method: _mean(curves) for method, curves in folds.items()}
     return {method: curve for method, curve in found.items() if curve}
 
 
 def _curve(outcome: StudyResult) -> Curve:
-    if not all(one.is_over for one in outcome.drawn):
+    if not all(one.is_over for one in outcome.trials):
         return {}
-    pairs = [(one.validation, one.test) for one in outcome.drawn]
+    pairs = [(one.validation, one.test) for one in outcome.trials]
     validation, test = zip(*(pair if None not in pair else (None, None) for pair in pairs))
     return {count: value for count, value in enumerate(expected_selected(validation, test), 1) if value is not None}
 
@@ -66,16 +66,16 @@ def _plot_dataset(
     alone = Line2D([], [], color=BLACK, linestyle=DOTTED, linewidth=0.9)
     return plot_panels(
         file_stem("tuning", dataset),
-        data.title("Test score by number of hyper-parameter draws", dataset),
-        f"Expected test {metric} of the draw that validation selects among this many draws, over all orders of the "
-        f"draws in which the defaults come first. One seed ({seeds}): differences hold for this seed only. A control's "
-        "curve may begin off the scale; an arrow points to an end that is off the scale.",
+        data.title("Test score by number of hyper-parameter trials", dataset),
+        f"Expected test {metric} of the trial that validation selects among this many trials, over all orders of the "
+        f"trials in which the defaults come first. One seed ({seeds}): differences hold for this seed only. A "
+        "control's curve may begin off the scale; an arrow points to an end that is off the scale.",
         {column.direction: partial(_plot_panel, data, column, found) for column, found in curves.items()},
         height=1.9,
         across=2,
         most=8,
         sharey=False,
-        xlabel="number of draws, the defaults first",
+        xlabel="number of trials, the defaults first",
         ylabel=f"test {metric} (%)",
         legend={m: style.handle(style.line) for m, style in styles.items()} | {f"{data.baseline}, not tuned": alone},
     )
@@ -83,7 +83,7 @@ def _plot_dataset(
 
 def _plot_panel(data: PlotData, column: Column, curves: Mapping[str, Curve], ax: Axes) -> None:
     """Plot curves, and the student alone under the same seed; controls may begin, or be, outside the limits."""
-    seed = min(outcome.trials.seed for outcome in data.trials if outcome.column == column)
+    seed = min(outcome.study.seed for outcome in data.studies if outcome.column == column)
     alone = data.entry(data.baseline, column).values.get(seed)
     rows = [(data.roles[method], [value]) for method, curve in curves.items() for value in curve.values()]
     limits = axis_limits([*rows, ("baseline", [] if alone is None else [alone])])

@@ -1,4 +1,4 @@
-"""`run --trials` on a cluster of fakes: draws first, and when they have ended the same command for the rest."""
+"""`run --trials` on a cluster of fakes: trials first, and when they have ended the same command for the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cmkd_bench.cli.cluster_tuning import left_to_tune
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.experiment.trials import Draw, Trials
+from cmkd_bench.experiment.trials import Study, Trial
 
 COMMAND = "cmkd-bench run --methods kd0 --trials 2"
 
@@ -27,11 +27,11 @@ def finish(experiment: Experiment, run_id: str, validation: float) -> None:
 
 def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm: FakeSlurm) -> None:
     first, second = (spec.id for spec in grid.specs if spec.teacher == grid.teachers[0] and spec.hyperparameters[0][1])
-    draws = (Draw(0, {"x": 0}, first), Draw(1, {"x": 1}, second))
-    trials = Trials("kd1", "mfeat", 0, "pixels", "fourier", 0, draws, COMMAND)
+    trials = (Trial(0, {"x": 0}, first), Trial(1, {"x": 1}, second))
+    trials = Study("kd1", "mfeat", 0, "pixels", "fourier", 0, trials, COMMAND)
     assert left_to_tune(grid.experiment, grid.look()) == "", "nothing is tuned"
     plan = read_json(grid.experiment.plan)
-    write_json(grid.experiment.plan, {**plan, "trials": [dataclasses.asdict(trials)]})
+    write_json(grid.experiment.plan, {**plan, "studies": [dataclasses.asdict(trials)]})
     finish(grid.experiment, first, 1.0)
     told = left_to_tune(grid.experiment, grid.look())
     assert "have not finished for 1 selection" in told
@@ -41,7 +41,7 @@ def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm
     assert "all trials have finished for 1 selection" in told
     assert told.endswith(f":\n  {COMMAND}")
     cells = [cell | {"tuned": True} if cell["method"] == "kd1" else cell for cell in plan["cells"]]
-    write_json(grid.experiment.plan, {**plan, "cells": cells, "trials": [dataclasses.asdict(trials)]})
+    write_json(grid.experiment.plan, {**plan, "cells": cells, "studies": [dataclasses.asdict(trials)]})
     assert left_to_tune(grid.experiment, grid.look()) == ""
 
 
@@ -51,13 +51,13 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, cmkd
 
     given = "--datasets mfeat --pairs pixels:fourier --one-way --seeds 2 --methods kd --no-controls --trials 3"
     done = call(f"cmkd-bench run {given} --launcher slurm --device cpu launcher.gpus=0 --experiment grid")
-    # two seeds of teacher, student alone and kd, and two draws besides the defaults
+    # two seeds of teacher, student alone and kd, and two trials besides the defaults
     assert "submitted 8 runs" in done.stdout, done.stderr
     assert "tuning: trials have not finished for 1 selection." in done.stdout
     again = done.stdout.splitlines()[-1].strip()
     experiment = Experiment(tmp_path / "results", "grid")
-    (trials,) = read_plan(experiment).trials.values()
-    assert again == trials.command
+    (study,) = read_plan(experiment).studies.values()
+    assert again == study.command
     for number, path in enumerate(sorted((experiment.path / "runs").iterdir())):
         finish(experiment, path.name, float(number))
     collected = call("cmkd-bench collect grid")
@@ -65,7 +65,7 @@ def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, cmkd
     assert "tuning: all trials have finished for 1 selection." in collected.stdout
     assert again in collected.stdout
     second = call(again)
-    best = max(trials.draws, key=lambda draw: experiment.read_result(draw.run_id)["val_value"])
+    best = max(study.trials, key=lambda trial: experiment.read_result(trial.run_id)["val_value"])
     new = 0 if best.number == 0 else 1
     assert f"submitted {new} runs" in second.stdout, second.stderr
     assert "tuning:" not in second.stdout

@@ -84,7 +84,7 @@ def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, mo
     asked = ["--methods", "kd", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--seeds", "1"]
     grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", "--one-way", "--trials", "3"])
     (default,) = [cell for cell in plan.cells.values() if cell.method == "kd"]
-    (drawn,) = [draw for draw in plan.trials[default.group].draws if draw.number == 2]
+    (drawn,) = [trial for trial in plan.studies[default.group].trials if trial.number == 2]
     plan.add_cell(dataclasses.replace(default, tuned=True, run_id=drawn.run_id))
     add_plan(grid.experiment, plan)
     page = make_page(grid.experiment)

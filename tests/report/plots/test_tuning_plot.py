@@ -1,4 +1,4 @@
-"""The picture of what draws are worth: its lines are the expectations, its refusals say what to do."""
+"""The picture of what trials are worth: its lines are the expectations, its refusals say what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from matplotlib.text import Text
 
 from cmkd_bench.experiment.plan import Cell, Plan
-from cmkd_bench.experiment.trials import Draw, Trials
+from cmkd_bench.experiment.trials import Study, Trial
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.plots.picture import Picture, Refusal
 from cmkd_bench.report.plots.plot_data import PlotData
@@ -19,12 +19,12 @@ from cmkd_bench.report.plots.tuning_curve import curves_of, plot
 
 CONDITIONS: dict[str, Any] = {"folds": 2, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 COLUMN = Column("toy", "audio", "video")
-# By fold and draw: validation and test. In fold 0 draw 1 wins over the defaults, in fold 1 draw 2.
+# By fold and trial: validation and test. In fold 0 trial 1 wins over the defaults, in fold 1 trial 2.
 SCORES = {0: [(60.0, 50.0), (70.0, 56.0), (40.0, 10.0)], 1: [(60.0, 52.0), (40.0, 10.0), (70.0, 64.0)]}
 
 
 def data(scores: dict[int, list[tuple[float, float] | None]] | Any, with_trials: bool = True) -> PlotData:
-    cells, runs, trials = [], [], {}
+    cells, runs, studies = [], [], {}
     for fold, drawn in scores.items():
         place = ("toy", fold, "audio", "video")
         cells.append(Cell("none", "baseline", *place, 0, f"none{fold}", "teacher"))
@@ -34,17 +34,17 @@ def data(scores: dict[int, list[tuple[float, float] | None]] | Any, with_trials:
             validation, test = pair or (None, None)
             status = "done" if pair else "running"
             runs.append({"run_id": f"kd{fold}{number}", "status": status, "value": test, "val_value": validation})
-        draws = tuple(Draw(number, {"x": number}, f"kd{fold}{number}") for number in range(len(drawn)))
-        one = Trials("kd", *place, 0, draws)
-        trials[one.group] = one
+        trials = tuple(Trial(number, {"x": number}, f"kd{fold}{number}") for number in range(len(drawn)))
+        one = Study("kd", *place, 0, trials)
+        studies[one.group] = one
     runs.append({"run_id": "teacher", "status": "done", "value": 90.0, "val_value": 1.0})
     frame = pd.DataFrame([{"dataset": "toy", "metric": "accuracy", "error": None, **run} for run in runs])
-    plan = Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, trials if with_trials else {})
+    plan = Plan("none", {"toy": CONDITIONS}, {cell.key: cell for cell in cells}, {}, studies if with_trials else {})
     return PlotData(plan, frame)
 
 
 def test_a_line_is_the_mean_over_folds_of_what_would_be_selected() -> None:
-    # Two draws: the better one is the second in half of the orders; three draws: it is always there.
+    # Two trials: the better one is the second in half of the orders; three trials: it is always there.
     first, second = [50.0, (50 + 56) / 2, 56.0], [52.0, (52 + 64) / 2, 64.0]
     expected = {k + 1: (first[k] + second[k]) / 2 for k in range(3)}
     assert curves_of(data(SCORES), COLUMN) == {"kd": pytest.approx(expected)}
@@ -73,7 +73,7 @@ def test_without_draws_or_with_draws_that_run_it_says_so() -> None:
     assert nothing.name == "tuning"
     assert "cmkd-bench run --trials" in nothing.reason
     (running,) = plot(data({0: SCORES[0], 1: [*SCORES[1][:2], None]}))
-    assert running == Refusal("tuning-toy", "no method has finished all its draws of 'toy'.")
+    assert running == Refusal("tuning-toy", "no method has finished all its trials of 'toy'.")
 
 
 def test_a_direction_of_another_dataset_is_not_mixed_in() -> None:
