@@ -33,7 +33,7 @@ from cmkd_bench.data.fixtures.encoding import write_video
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.network import InputShape
 from cmkd_bench.networks import build_network
-from cmkd_bench.training.read_ahead import AHEAD, feed
+from cmkd_bench.training.read_ahead import AHEAD, read_ahead
 from cmkd_bench.training.tensors import Inputs, Mapped, Resident
 from cmkd_bench.training.views import View
 
@@ -131,7 +131,7 @@ def _steps(
     order = torch.cat([torch.randperm(clips) for _ in range(4 if device.type == "cpu" else 40)])
     drawn = [(rows, view.frames(BATCH, 10, generator)) for rows in torch.split(order, BATCH) if len(rows) == BATCH]
     jobs = (functools.partial(source.stored, rows, frames) for rows, frames in drawn)
-    batches = feed(jobs, 0 if source.is_resident else AHEAD)
+    batches = read_ahead(jobs, 0 if source.is_resident else AHEAD)
     for number in range(10**6):
         start = time.perf_counter()
         batch = next(batches, None)

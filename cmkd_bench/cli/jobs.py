@@ -81,17 +81,16 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
     """Show the state of an experiment's runs. Exit code: 0 if all are done, 3 if some failed, 4 if some are pending."""
     from cmkd_bench.cli.cluster_tuning import left_to_tune
-    from cmkd_bench.launch.slurm.campaign import exit_code
     from cmkd_bench.report.status_table import as_rich, next_command
 
-    found, seen = _look(experiment, results)
+    found, seen = _survey(experiment, results)
     place = _place(results)
     console = Console()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
     if left := left_to_tune(found, seen):
         _say(console, left)
     _say(console, f"next: {next_command(found, seen, place)}", "dim")
-    raise typer.Exit(ExitCode.INCOMPLETE if left else exit_code(seen))
+    raise typer.Exit(ExitCode.INCOMPLETE if left else _exit_code(seen))
 
 
 def watch(
@@ -158,13 +157,13 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
 def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
     from cmkd_bench.experiment.record import read_plan
-    from cmkd_bench.launch.slurm.campaign import exit_code, rows, tidy
+    from cmkd_bench.launch.slurm.campaign import rows, tidy
     from cmkd_bench.report.board import leaderboard
     from cmkd_bench.report.experiment_tables import write_tables
     from cmkd_bench.report.formats import as_rich
     from cmkd_bench.report.status_table import summary
 
-    found, seen = _look(name, results)
+    found, seen = _survey(name, results)
     frame = write_tables(found, rows(seen))
     tidy(found, seen)
     console.print(as_rich(leaderboard(read_plan(found), frame)))
@@ -174,7 +173,7 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     if left := left_to_tune(found, seen):
         _say(console, left)
     _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
-    return ExitCode.INCOMPLETE if left else exit_code(seen)
+    return ExitCode.INCOMPLETE if left else _exit_code(seen)
 
 
 def _submit(
@@ -244,19 +243,19 @@ def _cost(campaign: Campaign, to_do: Collection[RunSpec]) -> str:
     return f"{text}; {cost.unknown} have no similar run on record" if cost.unknown else text
 
 
-def _look(name: str | None, results: Path) -> tuple[Experiment, Survey]:
+def _survey(name: str | None, results: Path) -> tuple[Experiment, Survey]:
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.launch.slurm.campaign import look
+    from cmkd_bench.launch.slurm.campaign import survey_experiment
     from cmkd_bench.launch.slurm.cluster import Cluster
 
     found = find_experiment(name, results)
-    return found, look(found, Cluster())
+    return found, survey_experiment(found, Cluster())
 
 
 def _watch(console: Console, experiment: Experiment, place: str, every: float) -> int:
     from rich.live import Live
 
-    from cmkd_bench.launch.slurm.campaign import exit_code, specs_of
+    from cmkd_bench.launch.slurm.campaign import specs_of
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.states import ACTIVE
     from cmkd_bench.launch.slurm.survey import survey
@@ -283,7 +282,15 @@ def _watch(console: Console, experiment: Experiment, place: str, every: float) -
             live.stop()
     if live is None:
         console.print(as_rich(experiment, seen, place=place), soft_wrap=True)
-    return exit_code(seen)
+    return _exit_code(seen)
+
+
+def _exit_code(seen: Survey) -> ExitCode:
+    """Return 0 if all runs are done, 3 if none are pending and some failed, 4 if some are pending."""
+    kinds = {status.kind for status in seen.statuses.values()}
+    if kinds <= {"done"}:
+        return ExitCode.DONE
+    return ExitCode.FAILED if kinds <= {"done", "failed", "blocked"} else ExitCode.INCOMPLETE
 
 
 def _place(results: Path) -> str:

@@ -24,7 +24,7 @@ def reproduce(
     ] = None,
     results: Results = Path("results"),
     jobs: Annotated[int | None, typer.Option(help="Number of worker processes (default: one per core).")] = None,
-    together: Annotated[bool, typer.Option(help="Train all draws as one vectorized computation if possible.")] = True,
+    vectorized: Annotated[bool, typer.Option(help="Train all draws as one vectorized computation if possible.")] = True,
 ) -> None:
     """Rerun a published experiment: measured and published results, a plot, and a verdict by a predefined rule."""
     from rich.console import Console
@@ -37,7 +37,7 @@ def reproduce(
     from cmkd_bench.studies.reproduction_table import as_rich, stem
 
     with _ended(console):
-        found = run(name, draws=seeds, results=results, jobs=jobs, together=together)
+        found = run(name, draws=seeds, results=results, jobs=jobs, vectorized=vectorized)
     console.print(as_rich(found))
     console.print(f"{results / name}/{stem(found.draws)}: .md .csv .png .svg", style="dim", markup=False)
 

@@ -47,6 +47,7 @@ class Feasibility:
         self._file, self._roots, self._code = results / FILE, roots, _code(tuple(plugins))
         self._known = _read(self._file, self._code)
         self._folds: dict[tuple[str, int], LoadedFold] = {}
+        self._shapes: dict[tuple[object, ...], NetworkShape] = {}
         self._changed = False
 
     def add(self, data: LoadedFold) -> None:
@@ -94,11 +95,13 @@ class Feasibility:
         return reason
 
     def _shape(self, spec: RunSpec, modality: str, network: str, pretrained: str) -> NetworkShape:
-        data = self._folds[spec.dataset, spec.fold]
-        return _shape_of(data, spec.augmentation, modality, network, pretrained, self._roots.weights)
+        asked = (spec.dataset, spec.fold, spec.augmentation, modality, network, pretrained)
+        if asked not in self._shapes:
+            data, weights = self._folds[spec.dataset, spec.fold], self._roots.weights
+            self._shapes[asked] = _shape_of(data, spec.augmentation, modality, network, pretrained, weights)
+        return self._shapes[asked]
 
 
-@functools.lru_cache(maxsize=256)
 def _shape_of(
     data: LoadedFold, augmentation: Settings, modality: str, network: str, pretrained: str, weights: Path | None
 ) -> NetworkShape:

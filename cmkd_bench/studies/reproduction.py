@@ -18,7 +18,7 @@ from cmkd_bench.studies.intervals import crossing_interval
 from cmkd_bench.studies.point import Setting, check_all
 from cmkd_bench.studies.preset import Point, Preset, load_preset
 from cmkd_bench.studies.reproduction_table import Reproduction, as_csv, as_markdown, stem
-from cmkd_bench.studies.side_by_side import train_together
+from cmkd_bench.studies.side_by_side import train_vectorized
 from cmkd_bench.studies.verdict import MeasuredCurves, judge
 
 
@@ -28,7 +28,7 @@ def reproduce(
     draws: int | None = None,
     results: Path = RESULTS,
     jobs: int | None = None,
-    together: bool = True,
+    vectorized: bool = True,
     quiet: bool = False,
 ) -> Reproduction:
     """Run a preset and write its table and plot to `results/NAME/`.
@@ -38,7 +38,7 @@ def reproduce(
         draws: number of repetitions, each with its own data and initialization; None means as many as in the paper.
         results: folder of experiments; each point becomes one in `results/NAME/`.
         jobs: number of worker processes; None means one per core.
-        together: whether to train runs that differ only in data and seed as one computation where possible; the
+        vectorized: whether to train runs that differ only in data and seed as one computation where possible; the
             numbers are the same.
         quiet: whether to hide progress.
 
@@ -56,7 +56,7 @@ def reproduce(
         )
     pairs = tuple((draw, draw) for draw in range(repetitions))
     setting = Setting(results / name, preset.dataset, preset.pair, pairs, jobs)
-    curves = _run(preset, setting, together, Console(quiet=quiet))
+    curves = _run(preset, setting, vectorized, Console(quiet=quiet))
     found = compare(preset, curves)
     folder = results / name
     write_text(folder / f"{stem(repetitions)}.md", as_markdown(found))
@@ -80,12 +80,12 @@ def compare(preset: Preset, curves: MeasuredCurves) -> Reproduction:
     return Reproduction(preset, curves, claims, levels, crossing)
 
 
-def _run(preset: Preset, setting: Setting, together: bool, console: Console) -> dict[str, np.ndarray]:
+def _run(preset: Preset, setting: Setting, vectorized: bool, console: Console) -> dict[str, np.ndarray]:
     """Run all grids and return (points, draws) by row."""
     grids = check_all(setting, _wanted(preset))
     planned = {place: (grid, setting.plan(grid)) for place, grid in grids.items()}
-    if together:
-        train_together(planned.values(), setting.jobs)
+    if vectorized:
+        train_vectorized(planned.values(), setting.jobs)
     measured = {place: setting.values(grid, plan, console) for place, (grid, plan) in planned.items()}
     return {
         name: np.stack([measured[point.label, row.grid][row.of] for point in preset.points])

@@ -16,7 +16,7 @@ from cmkd_bench.planning.grid import Grid
 RunGroup = list[tuple[Grid, str]]
 
 
-def train_together(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
+def train_vectorized(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
     """Train the runs that can be trained together; leave the others, and interrupted ones, to the launcher.
 
     Args:
@@ -68,8 +68,8 @@ def _train(runs: RunGroup) -> None:
     import torch
 
     from cmkd_bench.training.loop import NonFiniteLoss
-    from cmkd_bench.training.vectorized import execute_together
+    from cmkd_bench.training.vectorized import execute_vectorized
 
     grids, run_ids = zip(*runs, strict=True)
     with contextlib.suppress(NonFiniteLoss):
-        execute_together([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)
+        execute_vectorized([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

@@ -18,7 +18,7 @@ from cmkd_bench.registry import datasets
 from cmkd_bench.studies.figure import draw
 from cmkd_bench.studies.measured import measure
 from cmkd_bench.studies.point import Setting, check_all
-from cmkd_bench.studies.side_by_side import train_together
+from cmkd_bench.studies.side_by_side import train_vectorized
 from cmkd_bench.studies.sweep_table import Sweep, as_csv, as_markdown, measured_as_csv, picture
 
 MOST_VALUES = 100
@@ -89,7 +89,7 @@ def sweep(
     key = knob if "." in knob else f"dataset.{dataset}.{knob}"
     wanted = {value: (f"{knob}={value:g}", methods, [*overrides, f"{key}={value:g}"]) for value in values}
     planned = {value: (grid, setting.plan(grid)) for value, grid in check_all(setting, wanted).items()}
-    train_together(planned.values(), jobs)
+    train_vectorized(planned.values(), jobs)
     console = Console(quiet=quiet)
     curves = _stack([setting.values(grid, plan, console) for grid, plan in planned.values()])
     found = Sweep(knob, values, grid_defaults()["baseline"], curves)

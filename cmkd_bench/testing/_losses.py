@@ -47,7 +47,7 @@ class LossTests(MethodCase):
         cell = self.cell(direction)
         method = cell.method
         student_inputs, teacher_inputs = (
-            cell.train.look(modality, torch.arange(8)) for modality in (direction.student, direction.teacher)
+            cell.train.evaluation_view(modality, torch.arange(8)) for modality in (direction.student, direction.teacher)
         )
         cell.student.eval()
         cell.teacher.eval()

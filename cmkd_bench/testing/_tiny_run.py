@@ -16,9 +16,9 @@ from cmkd_bench.method import Batch, Losses, Method, Pair, Phase
 from cmkd_bench.network import Network, shape_of
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
+from cmkd_bench.training.assembly import build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.loop import Stopped, Training
-from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part
 
@@ -128,11 +128,13 @@ class TinyRun:
         """Return the loss terms of the first samples as one batch in training mode."""
         self.student.train()
         batch = self.batch(phase, samples)
-        student = self.student(self.train.look(self.direction.student, batch.index), self.method.student_layers())
+        student = self.student(
+            self.train.evaluation_view(self.direction.student, batch.index), self.method.student_layers()
+        )
         teacher = self._teacher(RECIPE)
         if teacher is None:
             return phase.loss(student, student.detach(), batch)
-        seen = self.train.look(self.direction.teacher, batch.index)
+        seen = self.train.evaluation_view(self.direction.teacher, batch.index)
         return phase.loss(student, teacher.outputs(batch.index, seen), batch)
 
     def batch(self, phase: Phase, samples: int) -> Batch:
@@ -190,6 +192,5 @@ def build_tiny_run(
     pair = Pair(student_shape, teacher_shape, classes, train.labels)
     if (reason := cls.unsupported(given, pair)) is not None:
         return reason
-    with random_stream(seed, "extras"):
-        method = cls(given, pair)
+    method = build_method(cls, hyperparameters, pair, seed)
     return TinyRun(method, student, teacher, direction, train, validation, seed)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cmkd_bench.training.device import to_device
-from cmkd_bench.training.read_ahead import AHEAD, feed
+from cmkd_bench.training.read_ahead import AHEAD, read_ahead
 from cmkd_bench.training.seeding import derangement, derive_seed, permutation
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
@@ -81,8 +81,8 @@ class Batches:
         read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
         resident = all(inputs.is_resident for inputs in read)
         jobs = (functools.partial(self._read, index, (phase, epoch, step)) for step, index in enumerate(rows))
-        for step, (index, stored) in enumerate(zip(rows, feed(jobs, 0 if resident else AHEAD), strict=True)):
-            yield self._look(index, stored, (phase, epoch, step))
+        for step, (index, stored) in enumerate(zip(rows, read_ahead(jobs, 0 if resident else AHEAD), strict=True)):
+            yield self._inputs(index, stored, (phase, epoch, step))
 
     def _read(self, index: Tensor, place: Place) -> Stored:
         """Return the stored rows of a batch; may run in another thread."""
@@ -99,7 +99,7 @@ class Batches:
         generator = self._generator(modality, place, "frames") if augmented else None
         return inputs.stored(index, view.frames(len(index), inputs.shape[0], generator))
 
-    def _look(self, index: Tensor, stored: Stored, place: Place) -> BatchInputs:
+    def _inputs(self, index: Tensor, stored: Stored, place: Place) -> BatchInputs:
         teacher = None
         if self._shown is not None:
             teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.statistics.metrics import METRICS
-from cmkd_bench.training.read_ahead import AHEAD, feed
+from cmkd_bench.training.read_ahead import AHEAD, read_ahead
 from cmkd_bench.training.segmentation import confusion
 from cmkd_bench.training.tensors import Part
 
@@ -94,7 +94,7 @@ def _chunks(network: nn.Module, part: Part, modality: str, layers: Sequence[int]
     training = network.training
     network.eval()
     try:
-        for index, stored in zip(pieces, feed(jobs, 0 if inputs.is_resident else AHEAD), strict=True):
+        for index, stored in zip(pieces, read_ahead(jobs, 0 if inputs.is_resident else AHEAD), strict=True):
             yield index, network(view(stored), layers)
     finally:
         network.train(training)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 AHEAD = 3
 
 
-def feed(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
+def read_ahead(jobs: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
     """Yield the results of jobs in order.
 
     Args:

@@ -99,7 +99,7 @@ def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequenc
 @torch.no_grad()
 def _megabytes(network: Network, train: Part, modality: str, layers: Sequence[int]) -> float:
     """Return the size of the outputs for the whole part."""
-    one: Outputs = network(train.look(modality, torch.zeros(1, dtype=torch.int64)), layers)
+    one: Outputs = network(train.evaluation_view(modality, torch.zeros(1, dtype=torch.int64)), layers)
     tensors = [one.logits, one.embedding, *one.feature_maps.values()]
     if one.positions is not None:
         tensors.append(one.positions)

@@ -126,7 +126,7 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def look(self, modality: str, index: Tensor) -> Tensor:
+    def evaluation_view(self, modality: str, index: Tensor) -> Tensor:
         """Return the evaluation view: (B, ...); index: (B,) int64 on the CPU."""
         inputs, view = self.inputs[modality], self.views[modality]
         return view(inputs.stored(index, view.frames(len(index), inputs.shape[0])))

@@ -24,7 +24,7 @@ from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 
 
-def execute_together(
+def execute_vectorized(
     experiments: Sequence[Experiment], run_ids: Sequence[str], device: torch.device, roots: Roots
 ) -> str | None:
     """Execute runs that differ only in seed and data together, and write the same results as separate runs.
@@ -69,7 +69,7 @@ def _by_shape(trainings: Sequence[Training]) -> list[list[Training]]:
     """Group trainings into stacks by the shapes of their inputs and of their teachers' embeddings."""
     groups: dict[tuple[int, ...], list[Training]] = {}
     for training in trainings:
-        one = training.train.look(training.modality, torch.zeros(1, dtype=torch.int64))
+        one = training.train.evaluation_view(training.modality, torch.zeros(1, dtype=torch.int64))
         shape = (len(training.train), training.method.pair.teacher.embedding, *one.shape)
         groups.setdefault(shape, []).append(training)
     return list(groups.values())
@@ -107,7 +107,7 @@ class _Lanes(nn.Module):
         self._names = list(stacked)
         self.stacked = nn.ParameterList(stacked.values())
         self._rows = torch.arange(len(first.train), device=first.device)
-        self._inputs = torch.stack([one.train.look(one.modality, self._rows) for one in trainings])
+        self._inputs = torch.stack([one.train.evaluation_view(one.modality, self._rows) for one in trainings])
         self._labels = torch.stack([one.train.labels for one in trainings])
         self._teacher = self._stored(trainings)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 from cmkd_bench.data.loading import prepare
 from cmkd_bench.data.manifest import COMMITTED, build_manifest
 from cmkd_bench.data.splits import check_parts
+from cmkd_bench.dataset import Dataset, PairedData
+from cmkd_bench.parameters import NoParameters
 from cmkd_bench.registry import datasets
 
 FOLDS = {"gaussian": 100, "mfeat": 1, "openmoji": 1, "watch": 5}
@@ -86,3 +89,19 @@ def test_nothing_imports_torch() -> None:
         "sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def test_a_subclass_may_set_its_options_itself() -> None:
+    @dataclass(frozen=True)
+    class Own:
+        size: int = 3
+
+    class Base(Dataset[NoParameters]):
+        def load(self, fold: int) -> PairedData:
+            raise NotImplementedError
+
+    class Derived(Base):
+        Options = Own
+
+    assert Derived.Options is Own
+    assert Base.Options is NoParameters

@@ -23,7 +23,7 @@ from cmkd_bench.diagnostics.diagnosis_table import as_rich, spread
 from cmkd_bench.diagnostics.pair import Side, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.plots.diagnosis import plot_diagnosis
@@ -175,3 +175,11 @@ def test_the_table_has_means_and_deviations() -> None:
     assert "undefined" not in shown
     assert spread([1.0, 3.0], 1) == "2.0 ± 1.4"
     assert spread([float("nan")], 1) == "-"
+
+
+def test_data_that_have_changed_are_named(trained: Experiment) -> None:
+    (run_id,) = (one.name for one in (trained.path / "runs").iterdir() if trained.read_spec(one.name).method == "kd")
+    stored = read_json(trained.run(run_id).spec)
+    write_json(trained.run(run_id).spec, {**stored, "manifest": "0" * 64})
+    with pytest.raises(UserError, match=f"{run_id}.*mfeat.*0000"):
+        list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))

@@ -69,7 +69,7 @@ def test_a_method_gets_the_same_outputs_of_a_teacher_that_was_run_once():
     computed = frozen_teacher(network, part, "signal", (1,), 0.99 * size_mb)
     assert (type(stored), type(computed)) == (StoredTeacher, FrozenTeacher)
     index = torch.tensor([9, 2, 2, 15])
-    kept, run = stored.outputs(index, None), computed.outputs(index, part.look("signal", index))
+    kept, run = stored.outputs(index, None), computed.outputs(index, part.evaluation_view("signal", index))
     for name in ("logits", "embedding"):
         torch.testing.assert_close(getattr(kept, name), getattr(run, name))
     torch.testing.assert_close(kept.feature_maps[1], run.feature_maps[1])

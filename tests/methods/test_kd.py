@@ -101,7 +101,7 @@ def seen_teacher_logits(cls, seed=0):
 
     cell.method.forward = recording
     cell.run()
-    return seen, cell.teacher.eval()(cell.train.look("signal", torch.arange(16))).logits
+    return seen, cell.teacher.eval()(cell.train.evaluation_view("signal", torch.arange(16))).logits
 
 
 @pytest.mark.oracle("kd_shuffled", "the teacher's own outputs: always those of one fixed other sample")

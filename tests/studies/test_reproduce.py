@@ -20,7 +20,7 @@ from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.studies import preset as presets
 from cmkd_bench.studies import side_by_side
 from cmkd_bench.studies.reproduction import reproduce
-from cmkd_bench.training.vectorized import execute_together
+from cmkd_bench.training.vectorized import execute_vectorized
 
 SHORT = """
 title: Two points
@@ -61,7 +61,7 @@ def results_of(root: Path, name: str = "short") -> dict[str, dict]:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_together_gives_the_numbers_of_one_by_one(short: Path, jobs: int) -> None:
     together = reproduce("short", results=short / "together", jobs=jobs, quiet=True)
-    alone = reproduce("short", results=short / "alone", jobs=1, together=False, quiet=True)
+    alone = reproduce("short", results=short / "alone", jobs=1, vectorized=False, quiet=True)
     for row, curve in alone.curves.items():
         assert curve.shape == (2, 2)
         np.testing.assert_array_equal(together.curves[row], curve)
@@ -142,5 +142,5 @@ def test_what_cannot_be_stacked_is_left_alone(quick_run, tmp_path: Path) -> None
     ids = [path.name for path in (experiment.path / "runs").iterdir()]
     run_id = next(one for one in ids if experiment.read_spec(one).teacher is None)
     experiment.run(run_id).result.unlink()
-    assert execute_together([experiment], [run_id], torch.device("cpu"), Roots()) == "the epoch is selected"
+    assert execute_vectorized([experiment], [run_id], torch.device("cpu"), Roots()) == "the epoch is selected"
     assert experiment.run(run_id).state() == "pending"

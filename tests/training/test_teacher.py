@@ -39,7 +39,7 @@ def test_what_is_too_large_is_not_kept_and_changes_nothing(network: Network, dev
     assert isinstance(computed, FrozenTeacher)
     assert (kept.modality, computed.modality) == (None, "signal")
     one = kept.outputs(index.to(device), None)
-    other = computed.outputs(index.to(device), part.look("signal", index))
+    other = computed.outputs(index.to(device), part.evaluation_view("signal", index))
     near = 1e-6 if device == "cpu" else 2e-3  # a GPU's convolutions are in TF32, by another algorithm for another batch
     assert one.logits.device.type == device
     assert torch.allclose(one.logits, other.logits, atol=near)

@@ -23,8 +23,6 @@ from cmkd_bench.launch.slurm.survey import Survey, survey
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.registry import load_plugin
 
-DONE, FAILED, INCOMPLETE = 0, 3, 4  # exit codes
-
 
 @dataclass(frozen=True)
 class Campaign:
@@ -118,7 +116,7 @@ def specs_of(experiment: Experiment) -> list[RunSpec]:
     return list(read_specs(read_plan(experiment)).values())
 
 
-def look(experiment: Experiment, cluster: Cluster) -> Survey:
+def survey_experiment(experiment: Experiment, cluster: Cluster) -> Survey:
     """Return the current state of an experiment's runs; SLURM is not called for an experiment without jobs."""
     return survey(experiment, specs_of(experiment), cluster)
 
@@ -153,14 +151,6 @@ def rows(seen: Survey) -> dict[str, tuple[str, str]]:
         for run_id, status in seen.statuses.items()
         if status.kind in kept
     }
-
-
-def exit_code(seen: Survey) -> int:
-    """Return 0 if all runs are done, 3 if none are pending and some failed, 4 if some are pending."""
-    kinds = {status.kind for status in seen.statuses.values()}
-    if kinds <= {"done"}:
-        return DONE
-    return FAILED if kinds <= {"done", "failed", "blocked"} else INCOMPLETE
 
 
 def tidy(experiment: Experiment, seen: Survey) -> None:

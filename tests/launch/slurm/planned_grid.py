@@ -19,7 +19,7 @@ from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.campaign import Campaign, look
+from cmkd_bench.launch.slurm.campaign import Campaign, survey_experiment
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import SubmissionReport, environment
@@ -130,8 +130,8 @@ class Planned:
         process.join(60)
         return process.exitcode
 
-    def look(self) -> Survey:
-        return look(self.experiment, Cluster())
+    def survey(self) -> Survey:
+        return survey_experiment(self.experiment, Cluster())
 
     def finish(self, run_id: str) -> None:
         write_json(self.experiment.run(run_id).result, {"value": 1.0})

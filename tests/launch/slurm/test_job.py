@@ -20,7 +20,7 @@ from waiting import wait_until
 import cmkd_bench.launch.slurm.job as job_module
 from cmkd_bench.experiment.record import add_plan
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, look, rows
+from cmkd_bench.launch.slurm.campaign import Campaign, campaign_of, rows, survey_experiment
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.ledger import Ledger
 from cmkd_bench.launch.slurm.states import RunStatus
@@ -103,7 +103,7 @@ def test_the_same_bytes_as_the_local_launcher(
     campaign, _, outcome = submit("launcher.runs_per_job=2")
     assert (len(outcome.submitted), outcome.jobs) == (4, 2)
     assert slurm.work(execute) == ["100", "101"]
-    seen = look(campaign.experiment, Cluster())
+    seen = survey_experiment(campaign.experiment, Cluster())
     assert {status.kind for status in seen.statuses.values()} == {"done"}
     quick_run(methods=["kd", "dkd"], results=tmp_path / "local")
     assert len(files(tmp_path / "results")) == 4 * len(COMPARED)
@@ -132,7 +132,7 @@ def test_students_of_a_failed_teacher_are_blocked_and_the_others_done(
         "train.optimizer=sgd", "train.learning_rate=1e38", "launcher.runs_per_job=1", methods="kd,kd_random"
     )
     slurm.work(execute)
-    seen = look(campaign.experiment, Cluster())
+    seen = survey_experiment(campaign.experiment, Cluster())
     kinds = {spec.method: seen.statuses[spec.id] for spec in specs if spec.teacher}
     (teacher,) = [spec.teacher for spec in specs if spec.method == "kd"]
     assert kinds["kd"].kind == "blocked"
@@ -157,7 +157,7 @@ def test_a_student_that_starts_without_its_teacher_leaves_no_failure_of_its_own(
     assert execute(Path(slurm.jobs()[job]["options"]["output"]).parent, job)
     assert f"{student.id} skipped: teacher {student.teacher} is missing" in capfd.readouterr().out
     slurm.change(job, state="COMPLETED", purged=True)
-    status = look(campaign.experiment, Cluster()).statuses[student.id]
+    status = survey_experiment(campaign.experiment, Cluster()).statuses[student.id]
     assert (status.kind, status.message) == ("waiting", f"job {job} ended without running it")
 
 
@@ -191,7 +191,7 @@ def test_a_time_limit_that_was_reached_too_often_is_the_runs_cause(
     with pytest.raises(UncompletedJobError):
         job_module.Job()(str(ledger.file(one)), 0)
     slurm.change(one.job_of(0), state="FAILED")
-    status = look(campaign.experiment, Cluster()).statuses[one.elements[0][0]]
+    status = survey_experiment(campaign.experiment, Cluster()).statuses[one.elements[0][0]]
     assert (status.kind, status.cause) == ("failed", "time-out")
     assert "reached its limit of 30 min 2 times" in status.message
 
@@ -207,12 +207,15 @@ def test_jobs_that_run_other_code_say_so(
     submitted = Ledger(campaign.experiment).submissions()[0].work.code
     monkeypatch.setattr(job_module, "code_version", lambda: "another")
     monkeypatch.setattr("cmkd_bench.launch.slurm.survey.code_version", lambda: "another")
-    before = look(campaign.experiment, Cluster()).notes
+    before = survey_experiment(campaign.experiment, Cluster()).notes
     text = f"queued jobs were submitted with code {submitted}; if they start now, they run with another."
     assert text in before
     slurm.work(execute)
     assert f"The code has changed: submitted by {submitted}, run by another." in capfd.readouterr().out
-    assert f"jobs submitted with code {submitted} ran with another." in look(campaign.experiment, Cluster()).notes
+    assert (
+        f"jobs submitted with code {submitted} ran with another."
+        in survey_experiment(campaign.experiment, Cluster()).notes
+    )
 
 
 @pytest.mark.kill

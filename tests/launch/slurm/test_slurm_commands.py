@@ -57,9 +57,9 @@ def test_status_groups_failures_by_cause_with_the_command_that_tries_again(
 def test_what_slurm_forgets_is_kept(grid: Planned, slurm: FakeSlurm) -> None:
     grid.submit()
     slurm.change("100_0", state="OUT_OF_MEMORY", reason="")
-    first = grid.look().statuses[grid.teachers[0]]
+    first = grid.survey().statuses[grid.teachers[0]]
     slurm.change("100_0", purged=True)
-    again = grid.look().statuses[grid.teachers[0]]
+    again = grid.survey().statuses[grid.teachers[0]]
     assert (first.kind, first.cause) == (again.kind, again.cause) == ("failed", "out of memory")
 
 
@@ -67,11 +67,11 @@ def test_accounting_knows_what_squeue_has_forgotten(grid: Planned, slurm: FakeSl
     grid.submit()
     slurm.write(accounting=True)
     slurm.change("100_0", state="TIMEOUT", purged=True)
-    seen = grid.look()
+    seen = grid.survey()
     assert seen.statuses[grid.teachers[0]].cause == "time-out"
     assert not seen.notes
     assert len(slurm.calls("sacct")) == 1
-    grid.look()
+    grid.survey()
     assert len(slurm.calls("sacct")) == 1, "it is known now"
 
 
@@ -79,7 +79,7 @@ def test_where_slurm_is_silent_the_folders_speak(grid: Planned, slurm: FakeSlurm
     grid.submit()
     grid.finish(grid.teachers[0])
     slurm.write(silent=["squeue", "sacct"])
-    seen = grid.look()
+    seen = grid.survey()
     kinds = [seen.statuses[spec.id].kind for spec in grid.specs]
     assert kinds == ["done", "unknown"] + ["unknown"] * 6
     assert "based only on the runs' folders" in seen.notes[0]

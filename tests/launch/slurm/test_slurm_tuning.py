@@ -29,20 +29,20 @@ def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm
     first, second = (spec.id for spec in grid.specs if spec.teacher == grid.teachers[0] and spec.hyperparameters[0][1])
     trials = (Trial(0, {"x": 0}, first), Trial(1, {"x": 1}, second))
     trials = Study("kd1", "mfeat", 0, "pixels", "fourier", 0, trials, COMMAND)
-    assert left_to_tune(grid.experiment, grid.look()) == "", "nothing is tuned"
+    assert left_to_tune(grid.experiment, grid.survey()) == "", "nothing is tuned"
     plan = read_json(grid.experiment.plan)
     write_json(grid.experiment.plan, {**plan, "studies": [dataclasses.asdict(trials)]})
     finish(grid.experiment, first, 1.0)
-    told = left_to_tune(grid.experiment, grid.look())
+    told = left_to_tune(grid.experiment, grid.survey())
     assert "have not finished for 1 selection" in told
     assert told.endswith(f":\n  {COMMAND}")
     write_json(grid.experiment.run(second).error, {"cause": "bad data", "message": "x", "traceback": []})
-    told = left_to_tune(grid.experiment, grid.look())
+    told = left_to_tune(grid.experiment, grid.survey())
     assert "all trials have finished for 1 selection" in told
     assert told.endswith(f":\n  {COMMAND}")
     cells = [cell | {"tuned": True} if cell["method"] == "kd1" else cell for cell in plan["cells"]]
     write_json(grid.experiment.plan, {**plan, "cells": cells, "studies": [dataclasses.asdict(trials)]})
-    assert left_to_tune(grid.experiment, grid.look()) == ""
+    assert left_to_tune(grid.experiment, grid.survey()) == ""
 
 
 def test_draws_then_the_same_command_for_what_they_select(slurm: FakeSlurm, cmkd: Command, tmp_path: Path) -> None:

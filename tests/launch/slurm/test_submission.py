@@ -175,7 +175,7 @@ def test_cancel_takes_all_jobs_in_one_call(grid: Planned, slurm: FakeSlurm) -> N
     grid.submit()
     assert cancel(grid.experiment, Cluster()) == ["100", "101", "102"]
     assert len(slurm.calls("scancel")) == 1
-    assert {status.kind for status in grid.look().statuses.values()} == {"waiting"}
+    assert {status.kind for status in grid.survey().statuses.values()} == {"waiting"}
     assert grid.submit().jobs == RUNS, "what was cancelled is submitted again"
 
 
@@ -240,7 +240,7 @@ def test_a_thousand_runs_need_few_calls_and_little_time(
         grid.submit()
         submitted = len(slurm.calls())
         middle = time.process_time()
-        grid.look()
+        grid.survey()
         made[name] = (submitted - before, len(slurm.calls()) - submitted)
         times = f"submit {middle - started:.2f} s, status {time.process_time() - middle:.2f} s of CPU"
         with capsys.disabled():
