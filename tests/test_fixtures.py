@@ -40,14 +40,14 @@ QUICK = (*SMALL, "augment.frames=1", "train.epochs=6")
 DEFECTS = {
     "cremad": [("1076_MTI_SAD", "known defect"), ("", "git-lfs"), ("", "empty file"), ("", "missing")],
     "ave": [
-        ("VWi2ENBuTbw", "no length"),
+        ("VWi2ENBuTbw", "zero length"),
         ("-no_track", "no audio track"),
         ("-silent", "silent"),
         ("-missing", "missing"),
     ],
-    "vggsound": [("-muted", "silent"), ("-no_track", "no audio track"), ("-truncated", ""), ("", "listed before")],
+    "vggsound": [("-muted", "silent"), ("-no_track", "no audio track"), ("-truncated", ""), ("", "listed twice")],
     "crisismmd": [("", "git-lfs"), ("", "missing"), ("", "cannot be decoded")],
-    "nyudv2": [("0001", "no pixel has a depth"), ("0004", "no pixel is labelled")],
+    "nyudv2": [("0001", "no pixel has a depth"), ("0004", "no pixel is labeled")],
     "ravdess": [("", "missing"), ("", "empty file"), ("", "cannot be decoded")],
     "avmnist": [],
     "sunrgbd": [("", "missing"), ("", "idk"), ("", "cannot be decoded")],

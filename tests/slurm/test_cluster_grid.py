@@ -8,9 +8,16 @@ import pytest
 from slurm_cluster import Cluster
 from slurm_grid import SMALL, Grid
 
+from cmkd_bench.experiment.store import RunFolder
+
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 INCOMPLETE = 4
+
+
+def at_work(grid: Grid) -> list[str]:
+    """The runs that a process works on."""
+    return [run.name for run in grid.runs() if RunFolder(run).state() == "running"]
 
 
 def test_a_grid_from_submission_to_leaderboard(cluster: Cluster, tmp_path: Path, alone: Grid) -> None:
@@ -46,6 +53,7 @@ def test_a_grid_that_was_begun_here_is_finished_there_and_the_other_way_round(
         cluster.wait_until(grid.checkpoints, "a run has a checkpoint")
         here.kill()
         here.wait()
+        cluster.wait_until(lambda: not at_work(grid), "the workers have ended with their command")
         grid.submit("launcher.runs_per_job=1")
         cluster.wait_until(lambda: len(grid.checkpoints()) > 0 and cluster.running(), "a job is at work")
         grid.about("cancel")
