@@ -68,9 +68,8 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
     from cmkd_bench.planning.build import make_plan
 
     prepare_missing([one.dataset for one in grid.datasets.values()], console)
-    grid.experiment.root.mkdir(parents=True, exist_ok=True)
     with console.status("Planning") if console.is_terminal else nullcontext():
-        return make_plan(grid)
+        return make_plan(grid, remember=True)
 
 
 def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> tuple[Schedule, pd.DataFrame]:

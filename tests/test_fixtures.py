@@ -196,4 +196,4 @@ def test_weights_that_cannot_be_had_are_one_message_before_anything_starts(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # what the variable says to a new process
     with pytest.raises(UserError, match=r"model\.pretrained"):
         _run("sketchy", tmp_path, methods="none", overrides=(*QUICK, "model.pretrained=true"))
-    assert not list((tmp_path / "results").rglob("*"))
+    assert not (tmp_path / "results").exists()

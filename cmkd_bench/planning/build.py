@@ -23,8 +23,12 @@ SELECTED = {
 }
 
 
-def make_plan(grid: Grid) -> Plan:
+def make_plan(grid: Grid, *, remember: bool = False) -> Plan:
     """Return all runs of a grid as a plan.
+
+    Args:
+        grid: the resolved grid.
+        remember: whether to save, in the results folder, which methods are defined for which networks.
 
     Raises:
         UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
@@ -48,7 +52,8 @@ def make_plan(grid: Grid) -> Plan:
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
     if grid.trials is not None:
         add_trials(plan, grid, lambda spec: feasibility.reason(spec) is None)
-    feasibility.save()
+    if remember:
+        feasibility.save()
     return plan
 
 

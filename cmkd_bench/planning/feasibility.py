@@ -70,6 +70,7 @@ class Feasibility:
         """Save the answers if the results folder can be written."""
         if self._changed:
             with suppress(OSError):
+                self._file.parent.mkdir(parents=True, exist_ok=True)
                 write_json(self._file, {"code": self._code, "reasons": self._known})
 
     def _answer(self, spec: RunSpec) -> str | None:
