@@ -11,6 +11,7 @@ from one_spec import SPEC
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
 
 
@@ -82,3 +83,11 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         write_json(path, {"new": Breaks()})
     assert read_json(path) == {"old": 1}
     assert [child.name for child in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_the_plan_of_another_version_is_one_message(tmp_path: Path) -> None:
+    experiment = Experiment(tmp_path, "old")
+    experiment.path.mkdir()
+    write_json(experiment.plan, {"baseline": "none", "conditions": {}, "cells": [], "remarks": {}})
+    with pytest.raises(UserError, match=r"old/plan\.json is not a plan of this version"):
+        read_plan(experiment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import file_lock, read_json, write_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.spec import RunSpec
@@ -25,18 +26,28 @@ class _StoredSpecs(dict[str, RunSpec]):
 
 
 def read_plan(experiment: Experiment) -> Plan:
-    """Return the plan of an experiment, merged over the commands so far."""
+    """Return the plan of an experiment, merged over the commands so far.
+
+    Raises:
+        UserError: if another version of cmkd-bench wrote it.
+    """
     stored = read_json(experiment.plan)
-    cells = [Cell(**cell) for cell in stored["cells"]]
-    studies = [Study.from_json(one) for one in stored.get("studies", ())]
-    return Plan(
-        baseline=stored["baseline"],
-        conditions=stored["conditions"],
-        cells={cell.key: cell for cell in cells},
-        notes=stored["notes"],
-        studies={one.group: one for one in studies},
-        specs=_StoredSpecs(experiment),
-    )
+    try:
+        cells = [Cell(**cell) for cell in stored["cells"]]
+        studies = [Study.from_json(one) for one in stored.get("studies", ())]
+        return Plan(
+            baseline=stored["baseline"],
+            conditions=stored["conditions"],
+            cells={cell.key: cell for cell in cells},
+            notes=stored["notes"],
+            studies={one.group: one for one in studies},
+            specs=_StoredSpecs(experiment),
+        )
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{experiment.plan} is not a plan of this version of cmkd-bench ({type(error).__name__}: {error}). "
+            "Rerun the grid under another --experiment."
+        ) from error
 
 
 def read_specs(plan: Plan) -> dict[str, RunSpec]:

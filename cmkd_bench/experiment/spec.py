@@ -13,8 +13,8 @@ from typing import Any
 Scalar = str | int | float | bool
 Settings = tuple[tuple[str, Scalar], ...]
 
-# Incremented when the engine changes what the same spec computes; part of every run's id.
-RESULTS_VERSION = 2
+# Incremented when the engine changes what the same spec computes, or what it stores; part of every run's id.
+RESULTS_VERSION = 3
 _SETTINGS = ("hyperparameters", "options", "preparation", "augmentation", "recipe")
 
 
