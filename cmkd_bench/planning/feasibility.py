@@ -20,7 +20,7 @@ from cmkd_bench.data.loading import LoadedFold
 from cmkd_bench.errors import CannotTake
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.spec import RunSpec, Settings
-from cmkd_bench.registry import methods
+from cmkd_bench.registry import families, methods, networks
 
 if TYPE_CHECKING:
     from cmkd_bench.method import NetworkShape
@@ -119,8 +119,15 @@ def _shape_of(
 
 def _key(spec: RunSpec) -> str:
     asked = [getattr(spec, name) for name in _ASKED]
-    content = json.dumps([asked, _digest(methods.source(spec.method))])
+    sources = [methods.source(spec.method), *map(_source_of, (spec.student_network, spec.teacher_network))]
+    content = json.dumps([asked, [_digest(source) for source in sources]])
     return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
+
+
+def _source_of(network: str | None) -> Path | None:
+    """Return the file that defines a network or its family, which may be a third party's."""
+    family, slash, _ = (network or "").partition("/")
+    return (families if slash else networks).source(family)
 
 
 def _read(file: Path, code: str) -> dict[str, str]:
@@ -133,10 +140,11 @@ def _read(file: Path, code: str) -> dict[str, str]:
 
 
 def _code(plugins: tuple[Path, ...]) -> str:
-    """Return a hash of the networks, the interface and the packages that they depend on."""
+    """Return a hash of the built-in networks and methods, which inherit from each other, and of what they depend on."""
     package = Path(__file__).parent.parent
     interface = [package / name for name in ("method.py", "network.py", "weights.py")]
-    files = [*interface, *sorted((package / "networks").rglob("*.py")), *plugins]
+    built_in = [*sorted((package / "networks").rglob("*.py")), *sorted((package / "methods").glob("*.py"))]
+    files = [*interface, *built_in, *plugins]
     parts = [*(version(name) for name in PACKAGES), *(_digest(file) for file in files)]
     return hashlib.blake2b(" ".join(parts).encode(), digest_size=12).hexdigest()
 

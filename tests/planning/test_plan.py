@@ -11,7 +11,9 @@ import pytest
 from cmkd_bench.errors import GridError
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.planning import feasibility
 from cmkd_bench.planning.build import make_plan
+from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
 
@@ -139,3 +141,21 @@ def test_a_spec_survives_json() -> None:
     assert RunSpec.from_json(spec.to_json()) == spec
     assert RunSpec.from_json(spec.to_json()).id == spec.id
     assert replace(spec, seed=9).id != spec.id
+
+
+def test_an_answer_is_not_remembered_for_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = resolve(GridOptions(methods=["kd_random"], datasets=["mfeat"], seeds=1, results=tmp_path))
+    asked: list[str] = []
+    answer = Feasibility._answer
+    monkeypatch.setattr(Feasibility, "_answer", lambda self, spec: (asked.append(spec.id), answer(self, spec))[1])
+    make_plan(grid, remember=True)
+    first = len(asked)
+    assert first > 0
+    make_plan(grid, remember=True)
+    assert len(asked) == first, "the answers are remembered"
+    digest = feasibility._digest
+    monkeypatch.setattr(
+        feasibility, "_digest", lambda file: "another" if file and file.name == "kd.py" else digest(file)
+    )
+    make_plan(grid, remember=True)
+    assert len(asked) == 2 * first, "kd_random inherits from kd"
