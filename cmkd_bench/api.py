@@ -47,15 +47,15 @@ def run(options: GridOptions) -> pd.DataFrame:
     """Run a grid and return its results, as `cmkd-bench run` does. Arguments are the fields of `GridOptions`.
 
     Returns:
-        one row per run of the experiment, as in results.csv.
+        one row per cell of the experiment's tables, as `load_results` returns them.
 
     Raises:
         UserError: with all problems of the request.
     """
     grid = resolve(options)
     console = Console(quiet=options.quiet)
-    _, frame = execute(grid, plan_grid(grid, console), console, retry_failed=options.retry_failed)
-    return frame
+    _, runs = execute(grid, plan_grid(grid, console), console, retry_failed=options.retry_failed)
+    return _by_cell(grid.experiment, runs)
 
 
 def plan_grid(grid: Grid, console: Console) -> Plan:
@@ -73,12 +73,12 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
 
 
 def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> tuple[Schedule, pd.DataFrame]:
-    """Run the unfinished runs of a plan, and write results.csv and the leaderboard, even after an interruption.
+    """Run the unfinished runs of a plan, and write the tables, even after an interruption.
 
     A plan with trials has two steps: once the trials are over, all seeds are run with the selected values.
 
     Returns:
-        the state of the plan's runs, and the results of the whole experiment.
+        the state of the plan's runs, and one row per run of the whole experiment.
 
     Raises:
         GridError: if the experiment contains runs under other conditions.
@@ -105,14 +105,42 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
 
 
 def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
-    """Return the runs of an experiment, one row each.
+    """Return the results of an experiment, as in results.csv.
+
+    Returns:
+        one row per cell of the tables: each method, tuned or not, the student alone and the teacher (`role`), by
+        dataset, fold, direction and seed, with its test score (`value`) and the difference from the student alone
+        (`gain`). Cells without a result are rows with a `status` and no value.
 
     Raises:
         UserError: if there is no such experiment, with the nearest match.
     """
+    return _by_cell(found := find_experiment(experiment, Path(results)), _by_run(found))
+
+
+def load_runs(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
+    """Return all runs of an experiment, as in runs.csv: also untrained teachers and trials.
+
+    Returns:
+        one row per run, with what it cost. A run that several cells share, such as that of a teacher, is one row.
+
+    Raises:
+        UserError: if there is no such experiment, with the nearest match.
+    """
+    return _by_run(find_experiment(experiment, Path(results)))
+
+
+def _by_run(experiment: Experiment) -> pd.DataFrame:
     from cmkd_bench.report.results import collect
 
-    return collect(find_experiment(experiment, Path(results)))
+    return collect(experiment)
+
+
+def _by_cell(experiment: Experiment, runs: pd.DataFrame) -> pd.DataFrame:
+    from cmkd_bench.experiment.record import read_plan
+    from cmkd_bench.report.tidy import tidy
+
+    return tidy(read_plan(experiment), runs)
 
 
 def find_experiment(name: str | None, results: Path) -> Experiment:
@@ -145,8 +173,8 @@ def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, step:
     try:
         _launch(grid, plan, schedule, console, step)
     finally:
-        results = write_tables(grid.experiment)
-    return schedule, results
+        runs = write_tables(grid.experiment)
+    return schedule, runs
 
 
 def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: str) -> None:

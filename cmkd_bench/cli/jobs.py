@@ -172,7 +172,7 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
         _say(console, f"note: {note}", "yellow")
     if left := left_to_tune(found, seen):
         _say(console, left)
-    _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
+    _say(console, f"{found.path}/: results.csv, runs.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
     return ExitCode.INCOMPLETE if left else _exit_code(seen)
 
 

@@ -13,7 +13,7 @@ from cmkd_bench.errors import UnknownName, UserError
 if TYPE_CHECKING:
     from cmkd_bench.report.board import Leaderboard
 
-FILES = "results.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
+FILES = "results.csv, runs.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
 
 
 def leaderboard(

@@ -144,8 +144,13 @@ class Experiment:
 
     @property
     def results(self) -> Path:
-        """One row per run."""
+        """One row per cell of the tables."""
         return self.path / "results.csv"
+
+    @property
+    def runs(self) -> Path:
+        """One row per run."""
+        return self.path / "runs.csv"
 
     def run(self, run_id: str) -> RunFolder:
         """Return the folder of a run."""

@@ -1,4 +1,4 @@
-"""One row per run: results.csv, the file that all tables and plots are made from."""
+"""One row per run: runs.csv, which all tables and plots are made from."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
 from cmkd_bench.report.predictions import PredictionCache
+from cmkd_bench.report.quantities import QUANTITIES
+from cmkd_bench.report.tidy import FIRST, tidy
 
 Read = Callable[[Path], Any]
 
@@ -27,6 +29,7 @@ COLUMNS = (
     "seed", "tuned", "manifest", *COPIED[:-1], "seconds", "peak_mb", "extra_parameters", "code_version",
     "hyperparameters", "error",
 )  # fmt: skip
+_TAKEN = {*COLUMNS, *FIRST, *QUANTITIES}
 
 
 def collect(
@@ -36,7 +39,7 @@ def collect(
     specs: Mapping[str, RunSpec] | None = None,
     read: Read = read_json,
 ) -> pd.DataFrame:
-    """Read all runs of an experiment's plan and write results.csv.
+    """Read all runs of an experiment's plan, and write runs.csv and results.csv.
 
     Args:
         experiment: its folder.
@@ -50,7 +53,7 @@ def collect(
         `tuned` is yes where a run has the values selected among trials, no where it has those of the command, both
         where these are the same, and trial where its values were drawn and not selected.
         The fixed columns are followed by one for each further metric of the saved predictions, and one for each value
-        that a method logged, e.g. `keep_rate`.
+        that a method logged, e.g. `keep_rate`; its name gets the prefix `logged_` if it is that of another column.
     """
     record = read_plan(experiment)
     specs = read_specs(record) if specs is None else specs
@@ -64,7 +67,8 @@ def collect(
         rows[run_id]["tuned"] = tuned
     further = sorted({name for row in rows.values() for name in row} - set(COLUMNS))
     frame = pd.DataFrame(rows.values(), columns=[*COLUMNS, *further])
-    write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
+    for path, table in ((experiment.runs, frame), (experiment.results, tidy(record, frame))):
+        write_text(path, table.to_csv(index=False, lineterminator="\n"))
     return frame
 
 
@@ -100,7 +104,8 @@ def _row(
         result, cost = read(folder.result), read(folder.cost)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["other_metrics"], **result["logged"]}
+        row |= {"code_version": cost["code"], **result["other_metrics"]}
+        row |= {f"logged_{name}" if name in _TAKEN else name: value for name, value in result["logged"].items()}
     elif known is not None:
         row |= {"status": known[0], "error": known[1] or None}
     elif row["status"] == "failed":

@@ -119,5 +119,5 @@ def _trial(trial: Trial, run: Run) -> TrialResult:
 
 
 def _number(value: object) -> float | None:
-    """Return a number of results.csv; an empty field, which is read as NaN, is None."""
+    """Return a number of runs.csv; an empty field, which is read as NaN, is None."""
     return float(value) if isinstance(value, int | float) and value == value else None

@@ -18,7 +18,7 @@ from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
-from cmkd_bench.report.board import TEACHER
+from cmkd_bench.report.tidy import tidy
 
 Draw = tuple[int, int]
 K = TypeVar("K", bound=Hashable)
@@ -89,14 +89,9 @@ class Setting:
             Unfinished: if a run failed.
             Interrupted: after Ctrl-C.
         """
-        _, results = execute(grid, plan, console)
-        by_run = dict(zip(results["run_id"], results["value"], strict=True))
-        by_row: dict[str, dict[Draw, float]] = {}
-        for cell in plan.cells.values():
-            draw = (cell.seed, cell.fold)
-            by_row.setdefault(cell.method, {})[draw] = by_run.get(cell.run_id, np.nan)
-            by_row.setdefault(TEACHER, {})[draw] = by_run.get(cell.teacher_id, np.nan)
-        values = {row: np.array([of[draw] for draw in self.draws], dtype=np.float64) for row, of in by_row.items()}
+        _, runs = execute(grid, plan, console)
+        table = tidy(plan, runs).pivot(index=["seed", "fold"], columns="method", values="value").loc[list(self.draws)]
+        values = {str(row): column.to_numpy(np.float64) for row, column in table.items()}
         if missing := [row for row, of in values.items() if np.isnan(of).any()]:
             raise Unfinished(
                 f"{grid.experiment.name}: some runs of {', '.join(missing)} have no result. See: "

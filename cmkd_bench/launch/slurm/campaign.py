@@ -140,7 +140,7 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
 
 
 def rows(seen: Survey) -> dict[str, tuple[str, str]]:
-    """Return the texts in results.csv for runs that are not done."""
+    """Return the texts in runs.csv for runs that are not done."""
     text = {
         run_id: f"{status.cause}: {status.message}" if status.cause else status.message
         for run_id, status in seen.statuses.items()

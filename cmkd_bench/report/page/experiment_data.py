@@ -45,7 +45,7 @@ class ExperimentData:
 
     @cached_property
     def runs(self) -> Runs:
-        """The rows of results.csv by run id; missing values are None."""
+        """The rows of runs.csv by run id; missing values are None."""
         rows = (
             {name: None if value != value else value for name, value in run.items()} for run in records(self.results)
         )
@@ -81,7 +81,7 @@ class ExperimentData:
 
 
 def read_experiment(experiment: Experiment) -> ExperimentData:
-    """Read an experiment, and bring its results.csv up to date."""
+    """Read an experiment, and bring its results.csv and runs.csv up to date."""
     predictions, record = PredictionCache(experiment), read_plan(experiment)
     specs = read_specs(record)
     read = cache(read_json)

@@ -32,7 +32,7 @@ class PlotData:
 
     Args:
         plan: the experiment's cells.
-        results: one row per run, as in results.csv.
+        results: one row per run, as in runs.csv.
         history: by run id, what was recorded of each epoch.
         board: the leaderboard with intervals and ranks; by default one without them.
     """
@@ -108,7 +108,7 @@ class PlotData:
 
 
 def read_plot_data(experiment: Experiment) -> PlotData:
-    """Read an experiment, and update its results.csv."""
+    """Read an experiment, and update its results.csv and runs.csv."""
 
     @cache
     def history(run_id: str) -> History:
