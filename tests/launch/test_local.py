@@ -40,10 +40,10 @@ def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.Da
 def test_a_student_of_a_failed_teacher_is_blocked(quick_run: Run) -> None:
     # A learning rate that overflows: the teacher's loss is not finite.
     frame = quick_run(overrides=["train.epochs=2", "train.optimizer=sgd", "train.learning_rate=1e38"])
-    assert set(frame[frame.method == "none"].status) == {"failed"}
-    (blocked,) = frame[frame.method == "kd"].to_dict("records")
-    assert blocked["status"] == "blocked"
-    assert blocked["error"].startswith(f"teacher {blocked['teacher']} failed: non-finite loss")
+    frame = frame.set_index("method")
+    assert frame.status.to_dict() == {"teacher": "failed", "none": "failed", "kd": "blocked"}
+    assert frame.error["kd"].startswith(f"teacher {frame.run_id['teacher']} failed: non-finite loss")
+    assert frame[["value", "gain"]].isna().all(axis=None)
 
 
 def test_the_same_command_again_runs_nothing(quick_run: Run, tmp_path: Path) -> None:
