@@ -27,7 +27,7 @@ from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
 from cmkd_bench.training.assembly import Assembly, BadData, build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
-from cmkd_bench.training.device import use_device
+from cmkd_bench.training.device import processor, use_device
 from cmkd_bench.training.evaluation import Score, evaluate
 from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
@@ -156,6 +156,7 @@ class Run:
             "seconds": progress.seconds,
             "peak_mb": peak_mb(self.device),
             "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
+            **processor(),
             "host": platform.node(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code": code_version(),

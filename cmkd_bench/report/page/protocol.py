@@ -55,16 +55,23 @@ def environments(data: ExperimentData) -> TextTable:
     found: dict[tuple[str, ...], list[PageValues]] = {}
     for cost in data.costs.values():
         packages = ", ".join(f"{name} {version}" for name, version in sorted(cost.get("packages", {}).items()))
-        facts = [*(str(cost.get(name, "")) for name in ("code", "device", "python")), packages]
+        facts = [str(cost.get("code", "")), _device(cost), str(cost.get("python", "")), packages]
         found.setdefault(tuple(fact or MISSING for fact in facts), []).append(cost)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     rows = ((period(costs) or MISSING, *facts, str(len(costs))) for facts, costs in ordered)
     header = ("finished", "cmkd-bench", "device", "Python", "packages", "runs")
     note = (
-        "As recorded by the runs. Results are bit-identical on a CPU with the same version of torch, but not across "
-        "devices."
+        "As recorded by the runs. Results are bit-identical on CPUs of the same model with the same versions of the "
+        "packages, but not across CPU models or on GPUs."
     )
     return TextTable("Environment", header, tuple(rows), (note,), texts=5)
+
+
+def _device(cost: PageValues) -> str:
+    """Name a run's device, and the CPU with the instructions and threads that torch used."""
+    known = {name: str(cost.get(name, "")) for name in ("device", "cpu", "instructions", "threads")}
+    threads = known["threads"] and f"{known['threads']} thread{'s' * (known['threads'] != '1')}"
+    return ", ".join(filter(None, [known["device"], known["cpu"], known["instructions"], threads]))
 
 
 def period(costs: Iterable[PageValues]) -> str:
