@@ -32,7 +32,7 @@ def main(
 ) -> None:
     """Print how many means differ, and by how much; exit with 1 where one differs by more than the spread allows."""
     text = readme.read_text(encoding="utf-8")
-    (seeds, *_) = map(int, re.findall(r"over (\d+) seeds", text))
+    (seeds, *_) = map(int, re.findall(r"deviation\s+over\s+(\d+)\s+seeds", text))
     table = published(text).join(measured(experiment / "results.csv", seeds), how="outer")
     difference = (table["value"] - table["mean"]).abs()
     print(

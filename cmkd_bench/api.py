@@ -115,7 +115,8 @@ def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame
     Raises:
         UserError: if there is no such experiment, with the nearest match.
     """
-    return _by_cell(found := find_experiment(experiment, Path(results)), _by_run(found))
+    found = find_experiment(experiment, Path(results))
+    return _by_cell(found, _by_run(found))
 
 
 def load_runs(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
