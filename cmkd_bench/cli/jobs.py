@@ -13,6 +13,7 @@ from rich.text import Text
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Results
 from cmkd_bench.errors import UserError
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -85,7 +86,7 @@ def status(experiment: Name = None, results: Results = Path("results")) -> None:
 
     found, seen = _survey(experiment, results)
     place = _place(results)
-    console = Console()
+    console = Terminal()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
     if left := left_to_tune(found, seen):
         _say(console, left)
@@ -101,7 +102,7 @@ def watch(
     """Show the state repeatedly until no run is running or queued. Leaving the display stops nothing."""
     from cmkd_bench.api import find_experiment
 
-    raise typer.Exit(_watch(Console(), find_experiment(experiment, results), _place(results), every))
+    raise typer.Exit(_watch(Terminal(), find_experiment(experiment, results), _place(results), every))
 
 
 def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
@@ -112,7 +113,7 @@ def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
 
     found = find_experiment(experiment, results)
     jobs = cancel_jobs(found, Cluster())
-    _say(Console(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
+    _say(Terminal(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
 
 
 def retry(
@@ -141,7 +142,7 @@ def retry(
     if len(names) > 1:
         raise UserError(f"retry: expected one experiment, got {len(names)}: {', '.join(names)}.")
     found = find_experiment(names[0] if names else None, results)
-    console, cluster = Console(), Cluster()
+    console, cluster = Terminal(), Cluster()
     campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
@@ -151,7 +152,7 @@ def retry(
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
     """Write results.csv and the leaderboard from finished runs; exit codes as for `status`."""
-    raise typer.Exit(_collect(Console(), experiment, results))
+    raise typer.Exit(_collect(Terminal(), experiment, results))
 
 
 def _collect(console: Console, name: str | None, results: Path) -> int:

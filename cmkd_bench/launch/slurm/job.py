@@ -93,11 +93,10 @@ class Job:
     def _run(self, schedule: Schedule, submission: Submission) -> None:
         if schedule.is_over:
             return
-        from rich.console import Console
-
         from cmkd_bench.launch.display import GridDisplay
         from cmkd_bench.launch.local import LocalLauncher, local_devices
         from cmkd_bench.launch.worker import WorkerSettings
+        from cmkd_bench.terminal import Terminal
 
         work, profile = submission.work, submission.profile
         settings = WorkerSettings(
@@ -113,7 +112,7 @@ class Job:
         launcher = LocalLauncher(settings, local_devices(profile.device, profile.at_once), networks)
         self._patience = max(work.signal_delay_s - REQUEUE_SECONDS, 5)
         self._launcher, self._process = launcher, os.getpid()
-        with _answering_sigterm(launcher), GridDisplay(Console(file=sys.stdout, width=120)) as display:
+        with _answering_sigterm(launcher), GridDisplay(Terminal(file=sys.stdout, width=120)) as display:
             launcher.run(schedule, display)
         self._launcher = None
 

@@ -72,5 +72,6 @@ def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
 
 
 def count_reasons(skipped: Sequence[Skipped]) -> Counter[str]:
-    """Return how often each reason occurs, without its details."""
-    return Counter(one.reason.partition(":")[0] for one in skipped)
+    """Return how often each reason occurs, without its details; a file that two modalities share counts once."""
+    distinct = dict.fromkeys((one.sample_id, one.path, one.reason) for one in skipped)
+    return Counter(reason.partition(":")[0] for _, _, reason in distinct)
