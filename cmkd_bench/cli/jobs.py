@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Plugins, Results
 from cmkd_bench.errors import UserError
 from cmkd_bench.terminal import Terminal
 
@@ -127,23 +127,24 @@ def retry(
         list[str] | None, typer.Option(help="Retry only failures with this cause, as shown by `status`; repeatable.")
     ] = None,
     results: Results = Path("results"),
+    plugin: Plugins = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until all runs have ended, then collect the results.")
     ] = False,
 ) -> None:
     """Resubmit failed runs from their checkpoints, together with the runs that they block."""
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.launch.slurm.campaign import specs_of, stored_campaign
+    from cmkd_bench.launch.slurm.campaign import is_of_launcher, specs_of, stored_campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
 
     # An experiment name may contain "=", e.g. fair+train.epochs=5.
-    names = [text for text in arguments or () if not text.startswith("launcher.")]
+    names = [text for text in arguments or () if not is_of_launcher(text)]
     if len(names) > 1:
         raise UserError(f"retry: expected one experiment, got {len(names)}: {', '.join(names)}.")
     found = find_experiment(names[0] if names else None, results)
     console, cluster = Terminal(), Cluster()
-    campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
+    campaign = stored_campaign(found, [text for text in arguments or () if text not in names], plugin or ())
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
     code = _submit(console, campaign, specs, cluster, results, cause or True, wait)

@@ -18,7 +18,8 @@ from cmkd_bench.experiment.heartbeat import slurm_job
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.ledger import Ledger, Submission
+from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, Submission
+from cmkd_bench.launch.slurm.named import as_words, refuse_unnamed
 from cmkd_bench.launch.slurm.states import TIME_OUT
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Job:
 
         Raises:
             NothingDone: if no run is done, although some could be run.
+            UserError: if the submission has a plug-in that this user has never named.
         """
         from submitit.core.utils import UncompletedJobError
 
@@ -64,7 +66,8 @@ class Job:
         if submission.state == "abandoned":
             print("This submission was abandoned before the job started; another one has its runs.")
             return []
-        os.environ.update(submission.work.environment)
+        os.environ.update({name: value for name, value in submission.work.environment.items() if name in PASSED_ON})
+        refuse_unnamed(experiment.name, as_words(submission.work.plugins, ()))
         sign = Ledger(experiment).started(submission, element)
         _note_start(sign, submission)
         schedule = _schedule(experiment, submission, element)
