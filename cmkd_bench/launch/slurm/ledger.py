@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.containment import check_folder
 from cmkd_bench.experiment.files import file_lock, read_json, write_json
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.named import CONFIG_HOME
@@ -116,6 +117,7 @@ class Ledger:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.path = experiment.path / "slurm"
+        check_folder(self.path, experiment.path)
 
     def file(self, submission: Submission) -> Path:
         """Return the file of a submission, which is the only input of a job."""
