@@ -14,6 +14,7 @@ from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
+from cmkd_bench.report.csv_files import frame_csv
 from cmkd_bench.report.predictions import PredictionCache
 
 Read = Callable[[Path], Any]
@@ -64,7 +65,7 @@ def collect(
         rows[run_id]["tuned"] = tuned
     further = sorted({name for row in rows.values() for name in row} - set(COLUMNS))
     frame = pd.DataFrame(rows.values(), columns=[*COLUMNS, *further])
-    write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
+    write_text(experiment.results, frame_csv(frame))
     return frame
 
 
