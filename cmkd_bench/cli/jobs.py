@@ -123,14 +123,10 @@ def retry(
             metavar="[EXPERIMENT] [KEY=VALUE]...", help="Experiment name, and settings, e.g. launcher.mem_gb=64"
         ),
     ] = None,
-    cause: Annotated[
-        list[str] | None, typer.Option(help="Retry only failures with this cause, as shown by `status`; repeatable.")
-    ] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Retry only failures with this cause; repeatable.")] = None,
     results: Results = Path("results"),
     plugin: Plugins = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until all runs have ended, then collect the results.")
-    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all runs have ended, then collect.")] = False,
 ) -> None:
     """Resubmit failed runs from their checkpoints, together with the runs that they block."""
     from cmkd_bench.api import find_experiment

@@ -24,14 +24,19 @@ _PAIRS = (
 
 def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Write rows of values as CSV; None becomes an empty field."""
-    return frame_csv(pd.DataFrame(rows, columns=list(header), dtype=object))
+    cells = [[neutralized(value) for value in row] for row in rows]
+    return _as_text(pd.DataFrame(cells, columns=list(map(neutralized, header)), dtype=object))
 
 
 def frame_csv(frame: pd.DataFrame) -> str:
-    """Write a frame as CSV, without its index."""
+    """Write a frame with unique columns as CSV, without its index."""
     texts = frame.select_dtypes(exclude="number").columns
     cells = frame.assign(**{name: frame[name].map(neutralized) for name in texts})
-    return str(cells.rename(columns=neutralized).to_csv(index=False, lineterminator="\n"))
+    return _as_text(cells.rename(columns=neutralized))
+
+
+def _as_text(cells: pd.DataFrame) -> str:
+    return str(cells.to_csv(index=False, lineterminator="\n"))
 
 
 def board_csv(board: Leaderboard) -> str:
