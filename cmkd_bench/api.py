@@ -17,6 +17,7 @@ from cmkd_bench.experiment.store import Experiment, experiment_names
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import RESULTS, GridOptions
 from cmkd_bench.planning.resolve import resolve
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def run(options: GridOptions) -> pd.DataFrame:
         UserError: with all problems of the request.
     """
     grid = resolve(options)
-    console = Console(quiet=options.quiet)
+    console = Terminal(quiet=options.quiet)
     _, runs = execute(grid, plan_grid(grid, console), console, retry_failed=options.retry_failed)
     return _by_cell(grid.experiment, runs)
 

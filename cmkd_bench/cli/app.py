@@ -19,6 +19,7 @@ from cmkd_bench.cli.reproduce import reproduce, sweep
 from cmkd_bench.cli.run import run
 from cmkd_bench.cli.show import list_, show
 from cmkd_bench.errors import UserError
+from cmkd_bench.terminal import visible
 
 COMMANDS = (
     *(run, leaderboard, list_, show, prepare, fixture, doctor, status, watch, cancel, retry, collect),
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # raised by typer for usage errors, --help and exit codes
         return int(end.code or ExitCode.DONE)
     except UserError as error:
-        print(f"cmkd-bench: {error}", file=sys.stderr)
+        print(f"cmkd-bench: {visible(str(error))}", file=sys.stderr)
         return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

@@ -24,14 +24,13 @@ def doctor(
     slurm: Annotated[bool, typer.Option("--slurm", help="Report an error if SLURM is not available.")] = False,
 ) -> None:
     """Check the installation: versions, devices, SLURM, folders. This changes and downloads nothing."""
-    from rich.console import Console
-
     from cmkd_bench.doctor import all_is_there
     from cmkd_bench.doctor.folders import check_data, check_folders
     from cmkd_bench.doctor.installation import check_devices, check_hub, check_python
     from cmkd_bench.doctor.scheduler import check_slurm
+    from cmkd_bench.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     groups = {
         "Python": check_python(),
         "devices": check_devices(),

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Plugins, Results
 from cmkd_bench.errors import UserError
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -85,7 +86,7 @@ def status(experiment: Name = None, results: Results = Path("results")) -> None:
 
     found, seen = _survey(experiment, results)
     place = _place(results)
-    console = Console()
+    console = Terminal()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
     if left := left_to_tune(found, seen):
         _say(console, left)
@@ -101,7 +102,7 @@ def watch(
     """Show the state repeatedly until no run is running or queued. Leaving the display stops nothing."""
     from cmkd_bench.api import find_experiment
 
-    raise typer.Exit(_watch(Console(), find_experiment(experiment, results), _place(results), every))
+    raise typer.Exit(_watch(Terminal(), find_experiment(experiment, results), _place(results), every))
 
 
 def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
@@ -112,7 +113,7 @@ def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
 
     found = find_experiment(experiment, results)
     jobs = cancel_jobs(found, Cluster())
-    _say(Console(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
+    _say(Terminal(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
 
 
 def retry(
@@ -122,27 +123,24 @@ def retry(
             metavar="[EXPERIMENT] [KEY=VALUE]...", help="Experiment name, and settings, e.g. launcher.mem_gb=64"
         ),
     ] = None,
-    cause: Annotated[
-        list[str] | None, typer.Option(help="Retry only failures with this cause, as shown by `status`; repeatable.")
-    ] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Retry only failures with this cause; repeatable.")] = None,
     results: Results = Path("results"),
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until all runs have ended, then collect the results.")
-    ] = False,
+    plugin: Plugins = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all runs have ended, then collect.")] = False,
 ) -> None:
     """Resubmit failed runs from their checkpoints, together with the runs that they block."""
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.launch.slurm.campaign import specs_of, stored_campaign
+    from cmkd_bench.launch.slurm.campaign import is_of_launcher, specs_of, stored_campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
 
     # An experiment name may contain "=", e.g. fair+train.epochs=5.
-    names = [text for text in arguments or () if not text.startswith("launcher.")]
+    names = [text for text in arguments or () if not is_of_launcher(text)]
     if len(names) > 1:
         raise UserError(f"retry: expected one experiment, got {len(names)}: {', '.join(names)}.")
     found = find_experiment(names[0] if names else None, results)
-    console, cluster = Console(), Cluster()
-    campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
+    console, cluster = Terminal(), Cluster()
+    campaign = stored_campaign(found, [text for text in arguments or () if text not in names], plugin or ())
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
     code = _submit(console, campaign, specs, cluster, results, cause or True, wait)
@@ -151,7 +149,7 @@ def retry(
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
     """Write results.csv and the leaderboard from finished runs; exit codes as for `status`."""
-    raise typer.Exit(_collect(Console(), experiment, results))
+    raise typer.Exit(_collect(Terminal(), experiment, results))
 
 
 def _collect(console: Console, name: str | None, results: Path) -> int:

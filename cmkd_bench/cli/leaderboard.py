@@ -32,14 +32,13 @@ def leaderboard(
     results: Results = Path("results"),
 ) -> None:
     """Show the leaderboard of an experiment with its statistics, and save it as Markdown and CSV."""
-    from rich.console import Console
-
     from cmkd_bench.api import find_experiment
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.experiment_tables import make_board, write_board
     from cmkd_bench.report.formats import FORMATS, render
     from cmkd_bench.report.predictions import PredictionCache
     from cmkd_bench.report.published import compare_published
+    from cmkd_bench.terminal import Terminal
 
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
@@ -56,7 +55,7 @@ def leaderboard(
     if isinstance(rendered, str):
         print(rendered, end="")
         return
-    console = Console()
+    console = Terminal()
     console.print(rendered)
     console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from cmkd_bench.cli import options
 from cmkd_bench.cli.options import Results
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from cmkd_bench.diagnostics.collect import Diagnosed
@@ -40,7 +41,7 @@ def plot(
     chosen = options.names(formats)
     check(kinds, chosen)
     found = find_experiment(experiment, results)
-    console = Console()
+    console = Terminal()
     with console.status("Drawing"):
         files, refusals = save_pictures(found, kinds, chosen)
     for file in files:
@@ -96,7 +97,7 @@ def diagnose(
         temperature=temperature,
     )
     found = latest_with(dataset, results) if experiment is None else find_experiment(experiment, results)
-    console = Console()
+    console = Terminal()
     with console.status("Running the saved students over the test part"):
         diagnosed = list(diagnose_runs(found, question, SavedRuns(found, torch.device(device), Roots.read())))
     _show(console, found, diagnosed, temperature, chosen)

@@ -14,6 +14,7 @@ from rich.text import Text
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import RESUME, Plugins, load_plugins
 from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from cmkd_bench.config.compose import Overrides
@@ -49,7 +50,7 @@ def prepare(
     from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 
     load_plugins(plugin)
-    console = Console()
+    console = Terminal()
     overrides = parse_overrides([argument for argument in arguments if "=" in argument])
     opened = [_open(name, overrides, root, prepared) for name in _names(arguments)]
     damaged = False
@@ -94,7 +95,7 @@ def fixture(
     folder.mkdir(parents=True, exist_ok=True)
     cls.write_fixture(folder, clips, np.random.default_rng(seed))
     write_json(folder / FIXTURE_MARK, {"dataset": name, "clips": clips, "seed": seed})
-    console = Console()
+    console = Terminal()
     console.print(f"{folder}: a miniature of '{name}', labeled as such in every table.", markup=False, soft_wrap=True)
     console.print(f"Next: {DATA_ROOT}={out} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
 

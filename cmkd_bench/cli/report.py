@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
+
+from cmkd_bench.terminal import Terminal
 
 
 def report(
@@ -22,7 +23,7 @@ def report(
     from cmkd_bench.report.page.report_page import write_page
 
     found = find_experiment(experiment, results)
-    console = Console()
+    console = Terminal()
     with console.status("Writing"):
         path = write_page(found, out)
     console.print(Text(f"{path} ({path.stat().st_size / 1e6:.1f} MB)"), soft_wrap=True)

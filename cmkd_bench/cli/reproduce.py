@@ -27,9 +27,9 @@ def reproduce(
     vectorized: Annotated[bool, typer.Option(help="Train all draws as one vectorized computation if possible.")] = True,
 ) -> None:
     """Rerun a published experiment: measured and published results, a plot, and a verdict by a predefined rule."""
-    from rich.console import Console
+    from cmkd_bench.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     if name is None:
         _list()
         return
@@ -59,13 +59,12 @@ def sweep(
     jobs: Annotated[int | None, typer.Option(help="Number of worker processes (default: one per core).")] = None,
 ) -> None:
     """Vary an option of a dataset: every method's gain over the student alone, and measured gaps, with intervals."""
-    from rich.console import Console
-
     from cmkd_bench.config.compose import grid_defaults
     from cmkd_bench.studies.sweep import sweep as run
     from cmkd_bench.studies.sweep_table import as_rich
+    from cmkd_bench.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     names = options.names(methods) or grid_defaults()["sweep_methods"]
     with _ended(console):
         found = run(

@@ -68,13 +68,12 @@ def run(
     ] = False,
 ) -> None:
     """Run a grid of methods, datasets, pairs and seeds. Finished runs are not repeated."""
-    from rich.console import Console
-
     from cmkd_bench.api import execute, plan_grid
     from cmkd_bench.planning.request import GridOptions
     from cmkd_bench.planning.resolve import resolve
+    from cmkd_bench.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     grid = resolve(
         GridOptions(
             methods=methods,

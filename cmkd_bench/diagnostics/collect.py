@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.experiment.csv_text import write_csv
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
@@ -121,16 +120,14 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
 
 def as_csv(found: Sequence[Diagnosed]) -> str:
     """Write one line per student, with unrounded numbers."""
-    file = io.StringIO()
     place = ["dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run"]
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*place, *found[0].diagnosis.numbers()])
+    lines: list[list[object]] = []
     for one in found:
         cell = one.cell
         modalities = [cell.dataset, cell.teacher_modality, cell.student_modality]
         runs = [cell.teacher_id, cell.run_id]
-        writer.writerow([*modalities, cell.method, cell.fold, cell.seed, *runs, *one.diagnosis.numbers().values()])
-    return file.getvalue()
+        lines.append([*modalities, cell.method, cell.fold, cell.seed, *runs, *one.diagnosis.numbers().values()])
+    return write_csv([*place, *found[0].diagnosis.numbers()], lines)
 
 
 def _is_done(experiment: Experiment, cell: Cell) -> bool:

@@ -13,7 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.containment import parse_bounded, read_bounded
+
 _LOOK_AGAIN = 0.1  # seconds
+
+
+class NotJson(UserError, ValueError):
+    """A file that should be JSON."""
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -50,8 +57,15 @@ def write_records(path: Path, records: Iterable[Any]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_bytes())
+    """Read a JSON file.
+
+    Raises:
+        UserError: if it is too large, nested too deeply, or not JSON.
+    """
+    try:
+        return parse_bounded(read_bounded(path))
+    except ValueError as error:
+        raise NotJson(f"{path} cannot be read as JSON: {error}") from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import dataclasses
 import math
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.containment import check_folder
 from cmkd_bench.experiment.files import file_lock, read_json, write_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.spec import RunSpec
@@ -29,8 +30,9 @@ def read_plan(experiment: Experiment) -> Plan:
     """Return the plan of an experiment, merged over the commands so far.
 
     Raises:
-        UserError: if another version of cmkd-bench wrote it.
+        UserError: if another version of cmkd-bench wrote it, or if a link leads out of the experiment's folder.
     """
+    check_folder(experiment.path, experiment.path)
     stored = read_json(experiment.plan)
     try:
         cells = [Cell(**cell) for cell in stored["cells"]]

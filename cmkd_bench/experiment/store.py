@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.containment import check_folder, check_run_id, is_contained
 from cmkd_bench.experiment.files import file_lock, read_json, write_json
 from cmkd_bench.experiment.spec import RunSpec
 
@@ -136,6 +137,7 @@ class Experiment:
         self.name = name
         self.path = root / name
         self._runs = self.path / "runs"
+        self._checked: set[str] = set()
 
     @property
     def plan(self) -> Path:
@@ -153,7 +155,14 @@ class Experiment:
         return self.path / "runs.csv"
 
     def run(self, run_id: str) -> RunFolder:
-        """Return the folder of a run."""
+        """Return the folder of a run.
+
+        Raises:
+            LeadsOut: if the id is none, or if the folder or a file in it is a link out of the experiment.
+        """
+        if run_id not in self._checked:
+            check_folder(self._runs / check_run_id(run_id), self.path)
+            self._checked.add(run_id)
         return RunFolder(self._runs / run_id)
 
     def add(self, spec: RunSpec) -> RunFolder:
@@ -193,8 +202,8 @@ class Experiment:
 def find_done(experiment: Experiment, run_id: str) -> RunFolder | None:
     """Return a folder of the run with a result, in this or another experiment of the results folder."""
     own = experiment.run(run_id)
-    others = (RunFolder(path) for path in sorted(experiment.root.glob(f"*/runs/{run_id}")))
-    return next((folder for folder in (own, *others) if folder.result.exists()), None)
+    others = (path for path in sorted(experiment.root.glob(f"*/runs/{run_id}")) if is_contained(path, path.parents[1]))
+    return next((folder for folder in (own, *map(RunFolder, others)) if folder.result.exists()), None)
 
 
 def experiment_names(root: Path) -> list[str]:

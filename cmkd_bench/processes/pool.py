@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
@@ -65,7 +66,10 @@ class WorkerPool(Generic[Task]):
         process = self.context.Process(  # type: ignore[attr-defined]  # each concrete context has it
             target=self._serve, args=(*arguments, theirs, inherited), daemon=True
         )
+        # A worker must not free the garbage of this process: FFmpeg's contexts would wait for threads that it lacks.
+        gc.freeze()
         process.start()
+        gc.unfreeze()
         theirs.close()  # so that the worker's death is seen as the end of the connection
         self.workers.append(Worker(process, ours, arguments))
 

@@ -14,6 +14,7 @@ from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
+from cmkd_bench.report.csv_files import frame_csv
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.tidy import FIRST, tidy
@@ -68,7 +69,7 @@ def collect(
     further = sorted({name for row in rows.values() for name in row} - set(COLUMNS))
     frame = pd.DataFrame(rows.values(), columns=[*COLUMNS, *further])
     for path, table in ((experiment.runs, frame), (experiment.results, tidy(record, frame))):
-        write_text(path, table.to_csv(index=False, lineterminator="\n"))
+        write_text(path, frame_csv(table))
     return frame
 
 

@@ -20,6 +20,7 @@ from cmkd_bench.studies.preset import Point, Preset, load_preset
 from cmkd_bench.studies.reproduction_table import Reproduction, as_csv, as_markdown, stem
 from cmkd_bench.studies.side_by_side import train_vectorized
 from cmkd_bench.studies.verdict import MeasuredCurves, judge
+from cmkd_bench.terminal import Terminal
 
 
 def reproduce(
@@ -56,7 +57,7 @@ def reproduce(
         )
     pairs = tuple((draw, draw) for draw in range(repetitions))
     setting = Setting(results / name, preset.dataset, preset.pair, pairs, jobs)
-    curves = _run(preset, setting, vectorized, Console(quiet=quiet))
+    curves = _run(preset, setting, vectorized, Terminal(quiet=quiet))
     found = compare(preset, curves)
     folder = results / name
     write_text(folder / f"{stem(repetitions)}.md", as_markdown(found))

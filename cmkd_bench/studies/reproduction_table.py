@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.experiment.csv_text import read_rows, write_csv
 from cmkd_bench.studies.intervals import Interval, mean_interval
 from cmkd_bench.studies.preset import Preset
 from cmkd_bench.studies.verdict import Judged, Levels, MeasuredCurves
@@ -90,24 +90,22 @@ def markdown_table(found: Reproduction) -> list[str]:
 
 def as_csv(found: Reproduction) -> str:
     """Write one line per point and row, with unrounded numbers and those of every draw, for `read_csv`."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    lines: list[list[object]] = []
     sources = [one.source for one in found.levels]
     heading = ["point", "x", "row", "mean", "low", "high", "std", "draws", *(source.name for source in sources)]
-    writer.writerow([*heading, *(f"{DRAW}{number}" for number in range(found.draws))])
     for place, point in enumerate(found.preset.points):
         for row, curve in found.curves.items():
             mean = mean_interval(curve[place])
             deviation = curve[place].std(ddof=1) if found.draws > 1 else ""
             published = [source.values[row][place] if row in source.values else None for source in sources]
             numbers = [mean.value, mean.low, mean.high, deviation, found.draws]
-            writer.writerow([point.label, point.x, row, *numbers, *published, *curve[place].tolist()])
-    return file.getvalue()
+            lines.append([point.label, point.x, row, *numbers, *published, *curve[place].tolist()])
+    return write_csv([*heading, *(f"{DRAW}{number}" for number in range(found.draws))], lines)
 
 
 def read_csv(text: str, preset: Preset) -> MeasuredCurves:
     """Read the curves of a record, (points, draws) by row, so that it can be judged again without running anything."""
-    lines = {(line["point"], line["row"]): line for line in csv.DictReader(io.StringIO(text))}
+    lines = {(line["point"], line["row"]): line for line in read_rows(io.StringIO(text))}
 
     def of(point: str, row: str) -> list[float]:
         return [float(value) for name, value in lines[point, row].items() if name.startswith(DRAW)]

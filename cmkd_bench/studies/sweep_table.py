@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.experiment.csv_text import write_csv
 from cmkd_bench.registry import methods
 from cmkd_bench.report.board import TEACHER
 from cmkd_bench.studies.figure import Chart
@@ -82,29 +81,28 @@ def as_markdown(found: Sweep) -> str:
 
 def as_csv(found: Sweep) -> str:
     """Write one line per value and row: accuracy, gain with its interval, and the accuracy of every draw."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    heading = [found.knob, "row", "accuracy", "gain", "low", "high", "draws"]
-    writer.writerow([*heading, *(f"{DRAW}{number}" for number in range(found.draws))])
+    lines: list[list[object]] = []
     for place, value in enumerate(found.values):
         for row, curve in found.curves.items():
             gain = mean_interval(curve[place] - found.curves[found.baseline][place])
             numbers = [curve[place].mean(), gain.value, gain.low, gain.high, found.draws]
-            writer.writerow([value, row, *numbers, *curve[place].tolist()])
-    return file.getvalue()
+            lines.append([value, row, *numbers, *curve[place].tolist()])
+    heading = [found.knob, "row", "accuracy", "gain", "low", "high", "draws"]
+    return write_csv([*heading, *_draws(found)], lines)
 
 
 def measured_as_csv(found: Sweep) -> str:
     """Write one line per value and diagnostic: its mean with the interval, and the value of every draw."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    heading = [found.knob, "quantity", "mean", "low", "high", "draws"]
-    writer.writerow([*heading, *(f"{DRAW}{number}" for number in range(found.draws))])
+    lines: list[list[object]] = []
     for place, value in enumerate(found.values):
         for name, curve in found.measured.items():
             mean = mean_interval(curve[place])
-            writer.writerow([value, name, mean.value, mean.low, mean.high, found.draws, *curve[place].tolist()])
-    return file.getvalue()
+            lines.append([value, name, mean.value, mean.low, mean.high, found.draws, *curve[place].tolist()])
+    return write_csv([found.knob, "quantity", "mean", "low", "high", "draws", *_draws(found)], lines)
+
+
+def _draws(found: Sweep) -> list[str]:
+    return [f"{DRAW}{number}" for number in range(found.draws)]
 
 
 def picture(dataset: str, found: Sweep) -> Chart:

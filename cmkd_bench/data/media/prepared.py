@@ -23,7 +23,7 @@ from cmkd_bench.dataset import PARTS, PairedData
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
 
-FORMAT = 1  # incremented when the same input is stored differently
+FORMAT = 2  # incremented when the same input is stored differently
 DIGEST_BYTES = 16
 MOMENTS = 3  # sum, sum of squares, count
 
@@ -168,6 +168,8 @@ def digest(row: np.ndarray) -> np.ndarray:
 def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
     """Return sums over one row, which give the statistics of any part without reading the arrays.
 
+    They depend on the values alone: NumPy adds in the order of the memory, so the row is brought into the stored one.
+
     Args:
         row: a clip as stored.
         kind: kind of the modality. The channels are the second axis of a video and the first of all others; of depth,
@@ -176,6 +178,7 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
     Returns:
         (channels, 3) float64: sum, sum of squares, count.
     """
+    row = np.ascontiguousarray(row)
     channels = row.swapaxes(0, 1) if kind == "video" else row
     # Integers are summed as integers, which is several times faster; 255 squared fits into 16 bits.
     wide, total = (np.uint16, np.uint64) if row.dtype == np.uint8 else (np.float64, np.float64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmkd_bench.config.slurm import Profile
+from cmkd_bench.experiment.containment import is_contained
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.slurm.packing import START_SECONDS
@@ -39,7 +40,11 @@ def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
     """Yield the runs that are done in a results folder with their seconds per epoch."""
     seen: set[str] = set()
     for cost in sorted(root.glob("*/runs/*/cost.json")):
-        if cost.parent.name in seen or not (cost.parent / "result.json").exists():
+        if (
+            cost.parent.name in seen
+            or not (cost.parent / "result.json").exists()
+            or not is_contained(cost.parent, cost.parents[2])
+        ):
             continue
         seen.add(cost.parent.name)
         spec = RunSpec.from_json(read_json(cost.with_name("spec.json")))

@@ -18,7 +18,8 @@ from cmkd_bench.experiment.heartbeat import slurm_job
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.ledger import Ledger, Submission
+from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, Submission
+from cmkd_bench.launch.slurm.named import as_words, refuse_unnamed
 from cmkd_bench.launch.slurm.states import TIME_OUT
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Job:
 
         Raises:
             NothingDone: if no run is done, although some could be run.
+            UserError: if the submission has a plug-in that this user has never named.
         """
         from submitit.core.utils import UncompletedJobError
 
@@ -64,7 +66,8 @@ class Job:
         if submission.state == "abandoned":
             print("This submission was abandoned before the job started; another one has its runs.")
             return []
-        os.environ.update(submission.work.environment)
+        os.environ.update({name: value for name, value in submission.work.environment.items() if name in PASSED_ON})
+        refuse_unnamed(experiment.name, as_words(submission.work.plugins, ()))
         sign = Ledger(experiment).started(submission, element)
         _note_start(sign, submission)
         schedule = _schedule(experiment, submission, element)
@@ -93,11 +96,10 @@ class Job:
     def _run(self, schedule: Schedule, submission: Submission) -> None:
         if schedule.is_over:
             return
-        from rich.console import Console
-
         from cmkd_bench.launch.display import GridDisplay
         from cmkd_bench.launch.local import LocalLauncher, local_devices
         from cmkd_bench.launch.worker import WorkerSettings
+        from cmkd_bench.terminal import Terminal
 
         work, profile = submission.work, submission.profile
         settings = WorkerSettings(
@@ -113,7 +115,7 @@ class Job:
         launcher = LocalLauncher(settings, local_devices(profile.device, profile.at_once), networks)
         self._patience = max(work.signal_delay_s - REQUEUE_SECONDS, 5)
         self._launcher, self._process = launcher, os.getpid()
-        with _answering_sigterm(launcher), GridDisplay(Console(file=sys.stdout, width=120)) as display:
+        with _answering_sigterm(launcher), GridDisplay(Terminal(file=sys.stdout, width=120)) as display:
             launcher.run(schedule, display)
         self._launcher = None
 

@@ -14,14 +14,11 @@ from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster, Queue
 from cmkd_bench.launch.slurm.durations import expected_seconds, recorded
-from cmkd_bench.launch.slurm.ledger import Ledger, Submission, Work
+from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, Submission, Work
 from cmkd_bench.launch.slurm.sbatch import Refused, complete_pickles, sbatch
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.survey import Survey, survey
 from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_waves
-
-# Variables of the login shell that a job needs if the site does not export the environment.
-_PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")
 
 
 @dataclass
@@ -49,7 +46,7 @@ class SubmissionReport:
 
 def environment() -> dict[str, str]:
     """Return the environment variables of this process that its jobs need."""
-    return {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
 
 
 def work_of(

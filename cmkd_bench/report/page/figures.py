@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import csv
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.csv_text import read_rows
 from cmkd_bench.report.page.experiment_data import ExperimentData
 from cmkd_bench.report.text_table import TextTable
 
@@ -63,7 +63,7 @@ def _diagnosis(data: ExperimentData, path: Path) -> dict[str, Any]:
 
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            lines = list(csv.DictReader(file))
+            lines = read_rows(file)
         methods = tuple(dict.fromkeys(line["method"] for line in lines))
         rows = []
         for name, (meaning, digits) in ROWS.items():

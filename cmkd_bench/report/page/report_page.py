@@ -27,6 +27,7 @@ from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.report.wording import by_dataset, legend, numbers_line
 from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.statistics.paired import LEVEL
+from cmkd_bench.terminal import visible
 
 # Characters that could end the block, begin another, or be read as the end of a line by a script
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -74,6 +75,15 @@ def as_block(values: Any) -> Markup:
     return Markup(text)  # noqa: S704 (no character that means anything to HTML is left)
 
 
+def _visible(value: Any) -> Any:
+    """Return JSON values whose texts, names among them, show their control characters."""
+    if isinstance(value, dict):
+        return {_visible(name): _visible(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_visible(one) for one in value]
+    return visible(value) if isinstance(value, str) else value
+
+
 def _context(data: ExperimentData) -> dict[str, Any]:
     style, script = asset("page.css"), asset("sort.js") + asset("page.js")
     board, root, directions = data.board, data.experiment.root.name, len(data.board.columns)
@@ -107,7 +117,7 @@ def _context(data: ExperimentData) -> dict[str, Any]:
         "papers": protocol.papers(data),
         "place": commands.where(root),
         "root": root,
-        "data": as_block(run_details.run_details(data)),
+        "data": as_block(_visible(run_details.run_details(data))),
     }
 
 

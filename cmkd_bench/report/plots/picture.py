@@ -16,11 +16,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from matplotlib.textpath import TextToPath
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.plots.style import COLUMN, GRAY, LARGE, NORMAL, PAGE, SMALL, styled
+from cmkd_bench.terminal import visible
 
 FORMATS = ("png", "svg", "pdf")
 CHARACTERS = {SMALL: 16, LARGE: 11.5}  # per inch, fewer than of an average text; in bold the second
@@ -142,6 +144,8 @@ def render(figure: Figure, file_format: str) -> bytes:
     if file_format not in FORMATS:
         raise UnknownName("format", file_format, FORMATS)
     file = io.BytesIO()
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
     with styled():
         if engine := figure.get_layout_engine():  # once for all formats; saving would do it twice for each
             engine.execute(figure)

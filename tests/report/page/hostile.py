@@ -14,6 +14,7 @@ from cmkd_bench.experiment.store import Experiment
 METHOD = "<script>alert(1)</script>"
 DATASET = "<img src=x onerror=alert(2)>"
 ERROR = "</script><script>document.title='owned'</script> & \u2028 'loss' is \"nan\""
+SHOWN_ERROR = ERROR.replace("\u2028", r"\u2028")
 REASON = "<b>needs</b> one label per sample"
 SHARES = {"none": 0.6, "shuffled": 0.3, "kd": 0.7, METHOD: 0.8, "aside": 0.5}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import ERROR, METHOD, REASON, write_hostile
+from hostile import METHOD, REASON, SHOWN_ERROR, write_hostile
 from typer.testing import CliRunner
 
 from cmkd_bench.cli.app import app
@@ -133,7 +133,7 @@ def test_runs_are_counted_by_state_and_what_is_missing_is_listed(hostile: Experi
     counted = dict(re.findall(r'<li class="([a-z-]+)(?: zero)?"><strong>(\d+)</strong>', page))
     assert counted == {"done": "25", "failed": "1", "blocked": "0", "pending": "1", "not-defined": "3"}
     texts = Reader(page).texts
-    assert f"non-finite loss: {ERROR}" in texts
+    assert f"non-finite loss: {SHOWN_ERROR}" in texts
     assert REASON in texts
     commands = [text for text in texts if text.startswith("cmkd-bench run ")]
     assert len(commands) == 2

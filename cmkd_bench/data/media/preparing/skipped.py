@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
 from cmkd_bench.data.media.prepared import SetFolder
 from cmkd_bench.data.media.preparing.columns import StoredColumn
+from cmkd_bench.experiment.csv_text import write_csv
 from cmkd_bench.experiment.files import read_json, write_json, write_text
 
 FIELDS = ("sample_id", "modality", "path", "reason")
@@ -64,13 +63,10 @@ def list_skipped(catalogue: Catalogue, columns: Sequence[StoredColumn], reasons:
 
 def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
     """Write skipped.csv of a dataset for the set that was prepared last, regardless of other sets."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FIELDS)
-    writer.writerows([one.sample_id, one.modality, one.path, one.reason] for one in skipped)
-    write_text(path, text.getvalue())
+    write_text(path, write_csv(FIELDS, ([one.sample_id, one.modality, one.path, one.reason] for one in skipped)))
 
 
 def count_reasons(skipped: Sequence[Skipped]) -> Counter[str]:
-    """Return how often each reason occurs, without its details."""
-    return Counter(one.reason.partition(":")[0] for one in skipped)
+    """Return how often each reason occurs, without its details; a file that two modalities share counts once."""
+    distinct = dict.fromkeys((one.sample_id, one.path, one.reason) for one in skipped)
+    return Counter(reason.partition(":")[0] for _, _, reason in distinct)
