@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,20 +115,6 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     if not cells or (missing and question.pairs):
         raise UserError(_nothing(experiment, record, question, missing))
     return cells
-
-
-def as_csv(found: Sequence[Diagnosed]) -> str:
-    """Write one line per student, with unrounded numbers."""
-    file = io.StringIO()
-    place = ["dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run"]
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*place, *found[0].diagnosis.numbers()])
-    for one in found:
-        cell = one.cell
-        modalities = [cell.dataset, cell.teacher_modality, cell.student_modality]
-        runs = [cell.teacher_id, cell.run_id]
-        writer.writerow([*modalities, cell.method, cell.fold, cell.seed, *runs, *one.diagnosis.numbers().values()])
-    return file.getvalue()
 
 
 def _is_done(experiment: Experiment, cell: Cell) -> bool:

@@ -6,15 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from cmkd_bench.report.plots.picture import Picture, new_figure
+from cmkd_bench.report.plots.save import DEFAULT_FORMATS, save
+from cmkd_bench.report.plots.style import BLACK, GRAY, Style, styled, styles_of
 from cmkd_bench.studies.intervals import mean_interval
-
-if TYPE_CHECKING:
-    from cmkd_bench.report.plots.picture import Picture
-    from cmkd_bench.report.plots.style import Style
 
 SOURCES = ("o", "s", "^", "D")
 MAIN, BELOW, LEGEND_ROW = 2.6, 1.5, 0.17  # inches
@@ -58,16 +57,11 @@ class Chart:
 
 def draw(chart: Chart, path: Path) -> None:
     """Write the chart to `path` with the suffixes .png and .svg."""
-    from cmkd_bench.report.plots.save import DEFAULT_FORMATS, save
-
     save(as_picture(chart, path.name), path.parent, DEFAULT_FORMATS)
 
 
 def as_picture(chart: Chart, name: str) -> Picture:
     """Plot the chart without writing it to a file."""
-    from cmkd_bench.report.plots.picture import Picture, new_figure
-    from cmkd_bench.report.plots.style import BLACK, styled, styles_of
-
     rows = dict.fromkeys([*chart.known, *chart.curves])
     styles = styles_of({row: "baseline" if row == chart.baseline else "method" for row in rows})
     entries = len(chart.curves) + len(chart.published)
@@ -90,8 +84,6 @@ def as_picture(chart: Chart, name: str) -> Picture:
 
 
 def _small_panel(axes: Any, chart: Chart, quantity: str, curves: Mapping[str, np.ndarray]) -> None:
-    from cmkd_bench.report.plots.style import styles_of
-
     _rows(axes, chart, curves, styles_of(dict.fromkeys(curves, "method")))
     _axis(axes, chart, quantity)
     if len(curves) > 1:
@@ -127,8 +119,6 @@ def _rows(axes: Any, chart: Chart, curves: Mapping[str, np.ndarray], styles: Map
 
 
 def _published(axes: Any, chart: Chart, styles: Mapping[str, Style]) -> None:
-    from cmkd_bench.report.plots.style import GRAY
-
     for (source, rows), marker in zip(chart.published.items(), SOURCES, strict=False):
         open_ = {"marker": marker, "facecolors": "none", "zorder": 3}
         axes.scatter([], [], edgecolors=GRAY, label=source, **open_)

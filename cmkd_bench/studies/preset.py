@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from cmkd_bench.errors import UnknownName
 
 FOLDER = Path(__file__).parent.parent / "configs" / "reproduction"
@@ -25,16 +27,16 @@ class Point:
 
     label: str
     x: float | None = None
-    overrides: tuple[str, ...] = ()
-    grids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
+    grids: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Block:
     """One of the grids to run at every point."""
 
-    methods: tuple[str, ...]
-    overrides: tuple[str, ...] = ()
+    methods: Sequence[str]
+    overrides: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,14 @@ class Preset:
         pair: `teacher:student`.
         draws: number of repetitions in the paper.
         axis: label of the axis.
-        crossing: the two rows whose difference changes sign along the axis, or empty.
-        overrides: `KEY=VALUE`, for all grids.
-        deviations: differences from the published setup, one sentence each.
         blocks: the grids, by name.
         rows: by name, in the order of the table.
         points: in the order of the axis.
         claims: all of them must hold to reproduce the trend.
         sources: each gets its own verdict.
+        crossing: the two rows whose difference changes sign along the axis, or empty.
+        overrides: `KEY=VALUE`, for all grids.
+        deviations: differences from the published setup, one sentence each.
     """
 
     name: str
@@ -112,14 +114,14 @@ class Preset:
     pair: str
     draws: int
     axis: str
-    crossing: tuple[str, ...]
-    overrides: tuple[str, ...]
-    deviations: tuple[str, ...]
     blocks: Mapping[str, Block]
     rows: Mapping[str, ReproductionRow]
-    points: tuple[Point, ...]
-    claims: tuple[Claim, ...]
-    sources: tuple[PublishedSource, ...]
+    points: Sequence[Point]
+    claims: Sequence[Claim]
+    sources: Sequence[PublishedSource]
+    crossing: Sequence[str] = ()
+    overrides: Sequence[str] = ()
+    deviations: Sequence[str] = ()
 
 
 def preset_names() -> list[str]:
@@ -135,32 +137,12 @@ def load_preset(name: str) -> Preset:
     """
     if name not in preset_names():
         raise UnknownName("reproduction", name, preset_names(), "cmkd-bench reproduce")
-    from omegaconf import OmegaConf
-
     values: Any = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
-    return Preset(
-        name=name,
-        title=values["title"],
-        paper=values["paper"],
-        dataset=values["dataset"],
-        pair=values["pair"],
-        draws=values["draws"],
-        axis=values["axis"],
-        crossing=tuple(values.get("crossing", ())),
-        overrides=tuple(values.get("overrides", ())),
-        deviations=tuple(values.get("deviations", ())),
-        blocks={key: Block(**_tuples(block)) for key, block in values["grids"].items()},
-        rows={key: ReproductionRow(*row) for key, row in values["rows"].items()},
-        points=tuple(_point(point) for point in values["points"]),
-        claims=tuple(Claim(**claim) for claim in values["claims"]),
-        sources=tuple(PublishedSource(**source) for source in values["published"]),
-    )
-
-
-def _point(values: dict[str, Any]) -> Point:
-    grids = {name: tuple(overrides) for name, overrides in values.pop("grids", {}).items()}
-    return Point(**_tuples(values), grids=grids)
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    parts: dict[str, Any] = {
+        "blocks": {key: Block(**block) for key, block in values.pop("grids").items()},
+        "rows": {key: ReproductionRow(*row) for key, row in values.pop("rows").items()},
+        "points": [Point(**point) for point in values.pop("points")],
+        "claims": [Claim(**claim) for claim in values.pop("claims")],
+        "sources": [PublishedSource(**source) for source in values.pop("published")],
+    }
+    return Preset(name=name, **values, **parts)
