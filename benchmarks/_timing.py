@@ -13,12 +13,7 @@ SHORTEST_SAMPLE = 0.02
 
 
 def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds per call of each function; only values from the same call are comparable.
-
-    Args:
-        functions: the functions to time, by name.
-        rounds: number of samples per function.
-    """
+    """Return the median seconds per call of each function; only values from the same call are comparable."""
     repeats = {name: _repeats(function) for name, function in functions.items()}
     samples: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):

@@ -23,19 +23,12 @@ FAILURES = "failures"
 
 @dataclass(frozen=True)
 class Part:
-    """One part at work in a process of its own.
+    """One part at work in a process of its own."""
 
-    Attributes:
-        device: `cpu` or `cuda`.
-        folder: an empty one of its own.
-        what: which variant of the part is asked for; empty for its only one.
-        end: when it should be done, on the monotonic clock; it is killed soon after.
-    """
-
-    device: str
-    folder: Path
-    what: str
-    end: float
+    device: str  # `cpu` or `cuda`
+    folder: Path  # an empty one of its own
+    what: str  # which variant of the part is asked for; empty for its only one
+    end: float  # when it should be done, on the monotonic clock; it is killed soon after
 
     @property
     def is_small(self) -> bool:

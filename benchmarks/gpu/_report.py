@@ -16,21 +16,13 @@ LONGEST_DETAILS = 6000
 
 @dataclass
 class PartReport:
-    """What is known of a part.
+    """What is known of a part."""
 
-    Attributes:
-        name: of the part.
-        status: waiting, running, done, failed, or out of time.
-        seconds: that it took.
-        rows: of its tables.
-        tail: the end of its output, where it did not end by itself.
-    """
-
-    name: str
-    status: str = "waiting"
-    seconds: float = 0.0
-    rows: list[Row] = field(default_factory=list)
-    tail: str = ""
+    name: str  # of the part
+    status: str = "waiting"  # waiting, running, done, failed, or out of time
+    seconds: float = 0.0  # that it took
+    rows: list[Row] = field(default_factory=list)  # of its tables
+    tail: str = ""  # the end of its output, where it did not end by itself
 
 
 class Report:

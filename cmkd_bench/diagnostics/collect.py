@@ -17,34 +17,22 @@ from cmkd_bench.planning.directions import Direction
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """The diagnostics of one student.
+    """The diagnostics of one student."""
 
-    Attributes:
-        cell: the student's method, direction, fold, and seed.
-        diagnosis: how it relates to the teacher, in the state before the student was trained.
-    """
-
-    cell: Cell
-    diagnosis: Diagnosis
+    cell: Cell  # the student's method, direction, fold, and seed
+    diagnosis: Diagnosis  # how it relates to the teacher, in the state before the student was trained
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to diagnose.
+    """What to diagnose."""
 
-    Attributes:
-        dataset: name of the dataset.
-        pairs: (teacher modality, student modality); None means all pairs of the experiment.
-        methods: methods of the students; None means the student alone.
-        seeds: None means all.
-        temperature: temperature of the parts of the KD loss.
-    """
-
-    dataset: str
+    dataset: str  # name of the dataset
+    # (teacher modality, student modality); None means all pairs of the experiment
     pairs: Sequence[Direction] | None = None
-    methods: Sequence[str] | None = None
-    seeds: Sequence[int] | None = None
-    temperature: float = 1.0
+    methods: Sequence[str] | None = None  # methods of the students; None means the student alone
+    seeds: Sequence[int] | None = None  # None means all
+    temperature: float = 1.0  # temperature of the parts of the KD loss
 
 
 def latest_with(dataset: str, results: Path) -> Experiment:

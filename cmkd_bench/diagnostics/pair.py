@@ -21,38 +21,28 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Side:
-    """The outputs of one network for the test set.
+    """The outputs of one network for the test set."""
 
-    Attributes:
-        logits: (M, C).
-        embedding: (M, D), the pooled features that feed the head.
-    """
-
-    logits: Tensor
-    embedding: Tensor
+    logits: Tensor  # (M, C)
+    embedding: Tensor  # (M, D), the pooled features that feed the head
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The relation between a teacher and a student.
+    """The relation between a teacher and a student."""
 
-    Attributes:
-        numbers: by name: `agreement`; the distribution of `correlations`; `tckd` and `nckd`, means over samples in
-            nats; `nckd_weighted`, the mean of (1 - p) NCKD, where p is the teacher's probability of the label, so that
-            `tckd` plus it is the mean of KL(teacher || student); `cka` of the embeddings, and by chance; `distance`,
-            the energy coefficient of the class probabilities, which two networks share as coordinates.
-        correlations: (M,) Kendall's tau-b of the two networks' logits by sample; NaN if those of one are all equal.
-    """
-
+    # by name: `agreement`; the distribution of `correlations`; `tckd` and `nckd`, means over samples in nats;
+    # `nckd_weighted`, the mean of (1 - p) NCKD, where p is the teacher's probability of the label, so that `tckd` plus
+    # it is the mean of KL(teacher || student); `cka` of the embeddings, and by chance; `distance`, the energy
+    # coefficient of the class probabilities, which two networks share as coordinates
     numbers: Mapping[str, float]
-    correlations: Array
+    correlations: Array  # (M,) Kendall's tau-b of the two networks' logits by sample; NaN if those of one are all equal
 
 
 def diagnose(teacher: Side, student: Side, labels: Tensor, temperature: float = 1.0) -> Diagnosis:
     """Diagnose how a student relates to its teacher.
 
     Args:
-        teacher: the teacher's outputs.
         student: the student's outputs for the same samples.
         labels: (M,) int64.
         temperature: temperature of the two parts of the KD loss, which are not multiplied by its square.

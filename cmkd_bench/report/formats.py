@@ -24,9 +24,7 @@ def render(
     """Render a table as text, or as something that a rich console prints.
 
     Args:
-        board: the table.
         form: one of FORMATS.
-        name: of the experiment.
         with_gain: whether to show gains; the format's default where None is given. CSV always has them.
         published: the papers' numbers; as CSV they stand alone, because a file has one table.
     """

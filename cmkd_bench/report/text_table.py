@@ -13,25 +13,15 @@ from rich.text import Text
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of plain text.
+    """A table of plain text."""
 
-    Attributes:
-        title: its heading.
-        header: titles of the columns.
-        rows: as wide as `header`.
-        lines: explanations below the table.
-        texts: number of leading columns that are text; numbers follow.
-        places: number of leading columns that a terminal shows as titles instead, one table for each place.
-        ends: numbers of the rows below which a terminal draws a line.
-    """
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    lines: Sequence[str] = ()
-    texts: int = 4
-    places: int = 0
-    ends: Collection[int] = ()
+    title: str  # its heading
+    header: Sequence[str]  # titles of the columns
+    rows: Sequence[Sequence[str]]  # as wide as `header`
+    lines: Sequence[str] = ()  # explanations below the table
+    texts: int = 4  # number of leading columns that are text; numbers follow
+    places: int = 0  # number of leading columns that a terminal shows as titles instead, one table for each place
+    ends: Collection[int] = ()  # numbers of the rows below which a terminal draws a line
 
 
 def as_rich(table: TextTable) -> RenderableType:

@@ -24,34 +24,22 @@ STEP = 0.013  # largest horizontal offset between neighboring rows, as a share o
 
 @dataclass(frozen=True)
 class Chart:
-    """The content of a plot.
+    """The content of a plot."""
 
-    Attributes:
-        title: shown above the panels.
-        note: shown below the panels; explains how to read them.
-        axis: label of the x-axis.
-        quantity: label of the first panel's y-axis.
-        places: names of the points.
-        x: positions of the points; None spaces them evenly.
-        curves: by row, (points, draws).
-        baseline: the row to draw in the style of the student alone.
-        published: by source and row, one number or None per point.
-        zero: whether to draw a line at zero.
-        below: by quantity, the curves of a smaller panel; for numeric axes.
-        known: rows of all plots of this kind, so that a row has the same style in all of them; `curves` if empty.
-    """
-
-    title: str
-    note: str
-    axis: str
-    quantity: str
-    places: Sequence[str]
-    x: Sequence[float] | None
-    curves: Mapping[str, np.ndarray]
-    baseline: str
+    title: str  # shown above the panels
+    note: str  # shown below the panels; explains how to read them
+    axis: str  # label of the x-axis
+    quantity: str  # label of the first panel's y-axis
+    places: Sequence[str]  # names of the points
+    x: Sequence[float] | None  # positions of the points; None spaces them evenly
+    curves: Mapping[str, np.ndarray]  # by row, (points, draws)
+    baseline: str  # the row to draw in the style of the student alone
+    # by source and row, one number or None per point
     published: Mapping[str, Mapping[str, Sequence[float | None]]] = field(default_factory=dict)
-    zero: bool = False
+    zero: bool = False  # whether to draw a line at zero
+    # by quantity, the curves of a smaller panel; for numeric axes
     below: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    # rows of all plots of this kind, so that a row has the same style in all of them; `curves` if empty
     known: Sequence[str] = ()
 
 

@@ -16,19 +16,12 @@ FOLDER = Path(__file__).parent.parent / "configs" / "reproduction"
 
 @dataclass(frozen=True)
 class Point:
-    """One point on the axis of the experiment.
+    """One point on the axis of the experiment."""
 
-    Attributes:
-        label: name of the point; its experiments are named after it.
-        x: position on the axis; None if the axis has only names.
-        overrides: `KEY=VALUE`, for all grids of the point.
-        grids: additional overrides for individual grids.
-    """
-
-    label: str
-    x: float | None = None
-    overrides: Sequence[str] = ()
-    grids: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    label: str  # name of the point; its experiments are named after it
+    x: float | None = None  # position on the axis; None if the axis has only names
+    overrides: Sequence[str] = ()  # `KEY=VALUE`, for all grids of the point
+    grids: Mapping[str, Sequence[str]] = field(default_factory=dict)  # additional overrides for individual grids
 
 
 @dataclass(frozen=True)
@@ -49,79 +42,45 @@ class ReproductionRow:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper about the difference between two rows, phrased so that an interval decides it.
+    """A claim of the paper about the difference between two rows, phrased so that an interval decides it."""
 
-    Attributes:
-        says: the claim in words.
-        row: the first row.
-        minus: the row that is subtracted from it.
-        expect: `positive`, `negative`, or `small` at a point; `rising` or `falling` along the axis.
-        at: label of the point.
-        limit: what counts as `small`, in points.
-    """
-
-    says: str
-    row: str
-    minus: str
-    expect: str
-    at: str = ""
-    limit: float = 0.0
+    says: str  # the claim in words
+    row: str  # the first row
+    minus: str  # the row that is subtracted from it
+    expect: str  # `positive`, `negative`, or `small` at a point; `rising` or `falling` along the axis
+    at: str = ""  # label of the point
+    limit: float = 0.0  # what counts as `small`, in points
 
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """Published numbers.
+    """Published numbers."""
 
-    Attributes:
-        name: where the numbers come from.
-        tolerance: largest allowed distance between the measured mean and the published number, in points.
-        why: the reason for the tolerance.
-        values: by row, one number or None per point.
-    """
-
-    name: str
-    tolerance: float
-    why: str
-    values: Mapping[str, Sequence[float | None]]
+    name: str  # where the numbers come from
+    tolerance: float  # largest allowed distance between the measured mean and the published number, in points
+    why: str  # the reason for the tolerance
+    values: Mapping[str, Sequence[float | None]]  # by row, one number or None per point
 
 
 @dataclass(frozen=True)
 class Preset:
-    """The definition of a reproduction.
+    """The definition of a reproduction."""
 
-    Attributes:
-        name: the stem of its file.
-        title: one line.
-        paper: citation.
-        dataset: name in the registry.
-        pair: `teacher:student`.
-        draws: number of repetitions in the paper.
-        axis: label of the axis.
-        blocks: the grids, by name.
-        rows: by name, in the order of the table.
-        points: in the order of the axis.
-        claims: all of them must hold to reproduce the trend.
-        sources: each gets its own verdict.
-        crossing: the two rows whose difference changes sign along the axis, or empty.
-        overrides: `KEY=VALUE`, for all grids.
-        deviations: differences from the published setup, one sentence each.
-    """
-
-    name: str
-    title: str
-    paper: str
-    dataset: str
-    pair: str
-    draws: int
-    axis: str
-    blocks: Mapping[str, Block]
-    rows: Mapping[str, ReproductionRow]
-    points: Sequence[Point]
-    claims: Sequence[Claim]
-    sources: Sequence[PublishedSource]
-    crossing: Sequence[str] = ()
-    overrides: Sequence[str] = ()
-    deviations: Sequence[str] = ()
+    name: str  # the stem of its file
+    title: str  # one line
+    paper: str  # citation
+    dataset: str  # name in the registry
+    pair: str  # `teacher:student`
+    draws: int  # number of repetitions in the paper
+    axis: str  # label of the axis
+    blocks: Mapping[str, Block]  # the grids, by name
+    rows: Mapping[str, ReproductionRow]  # by name, in the order of the table
+    points: Sequence[Point]  # in the order of the axis
+    claims: Sequence[Claim]  # all of them must hold to reproduce the trend
+    sources: Sequence[PublishedSource]  # each gets its own verdict
+    crossing: Sequence[str] = ()  # the two rows whose difference changes sign along the axis, or empty
+    overrides: Sequence[str] = ()  # `KEY=VALUE`, for all grids
+    deviations: Sequence[str] = ()  # differences from the published setup, one sentence each
 
 
 def preset_names() -> list[str]:

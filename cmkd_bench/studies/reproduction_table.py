@@ -28,20 +28,13 @@ STYLES = {"reproduced": "green", "trend only": "yellow", "not reproduced": "red"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """The results of a reproduction.
+    """The results of a reproduction."""
 
-    Attributes:
-        preset: what was reproduced.
-        curves: by row, (points, draws) in percent.
-        claims: the claims with their outcomes.
-        levels: the distance to each source, with its verdict.
-        crossing: where a difference changes sign; None if the preset does not ask for it or it never does.
-    """
-
-    preset: Preset
-    curves: MeasuredCurves
-    claims: Sequence[Judged]
-    levels: Sequence[Levels]
+    preset: Preset  # what was reproduced
+    curves: MeasuredCurves  # by row, (points, draws) in percent
+    claims: Sequence[Judged]  # the claims with their outcomes
+    levels: Sequence[Levels]  # the distance to each source, with its verdict
+    # where a difference changes sign; None if the preset does not ask for it or it never does
     crossing: Interval | None
 
     @property

@@ -22,12 +22,7 @@ RunGroup = list[tuple[Grid, str]]
 
 
 def train_vectorized(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
-    """Train the runs that can be trained together; leave the others, and interrupted ones, to the launcher.
-
-    Args:
-        planned: the grids and their runs.
-        jobs: number of groups to train at a time; None means one per core.
-    """
+    """Train the runs that can be trained together; leave the others, and interrupted ones, to the launcher."""
     groups: dict[RunSpec, RunGroup] = {}
     for grid, plan in planned:
         for spec in plan.specs.values():

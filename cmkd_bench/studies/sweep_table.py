@@ -21,23 +21,15 @@ from cmkd_bench.studies.reproduction_table import draw_names, show
 
 @dataclass(frozen=True)
 class Sweep:
-    """The results of a sweep.
+    """The results of a sweep."""
 
-    Attributes:
-        knob: name of the knob as given.
-        values: values of the knob.
-        baseline: the method that gains are relative to.
-        curves: (values, draws) in percent for the teacher, the baseline, and each method.
-        measured: by quantity, diagnostics of the teacher and the student alone: (values, draws).
-        unmeasured: why there are no diagnostics; empty if there are.
-    """
-
-    knob: str
-    values: tuple[float, ...]
-    baseline: str
-    curves: Mapping[str, np.ndarray]
+    knob: str  # name of the knob as given
+    values: tuple[float, ...]  # values of the knob
+    baseline: str  # the method that gains are relative to
+    curves: Mapping[str, np.ndarray]  # (values, draws) in percent for the teacher, the baseline, and each method
+    # by quantity, diagnostics of the teacher and the student alone: (values, draws)
     measured: Mapping[str, np.ndarray] = field(default_factory=dict)
-    unmeasured: str = ""
+    unmeasured: str = ""  # why there are no diagnostics; empty if there are
 
     @property
     def draws(self) -> int:

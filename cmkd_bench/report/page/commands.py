@@ -61,7 +61,6 @@ def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str
 
     Args:
         conditions: of the dataset, as the plan records them.
-        dataset: its name.
         chosen: by method all of its hyper-parameters.
     """
     protocol = str(conditions["protocol"])

@@ -25,23 +25,14 @@ PageValues = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ExperimentData:
-    """An experiment's results with all that is known of its runs.
+    """An experiment's results with all that is known of its runs."""
 
-    Attributes:
-        experiment: its folder.
-        record: its cells.
-        results: as `collect` returns them.
-        board: of each dataset's main metric, with statistics.
-        specs: by run id.
-        read: reads a JSON file of a run once, however often it is asked for.
-    """
-
-    experiment: Experiment
-    record: Plan
-    results: pd.DataFrame
-    board: Leaderboard
-    specs: Mapping[str, RunSpec]
-    read: Read
+    experiment: Experiment  # its folder
+    record: Plan  # its cells
+    results: pd.DataFrame  # as `collect` returns them
+    board: Leaderboard  # of each dataset's main metric, with statistics
+    specs: Mapping[str, RunSpec]  # by run id
+    read: Read  # reads a JSON file of a run once, however often it is asked for
 
     @cached_property
     def runs(self) -> Runs:

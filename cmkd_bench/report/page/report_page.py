@@ -36,7 +36,6 @@ def write_page(experiment: Experiment, out: Path | None = None) -> Path:
     """Write an experiment as one HTML file, by rename; the same folder gives the same bytes.
 
     Args:
-        experiment: its folder.
         out: the file; `report.html` in the experiment's folder where None is given.
 
     Raises:

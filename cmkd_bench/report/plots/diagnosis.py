@@ -36,13 +36,7 @@ Numbers = Sequence[Mapping[str, float]]  # of each method, by quantity
 
 @styled()
 def plot_diagnosis(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str] = ()) -> Picture:
-    """Plot one picture of a direction, with a row per method.
-
-    Args:
-        found: diagnostics of the direction.
-        temperature: of the parts of the KD loss.
-        marks: what its numbers must not be read without.
-    """
+    """Plot one picture of a direction, with a row per method."""
     first = found[0].cell
     groups: dict[str, list[Diagnosed]] = {}
     for one in found:

@@ -31,8 +31,6 @@ class PlotData:
     """An experiment's results for plotting.
 
     Args:
-        plan: the experiment's cells.
-        results: one row per run, as in results.csv.
         history: by run id, what was recorded of each epoch.
         board: the leaderboard with intervals and ranks; by default one without them.
     """
