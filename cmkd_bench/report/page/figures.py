@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import csv
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.report.diagnosis_table import ROWS, diagnosis_table
-from cmkd_bench.report.page.experiment_data import ExperimentData
+from cmkd_bench.report.experiment_data import ExperimentData
 from cmkd_bench.report.plots.picture import Refusal, render
-from cmkd_bench.report.plots.plot_data import PlotData
+from cmkd_bench.report.plots.plot_data import plot_data_of
 from cmkd_bench.report.plots.save import KINDS, plot
 
 MOST_DIRECTIONS = 12  # with more, the plots alone take minutes and tens of megabytes
@@ -23,7 +22,7 @@ TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 def plots(data: ExperimentData) -> list[dict[str, Any]]:
     """Make the plots of all kinds: title and address of each, and why others could not be made."""
-    plot_data = PlotData(data.record, data.results, cache(data.history), data.board)
+    plot_data = plot_data_of(data)
     found = []
     for name, meaning in KINDS.items():
         is_plotted = len(data.board.columns) <= MOST_DIRECTIONS or name in OF_ALL

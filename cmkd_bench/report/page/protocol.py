@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cmkd_bench.registry import datasets, methods
-from cmkd_bench.report.page.experiment_data import ExperimentData, PageValues
+from cmkd_bench.report.experiment_data import ExperimentData, PageValues
 from cmkd_bench.report.page.run_details import MISSING
 from cmkd_bench.report.text_table import TextTable
 

@@ -16,10 +16,10 @@ from cmkd_bench.experiment.files import write_text
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Leaderboard, leaderboard
 from cmkd_bench.report.comparisons import Comparison
+from cmkd_bench.report.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
 from cmkd_bench.report.page import commands, completeness, figures, protocol, run_details
-from cmkd_bench.report.page.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.templating import render_template

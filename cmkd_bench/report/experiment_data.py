@@ -1,4 +1,4 @@
-"""What the page is made from: an experiment's folder, read once."""
+"""What the page and the plots are made from: an experiment's folder, read once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
@@ -57,9 +58,16 @@ class ExperimentData:
         return [run_id for run_id, run in self.runs.items() if run["status"] == "done"]
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the record of each epoch; empty for a run that has not ended."""
+        """Return the record of each epoch; empty for a run that has not ended.
+
+        Raises:
+            UserError: if it cannot be read.
+        """
         path = self.experiment.run(run_id).history
-        return list(read_json(path)) if path.exists() else []
+        try:
+            return list(self.read(path)) if path.exists() else []
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read {path}: {error}. Delete the run's folder and rerun the grid.") from error
 
     def hyperparameters(self, run_id: str) -> Settings:
         """Return the hyper-parameters of a run; empty where the method is not defined."""
