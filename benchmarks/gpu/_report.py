@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu._part import FAILURES
+from cmkd_bench.experiment.files import write_text
+from cmkd_bench.report.text_table import TextTable, as_markdown
 
 Row = dict[str, Any]
 LONGEST_DETAILS = 6000
@@ -46,8 +48,8 @@ class Report:
 
     def _write(self) -> None:
         known = {"about": self._about, "parts": [vars(part) for part in self.parts.values()]}
-        _replace(self._folder / "results.json", json.dumps(known, indent=1))
-        _replace(self._folder / "results.md", self._markdown())
+        write_text(self._folder / "results.json", json.dumps(known, indent=1))
+        write_text(self._folder / "results.md", self._markdown())
 
     def _markdown(self) -> str:
         lines = ["# benchmarks.gpu", "", *(f"- {name}: {value}" for name, value in self._about.items()), ""]
@@ -84,8 +86,9 @@ def _of_part(part: PartReport) -> list[str]:
 
 def _table(rows: list[Row]) -> list[str]:
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return head + [f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in rows]
+    return as_markdown(
+        TextTable("", columns, [[_cell(row.get(column)) for column in columns] for row in rows], texts=0)
+    )
 
 
 def _cell(value: Any) -> str:
@@ -93,9 +96,3 @@ def _cell(value: Any) -> str:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_suffix(".tmp")
-    beside.write_text(text)
-    beside.replace(path)
