@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from cmkd_bench.diagnostics.collect import Diagnosed
 from cmkd_bench.report.csv_files import as_csv
 from cmkd_bench.report.text_table import TextTable
+
+if TYPE_CHECKING:  # the page has tables without torch
+    from cmkd_bench.diagnostics.collect import Diagnosed
 
 PLACE = ("dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run")
 UNDEFINED = "rank_correlation_undefined"
