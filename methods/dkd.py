@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
 from cmkd_bench.losses import dkd_loss
-from cmkd_bench.method import Batch, Losses, Method, Paper
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
 from cmkd_bench.search import LogUniform
 
 

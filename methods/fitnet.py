@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cmkd_bench import Batch, Losses, Method, NetworkShape, Outputs, Pair, Paper, Phase, parameter, register_method
 from cmkd_bench.losses import hint_loss, kd_loss
-from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
 from cmkd_bench.search import LogUniform, Uniform
 
 

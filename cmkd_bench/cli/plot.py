@@ -132,14 +132,14 @@ def _show(
     console: Console, experiment: Experiment, found: list[Diagnosed], temperature: float, formats: list[str]
 ) -> None:
     """Print a table per direction, and save it and its plot beside the other plots."""
-    from cmkd_bench.diagnostics.collect import as_csv
-    from cmkd_bench.diagnostics.diagnosis_table import as_rich
     from cmkd_bench.experiment.files import write_text
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.board import leaderboard
+    from cmkd_bench.report.diagnosis_table import diagnosis_csv, table_of
     from cmkd_bench.report.plots.diagnosis import plot_diagnosis
     from cmkd_bench.report.plots.save import save
     from cmkd_bench.report.results import collect
+    from cmkd_bench.report.text_table import as_rich
 
     folder = experiment.path / "plots"
     marks = leaderboard(read_plan(experiment), collect(experiment)).marks[found[0].cell.dataset]
@@ -147,8 +147,8 @@ def _show(
         part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
         plotted = plot_diagnosis(part, temperature, marks)
         files = save(plotted, folder, formats)
-        write_text(folder / f"{plotted.name}.csv", as_csv(part))
-        console.print(as_rich(part, temperature, marks))
+        write_text(folder / f"{plotted.name}.csv", diagnosis_csv(part))
+        console.print(as_rich(table_of(part, temperature, marks)))
         console.print(
             f"{folder}/: {', '.join([*(file.name for file in files), f'{plotted.name}.csv'])}\n", markup=False
         )

@@ -9,7 +9,6 @@ from pathlib import Path
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.experiment.csv_text import write_csv
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
@@ -18,34 +17,22 @@ from cmkd_bench.planning.directions import Direction
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """The diagnostics of one student.
+    """The diagnostics of one student."""
 
-    Attributes:
-        cell: the student's method, direction, fold, and seed.
-        diagnosis: how it relates to the teacher, in the state before the student was trained.
-    """
-
-    cell: Cell
-    diagnosis: Diagnosis
+    cell: Cell  # the student's method, direction, fold, and seed
+    diagnosis: Diagnosis  # how it relates to the teacher, in the state before the student was trained
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to diagnose.
+    """What to diagnose."""
 
-    Attributes:
-        dataset: name of the dataset.
-        pairs: (teacher modality, student modality); None means all pairs of the experiment.
-        methods: methods of the students; None means the student alone.
-        seeds: None means all.
-        temperature: temperature of the parts of the KD loss.
-    """
-
-    dataset: str
+    dataset: str  # name of the dataset
+    # (teacher modality, student modality); None means all pairs of the experiment
     pairs: Sequence[Direction] | None = None
-    methods: Sequence[str] | None = None
-    seeds: Sequence[int] | None = None
-    temperature: float = 1.0
+    methods: Sequence[str] | None = None  # methods of the students; None means the student alone
+    seeds: Sequence[int] | None = None  # None means all
+    temperature: float = 1.0  # temperature of the parts of the KD loss
 
 
 def latest_with(dataset: str, results: Path) -> Experiment:
@@ -116,18 +103,6 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     if not cells or (missing and question.pairs):
         raise UserError(_nothing(experiment, record, question, missing))
     return cells
-
-
-def as_csv(found: Sequence[Diagnosed]) -> str:
-    """Write one line per student, with unrounded numbers."""
-    place = ["dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run"]
-    lines: list[list[object]] = []
-    for one in found:
-        cell = one.cell
-        modalities = [cell.dataset, cell.teacher_modality, cell.student_modality]
-        runs = [cell.teacher_id, cell.run_id]
-        lines.append([*modalities, cell.method, cell.fold, cell.seed, *runs, *one.diagnosis.numbers().values()])
-    return write_csv([*place, *found[0].diagnosis.numbers()], lines)
 
 
 def _is_done(experiment: Experiment, cell: Cell) -> bool:

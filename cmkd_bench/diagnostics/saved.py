@@ -23,13 +23,7 @@ CLOSE = 1e-2
 
 
 class SavedRuns:
-    """The finished runs of an experiment; each network runs at most once.
-
-    Args:
-        experiment: the experiment that contains the runs.
-        device: where to run the networks.
-        roots: where data and weights are.
-    """
+    """The finished runs of an experiment; each network runs at most once."""
 
     def __init__(self, experiment: Experiment, device: torch.device, roots: Roots) -> None:
         self._experiment, self._device, self._roots = experiment, device, roots

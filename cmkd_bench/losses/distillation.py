@@ -100,12 +100,8 @@ def dkd_loss(
     """Compute the DKD loss: temperature^2 (alpha TCKD + beta NCKD), with the terms of `tckd_nckd`.
 
     Args:
-        student_logits: (B, C).
-        teacher_logits: (B, C); gets no gradient.
-        labels: (B,) class indices.
         alpha: weight of the target part; 1 in the paper.
         beta: weight of the non-target part; tuned for each pair in the paper, up to 8 on CIFAR-100.
-        temperature: divides the logits of both sides; greater than 0.
 
     Returns:
         A scalar in nats, averaged over the batch. The warm-up of the paper is left to the caller.

@@ -29,8 +29,6 @@ def as_rich(experiment: Experiment, survey: Survey, *, place: str = "") -> Rende
     """Show the state of all runs.
 
     Args:
-        experiment: its folder.
-        survey: what is known of its runs.
         place: options that the printed commands need to find the experiment, e.g. ` --results DIR`.
     """
     running = [run_id for run_id, status in survey.statuses.items() if status.kind == "running"]

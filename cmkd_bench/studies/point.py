@@ -30,23 +30,15 @@ class Unfinished(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """The settings that all points of an axis share.
+    """The settings that all points of an axis share."""
 
-    Attributes:
-        folder: contains one experiment per point.
-        dataset: name of the dataset.
-        pair: `teacher:student`; only this direction is run.
-        draws: (seed, fold) pairs. Draws of independent data need different seeds, or they share one initialization.
-        jobs: number of worker processes; None means one per core.
-        plugins: files that register methods or datasets.
-    """
-
-    folder: Path
-    dataset: str
-    pair: str
+    folder: Path  # contains one experiment per point
+    dataset: str  # name of the dataset
+    pair: str  # `teacher:student`; only this direction is run
+    # (seed, fold) pairs. Draws of independent data need different seeds, or they share one initialization.
     draws: tuple[Draw, ...]
-    jobs: int | None = None
-    plugins: tuple[Path, ...] = ()
+    jobs: int | None = None  # number of worker processes; None means one per core
+    plugins: tuple[Path, ...] = ()  # files that register methods or datasets
 
     def grid(self, point: str, methods: Sequence[str], overrides: Sequence[str]) -> Grid:
         """Resolve and check the grid of a point without running it.
@@ -104,7 +96,6 @@ def check_all(setting: Setting, wanted: Mapping[K, tuple[str, Sequence[str], Seq
     """Resolve and check all grids of an axis before the first one runs.
 
     Args:
-        setting: the shared settings.
         wanted: by key, the arguments of `Setting.grid`.
 
     Raises:

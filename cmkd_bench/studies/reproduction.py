@@ -38,10 +38,8 @@ def reproduce(
         name: name of a file in configs/reproduction/.
         draws: number of repetitions, each with its own data and initialization; None means as many as in the paper.
         results: folder of experiments; each point becomes one in `results/NAME/`.
-        jobs: number of worker processes; None means one per core.
         vectorized: whether to train runs that differ only in data and seed as one computation where possible; the
             numbers are the same.
-        quiet: whether to hide progress.
 
     Raises:
         UserError: if the preset is unknown, or if there are fewer draws than requested.
@@ -70,7 +68,6 @@ def compare(preset: Preset, curves: MeasuredCurves) -> Reproduction:
     """Apply the preset's rule to results without running anything.
 
     Args:
-        preset: the published numbers and the rule.
         curves: by row, (points, draws) in percent.
     """
     claims, levels = judge(preset, curves)

@@ -66,15 +66,12 @@ def sweep(
     """Run a grid at each value of a knob and write tables and a plot to `results/sweep-DATASET-KNOB/`.
 
     Args:
-        dataset: name in the registry.
         vary: an option of the dataset, or any other setting whose name has a dot, e.g. `misalignment=0:1:0.1`.
         methods: names in the registry; the student alone is always included.
         pair: `teacher:student`; None means the first pair of the dataset.
         draws: number of repetitions. Each has its own seed, and its own fold if the dataset has that many.
         overrides: `KEY=VALUE`, for all values.
         results: folder of experiments; each value becomes one.
-        jobs: number of worker processes; None means one per core.
-        quiet: whether to hide progress.
 
     Raises:
         UserError: listing everything that is wrong with the request.

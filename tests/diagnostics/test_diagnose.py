@@ -18,15 +18,16 @@ from safetensors.torch import load_file, save_file
 import cmkd_bench
 from cmkd_bench.cli.plot import diagnose as command
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.diagnostics.collect import Diagnosed, Question, as_csv, diagnose_runs, latest_with
-from cmkd_bench.diagnostics.diagnosis_table import as_rich, spread
+from cmkd_bench.diagnostics.collect import Diagnosed, Question, diagnose_runs, latest_with
 from cmkd_bench.diagnostics.pair import Side, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.diagnosis_table import diagnosis_csv, spread, table_of
 from cmkd_bench.report.plots.diagnosis import plot_diagnosis
+from cmkd_bench.report.text_table import as_rich
 
 PAIR = ("pixels", "fourier")
 
@@ -61,13 +62,13 @@ def test_accuracies_are_those_of_the_runs(trained: Experiment) -> None:
     found = list(diagnose_runs(trained, question(), saved(trained)))
     assert [one.cell.method for one in found] == ["none", "kd"]
     for one in found:
-        numbers = one.diagnosis.numbers()
+        numbers = one.diagnosis.numbers
         result = read_json(trained.run(one.cell.run_id).result)
         teacher = read_json(trained.run(one.cell.teacher_id).result)
         assert numbers["student_accuracy"] == pytest.approx(result["value"])
         assert numbers["teacher_accuracy"] == pytest.approx(teacher["value"])
         assert 0 < numbers["cka_by_chance"] < numbers["cka"] < 1
-    rows = pd.read_csv(io.StringIO(as_csv(found)))
+    rows = pd.read_csv(io.StringIO(diagnosis_csv(found)))
     assert list(rows["method"]) == ["none", "kd"]
     assert rows["gap"][0] == pytest.approx(rows["teacher_accuracy"][0] - rows["student_accuracy"][0])
 
@@ -154,7 +155,7 @@ def test_the_picture_has_the_means_over_seeds() -> None:
     shares, correlations, loss, similar = drawn.figure.subfigs[0].axes
     bars = [patch for patch in shares.patches if isinstance(patch, Rectangle)]
     assert [(bar.get_x(), bar.get_width()) for bar in bars] == [(0.0, 62.5), (62.5, 37.5), (100.0, 0.0), (100.0, 0.0)]
-    numbers = [one.diagnosis.numbers() for one in made()]
+    numbers = [one.diagnosis.numbers for one in made()]
     parts = [patch.get_width() for patch in loss.patches if isinstance(patch, Rectangle)]
     assert parts == pytest.approx(
         [np.mean([n["tckd"] for n in numbers]), np.mean([n["nckd_weighted"] for n in numbers])]
@@ -169,7 +170,7 @@ def test_the_picture_has_the_means_over_seeds() -> None:
 
 def test_the_table_has_means_and_deviations() -> None:
     console = Console(file=io.StringIO(), width=100)
-    console.print(as_rich(made(), 1.0))
+    console.print(as_rich(table_of(made(), 1.0)))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "37.50 ± 17.68" in shown, "gaps of 25 and 50 points"
     assert "undefined" not in shown

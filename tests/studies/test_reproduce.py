@@ -83,7 +83,7 @@ def test_together_gives_the_numbers_of_one_by_one(short: Path, jobs: int) -> Non
 
 def test_a_group_that_dies_is_left_to_the_launcher(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = reproduce("short", results=short / "expected", jobs=2, quiet=True)
-    monkeypatch.setattr(side_by_side, "_serve", lambda runs: os._exit(9))
+    monkeypatch.setattr(side_by_side, "_train", lambda runs: os._exit(9))
     found = reproduce("short", results=short / "found", jobs=2, quiet=True)
     assert found.curves
     for row, curve in found.curves.items():

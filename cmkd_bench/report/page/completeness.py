@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.report.experiment_data import ExperimentData, seeds_text
 from cmkd_bench.report.page import commands
-from cmkd_bench.report.page.experiment_data import ExperimentData, seeds_text
 from cmkd_bench.report.text_table import TextTable
 
 ORDER = ("done", "failed", "blocked", "running", "interrupted", "pending")

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from cmkd_bench.report.page.experiment_data import ExperimentData, PageValues
+from cmkd_bench.registry import datasets, methods
+from cmkd_bench.report.experiment_data import ExperimentData, PageValues
 from cmkd_bench.report.page.run_details import MISSING
 from cmkd_bench.report.text_table import TextTable
 
@@ -82,8 +83,6 @@ def period(costs: Iterable[PageValues]) -> str:
 
 def papers(data: ExperimentData) -> list[tuple[str, str]]:
     """List what to cite: each source of registered methods and datasets, after the names of those that it is for."""
-    from cmkd_bench.registry import datasets, methods
-
     found: dict[str, dict[str, None]] = {}
     for method in dict.fromkeys(cell.method for cell in data.record.cells.values()):
         if method in methods.names() and (paper := methods.declared(method).paper) is not None:

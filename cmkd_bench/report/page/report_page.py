@@ -16,10 +16,10 @@ from cmkd_bench.experiment.files import write_text
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Leaderboard, leaderboard
 from cmkd_bench.report.comparisons import Comparison
+from cmkd_bench.report.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
 from cmkd_bench.report.page import commands, completeness, figures, protocol, run_details
-from cmkd_bench.report.page.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.templating import render_template
@@ -37,7 +37,6 @@ def write_page(experiment: Experiment, out: Path | None = None) -> Path:
     """Write an experiment as one HTML file, by rename; the same folder gives the same bytes.
 
     Args:
-        experiment: its folder.
         out: the file; `report.html` in the experiment's folder where None is given.
 
     Raises:

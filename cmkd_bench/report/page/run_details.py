@@ -11,8 +11,8 @@ from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.report.board import TEACHER
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import is_distinct
+from cmkd_bench.report.experiment_data import ExperimentData
 from cmkd_bench.report.page import commands
-from cmkd_bench.report.page.experiment_data import ExperimentData
 
 MISSING = "\N{EN DASH}"
 NUMBERS = {"value": 2, "val_value": 2, "seconds": 1, "peak_mb": 0, "teacher_value": 2}  # with their decimals

@@ -52,8 +52,6 @@ def new_figure(
     """Return an empty figure, and the part of it for panels.
 
     Args:
-        title: what the figure shows.
-        note: how to read it.
         height: of the part for panels, in inches.
         width: of the whole figure, in inches.
         legend: by label, what stands beside it, above the panels.
@@ -90,19 +88,11 @@ def plot_panels(
     """Plot panels in a grid with a common x-axis, in as many numbered pictures as they need.
 
     Args:
-        name: stem of the file.
-        title: what the pictures show.
-        note: how to read them.
         panels: by title, what plots into the axes of a panel; at least one.
         height: of a panel, in inches.
-        across: most panels side by side.
         most: panels per picture.
         width: of a picture, in inches; by default one column for one panel, and two for more.
         margin: inches at the left of the panels.
-        sharey: whether the y-axis is common, too.
-        xlabel: of all panels.
-        ylabel: of all panels.
-        legend: by label, what stands beside it.
     """
     pictures = math.ceil(len(panels) / most)
     each = math.ceil(len(panels) / pictures)

@@ -9,8 +9,9 @@ from pathlib import Path
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.experiment_data import read_experiment
 from cmkd_bench.report.plots.picture import FORMATS, Picture, Refusal, render
-from cmkd_bench.report.plots.plot_data import PlotData, read_plot_data
+from cmkd_bench.report.plots.plot_data import PlotData, plot_data_of
 
 KINDS = {
     "gains": "gain of each method over the student alone",
@@ -49,7 +50,7 @@ def save_pictures(
     """
     check(kinds, formats)
     files, refusals = [], []
-    for one in plot(read_plot_data(experiment), kinds):
+    for one in plot(plot_data_of(read_experiment(experiment)), kinds):
         if isinstance(one, Refusal):
             refusals.append(one)
         else:

@@ -16,9 +16,9 @@ from hostile import METHOD, REASON, SHOWN_ERROR, write_hostile
 from typer.testing import CliRunner
 
 from cmkd_bench.cli.app import app
-from cmkd_bench.diagnostics.diagnosis_table import ROWS
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.diagnosis_table import ROWS
 from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.report_page import as_block, make_page, write_page
 

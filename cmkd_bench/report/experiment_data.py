@@ -1,4 +1,4 @@
-"""What the page is made from: an experiment's folder, read once."""
+"""What the page and the plots are made from: an experiment's folder, read once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
@@ -25,23 +26,14 @@ PageValues = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ExperimentData:
-    """An experiment's results with all that is known of its runs.
+    """An experiment's results with all that is known of its runs."""
 
-    Attributes:
-        experiment: its folder.
-        record: its cells.
-        results: as `collect` returns them.
-        board: of each dataset's main metric, with statistics.
-        specs: by run id.
-        read: reads a JSON file of a run once, however often it is asked for.
-    """
-
-    experiment: Experiment
-    record: Plan
-    results: pd.DataFrame
-    board: Leaderboard
-    specs: Mapping[str, RunSpec]
-    read: Read
+    experiment: Experiment  # its folder
+    record: Plan  # its cells
+    results: pd.DataFrame  # as `collect` returns them
+    board: Leaderboard  # of each dataset's main metric, with statistics
+    specs: Mapping[str, RunSpec]  # by run id
+    read: Read  # reads a JSON file of a run once, however often it is asked for
 
     @cached_property
     def runs(self) -> Runs:
@@ -66,9 +58,16 @@ class ExperimentData:
         return [run_id for run_id, run in self.runs.items() if run["status"] == "done"]
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the record of each epoch; empty for a run that has not ended."""
+        """Return the record of each epoch; empty for a run that has not ended.
+
+        Raises:
+            UserError: if it cannot be read.
+        """
         path = self.experiment.run(run_id).history
-        return list(read_json(path)) if path.exists() else []
+        try:
+            return list(self.read(path)) if path.exists() else []
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read {path}: {error}. Delete the run's folder and rerun the grid.") from error
 
     def hyperparameters(self, run_id: str) -> Settings:
         """Return the hyper-parameters of a run; empty where the method is not defined."""
