@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
     from cmkd_bench.declaration import Declaration
 
+ALL = "all"  # as a name: all methods
+
 
 def resolve(options: GridOptions) -> Grid:
     """Complete a request with the configuration's defaults, and look up everything that it names.
@@ -44,7 +46,8 @@ class _Resolution:
         self.options, self.plugins, self.baseline = options, plugins, str(defaults["baseline"])
         self.problems: list[str] = []
         self.overrides = self._overrides()
-        asked = _names(options.methods) or defaults["methods"] or methods.names()
+        asked = _names(options.methods) or defaults["methods"]
+        asked = [one for name in asked for one in (methods.names() if name == ALL else [name])]
         rows = [*(defaults["always"] if options.controls else [self.baseline]), *asked]
         self.methods = self._known(methods, rows)
         self.datasets = self._known(datasets, _names(options.datasets) or defaults["datasets"])
