@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench.losses import dkd_loss
+from cmkd_bench.losses import dkd_loss, standardize_logits
 from cmkd_bench.method import Batch, Losses, Method, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
@@ -28,6 +28,9 @@ class DKDParameters:
     )
     warmup_share: float = parameter(
         20 / 240, "share of the epochs in which the weight grows to 1", source="released code", minimum=0, maximum=1
+    )
+    logits: str = parameter(
+        "raw", "as they are, or as z-scores (LSKD)", source="paper", choices=("raw", "standardized")
     )
 
 
@@ -51,7 +54,10 @@ class DKD(Method[DKDParameters]):
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        loss = dkd_loss(student.logits, teacher.logits, batch.labels, given.alpha, given.beta, given.temperature)
+        ours, theirs = student.logits, teacher.logits
+        if given.logits == "standardized":
+            ours, theirs = standardize_logits(ours), standardize_logits(theirs)
+        loss = dkd_loss(ours, theirs, batch.labels, given.alpha, given.beta, given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self._warmup(batch) * loss,

@@ -18,9 +18,7 @@ from cmkd_bench.search import Among, LogUniform, Uniform
 
 @dataclass(frozen=True)
 class OFAParameters:
-    weight: float = parameter(
-        1.0, "of the branches' mean loss", source="paper", minimum=0, search=LogUniform(0.1, 3)
-    )
+    weight: float = parameter(1.0, "of the branches' mean loss", source="paper", minimum=0, search=LogUniform(0.1, 3))
     logit_weight: float = parameter(
         1.0, "of the loss of the final logits", source="paper", minimum=0, search=LogUniform(0.1, 3)
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench.losses import rld_terms
+from cmkd_bench.losses import rld_terms, standardize_logits
 from cmkd_bench.method import Batch, Losses, Method, Paper
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import parameter
@@ -20,12 +20,13 @@ CODE = "released code, CIFAR-100"
 class RLDParameters:
     alpha: float = parameter(1.0, "weight of SCD", source=CODE, minimum=0, search=LogUniform(0.1, 10))
     beta: float = parameter(8.0, "weight of MCD", source=CODE, minimum=0, search=LogUniform(0.1, 10))
-    temperature: float = parameter(
-        4.0, "divides the logits in MCD", source=CODE, minimum=0.01, search=LogUniform(1, 8)
-    )
+    temperature: float = parameter(4.0, "divides the logits in MCD", source=CODE, minimum=0.01, search=LogUniform(1, 8))
     confidence_temperature: float = parameter(1.0, "divides the logits in SCD", source=CODE, minimum=0.01)
     warmup_share: float = parameter(
         20 / 240, "share of the epochs in which the weights grow", source="released code", minimum=0, maximum=1
+    )
+    logits: str = parameter(
+        "raw", "as they are, or as z-scores (LSKD)", source="paper", choices=("raw", "standardized")
     )
 
 
@@ -50,8 +51,11 @@ class RLD(Method[RLDParameters]):
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
+        ours, theirs = student.logits, teacher.logits
+        if given.logits == "standardized":
+            ours, theirs = standardize_logits(ours), standardize_logits(theirs)
         confidence, correlation, masked = rld_terms(
-            student.logits, teacher.logits, batch.labels, given.temperature, given.confidence_temperature
+            ours, theirs, batch.labels, given.temperature, given.confidence_temperature
         )
         self.log(masked_share=masked)
         weight = self._warmup(batch)

@@ -26,7 +26,9 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
     ] = None,
-    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated, or all (default: see README).")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Method names, comma-separated, or all (default: see README).")
+    ] = None,
     datasets: Annotated[
         str | None, typer.Option(help="Dataset names, comma-separated (default: the bundled real datasets).")
     ] = None,

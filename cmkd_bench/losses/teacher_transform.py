@@ -13,9 +13,7 @@ from cmkd_bench.losses._precision import in_full_precision
 
 
 @in_full_precision
-def transformed_teacher_loss(
-    student_logits: Tensor, teacher_logits: Tensor, exponent: float, weighted: bool
-) -> Tensor:
+def transformed_teacher_loss(student_logits: Tensor, teacher_logits: Tensor, exponent: float, weighted: bool) -> Tensor:
     """Compute KL(q || student), q proportional to the teacher's probabilities to the power of `exponent`.
 
     q is the teacher softened by the temperature 1 / exponent; the student is not softened, so there is no factor

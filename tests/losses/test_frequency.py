@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from paper_fixture import TEACHER_EMBEDDING, WIDE_STUDENT_EMBEDDING
 
 from cmkd_bench.losses import frequency_distances, frequency_parts, queue_distillation
-
-from paper_fixture import TEACHER_EMBEDDING, WIDE_STUDENT_EMBEDDING
 
 QUEUE = torch.eye(3, dtype=torch.float64)[:2]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from paper_fixture import LABELS, STUDENT, TEACHER
 from torch.nn import functional as F
 
 from cmkd_bench.losses import (
@@ -16,8 +17,6 @@ from cmkd_bench.losses import (
     standardize_logits,
     transformed_teacher_loss,
 )
-
-from paper_fixture import LABELS, STUDENT, TEACHER
 
 CONSTANT = torch.ones_like(STUDENT)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from paper_fixture import STUDENT_EMBEDDING, TEACHER_EMBEDDING
 
 from cmkd_bench.losses import rkd_terms, sp_loss
-
-from paper_fixture import STUDENT_EMBEDDING, TEACHER_EMBEDDING
 
 LOSSES = {
     "sp": sp_loss,
