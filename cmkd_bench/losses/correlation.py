@@ -5,6 +5,7 @@ Source: Huang, You, Wang, Qian, Xu, "Knowledge Distillation from A Stronger Teac
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from cmkd_bench.losses._checks import check_logits, check_positive
@@ -41,4 +42,5 @@ def dist_terms(student_logits: Tensor, teacher_logits: Tensor, temperature: floa
 
 def _pearson(a: Tensor, b: Tensor, dim: int) -> Tensor:
     a, b = a - a.mean(dim, keepdim=True), b - b.mean(dim, keepdim=True)
-    return (a * b).sum(dim) / (a.norm(dim=dim) * b.norm(dim=dim) + _EPS)
+    lengths = torch.linalg.vector_norm(a, dim=dim) * torch.linalg.vector_norm(b, dim=dim)
+    return (a * b).sum(dim) / (lengths + _EPS)

@@ -88,7 +88,7 @@ def test_a_method_has_the_losses_that_its_file_imports_those_they_name_and_those
         "tckd_nckd",  # named by the first one's docstring
     ]
     assert used_losses(methods.get("fitnet")) == ["hint_loss", "kd_loss"]
-    assert used_losses(methods.get("kd_shuffled")) == ["kd_loss"]
+    assert used_losses(methods.get("kd_shuffled")) == ["kd_loss", "standardize_logits"]
     assert used_losses(methods.get("none")) == []
 
 
