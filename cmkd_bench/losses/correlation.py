@@ -42,5 +42,5 @@ def dist_terms(student_logits: Tensor, teacher_logits: Tensor, temperature: floa
 
 def _pearson(a: Tensor, b: Tensor, dim: int) -> Tensor:
     a, b = a - a.mean(dim, keepdim=True), b - b.mean(dim, keepdim=True)
-    lengths = torch.linalg.vector_norm(a, dim=dim) * torch.linalg.vector_norm(b, dim=dim)
-    return (a * b).sum(dim) / (lengths + _EPS)
+    lengths: Tensor = torch.linalg.vector_norm(a, dim=dim) * torch.linalg.vector_norm(b, dim=dim)
+    return torch.div((a * b).sum(dim), lengths + _EPS)

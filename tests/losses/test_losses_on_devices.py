@@ -83,6 +83,14 @@ CASES: dict[str, Loss] = {
     "frequency_distances": lambda one: losses.frequency_distances(
         one["ours"], one["ours"], one["theirs"], one["theirs"]
     ),
+    "nkd_terms": lambda one: losses.nkd_terms(one["student"], one["teacher"], one["labels"], 2.0),
+    "pkt_loss": lambda one: (losses.pkt_loss(one["student"], one["theirs"], with_itself=False),),
+    "class_contrast": lambda one: (losses.class_contrast(one["ours"], one["theirs"], one["labels"], 0.07, 0.01),),
+    "direction_loss": lambda one: (losses.direction_loss(one["student"], one["teacher"], 0.1),),
+    "vid_loss": lambda one: (losses.vid_loss(one["ours"], one["theirs"], one["weight"][0].abs()),),
+    "correlation_loss": lambda one: (losses.correlation_loss(one["ours"], one["theirs"], 1.01),),
+    "mutual_information_loss": lambda one: (losses.mutual_information_loss(one["student"], one["theirs"]),),
+    "cosine_distance": lambda one: (losses.cosine_distance(one["ours"], one["theirs"]),),
     "queue_distillation": lambda one: (
         losses.queue_distillation(one["ours"], one["theirs"], one["bank"], one["bank"][:, 0] > 0, 0.05, 0.1),
     ),
