@@ -44,6 +44,7 @@ class COMODO(Method[COMODOParameters]):
     Phase 2 trains the classifier on the frozen student.
     """
 
+    category = "contrastive"
     paper = Paper(
         title="COMODO: Cross-Modal Video-to-IMU Distillation for Efficient Egocentric Human Activity Recognition",
         authors="Chen, Wongso, Li, Khaokaew, Xue, Salim",

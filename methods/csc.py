@@ -35,6 +35,7 @@ class CSC(Method[CSCParameters]):
     filter (MNF).
     """
 
+    category = "contrastive"
     paper = Paper(
         title="Robust Cross-Modal Knowledge Distillation for Unconstrained Videos",
         authors="Xia, Li, Deng, Xiong, Dou, Hu",

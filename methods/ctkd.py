@@ -43,6 +43,7 @@ class CTKD(Method[CTKDParameters]):
     multiplied by -l(e), l(e) = (1 - cos(pi min(e / E, 1))) / 2 in epoch e = 0, 1, ...
     """
 
+    category = "logits"
     paper = Paper(
         title="Curriculum Temperature for Knowledge Distillation",
         authors="Li, Li, Yang, Zhao, Song, Luo, Li, Yang",

@@ -35,6 +35,7 @@ class DIST(Method[DISTParameters]):
     modalities need not agree in scale: the student's rows may be any increasing affine map of the teacher's.
     """
 
+    category = "logits"
     paper = Paper(
         title="Knowledge Distillation from A Stronger Teacher",
         authors="Huang, You, Wang, Qian, Xu",

@@ -41,6 +41,7 @@ class DKD(Method[DKDParameters]):
     TCKD = KL of (target, all other classes); NCKD = KL among the other classes, which is 0 for two classes.
     """
 
+    category = "logits"
     paper = Paper(
         title="Decoupled Knowledge Distillation",
         authors="Zhao, Cui, Song, Qiu, Liang",

@@ -30,6 +30,7 @@ class DML(Method[DMLParameters]):
     tells what a second network in training gives, in contrast to a trained teacher.
     """
 
+    category = "logits"
     paper = Paper(
         title="Deep Mutual Learning",
         authors="Zhang, Xiang, Hospedales, Lu",

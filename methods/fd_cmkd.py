@@ -37,6 +37,7 @@ class FDCMKD(Method[FDCMKDParameters]):
     distances are at most 4 / D each: at equal weights, alignment does most of the work.
     """
 
+    category = "cross-modal"
     paper = Paper(
         title="Distilling Cross-Modal Knowledge via Feature Disentanglement",
         authors="Liu, Zhang, Huang, Xu, Yang",

@@ -70,6 +70,7 @@ class FitNet(Method[FitNetParameters]):
     half of the epochs match features without labels, half train with labels alone.
     """
 
+    category = "features"
     paper = Paper(
         title="FitNets: Hints for Thin Deep Nets",
         authors="Romero, Ballas, Ebrahimi Kahou, Chassang, Gatta, Bengio",

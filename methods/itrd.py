@@ -37,6 +37,7 @@ class ITRD(Method[ITRDParameters]):
     matrix of unit embeddings divided by its trace.
     """
 
+    category = "relations"
     paper = Paper(
         title="Information Theoretic Representation Distillation",
         authors="Miles, Lopez Rodriguez, Mikolajczyk",

@@ -43,6 +43,7 @@ class KD(Method[KDParameters]):
     released code): H(y, p_S) + KL / C at t = 1.
     """
 
+    category = "logits"
     paper = Paper(
         title="Distilling the Knowledge in a Neural Network",
         authors="Hinton, Vinyals, Dean",

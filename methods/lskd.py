@@ -32,6 +32,7 @@ class LSKD(Method[LSKDParameters]):
     are constant, and nothing is distilled.
     """
 
+    category = "logits"
     paper = Paper(
         title="Logit Standardization in Knowledge Distillation",
         authors="Sun, Ren, Li, Wang, Cao",

@@ -41,6 +41,7 @@ class MLLD(Method[MLLDParameters]):
     two are 200 times smaller than the divergence, and the method is close to five KD losses.
     """
 
+    category = "logits"
     paper = Paper(
         title="Multi-Level Logit Distillation",
         authors="Jin, Wang, Lin",

@@ -31,6 +31,7 @@ class NKD(Method[NKDParameters]):
     non-target part. It is 0 for two classes.
     """
 
+    category = "logits"
     paper = Paper(
         title="From Knowledge Distillation to Self-Knowledge Distillation: A Unified Approach with Normalized Loss and "
         "Customized Soft Labels",

@@ -40,6 +40,7 @@ class OFA(Method[OFAParameters]):
     different modalities need no common feature space. `preset=official_code` raises all classes to the exponent.
     """
 
+    category = "logits"
     paper = Paper(
         title="One-for-All: Bridge the Gap Between Heterogeneous Architectures in Knowledge Distillation",
         authors="Hao, Guo, Han, Tang, Hu, Wang, Xu",

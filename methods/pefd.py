@@ -26,6 +26,7 @@ class PEFDParameters:
 class PEFD(Method[PEFDParameters]):
     """L = H(y, p_S) + w mean of 1 - cos(mean over k of ReLU(P_k e_S), e_T), P_k linear layers."""
 
+    category = "features"
     paper = Paper(
         title="Improved Feature Distillation via Projector Ensemble",
         authors="Chen, Wang, Liu, Xu, de Hoog, Huang",

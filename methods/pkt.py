@@ -37,6 +37,7 @@ class PKT(Method[PKTParameters]):
     the weight that belongs to this: the diagonal holds the largest share of each row and no information.
     """
 
+    category = "relations"
     paper = Paper(
         title="Learning Deep Representations with Probabilistic Knowledge Transfer",
         authors="Passalis, Tefas",

@@ -29,6 +29,7 @@ class PseudoLabel(Method[PseudoLabelParameters]):
     paper. Every claim about unlabeled pairs needs this row: a method must give more than the teacher's hard decisions.
     """
 
+    category = "semi-supervised"
     paper = Paper(
         title="FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence",
         authors="Sohn, Berthelot, Li, Zhang, Carlini, Cubuk, Kurakin, Zhang, Raffel",

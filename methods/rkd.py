@@ -32,6 +32,7 @@ class RKD(Method[RKDParameters]):
     triplets. Both ignore rotation, scale and translation of either space, and the widths may differ.
     """
 
+    category = "relations"
     paper = Paper(
         title="Relational Knowledge Distillation",
         authors="Park, Kim, Lu, Cho",

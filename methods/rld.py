@@ -38,6 +38,7 @@ class RLD(Method[RLDParameters]):
     the classes that the teacher ranks below the label. Where the teacher is right and t_a = t, this is DKD.
     """
 
+    category = "logits"
     paper = Paper(
         title="Knowledge Distillation with Refined Logits",
         authors="Sun, Chen, Lyu, Chen, Chen, Wang",

@@ -34,6 +34,7 @@ class SKD(Method[SKDParameters]):
     covariance of D's rows plus a ridge. The lengths do not depend on the scale of either network's logits.
     """
 
+    category = "logits"
     paper = Paper(
         title="Streamlined Knowledge Distillation",
         authors="Jeong et al.",

@@ -32,6 +32,7 @@ class SoundNet(Method[SoundNetParameters]):
     sound.
     """
 
+    category = "cross-modal"
     paper = Paper(
         title="SoundNet: Learning Sound Representations from Unlabeled Video",
         authors="Aytar, Vondrick, Torralba",

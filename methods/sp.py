@@ -27,6 +27,7 @@ class SP(Method[SPParameters]):
     It needs no common width or geometry of the two modalities.
     """
 
+    category = "relations"
     paper = Paper(
         title="Similarity-Preserving Knowledge Distillation",
         authors="Tung, Mori",

@@ -33,6 +33,7 @@ class VID(Method[VIDParameters]):
     channels the student's modality predicts. The loss can be negative.
     """
 
+    category = "features"
     paper = Paper(
         title="Variational Information Distillation for Knowledge Transfer",
         authors="Ahn, Hu, Damianou, Lawrence, Dai",

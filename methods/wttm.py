@@ -36,6 +36,7 @@ class WTTM(Method[WTTMParameters]):
     confidence threshold. `preset=ttm` is the method without these weights.
     """
 
+    category = "logits"
     paper = Paper(
         title="Knowledge Distillation Based on Transformed Teacher Matching",
         authors="Zheng, Yang",

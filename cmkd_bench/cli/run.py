@@ -27,7 +27,8 @@ def run(
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
     ] = None,
     methods: Annotated[
-        str | None, typer.Option(help="Method names, comma-separated, or all (default: see README).")
+        str | None,
+        typer.Option(help="Method names or categories, comma-separated, or all; see `cmkd-bench list methods`."),
     ] = None,
     datasets: Annotated[
         str | None, typer.Option(help="Dataset names, comma-separated (default: the bundled real datasets).")
