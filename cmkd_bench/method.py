@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from cmkd_bench.declaration import Declaration
@@ -84,6 +85,26 @@ class Batch:
         if self.labels_or_none is None:
             raise RuntimeError("this phase is declared label-free (Phase.labels=False) and must not read labels")
         return self.labels_or_none
+
+    def draw_rows(self, per_image: int) -> Tensor:
+        """Return the rows whose relations a loss compares: all samples, or some positions of each image.
+
+        A loss that compares every row with every other cannot take all labeled positions of a segmentation batch.
+
+        Args:
+            per_image: random positions of each image, with replacement, drawn from the step's random stream.
+
+        Returns:
+            (B,) int64, or (B * per_image,) for segmentation.
+        """
+        if self.sample is None:
+            return torch.arange(len(self.index), device=self.index.device)
+        images = len(self.index)
+        counts = torch.bincount(self.sample, minlength=images)[:, None]
+        shares = torch.rand(images, per_image, device=self.sample.device)
+        # An image without a labeled position yields one of its neighbor, because a check would synchronize the device.
+        drawn = counts.cumsum(dim=0) - counts + (shares * counts).long()
+        return drawn.clamp(max=len(self.sample) - 1).flatten()
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class C2KD(Method[C2KDParameters]):
     teacher is trained too, with the student's optimizer. The proxies are not used at inference.
     """
 
+    category = "cross-modal"
     paper = Paper(
         title="C2KD: Bridging the Modality Gap for Cross-Modal Knowledge Distillation",
         authors="Huo, Xu, Guo, Wang, Guo",

@@ -39,6 +39,7 @@ class CMCD(Method[CMCDParameters]):
     student (`ft`); the projection is gone.
     """
 
+    category = "contrastive"
     paper = Paper(
         title="A Generalization Theory of Cross-Modality Distillation with Contrastive Learning",
         authors="Lin, Liu, Xu, Gao, Fu, Yao",

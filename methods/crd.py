@@ -48,6 +48,7 @@ class CRD(Method[CRDParameters]):
     12 of the paper; Z is the released code's). Only side_S trains the student; side_T trains the teacher's projection.
     """
 
+    category = "contrastive"
     paper = Paper(
         title="Contrastive Representation Distillation",
         authors="Tian, Krishnan, Isola",

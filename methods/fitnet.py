@@ -63,9 +63,11 @@ class FitNet(Method[FitNetParameters]):
     Hint, equation 3: min 1/2 || u_T(x_T) - r(v_S(x_S)) ||^2 over the student up to its guided layer and the regressor
     r; the layers above get no gradient. Training, equation 2: L = H(y, p_S) + w(e) H(p_T^t, p_S^t), w falling linearly
     over the epochs, without the factor t^2; the regressor is gone. `form=joint` is the zoos' single phase,
-    L = H(y, p_S) + w_hint 1/2 MSE.
+    L = H(y, p_S) + w_hint 1/2 MSE. `preset=gupta` is supervision transfer (Gupta, Hoffman, Malik, CVPR 2016):
+    half of the epochs match features without labels, half train with labels alone.
     """
 
+    category = "features"
     paper = Paper(
         title="FitNets: Hints for Thin Deep Nets",
         authors="Romero, Ballas, Ebrahimi Kahou, Chassang, Gatta, Bengio",
@@ -78,6 +80,7 @@ class FitNet(Method[FitNetParameters]):
         "Both phases share the epochs of one training, and the hint phase keeps its last epoch.",
         "H(p_T, p_S) is computed as KL(p_T || p_S): the same gradient, but a value lower by the teacher's entropy.",
     )
+    presets = {"gupta": {"hint_share": 0.5, "weight_start": 0.0, "weight_end": 0.0}}
     without_distillation = {"form": "joint", "hint_weight": 0.0}
 
     def __init__(self, hyperparameters: FitNetParameters, pair: Pair) -> None:

@@ -48,6 +48,7 @@ class MFH(Method[MFHParameters]):
     L = w_y H(y, p_S) + w t^2 KL(p_general^t || p_S^t) / C.
     """
 
+    category = "cross-modal"
     paper = Paper(
         title="The Modality Focusing Hypothesis: Towards Understanding Crossmodal Knowledge Distillation",
         authors="Xue, Gao, Ren, Zhao",

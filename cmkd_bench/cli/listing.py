@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.cli.options import load_plugins
+from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.parameters import describe
 from cmkd_bench.registry import Registry, datasets, families, methods, networks
@@ -35,7 +36,9 @@ def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
         for name, registry in (("methods", methods), ("datasets", datasets)):
             console.print(_summaries(name, registry))
     elif kind == "methods":
-        console.print(_summaries("methods", methods))
+        for category in CATEGORIES:
+            if names := methods.in_category(category):
+                console.print(_summaries(category, methods, names))
     elif kind == "datasets":
         for name in datasets.names():
             _print_dataset(console, name)
@@ -86,9 +89,9 @@ def print_fidelity(name: str, plugin: Sequence[Path] | None) -> None:
         sys.stdout.write(text)
 
 
-def _summaries(title: str, registry: Registry[Any]) -> Table:
+def _summaries(title: str, registry: Registry[Any], names: Sequence[str] | None = None) -> Table:
     table = Table(title=title, title_justify="left", box=None, show_header=False, title_style="bold")
-    for name in registry.names():
+    for name in registry.names() if names is None else names:
         table.add_row(Text(name), Text(registry.summary(name)))
     return table
 
@@ -146,6 +149,7 @@ def _print_method(console: Console, name: str) -> None:
         console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
     traits = {
         "role": cls.role,
+        "category": methods.category(name),
         "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
         "pairs": cls.pairing,
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",

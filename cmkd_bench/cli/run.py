@@ -26,7 +26,10 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
     ] = None,
-    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated (default: all).")] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Method names or categories, comma-separated, or all; see `cmkd-bench list methods`."),
+    ] = None,
     datasets: Annotated[
         str | None, typer.Option(help="Dataset names, comma-separated (default: the bundled real datasets).")
     ] = None,
