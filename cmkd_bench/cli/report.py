@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cmkd_bench.cli.options import say_damage
+
 
 def report(
     experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
@@ -25,4 +27,5 @@ def report(
     console = Console()
     with console.status("Writing"):
         path = write_page(found, out)
+    say_damage(found)
     console.print(Text(f"{path} ({path.stat().st_size / 1e6:.1f} MB)"), soft_wrap=True)

@@ -113,7 +113,7 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
 
 def specs_of(experiment: Experiment) -> list[RunSpec]:
     """Return all runs of an experiment, each teacher before its first student."""
-    return list(read_specs(read_plan(experiment)).values())
+    return list(read_specs(experiment, read_plan(experiment)).values())
 
 
 def survey_experiment(experiment: Experiment, cluster: Cluster) -> Survey:

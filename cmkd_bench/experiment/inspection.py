@@ -1,0 +1,61 @@
+"""Find damaged files among the runs of an experiment, and set them aside so that the runs are repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.heartbeat import is_alive_elsewhere
+from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
+
+
+def damage_of(folder: RunFolder, reads: Callable[[Path], bool] = lambda path: True) -> Iterator[Damaged]:
+    """Yield what is damaged in the folder of a run, apart from its spec and its checkpoint.
+
+    Args:
+        folder: the folder.
+        reads: whether to read a file whose digest is in the result; if not, only its size is compared.
+    """
+    if (problem := folder.problem()) is not None:
+        yield problem
+    elif folder.result.exists():
+        yield from _caught(folder.read_cost)
+        for name in folder.read_result()["files"]:
+            yield from _caught(lambda path: folder.check(path, read=reads(path)), folder.path / name)
+
+
+def mend(experiment: Experiment, run_ids: Iterable[str]) -> list[str]:
+    """Set aside what is damaged in the folders of runs, and remove what killed processes left behind.
+
+    Weights and predictions are compared by size, and read only where a reader has noted that they are damaged. Runs
+    that another process works on are left alone.
+
+    Returns:
+        one line for each damaged file.
+    """
+
+    def reads(path: Path) -> bool:
+        return path.suffix == ".json" or path in experiment.damaged
+
+    lines = []
+    for run_id in run_ids:
+        folder = experiment.run(run_id)
+        damaged = list(damage_of(folder, reads))
+        if not (damaged or folder.has_leftovers()) or is_alive_elsewhere(folder.heartbeat):
+            continue
+        try:
+            with folder.locked():
+                lines += [folder.set_aside(one) for one in damaged]
+                folder.discard_leftovers()
+        except Busy:
+            pass
+    experiment.damaged.clear()
+    return lines
+
+
+def _caught(read: Callable[..., object], *arguments: Path) -> Iterator[Damaged]:
+    try:
+        read(*arguments)
+    except Damaged as damage:
+        yield damage
