@@ -8,6 +8,7 @@ from pathlib import Path
 from cmkd_bench.errors import UserError
 
 RERUN = "Rerun the command of the experiment: it sets the file aside and repeats this run."
+REWRITE = "Rerun the command of the experiment: it sets the file aside and writes it anew."
 MOST_NAMED = 5
 
 

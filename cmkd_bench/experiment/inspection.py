@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.heartbeat import is_alive_elsewhere
+from cmkd_bench.experiment.sealed import check_file
 from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
 
 
 def damage_of(folder: RunFolder, reads: Callable[[Path], bool] = lambda path: True) -> Iterator[Damaged]:
     """Yield what is damaged in the folder of a run, apart from its spec and its checkpoint.
+
+    Weights and predictions that are gone are no damage: users remove them to save space.
 
     Args:
         folder: the folder.
@@ -21,8 +25,10 @@ def damage_of(folder: RunFolder, reads: Callable[[Path], bool] = lambda path: Tr
         yield problem
     elif folder.result.exists():
         yield from _caught(folder.read_cost)
-        for name in folder.read_result()["files"]:
-            yield from _caught(lambda path: folder.check(path, read=reads(path)), folder.path / name)
+        seals = folder.read_result()["files"]
+        for path in folder.sealed:
+            if path.name in seals and path.exists():
+                yield from _caught(partial(check_file, path, seals[path.name], read=reads(path)))
 
 
 def mend(experiment: Experiment, run_ids: Iterable[str]) -> list[str]:
@@ -54,8 +60,8 @@ def mend(experiment: Experiment, run_ids: Iterable[str]) -> list[str]:
     return lines
 
 
-def _caught(read: Callable[..., object], *arguments: Path) -> Iterator[Damaged]:
+def _caught(read: Callable[[], object]) -> Iterator[Damaged]:
     try:
-        read(*arguments)
+        read()
     except Damaged as damage:
         yield damage

@@ -68,6 +68,11 @@ class RunFiles:
         return self.path / "heartbeat"
 
     @property
+    def sealed(self) -> tuple[Path, ...]:
+        """The files whose digests are in the result."""
+        return (self.weights, self.predictions, self.history)
+
+    @property
     def lock(self) -> Path:
         """Locked by the process that works on the run; the kernel releases it when that process dies."""
         return self.path / "lock"
@@ -149,5 +154,5 @@ class RunFiles:
 
     def write_result(self, values: Mapping[str, Any]) -> None:
         """Write the result with the digests of the run's other files, which must be there already."""
-        files = {path.name: seal_of(path) for path in (self.weights, self.predictions, self.history) if path.exists()}
+        files = {path.name: seal_of(path) for path in self.sealed if path.exists()}
         write_sealed(self.result, {**values, "run_id": self.path.name, "files": files})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.damage import Damaged, OtherVersion
+from cmkd_bench.experiment.damage import REWRITE, Damaged, OtherVersion
 from cmkd_bench.experiment.files import ASIDE, discard_temporary, file_lock, read_object, set_aside, write_json
 from cmkd_bench.experiment.run_files import RunFiles
 from cmkd_bench.experiment.spec import RESULTS_VERSION, RunSpec
@@ -79,10 +79,9 @@ class RunFolder(RunFiles):
         with_result = own and self.result.exists()
         if with_result:
             set_aside(self.result)
-        names = [
-            name for name, is_moved in ((aside.name, there), (f"{self.result.name}{ASIDE}", with_result)) if is_moved
-        ]
-        return f"{damage.path} {damage.reason}. Set aside: {', '.join(names)}; the run is repeated."
+        with_it = f", together with {self.result.name}" if with_result else ""
+        kept = f"It is set aside as {aside.name}{with_it}" if there else f"{self.result.name} is set aside"
+        return f"{damage.path} {damage.reason}. {kept}; the run is repeated."
 
     def is_locked(self) -> bool:
         """Return whether a process on this machine works on the run."""
@@ -151,7 +150,7 @@ class Experiment:
             OtherVersion: if another version of cmkd-bench wrote it.
         """
         path = self.run(run_id).spec
-        values = read_object(path)
+        values = read_object(path, REWRITE)
         try:
             spec = RunSpec.from_json(values)
             if spec.id == run_id and spec.version == RESULTS_VERSION:
@@ -162,7 +161,7 @@ class Experiment:
         if isinstance(version, int) and version != RESULTS_VERSION and (spec is None or spec.id == run_id):
             raise OtherVersion(path, version, RESULTS_VERSION)
         reason = "is not the spec of a run" if spec is None else f"belongs to run {spec.id}, as its hash shows"
-        raise Damaged(path, reason)
+        raise Damaged(path, reason, REWRITE)
 
     def read_result(self, run_id: str) -> dict[str, Any]:
         """Return the result of a finished run.
@@ -207,15 +206,16 @@ def find_done(experiment: Experiment, run_id: str) -> RunFolder | None:
 
 
 def _may_be_adopted(other: Experiment, run_id: str) -> bool:
-    """Return whether a run is done elsewhere, with all files in place; their digests are checked where they are read.
+    """Return whether a run is done elsewhere, with no file cut off; their digests are checked where they are read.
 
     A run that is damaged there is none of this experiment's business: it is trained here.
     """
     folder = other.run(run_id)
     try:
         other.read_spec(run_id)
-        for name in folder.read_result()["files"]:
-            folder.check(folder.path / name, read=False)
+        for path in folder.sealed:
+            if path.exists():
+                folder.check(path, read=False)
         folder.read_cost()
     except (Damaged, OtherVersion):
         return False

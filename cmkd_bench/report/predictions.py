@@ -77,19 +77,11 @@ class PredictionCache:
                 self._scores[run_id], self._stamps[run_id] = score_predictions(_read(folder)), stamp
                 self._changed = True
         except FileNotFoundError:
-            self._note_missing(folder)
             return None
         except Damaged as damage:
             self._experiment.note(damage)
             return None
         return self._scores[run_id]
-
-    def _note_missing(self, folder: RunFolder) -> None:
-        """Note missing predictions, unless the run never had any."""
-        try:
-            folder.check(folder.predictions)
-        except Damaged as damage:
-            self._experiment.note(damage)
 
     def _load(self) -> None:
         """Read the file; one that is damaged or of another version is replaced later."""
