@@ -20,9 +20,11 @@ import torch
 
 from cmkd_bench.cli.app import main
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.damage import RERUN, REWRITE
+from cmkd_bench.experiment.record import REBUILD, read_plan
 from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.testing._tiny_run import StopAfter
+from cmkd_bench.training.checkpoint import RESTART
 from cmkd_bench.training.execution import execute
 from cmkd_bench.training.loop import Stopped
 
@@ -33,6 +35,8 @@ RUN = (
 COMMANDS = {
     "status": ("status", "e"),
     "leaderboard": ("leaderboard", "e", "--format", "csv"),
+    "report": ("report", "e"),
+    "plot": ("plot", "e", "--kind", "learning", "--format", "svg"),
     "doctor": ("doctor", "e"),
     "run": RUN,
 }
@@ -109,27 +113,26 @@ def prepare(experiment: Experiment, name: str) -> tuple[Path, Path]:
 
 
 def damage(path: Path, kind: str, other: Path) -> None:
-    """Damage a file."""
+    """Damage a file; a heartbeat stays old."""
+    stamp = path.stat().st_mtime
     path.write_bytes(KINDS[kind](path.read_bytes(), other.read_bytes()))
+    if path.name == "heartbeat":
+        os.utime(path, (stamp, stamp))
 
 
-def lines_about(said: Said, name: str) -> str:
-    """Return what a command said about a file, with the run's id and numbers of bytes replaced; else that it is done."""
-    text = re.sub(r"\S*/runs/", "runs/", said.text)
-    text = re.sub(r"\b[0-9a-f]{12}\b", "RUN", re.sub(r"\b\d+(?= bytes|\.$|\. Rerun)", "N", text))
-    found = [line.strip() for line in text.splitlines() if name in line and not line.startswith("e,")]
-    return " / ".join(
-        dict.fromkeys(
-            re.sub(r"\S*/e/", "e/", re.sub(r"has N bytes instead of \d+", "has N bytes instead of N", line))
-            for line in found
-        )
-    )
+def lines_about(said: Said, name: str) -> list[str]:
+    """Return the lines that a command printed about a file, without what differs from one machine to the next."""
+    text = re.sub(r"\S*/(?=runs/|plan\.json)", "", said.text)
+    text = re.sub(r"\b[0-9a-f]{12}\b", "RUN", text)
+    text = re.sub(r"\b\d+ bytes instead of \d+", "N bytes instead of N", text)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return list(dict.fromkeys(line for line in lines if name in line and not line.startswith("e,")))
 
 
 def table(results: Path) -> str:
-    """Return the table of the page."""
+    """Return the table of the page: a row for each file, damage and command that says anything about it."""
     whole = make_experiment(results / "whole")
-    rows = ["| file | damage | command | exit code | what it says about the file |", "|---|---|---|---:|---|"]
+    rows = ["| file | damage | command | exit code | says |", "|---|---|---|---:|---|"]
     for name in FILES:
         for kind in KINDS:
             copy = Experiment(Path(shutil.copytree(whole.root, results / "copy")), "e")
@@ -137,7 +140,9 @@ def table(results: Path) -> str:
             damage(path, kind, other)
             for command, arguments in COMMANDS.items():
                 said = call(*arguments, "--results", str(copy.root))
-                about = lines_about(said, name).replace("|", "\\|")
+                for repair in (RERUN, REWRITE, RESTART, REBUILD):
+                    said = Said(said.code, said.text.replace(f" {repair}", "").replace(f" -> {repair}", ""))
+                about = "<br>".join(lines_about(said, name)).replace("|", "\\|") or "nothing"
                 rows.append(f"| {name} | {kind} | {command} | {said.code} | {about} |")
             shutil.rmtree(copy.root)
     return "\n".join(rows)
