@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from command_line import without_plugins
 from torch import Tensor, nn
 
 import cmkd_bench
@@ -104,8 +105,15 @@ def test_logits_of_the_selecting_part_fail_the_run(tmp_path: Path) -> None:
     assert "validation part" in found.error
 
 
+@pytest.fixture
+def plugin() -> Iterator[None]:
+    with without_plugins():
+        load_plugin(PLUGIN)
+        yield
+
+
+@pytest.mark.usefixtures("plugin")
 def test_runs_trained_side_by_side_are_checked_too(planned: Callable[..., tuple[Experiment, dict[str, str]]]) -> None:
-    load_plugin(PLUGIN)
     one_step = ("train.batch_size=1200", "train.select_on=last", "model.student=linear", "model.teacher=linear")
     for poisoned in (False, True):
         name = "last_gradient" if poisoned else "none"
