@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Plugins, Results
+from cmkd_bench.cli.options import Plugins, Results, place_of, say_damage
 from cmkd_bench.errors import UserError
 from cmkd_bench.terminal import Terminal
 
@@ -40,8 +40,8 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     Returns:
         the exit code: 0 if everything is submitted or done, 4 if sbatch refused a job; with `wait`, that of `collect`.
     """
+    from cmkd_bench.api import register
     from cmkd_bench.cli.cluster_tuning import finished_on_cluster, trials_are_awaited
-    from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.slurm.campaign import campaign_of
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
@@ -55,7 +55,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
         return finished_on_cluster(grid.experiment, plan, cluster, retry_failed and not codes)
 
     def launch(step: str) -> bool:
-        for warning in add_plan(grid.experiment, plan):
+        for warning in register(grid.experiment, plan):
             _say(console, warning, "yellow")
         specs, again = list(plan.specs.values()), retry_failed and not codes
         codes.append(_submit(console, campaign, specs, cluster, grid.experiment.root, again, wait))
@@ -85,13 +85,14 @@ def status(experiment: Name = None, results: Results = Path("results")) -> None:
     from cmkd_bench.report.status_table import as_rich, next_command
 
     found, seen = _survey(experiment, results)
-    place = _place(results)
+    place = place_of(results)
     console = Terminal()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
     if left := left_to_tune(found, seen):
         _say(console, left)
+    say_damage(found)
     _say(console, f"next: {next_command(found, seen, place)}", "dim")
-    raise typer.Exit(ExitCode.INCOMPLETE if left else _exit_code(seen))
+    raise typer.Exit(ExitCode.INCOMPLETE if left or found.damaged else _exit_code(seen))
 
 
 def watch(
@@ -102,7 +103,7 @@ def watch(
     """Show the state repeatedly until no run is running or queued. Leaving the display stops nothing."""
     from cmkd_bench.api import find_experiment
 
-    raise typer.Exit(_watch(Terminal(), find_experiment(experiment, results), _place(results), every))
+    raise typer.Exit(_watch(Terminal(), find_experiment(experiment, results), place_of(results), every))
 
 
 def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
@@ -130,6 +131,7 @@ def retry(
 ) -> None:
     """Resubmit failed runs from their checkpoints, together with the runs that they block."""
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.experiment.inspection import mend
     from cmkd_bench.launch.slurm.campaign import is_of_launcher, specs_of, stored_campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
@@ -143,6 +145,8 @@ def retry(
     campaign = stored_campaign(found, [text for text in arguments or () if text not in names], plugin or ())
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
+    for line in mend(found, [spec.id for spec in specs]):
+        _say(console, line, "yellow")
     code = _submit(console, campaign, specs, cluster, results, cause or True, wait)
     raise typer.Exit(_collect(console, found.name, results) if wait else code)
 
@@ -170,8 +174,9 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
         _say(console, f"note: {note}", "yellow")
     if left := left_to_tune(found, seen):
         _say(console, left)
+    say_damage(found)
     _say(console, f"{found.path}/: results.csv, runs.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
-    return ExitCode.INCOMPLETE if left else _exit_code(seen)
+    return ExitCode.INCOMPLETE if left or found.damaged else _exit_code(seen)
 
 
 def _submit(
@@ -183,9 +188,9 @@ def _submit(
     again: bool | list[str],
     wait: bool,
 ) -> int:
-    place = _place(results)
+    place = place_of(results)
     experiment = campaign.experiment
-    to_do = [spec for spec in specs if not experiment.run(spec.id).result.exists()]
+    to_do = [spec for spec in specs if not experiment.run(spec.id).is_done()]
     _say(console, _cost(campaign, to_do))
 
     def progress(done: int, total: int) -> None:
@@ -280,6 +285,7 @@ def _watch(console: Console, experiment: Experiment, place: str, every: float) -
             live.stop()
     if live is None:
         console.print(as_rich(experiment, seen, place=place), soft_wrap=True)
+    say_damage(experiment)
     return _exit_code(seen)
 
 
@@ -289,10 +295,6 @@ def _exit_code(seen: Survey) -> ExitCode:
     if kinds <= {"done"}:
         return ExitCode.DONE
     return ExitCode.FAILED if kinds <= {"done", "failed", "blocked"} else ExitCode.INCOMPLETE
-
-
-def _place(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {results}"
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

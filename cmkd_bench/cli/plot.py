@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli import options
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Results, say_damage
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.terminal import Terminal
 
@@ -44,6 +44,7 @@ def plot(
     console = Terminal()
     with console.status("Drawing"):
         files, refusals = save_pictures(found, kinds, chosen)
+    say_damage(found)
     for file in files:
         console.print(Text(str(file)), soft_wrap=True)
     for refusal in refusals:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from cmkd_bench.cli.options import say_damage
 from cmkd_bench.terminal import Terminal
 
 
@@ -26,4 +27,5 @@ def report(
     console = Terminal()
     with console.status("Writing"):
         path = write_page(found, out)
+    say_damage(found)
     console.print(Text(f"{path} ({path.stat().st_size / 1e6:.1f} MB)"), soft_wrap=True)

@@ -12,7 +12,12 @@ from cmkd_bench.errors import UserError
 
 LARGEST_JSON = 2**30  # bytes; the index of the largest dataset has 30 MB, the plan of 100,000 cells 40 MB
 DEEPEST_JSON = 32  # lists and objects within each other; our own files have at most 6
+_TOO_DEEP = f"is nested more than {DEEPEST_JSON} lists and objects deep"
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
+
+
+class NotJson(Exception):
+    """Content that is no JSON of cmkd-bench; the message continues a sentence that begins with the file's name."""
 
 
 class LeadsOut(UserError):
@@ -66,10 +71,10 @@ def read_bounded(path: Path) -> bytes:
     """Return the content of a file that is not too large for JSON.
 
     Raises:
-        ValueError: if it is.
+        NotJson: if it is.
     """
     if (size := path.stat().st_size) > LARGEST_JSON:
-        raise ValueError(f"{path} has {size / 1e9:.1f} GB, which is too large for a JSON file of cmkd-bench.")
+        raise NotJson(f"has {size / 1e9:.1f} GB, too much for a JSON file of cmkd-bench")
     return path.read_bytes()
 
 
@@ -77,25 +82,25 @@ def parse_bounded(content: bytes) -> Any:
     """Return the values of JSON that is not nested too deeply.
 
     Raises:
-        ValueError: if it is, or is not JSON.
+        NotJson: if it is, or is not JSON.
     """
     try:
         values = json.loads(content)
     except RecursionError:
-        raise ValueError(_too_deep()) from None
+        raise NotJson(_TOO_DEEP) from None
+    except ValueError:
+        raise NotJson(
+            "is not JSON" if content.strip(b"\0") else "contains only zeros" if content else "is empty"
+        ) from None
     level = [values]
     for _ in range(DEEPEST_JSON):
         level = [child for one in level for child in _children(one) if isinstance(child, list | dict)]
         if not level:
             return values
-    raise ValueError(_too_deep())
+    raise NotJson(_TOO_DEEP)
 
 
 def _children(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
-
-
-def _too_deep() -> str:
-    return f"lists and objects are nested more than {DEEPEST_JSON} deep."

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_json, write_json
 
 BEAT_SECONDS = 30.0
@@ -78,7 +79,7 @@ class Heartbeat:
         # A full disk is a problem of the run, not of its heartbeat.
         with contextlib.suppress(OSError):
             beat = asdict(Beat(socket.gethostname(), slurm_job(), epoch, epochs))
-            write_json(self._path, {name: value for name, value in beat.items() if name != "age"})
+            write_json(self._path, {name: value for name, value in beat.items() if name != "age"}, durable=False)
 
     def _keep_touching(self) -> None:
         while not self._over.wait(self._seconds):
@@ -90,7 +91,7 @@ def read_beat(path: Path) -> Beat | None:
     """Return the heartbeat of a run that is in progress, or whose process was killed; None if there is none."""
     try:
         return Beat(**read_json(path), age=max(time.time() - path.stat().st_mtime, 0.0))
-    except (OSError, ValueError, TypeError):
+    except (OSError, Damaged, TypeError):
         return None
 
 

@@ -116,6 +116,7 @@ class LocalLauncher:
         if message.outcome is None:
             return
         worker.task = None
+        schedule.notes += message.notes
         if message.outcome == "busy":
             schedule.give_back(message.run_id, BUSY_SECONDS)
         else:
@@ -128,10 +129,9 @@ class LocalLauncher:
         if run_id is not None and schedule.worker_died(run_id):
             how = f"signal {-death.exit_code}" if death.exit_code < 0 else f"exit code {death.exit_code}"
             message = f"the worker process ended with {how}, {schedule.deaths[run_id]} times (possibly out of memory)"
-            write_json(
-                schedule.experiment.run(run_id).error,
-                {"cause": "worker died", "message": message, "traceback": []},
-            )
+            folder = schedule.experiment.run(run_id)
+            write_json(folder.error, {"cause": "worker died", "message": message, "traceback": []})
+            folder.heartbeat.unlink(missing_ok=True)
             schedule.finish(run_id)
 
     def _start(self, device: str) -> None:

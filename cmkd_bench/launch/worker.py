@@ -51,6 +51,7 @@ class Message:
     epoch: int = 0
     epochs: int = 0
     outcome: RunOutcome | None = None
+    notes: tuple[str, ...] = ()
 
 
 class _Watch:
@@ -110,15 +111,16 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
     experiment = Experiment(settings.root, settings.experiment)
     while (run_id := _receive(connection)) is not None:
         outcome: RunOutcome = "finished"
+        notes: list[str] = []
         try:
             watch = _Watch(run_id, settings, connection, stop)
-            execute(experiment, run_id, device, watch, settings.roots)
+            notes = execute(experiment, run_id, device, watch, settings.roots)
         except Busy:
             outcome = "busy"
         except Stopped:
             outcome = "stopped"
         try:
-            connection.send(Message(run_id, outcome=outcome))
+            connection.send(Message(run_id, outcome=outcome, notes=tuple(notes)))
         except OSError:
             return
         if not is_usable(device):

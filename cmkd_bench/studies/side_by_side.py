@@ -15,6 +15,7 @@ from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.worker import warm_up
 from cmkd_bench.planning.grid import Grid
+from cmkd_bench.training.evaluation import NonFiniteOutput
 from cmkd_bench.training.loop import NonFiniteLoss
 from cmkd_bench.training.vectorized import execute_vectorized
 
@@ -55,5 +56,5 @@ def _train(runs: RunGroup) -> None:
     # Ctrl-C reaches the whole process group; only the parent handles it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     grids, run_ids = zip(*runs, strict=True)
-    with contextlib.suppress(NonFiniteLoss):
+    with contextlib.suppress(NonFiniteLoss, NonFiniteOutput):  # each run that is left reports its own
         execute_vectorized([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

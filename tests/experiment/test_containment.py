@@ -113,8 +113,8 @@ def test_links_within_an_experiment_and_to_it_are_followed(experiment: Experimen
 def test_a_linked_run_of_another_experiment_is_not_adopted(experiment: Experiment, outside: Path) -> None:
     folder = experiment.run(SPEC.id)
     folder.error.unlink()
-    write_json(folder.cost, {"seconds": 1.0})
-    write_json(folder.result, {"value": 1.0})
+    folder.write_cost({"seconds": 1.0})
+    folder.write_result({"value": 1.0})
     mine = Experiment(experiment.root, "mine")
     assert find_done(mine, SPEC.id) is not None
     assert len(list(recorded(experiment.root))) == 1

@@ -70,7 +70,7 @@ def test_files_of_an_experiment(tmp_path: Path, cmkd: Command) -> None:
     experiment = write_experiment(tmp_path / "results", {"none": 0.6, FORMULA: 0.8}, dataset=FORMULA)
     first = next(cell.run_id for cell in read_plan(experiment).cells.values() if cell.method == FORMULA)
     result = read_json(experiment.run(first).result)
-    write_json(experiment.run(first).result, result | {"logged": {FORMULA: -0.25}})
+    experiment.run(first).write_result(result | {"logged": {FORMULA: -0.25}})
     done = cmkd("leaderboard", "made")
     assert done.returncode == 0, done.stderr
     for name in ("results.csv", "leaderboard.csv", "comparisons.csv"):

@@ -92,7 +92,7 @@ def test_its_means_are_the_leaderboards_over_folds(build: Build) -> None:
         other = made_spec(run.method, "toy", run.seed + 10, run.student_modality, run.teacher_modality, run.teacher)
         write_made_run(experiment, other, logits_of(SHARES[run.method] / 2, run.seed), LABELS)
         plan["cells"].append(cell | {"fold": 1, "run_id": other.id})
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     assert agree(experiment)
     assert len(load(experiment)) == 2 * 2 * 2 * (len(SHARES) + 1)
 
@@ -109,7 +109,7 @@ def test_a_method_that_is_not_defined_is_a_row_that_says_why(build: Build) -> No
     experiment = build({"none": 0.5, "kd": 0.7}, seeds=1, directions=1)
     plan = read_json(experiment.plan)
     plan["cells"].append(plan["cells"][-1] | {"method": "dkd", "run_id": "", "impossible": "too few classes"})
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     row = load(experiment).set_index("method").loc["dkd"]
     assert (row.status, row.error) == ("not defined", "too few classes")
     assert row[["run_id", "value", "gain"]].isna().all()
@@ -153,7 +153,7 @@ def test_a_logged_value_replaces_no_other_column(build: Build) -> None:
     (run_id,) = before.query("method == 'kd'").run_id
     result = read_json(experiment.run(run_id).result)
     logged = {"value": 1.0, "gain": 2.0, "macro_f1": 3.0, "keep_rate": 4.0}
-    write_json(experiment.run(run_id).result, result | {"logged": logged})
+    experiment.run(run_id).write_result(result | {"logged": logged})
     after = load(experiment)
     pd.testing.assert_frame_equal(after[list(before.columns)], before)
     kept = after.set_index("method").loc["kd", ["logged_value", "logged_gain", "logged_macro_f1", "keep_rate"]]

@@ -123,7 +123,7 @@ def is_of_launcher(text: str) -> bool:
 
 def specs_of(experiment: Experiment) -> list[RunSpec]:
     """Return all runs of an experiment, each teacher before its first student."""
-    return list(read_specs(read_plan(experiment)).values())
+    return list(read_specs(experiment, read_plan(experiment)).values())
 
 
 def survey_experiment(experiment: Experiment, cluster: Cluster) -> Survey:

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.containment import check_folder
-from cmkd_bench.experiment.files import file_lock, read_json, write_json
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import file_lock, read_object, write_json
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.named import CONFIG_HOME
 
@@ -26,6 +27,7 @@ LOCK_SECONDS = 60.0
 # taken from a file, because many can make programs execute code.
 PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME", CONFIG_HOME)
 _TOKEN, _FILE = re.compile(r"[0-9a-f]{12}"), re.compile(r"(\d{5,})-[0-9a-f]{12}\.json")
+FORGET = "Cancel its jobs, which squeue lists as cmkd-..., then rename the file so that it does not end with .json."
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class Ledger:
 
     def submissions(self) -> list[Submission]:
         """Return all submissions in order."""
-        return [Submission.from_json(read_json(file)) for file in self._files()]
+        return [_read(file) for file in self._files()]
 
     def intend(self, profile: Profile, elements: Sequence[Sequence[str]], after: str, work: Work) -> Submission:
         """Record that sbatch is about to be called."""
@@ -183,8 +185,10 @@ class Ledger:
 
     def read_ended(self) -> dict[str, str]:
         """Return how jobs ended, by id."""
-        known: dict[str, str] = read_json(self.ended) if self.ended.exists() else {}
-        return known
+        try:
+            return read_object(self.ended)
+        except Damaged:  # or missing: SLURM and the logs of the jobs are asked again
+            return {}
 
     def note_ended(self, states: Mapping[str, str]) -> None:
         """Record how jobs ended, because SLURM forgets it after minutes."""
@@ -215,6 +219,18 @@ class Ledger:
         file = self.file(submission)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, submission.to_json())
+
+
+def _read(file: Path) -> Submission:
+    """Return a submission.
+
+    Raises:
+        Damaged: if its file is damaged; nothing else says which jobs have which runs.
+    """
+    try:
+        return Submission.from_json(read_object(file, FORGET))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(file, f"is not the record of a submission ({type(error).__name__}: {error})", FORGET) from error
 
 
 def latest_jobs(submissions: Sequence[Submission]) -> dict[str, tuple[Submission, int]]:
