@@ -11,8 +11,6 @@ import typer
 
 from cmkd_bench.errors import UserError
 
-RESUME = "Interrupted. Progress is saved; rerun the same command to resume."
-
 Results = Annotated[Path, typer.Option(help="Folder that contains the experiments.")]
 Plugins = Annotated[
     list[Path] | None,

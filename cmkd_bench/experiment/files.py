@@ -13,11 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from cmkd_bench.errors import fault_of
+from cmkd_bench.experiment.room import naming_faults
+
 _LOOK_AGAIN = 0.1  # seconds
 
 
+@naming_faults
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under a temporary name in the same folder, then rename it."""
+    """Write a file under a temporary name in the same folder, then rename it.
+
+    Raises:
+        EnvironmentFault: if the disk is full, read-only, or the like; nothing is left behind.
+    """
     # The name is unique to host, process and thread, because several of them may write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
@@ -62,15 +70,45 @@ def file_lock(path: Path, refusal: Exception | None = None, patience: float = 0.
         path: the file; created if it does not exist.
         refusal: exception to raise if another process keeps the lock; BlockingIOError if None.
         patience: how long to wait for another holder, in seconds.
+
+    Raises:
+        EnvironmentFault: if the file cannot be created, or its file system has no locks.
     """
-    with path.open("a") as file:
+    file = _opened(path)
+    with file:
         end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= end:
-                    raise refusal or error from None
-                time.sleep(_LOOK_AGAIN)
+        while not _lock(file, path):
+            if time.monotonic() >= end:
+                raise refusal or BlockingIOError(f"{path} is locked")
+            time.sleep(_LOOK_AGAIN)
         yield
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of a file; this needs no permission to write.
+
+    Where locks do not work, no process can hold one.
+    """
+    try:
+        with path.open("rb") as file:
+            return not _lock(file, path)
+    except OSError:
+        return False
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise fault_of(error, path) or error from None
+
+
+def _lock(file: IO[bytes], path: Path) -> bool:
+    """Try to lock an open file, and return whether that worked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise fault_of(error, path) or error from None
+    return True

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import file_lock, read_json, write_json
+from cmkd_bench.experiment.files import file_lock, is_locked, read_json, write_json
 from cmkd_bench.experiment.spec import RunSpec
 
 RunState = Literal["pending", "running", "interrupted", "done", "failed"]
@@ -83,7 +83,7 @@ class RunFolder:
         """Return the state, derived only from the files."""
         if self.result.exists():
             return "done"
-        if self._is_locked():
+        if is_locked(self.lock):
             return "running"
         if self.error.exists():
             return "failed"
@@ -107,15 +107,6 @@ class RunFolder:
         """Remove files that a killed process left unfinished; only the holder of the lock may call this."""
         for path in self.path.glob(".*.tmp"):
             path.unlink(missing_ok=True)
-
-    def _is_locked(self) -> bool:
-        if not self.lock.exists():
-            return False
-        try:
-            with self.locked():
-                return False
-        except Busy:
-            return True
 
 
 class Experiment:

@@ -87,7 +87,7 @@ class Setting:
 
         Raises:
             Unfinished: if a run failed.
-            Interrupted: after Ctrl-C.
+            KeyboardInterrupt: after Ctrl-C.
         """
         _, results = execute(grid, plan, console)
         by_run = dict(zip(results["run_id"], results["value"], strict=True))

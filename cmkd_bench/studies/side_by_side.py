@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from cmkd_bench.errors import EnvironmentFault
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.planning.grid import Grid
+from cmkd_bench.processes.pool import ignore_interrupts, interrupts_blocked
 
 RunGroup = list[tuple[Grid, str]]
 
@@ -47,8 +48,9 @@ def _train_side_by_side(groups: Sequence[RunGroup], jobs: int) -> None:
     for start in range(0, len(groups), jobs):
         processes = [context.Process(target=_serve, args=(runs,)) for runs in groups[start : start + jobs]]
         try:
-            for process in processes:
-                process.start()
+            with interrupts_blocked():
+                for process in processes:
+                    process.start()
             for process in processes:
                 process.join()
         finally:
@@ -59,8 +61,7 @@ def _train_side_by_side(groups: Sequence[RunGroup], jobs: int) -> None:
 
 
 def _serve(runs: RunGroup) -> None:
-    # Ctrl-C reaches the whole process group; only the parent handles it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     _train(runs)
 
 
@@ -71,5 +72,5 @@ def _train(runs: RunGroup) -> None:
     from cmkd_bench.training.vectorized import execute_vectorized
 
     grids, run_ids = zip(*runs, strict=True)
-    with contextlib.suppress(NonFiniteLoss):
+    with contextlib.suppress(NonFiniteLoss, EnvironmentFault):  # the launcher runs what is left, and reports it
         execute_vectorized([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

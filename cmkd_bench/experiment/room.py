@@ -1,0 +1,75 @@
+"""How much space on the disk is needed and free, for the messages about a full disk."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, cast
+
+from cmkd_bench.errors import fault_behind, fault_of
+
+Write = Callable[[IO[bytes]], object]
+
+
+class _Counter:
+    """A file that counts what is written to it, and keeps nothing."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def write(self, content: bytes) -> int:
+        count = memoryview(content).nbytes
+        self.bytes += count
+        return count
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept."""
+
+
+def naming_faults(function: Callable[[Path, Write], None]) -> Callable[[Path, Write], None]:
+    """Return a function that writes a file, whose errors name the file and the space that it needs."""
+
+    @functools.wraps(function)
+    def call(path: Path, write: Write) -> None:
+        try:
+            function(path, write)
+        except Exception as error:
+            # The writer of checkpoints raises an error of its own while it handles that of the disk.
+            found = fault_behind(error, implicit=True)
+            fault = None if found is None else fault_of(found, path, room_for(path, write))
+            if fault is None:
+                raise
+            raise fault from error
+
+    return call
+
+
+def room_for(path: Path, write: Write) -> str:
+    """Return how much space a file needs, and how much is free, as a sentence."""
+    counter = _Counter()
+    with contextlib.suppress(Exception):
+        write(cast(Any, counter))
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(_nearest(path)).free
+        if free < counter.bytes:  # otherwise other files took the space, and have been removed since, or a quota is used up
+            return f"Writing it takes {size(counter.bytes)}; {size(free)} are free."
+    return f"Writing it takes {size(counter.bytes)}."
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as text, e.g. `1.5 MB`."""
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 1000:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} TB"
+
+
+def _nearest(path: Path) -> Path:
+    """Return the first folder above a path that exists."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
