@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from rich.console import Console
 
 from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
+from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
 from cmkd_bench.planning.grid import Grid
@@ -114,7 +115,9 @@ def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame
     """
     from cmkd_bench.report.results import collect
 
-    return collect(find_experiment(experiment, Path(results)))
+    found = find_experiment(experiment, Path(results))
+    with tolerating_faults():  # it reads
+        return collect(found)
 
 
 def find_experiment(name: str | None, results: Path) -> Experiment:

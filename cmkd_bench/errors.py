@@ -67,11 +67,17 @@ class GridError(UserError):
 
 
 class EnvironmentFault(UserError, OSError):
-    """A fault of the machine, e.g. a full disk: neither the command nor a run is at fault, and both can be repeated."""
+    """A fault of the machine, e.g. a full disk: neither the command nor a run is at fault, and both can be repeated.
 
-    def __init__(self, message: str, number: int | None = None) -> None:
+    Attributes:
+        errno: its number in the operating system.
+        place: the file; empty if it is unknown.
+        what: the fault in a few words.
+    """
+
+    def __init__(self, message: str, number: int | None = None, place: str = "", what: str = "") -> None:
         super().__init__(message)
-        self.errno = number
+        self.errno, self.place, self.what = number, place, what
 
 
 def fault_of(error: OSError, path: object = None, room: str = "") -> EnvironmentFault | None:
@@ -87,10 +93,10 @@ def fault_of(error: OSError, path: object = None, room: str = "") -> Environment
     if error.errno not in _FAULTS:
         return None
     what, advice = _FAULTS[error.errno]
-    place = path or error.filename
+    place = str(path or error.filename or "")
     needed = f" {room}" if room and error.errno in NO_ROOM else ""
     message = f"{f'{place}: ' if place else ''}{what}.{needed} {advice}, then rerun the same command."
-    return EnvironmentFault(message, error.errno)
+    return EnvironmentFault(message, error.errno, place, what)
 
 
 def fault_behind(error: BaseException, *, implicit: bool = False) -> OSError | None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Results, say_unwritten
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,15 +81,18 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
     """Show the state of an experiment's runs. Exit code: 0 if all are done, 3 if some failed, 4 if some are pending."""
     from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.status_table import as_rich, next_command
 
-    found, seen = _survey(experiment, results)
+    with tolerating_faults() as unwritten:
+        found, seen = _survey(experiment, results)
     place = _place(results)
     console = Console()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
     if left := left_to_tune(found, seen):
         _say(console, left)
     _say(console, f"next: {next_command(found, seen, place)}", "dim")
+    say_unwritten(unwritten)
     raise typer.Exit(ExitCode.INCOMPLETE if left else _exit_code(seen))
 
 
@@ -156,6 +159,7 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
 
 def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.launch.slurm.campaign import rows, tidy
     from cmkd_bench.report.board import leaderboard
@@ -163,17 +167,21 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.report.formats import as_rich
     from cmkd_bench.report.status_table import summary
 
-    found, seen = _survey(name, results)
-    frame = write_tables(found, rows(seen))
-    tidy(found, seen)
+    with tolerating_faults() as unwritten:
+        found, seen = _survey(name, results)
+        frame = write_tables(found, rows(seen))
+    if not unwritten:
+        tidy(found, seen)
     console.print(as_rich(leaderboard(read_plan(found), frame)))
     _say(console, summary(found, seen))
     for note in seen.notes:
         _say(console, f"note: {note}", "yellow")
     if left := left_to_tune(found, seen):
         _say(console, left)
-    _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
-    return ExitCode.INCOMPLETE if left else _exit_code(seen)
+    say_unwritten(unwritten)
+    if not unwritten:
+        _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
+    return ExitCode.INCOMPLETE if left or unwritten else _exit_code(seen)
 
 
 def _submit(

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.errors import EnvironmentFault, UserError
+from cmkd_bench.terminal import visible
 
 Results = Annotated[Path, typer.Option(help="Folder that contains the experiments.")]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file that registers a method, dataset or network; repeatable."),
 ]
+
+
+def say_unwritten(faults: Sequence[EnvironmentFault]) -> None:
+    """Say which files a command could not write, and why."""
+    by_reason: dict[str, list[str]] = {}
+    for fault in faults:
+        by_reason.setdefault(fault.what, []).append(fault.place)
+    for what, places in by_reason.items():
+        print(f"cmkd-bench: not written: {', '.join(map(visible, places))}: {what}.", file=sys.stderr)
 
 
 def load_plugins(files: Sequence[Path] | None) -> None:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli import options
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.exit_codes import ExitCode
+from cmkd_bench.cli.options import Results, say_unwritten
 from cmkd_bench.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def plot(
 ) -> None:
     """Plot an experiment: gains, transfer, ranks, cost, learning curves, logged values, tuning."""
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.save import KINDS, check, save_pictures
 
     kinds = options.names(kind) or list(KINDS)
@@ -41,12 +43,16 @@ def plot(
     check(kinds, chosen)
     found = find_experiment(experiment, results)
     console = Console()
-    with console.status("Drawing"):
+    with console.status("Drawing"), tolerating_faults() as unwritten:
         files, refusals = save_pictures(found, kinds, chosen)
-    for file in files:
+    missing = {fault.place for fault in unwritten}
+    for file in (one for one in files if str(one) not in missing):
         console.print(Text(str(file)), soft_wrap=True)
     for refusal in refusals:
         console.print(Text(f"not plotted: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
+    say_unwritten(unwritten)
+    if missing & set(map(str, files)):
+        raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def diagnose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cmkd_bench.errors import fault_of
-from cmkd_bench.experiment.room import naming_faults
+from cmkd_bench.experiment.faults import naming_faults
 
 _LOOK_AGAIN = 0.1  # seconds
 
@@ -85,15 +86,14 @@ def file_lock(path: Path, refusal: Exception | None = None, patience: float = 0.
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a process holds the lock of a file; this needs no permission to write.
+    """Return whether a process holds the lock of a file, which need not be writable.
 
     Where locks do not work, no process can hold one.
     """
-    try:
-        with path.open("rb") as file:
+    for mode in ("r+b", "rb"):  # some network file systems lock only what is open for writing
+        with contextlib.suppress(OSError), path.open(mode) as file:
             return not _lock(file, path)
-    except OSError:
-        return False
+    return False
 
 
 def _opened(path: Path) -> IO[bytes]:

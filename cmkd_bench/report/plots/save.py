@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,7 +60,8 @@ def save_pictures(
 
 def save(picture: Picture, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Save a picture in each of the formats, and return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # that of the files says more
+        folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{picture.name}.{one}" for one in formats]
     for file, one in zip(files, formats):
         write_bytes(file, render(picture.figure, one))

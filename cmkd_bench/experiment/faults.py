@@ -1,17 +1,34 @@
-"""How much space on the disk is needed and free, for the messages about a full disk."""
+"""Faults of the machine that writing a file meets: named with the file and the space that it needs, or tolerated."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, cast
 
-from cmkd_bench.errors import fault_behind, fault_of
+from cmkd_bench.errors import EnvironmentFault, fault_behind, fault_of
 
 Write = Callable[[IO[bytes]], object]
+_tolerated: ContextVar[list[EnvironmentFault] | None] = ContextVar("_tolerated", default=None)
+
+
+@contextlib.contextmanager
+def tolerating_faults() -> Iterator[list[EnvironmentFault]]:
+    """Let what reads an experiment go on where its files cannot be written, e.g. on a read-only disk.
+
+    Yields:
+        the faults of the files that were not written, in their order.
+    """
+    unwritten: list[EnvironmentFault] = []
+    token = _tolerated.set(unwritten)
+    try:
+        yield unwritten
+    finally:
+        _tolerated.reset(token)
 
 
 class _Counter:
@@ -42,7 +59,9 @@ def naming_faults(function: Callable[[Path, Write], None]) -> Callable[[Path, Wr
             fault = None if found is None else fault_of(found, path, room_for(path, write))
             if fault is None:
                 raise
-            raise fault from error
+            if (unwritten := _tolerated.get()) is None:
+                raise fault from error
+            unwritten.append(fault)
 
     return call
 
@@ -54,7 +73,7 @@ def room_for(path: Path, write: Write) -> str:
         write(cast(Any, counter))
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(_nearest(path)).free
-        if free < counter.bytes:  # otherwise other files took the space, and have been removed since, or a quota is used up
+        if free < counter.bytes:  # otherwise a quota is used up, or other files took the space until a moment ago
             return f"Writing it takes {size(counter.bytes)}; {size(free)} are free."
     return f"Writing it takes {size(counter.bytes)}."
 
