@@ -40,7 +40,7 @@ class UnknownName(UserError):
 
     def __init__(self, kind: str, given: str, allowed: Iterable[str], next_command: str = "") -> None:
         names = sorted(allowed)
-        message = f"unknown {kind} '{given}'."
+        message = f"unknown {kind} '{shortened(given)}'."
         if nearest := nearest_match(given, names):
             message += f" Did you mean '{nearest}'?"
         message += f" Available: {', '.join(names) or 'none'}."

@@ -24,9 +24,9 @@ def say_unwritten(faults: Sequence[EnvironmentFault]) -> None:
     """Say which files a command could not write, and why."""
     by_reason: dict[str, list[str]] = {}
     for fault in faults:
-        by_reason.setdefault(fault.what, []).append(fault.place)
+        by_reason.setdefault(fault.what, []).append(visible(fault.place))
     for what, places in by_reason.items():
-        print(f"cmkd-bench: not written: {', '.join(map(visible, places))}: {what}.", file=sys.stderr)
+        print(f"cmkd-bench: not written: {', '.join(dict.fromkeys(places))}: {what}.", file=sys.stderr)
 
 
 def load_plugins(files: Sequence[Path] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from rich.text import Text
 from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Results, say_unwritten
-from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
 
 if TYPE_CHECKING:
     from cmkd_bench.diagnostics.collect import Diagnosed
@@ -50,9 +51,7 @@ def plot(
         console.print(Text(str(file)), soft_wrap=True)
     for refusal in refusals:
         console.print(Text(f"not plotted: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
-    say_unwritten(unwritten)
-    if missing & set(map(str, files)):
-        raise typer.Exit(ExitCode.INCOMPLETE)
+    _end(found, unwritten)
 
 
 def diagnose(
@@ -85,6 +84,7 @@ def diagnose(
     from cmkd_bench.config.roots import Roots
     from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
     from cmkd_bench.diagnostics.saved import SavedRuns
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.save import check
 
     options.load_plugins(plugin)
@@ -105,7 +105,16 @@ def diagnose(
     console = Console()
     with console.status("Running the saved students over the test part"):
         diagnosed = list(diagnose_runs(found, question, SavedRuns(found, torch.device(device), Roots.read())))
-    _show(console, found, diagnosed, temperature, chosen)
+    with tolerating_faults() as unwritten:
+        _show(console, found, diagnosed, temperature, chosen)
+    _end(found, unwritten)
+
+
+def _end(experiment: Experiment, unwritten: Sequence[EnvironmentFault]) -> None:
+    """Say what was not written, and exit if plots are among it."""
+    say_unwritten(unwritten)
+    if any(Path(fault.place).is_relative_to(experiment.path / "plots") for fault in unwritten):
+        raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
@@ -152,8 +161,11 @@ def _show(
         part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
         plotted = plot_diagnosis(part, temperature, marks)
         files = save(plotted, folder, formats)
-        write_text(folder / f"{plotted.name}.csv", as_csv(part))
+        if files:
+            write_text(folder / f"{plotted.name}.csv", as_csv(part))
         console.print(as_rich(part, temperature, marks))
+        if not files:
+            continue
         console.print(
             f"{folder}/: {', '.join([*(file.name for file in files), f'{plotted.name}.csv'])}\n", markup=False
         )

@@ -59,11 +59,31 @@ def naming_faults(function: Callable[[Path, Write], None]) -> Callable[[Path, Wr
             fault = None if found is None else fault_of(found, path, room_for(path, write))
             if fault is None:
                 raise
-            if (unwritten := _tolerated.get()) is None:
-                raise fault from error
-            unwritten.append(fault)
+            _tolerate(fault, error)
 
     return call
+
+
+def make_folder(path: Path) -> bool:
+    """Create a folder unless it exists, and return whether it exists now.
+
+    Raises:
+        EnvironmentFault: if it cannot be created, unless this is tolerated.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if (fault := fault_of(error, path)) is None:
+            raise
+        _tolerate(fault, error)
+    return path.is_dir()
+
+
+def _tolerate(fault: EnvironmentFault, cause: Exception) -> None:
+    """Take a note of a fault where it is tolerated, or raise it."""
+    if (unwritten := _tolerated.get()) is None:
+        raise fault from cause
+    unwritten.append(fault)
 
 
 def room_for(path: Path, write: Write) -> str:

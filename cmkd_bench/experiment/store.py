@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.errors import UserError, shortened
 from cmkd_bench.experiment.files import file_lock, is_locked, read_json, write_json
 from cmkd_bench.experiment.spec import RunSpec
 
 RunState = Literal["pending", "running", "interrupted", "done", "failed"]
+MOST_CHARACTERS = 200  # file systems allow 255 bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 
 
@@ -117,12 +118,16 @@ class Experiment:
         name: letters, digits and `._+=,-`.
 
     Raises:
-        UserError: for a name that could lead out of the folder.
+        UserError: for a name that could lead out of the folder or is too long, or if the results folder is a file.
     """
 
     def __init__(self, root: Path, name: str) -> None:
         if not _NAME.fullmatch(name):
-            raise UserError(f"experiment '{name}': expected a name of letters, digits and ._+=,- and not a path.")
+            text = f"experiment '{shortened(name)}': expected a name of letters, digits and ._+=,- and not a path."
+            raise UserError(text)
+        if len(name) > MOST_CHARACTERS:
+            raise UserError(f"experiment '{shortened(name)}': expected at most {MOST_CHARACTERS} characters.")
+        check_results_folder(root)
         self.root = root
         self.name = name
         self.path = root / name
@@ -183,8 +188,27 @@ def find_done(experiment: Experiment, run_id: str) -> RunFolder | None:
     return next((folder for folder in (own, *others) if folder.result.exists()), None)
 
 
+def check_results_folder(root: Path) -> None:
+    """Check that a results folder is a folder, or can become one.
+
+    Raises:
+        UserError: if it is a file, or below one.
+    """
+    existing = next((path for path in (root, *root.absolute().parents) if os.path.lexists(path)), root)
+    if not existing.is_dir() and os.path.lexists(existing):
+        raise UserError(
+            f"--results {shortened(str(root))}: {shortened(str(existing))} is not a folder. Give the folder that "
+            "contains the experiments, or a new one."
+        )
+
+
 def experiment_names(root: Path) -> list[str]:
-    """Return the names of the experiments in a results folder that have a plan."""
+    """Return the names of the experiments in a results folder that have a plan.
+
+    Raises:
+        UserError: if the results folder is a file.
+    """
+    check_results_folder(root)
     return sorted(path.parent.name for path in root.glob("*/plan.json"))
 
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.faults import size
+from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 
