@@ -43,11 +43,12 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.slurm.campaign import campaign_of
     from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.ledger import Ledger
     from cmkd_bench.launch.slurm.preflight import check_cluster
     from cmkd_bench.planning.tuning import run_in_steps
 
     campaign = campaign_of(grid)
-    cluster = Cluster()
+    cluster = Cluster(log=Ledger(grid.experiment).answers)
     codes: list[int] = []
 
     def finished() -> Callable[[str], bool]:
@@ -112,9 +113,10 @@ def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
     from cmkd_bench.api import find_experiment
     from cmkd_bench.launch.slurm.campaign import cancel as cancel_jobs
     from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.ledger import Ledger
 
     found = find_experiment(experiment, results)
-    jobs = cancel_jobs(found, Cluster())
+    jobs = cancel_jobs(found, Cluster(log=Ledger(found).answers))
     _say(Console(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
 
 
@@ -137,6 +139,7 @@ def retry(
     from cmkd_bench.api import find_experiment
     from cmkd_bench.launch.slurm.campaign import specs_of, stored_campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.ledger import Ledger
     from cmkd_bench.launch.slurm.preflight import check_cluster
 
     # An experiment name may contain "=", e.g. fair+train.epochs=5.
@@ -144,7 +147,7 @@ def retry(
     if len(names) > 1:
         raise UserError(f"retry: expected one experiment, got {len(names)}: {', '.join(names)}.")
     found = find_experiment(names[0] if names else None, results)
-    console, cluster = Console(), Cluster()
+    console, cluster = Console(), Cluster(log=Ledger(found).answers)
     campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
@@ -255,9 +258,10 @@ def _survey(name: str | None, results: Path) -> tuple[Experiment, Survey]:
     from cmkd_bench.api import find_experiment
     from cmkd_bench.launch.slurm.campaign import survey_experiment
     from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.ledger import Ledger
 
     found = find_experiment(name, results)
-    return found, survey_experiment(found, Cluster())
+    return found, survey_experiment(found, Cluster(log=Ledger(found).answers))
 
 
 def _watch(console: Console, experiment: Experiment, place: str, every: float) -> int:
@@ -265,11 +269,12 @@ def _watch(console: Console, experiment: Experiment, place: str, every: float) -
 
     from cmkd_bench.launch.slurm.campaign import specs_of
     from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.ledger import Ledger
     from cmkd_bench.launch.slurm.states import ACTIVE
     from cmkd_bench.launch.slurm.survey import survey
     from cmkd_bench.report.status_table import as_rich, summary
 
-    cluster, specs = Cluster(), specs_of(experiment)
+    cluster, specs = Cluster(log=Ledger(experiment).answers), specs_of(experiment)
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     last = ""
     try:

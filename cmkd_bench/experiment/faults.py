@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 from cmkd_bench.errors import EnvironmentFault, fault_behind, fault_of
 
+F = TypeVar("F", bound=Callable[..., None])
 Write = Callable[[IO[bytes]], object]
 _tolerated: ContextVar[list[EnvironmentFault] | None] = ContextVar("_tolerated", default=None)
 
@@ -46,13 +47,13 @@ class _Counter:
         """Do nothing: nothing is kept."""
 
 
-def naming_faults(function: Callable[[Path, Write], None]) -> Callable[[Path, Write], None]:
+def naming_faults(function: F) -> F:
     """Return a function that writes a file, whose errors name the file and the space that it needs."""
 
     @functools.wraps(function)
-    def call(path: Path, write: Write) -> None:
+    def call(path: Path, write: Write, **options: Any) -> None:
         try:
-            function(path, write)
+            function(path, write, **options)
         except Exception as error:
             # The writer of checkpoints raises an error of its own while it handles that of the disk.
             found = fault_behind(error, implicit=True)
@@ -61,7 +62,7 @@ def naming_faults(function: Callable[[Path, Write], None]) -> Callable[[Path, Wr
                 raise
             _tolerate(fault, error)
 
-    return call
+    return cast(F, call)
 
 
 def make_folder(path: Path) -> bool:

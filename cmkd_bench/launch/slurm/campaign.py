@@ -16,10 +16,10 @@ from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import Estimate, estimate, expected_seconds, recorded
-from cmkd_bench.launch.slurm.ledger import Ledger
+from cmkd_bench.launch.slurm.ledger import Ledger, latest_jobs
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import SubmissionReport, environment, jobs_to_cancel, submit_missing, work_of
-from cmkd_bench.launch.slurm.survey import Survey, survey
+from cmkd_bench.launch.slurm.survey import Survey, job_states, survey
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.registry import load_plugin
 
@@ -134,7 +134,11 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
     if not ledger.settings.exists():
         return []
     with ledger.locked():
-        jobs = jobs_to_cancel(ledger, cluster.queue())
+        queue = cluster.queue()
+        latest = latest_jobs(ledger.submissions()).items()
+        open_jobs = {one.job_of(i) for run_id, (one, i) in latest if not experiment.run(run_id).result.exists()}
+        job_states(ledger, cluster, queue, open_jobs)  # that squeue left out none of them
+        jobs = jobs_to_cancel(ledger, queue)
         cluster.cancel(jobs)
     return jobs
 
