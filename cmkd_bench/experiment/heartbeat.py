@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import socket
 import threading
@@ -20,6 +19,7 @@ from cmkd_bench.experiment.store import Busy, RunFolder
 
 BEAT_SECONDS = 30.0
 STALE_SECONDS = 3 * BEAT_SECONDS
+_CREATION_SECONDS = 5.0  # between the creation of a file and its content, at most
 _EPOCH_SECONDS = 1.0  # epochs of small runs pass faster than anyone can read
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
@@ -140,9 +140,19 @@ def is_alive_elsewhere(path: Path, now: float | None = None) -> bool:
     A requeued job does not need to wait until its own earlier heartbeat is stale.
     """
     beat = read_beat(path, now)
-    if beat is None or not beat.is_fresh or beat.is_of_this_machine:
+    if beat is None:
+        return _is_being_created(path, now)
+    if not beat.is_fresh or beat.is_of_this_machine:
         return False
     return not beat.job or beat.job != slurm_job()
+
+
+def _is_being_created(path: Path, now: float | None) -> bool:
+    """Return whether a file without readable content appeared just now; see `_link`."""
+    try:
+        return abs((time.time() if now is None else now) - path.stat().st_mtime) <= _CREATION_SECONDS
+    except OSError:
+        return False
 
 
 def holder(path: Path) -> str:
@@ -160,30 +170,34 @@ def _values(beat: Beat) -> dict[str, Any]:
 
 
 def _create(path: Path, values: dict[str, Any]) -> bool:
-    """Create a file with its content in one step, and return whether it did not exist."""
+    """Create a file with its content, and return whether it did not exist."""
     whole = path.with_name(f".{path.name}.{this_machine()}.{os.getpid()}.{threading.get_ident()}.claim.tmp")
     write_json(whole, values)
     try:
-        os.link(whole, path)
+        _link(whole, path)
     except (FileExistsError, FileNotFoundError):  # the latter if the holder of the run tidied up just now
         return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return _create_alone(path, values)
     finally:
         whole.unlink(missing_ok=True)
     return True
 
 
-def _create_alone(path: Path, values: dict[str, Any]) -> bool:
-    """Do the same on a file system without hard links, where others may see the file before its content."""
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name in one step.
+
+    On a file system without hard links, copy it instead; others may see the copy before its content.
+
+    Raises:
+        FileExistsError: if the name is taken.
+    """
     try:
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(values, file)
-    except FileExistsError:
-        return False
-    return True
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        content = source.read_bytes()
+        with target.open("xb") as file:
+            file.write(content)
 
 
 def _set_aside(path: Path) -> None:
@@ -200,8 +214,8 @@ def _set_aside(path: Path) -> None:
         path.rename(aside)
     try:
         if is_alive_elsewhere(aside, now):  # another machine was faster, and this is its heartbeat
-            with contextlib.suppress(OSError):
-                os.link(aside, path)
+            with contextlib.suppress(FileExistsError):
+                _link(aside, path)
             raise Busy(path.parent.name)
     finally:
         aside.unlink(missing_ok=True)
