@@ -153,8 +153,9 @@ def job_states(ledger: Ledger, cluster: Cluster, queue: Queue | None, jobs: set[
         noted |= {
             job: end for job, end in cluster.ended(sorted({_array(job) for job in unknown})).items() if job in jobs
         }
-        noted |= dict.fromkeys(_gone(cluster, unknown - set(noted)), GONE)
     noted = {job: state for job, state in noted.items() if state == GONE or not JobState(state).is_active}
+    if queue is not None:
+        noted |= dict.fromkeys(_gone(cluster, unknown - set(noted)), GONE)
     ended = {job: one.state for job, one in states.items() if not one.is_active}
     ledger.note_ended({**{job: state for job, state in noted.items() if job in jobs}, **ended})
     return {**{job: JobState(state) for job, state in noted.items() if state != GONE}, **states}
