@@ -28,14 +28,20 @@ def replace_unencodable(*streams: TextIO) -> None:
 
 
 class Terminal(Console):
-    """A rich console that shows control characters in what it prints; its own colors and cursor moves still work."""
+    """A rich console that shows control characters in what it prints; its own colors and cursor moves still work.
+
+    A character that the encoding of its file lacks becomes a question mark.
+    """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render an object into segments, as `Console` does, with visible texts."""
         if isinstance(renderable, Text) and _HIDDEN.search(renderable.plain):
             renderable = _visible_text(renderable)  # before it is wrapped, so that the longer text fits
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+            yield segment if segment.control else Segment(self._encodable(visible(segment.text)), segment.style)
+
+    def _encodable(self, text: str) -> str:
+        return text if text.isascii() else text.encode(self.encoding, "replace").decode(self.encoding)
 
 
 def _visible_text(text: Text) -> Text:

@@ -29,19 +29,19 @@ def start(folder: Path, moment: str, *arguments: str) -> subprocess.Popen[str]:
     ("moment", "arguments"),
     [
         ("import typer", RUN),  # the first import of a command
-        ("import cmkd_bench.planning.resolve", RUN),
-        ("import hydra", RUN),
-        ("import numpy", RUN),
+        pytest.param("import cmkd_bench.planning.resolve", RUN, marks=pytest.mark.slow),
+        pytest.param("import hydra", RUN, marks=pytest.mark.slow),
+        pytest.param("import numpy", RUN, marks=pytest.mark.slow),
         ("import torch", RUN),
         ("call cmkd_bench.planning.build:make_plan", RUN),
-        ("call cmkd_bench.experiment.record:add_plan", RUN),
+        pytest.param("call cmkd_bench.experiment.record:add_plan", RUN, marks=pytest.mark.slow),
         ("call cmkd_bench.launch.worker:warm_up", RUN),
         ("call cmkd_bench.report.experiment_tables:write_tables", RUN),
-        ("call cmkd_bench.report.experiment_tables:make_board", RUN),
-        ("import cmkd_bench.method_pages.render", ["show", "kd", "--fidelity"]),
+        pytest.param("call cmkd_bench.report.experiment_tables:make_board", RUN, marks=pytest.mark.slow),
+        pytest.param("import cmkd_bench.method_pages.render", ["show", "kd", "--fidelity"], marks=pytest.mark.slow),
         ("import cmkd_bench.data.media.media_dataset", ["list", "datasets"]),
-        ("import cmkd_bench.doctor", ["doctor"]),
-        ("import cmkd_bench.studies.preset", ["reproduce"]),
+        pytest.param("import cmkd_bench.doctor", ["doctor"], marks=pytest.mark.slow),
+        pytest.param("import cmkd_bench.studies.preset", ["reproduce"], marks=pytest.mark.slow),
     ],
 )
 def test_one_line_whenever_it_is_interrupted(tmp_path: Path, moment: str, arguments: list[str]) -> None:
