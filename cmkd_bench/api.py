@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, ParamSpec
 from rich.console import Console
 
 from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import REBUILD
 from cmkd_bench.experiment.store import Experiment, experiment_names
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import RESULTS, GridOptions
@@ -107,6 +109,25 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     return outcomes[-1]
 
 
+def register(experiment: Experiment, plan: Plan) -> list[str]:
+    """Add the runs of a plan to an experiment, and set aside what is damaged among them, so that it is repeated.
+
+    Returns:
+        one line for each damaged file and each row whose settings have changed.
+
+    Raises:
+        GridError: if the experiment contains runs under other conditions.
+    """
+    from cmkd_bench.experiment.inspection import mend
+    from cmkd_bench.experiment.record import add_plan
+    from cmkd_bench.report.predictions import PredictionCache
+
+    messages = add_plan(experiment, plan)
+    # Tables read the predictions of all runs in any case; what they would find damaged is found while it can be mended.
+    PredictionCache(experiment).find(run_id for run_id in plan.specs if experiment.run(run_id).is_done())
+    return messages + mend(experiment, plan.specs)
+
+
 def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
     """Return the runs of an experiment, one row each.
 
@@ -125,8 +146,11 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
 
     Raises:
         UserError: if there is none.
+        Damaged: if it has runs, but its plan is lost.
     """
     names = experiment_names(results)
+    if name is not None and name not in names and any((results / name / "runs").glob("*/spec.json")):
+        raise Damaged(Experiment(results, name).plan, "is missing, although there are runs", REBUILD)
     if not names:
         raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run")
     if name is None:
@@ -137,12 +161,11 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
 
 
 def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, step: str) -> tuple[Schedule, pd.DataFrame]:
-    from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.schedule import Schedule, first_teachers
     from cmkd_bench.report.experiment_tables import write_tables
 
-    for warning in add_plan(grid.experiment, plan):
-        console.print(warning, style="yellow", markup=False)
+    for warning in register(grid.experiment, plan):
+        console.print(warning, style="yellow", markup=False, soft_wrap=True)
     if retry_failed:
         for run_id in plan.specs:
             grid.experiment.run(run_id).forget_failure()
@@ -174,5 +197,9 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
     )
     devices = local_devices(grid.launcher["device"], grid.launcher["jobs"])
     launcher = LocalLauncher(settings, devices, sorted(networks))
-    with GridDisplay(console, step) as display:
-        launcher.run(schedule, display)
+    try:
+        with GridDisplay(console, step) as display:
+            launcher.run(schedule, display)
+    finally:
+        for note in schedule.notes:
+            console.print(note, style="yellow", markup=False, soft_wrap=True)

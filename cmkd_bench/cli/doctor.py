@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
     from cmkd_bench.doctor import Finding
 
-STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
+STYLES = {"ok": "green", "note": "yellow", "missing": "bold red", "damaged": "bold red"}
 
 
 def doctor(
+    experiment: Annotated[
+        str | None,
+        typer.Argument(metavar="[EXPERIMENT]", help="Check every file of this experiment instead of the installation."),
+    ] = None,
     results: Results = Path("results"),
     slurm: Annotated[bool, typer.Option("--slurm", help="Report an error if SLURM is not available.")] = False,
 ) -> None:
-    """Check the installation: versions, devices, SLURM, folders. This changes and downloads nothing."""
+    """Check the installation, or the files of an experiment. This changes and downloads nothing."""
     from rich.console import Console
+
+    if experiment is not None:
+        raise typer.Exit(_check_experiment(Console(), experiment, results))
 
     from cmkd_bench.doctor import all_is_there
     from cmkd_bench.doctor.folders import check_data, check_folders
@@ -51,6 +58,17 @@ def doctor(
     missing = [finding.subject for finding in everything if finding.verdict == "missing"]
     console.print(f"Missing: {', '.join(missing)}.", style="bold red", markup=False, soft_wrap=True)
     raise typer.Exit(ExitCode.FAILED)
+
+
+def _check_experiment(console: Console, name: str, results: Path) -> ExitCode:
+    """Print all damage of an experiment, and return the exit code."""
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.doctor import all_is_there
+    from cmkd_bench.doctor.experiment_files import check_experiment
+
+    findings = list(check_experiment(find_experiment(name, results)))
+    _show(console, name, findings)
+    return ExitCode.DONE if all_is_there(findings) else ExitCode.FAILED
 
 
 def _show(console: Console, title: str, findings: Sequence[Finding]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cmkd_bench.cli.options import Results, say_unwritten
+from cmkd_bench.cli.options import Results, say_damage, say_unwritten
 from cmkd_bench.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def leaderboard(
         if metric is not None:
             board = make_board(PredictionCache(found), read_plan(found), frame, metric)
     published = compare_published(board, frame) if compare else None
+    say_damage(found)
     rendered = render(board, form, found.name, gain, published)
     if isinstance(rendered, str):
         print(rendered, end="")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results, say_unwritten
+from cmkd_bench.cli.options import Results, say_damage, say_unwritten
 from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def plot(
     console = Console()
     with console.status("Drawing"), tolerating_faults() as unwritten:
         files, refusals = save_pictures(found, kinds, chosen)
+    say_damage(found)
     missing = {fault.place for fault in unwritten}
     for file in (one for one in files if str(one) not in missing):
         console.print(Text(str(file)), soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import say_unwritten
+from cmkd_bench.cli.options import say_damage, say_unwritten
 
 
 def report(
@@ -33,6 +33,7 @@ def report(
     with tolerating_faults() as unwritten:
         with console.status("Writing"):
             path = write_page(found, out)
+        say_damage(found)
         if str(path) in (fault.place for fault in unwritten):
             console.print(as_rich(write_board(found)[1]))
             say_unwritten([fault for fault in unwritten if fault.place == str(path)])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.experiment.damage import Damaged, OtherVersion
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
@@ -58,8 +60,9 @@ def latest_with(dataset: str, results: Path) -> Experiment:
     names = sorted(experiment_names(results), key=lambda name: -(results / name / "plan.json").stat().st_mtime)
     for name in names:
         experiment = Experiment(results, name)
-        if dataset in read_plan(experiment).conditions:
-            return experiment
+        with suppress(Damaged, OtherVersion):  # another experiment's plan; this one's is named when it is asked for
+            if dataset in read_plan(experiment).conditions:
+                return experiment
     raise UserError(
         f"no experiment in {results}/ contains '{dataset}'. To train teachers and students, run: {train(dataset)}"
     )
@@ -134,7 +137,7 @@ def as_csv(found: Sequence[Diagnosed]) -> str:
 
 
 def _is_done(experiment: Experiment, cell: Cell) -> bool:
-    return all(run and experiment.run(run).result.exists() for run in (cell.run_id, cell.teacher_id))
+    return all(run and experiment.run(run).is_done() for run in (cell.run_id, cell.teacher_id))
 
 
 def _nothing(experiment: Experiment, record: Plan, question: Question, missing: Sequence[tuple[str, str, str]]) -> str:

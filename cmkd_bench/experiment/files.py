@@ -1,8 +1,9 @@
-"""Write files by rename, so that a kill at any moment leaves either the old file or the new one; and lock files."""
+"""Write files by rename, so that a kill or a power failure leaves the old or the new one; and lock files."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -15,14 +16,23 @@ from pathlib import Path
 from typing import IO, Any
 
 from cmkd_bench.errors import fault_of
+from cmkd_bench.experiment.damage import RERUN, Damaged
 from cmkd_bench.experiment.faults import naming_faults
 
+ASIDE = ".damaged"
 _LOOK_AGAIN = 0.1  # seconds
+_NAMES = {list: "a list", str: "a text", type(None): "null", bool: "a truth value"}
 
 
 @naming_faults
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, durable: bool = True) -> None:
     """Write a file under a temporary name in the same folder, then rename it.
+
+    Args:
+        path: the file.
+        write: writes its content.
+        durable: whether a power failure must not lose the file or leave it empty. This takes milliseconds, so it is
+            left out for what is written often and can be computed again.
 
     Raises:
         EnvironmentFault: if the disk is full, read-only, or the like; nothing is left behind.
@@ -32,35 +42,85 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     try:
         with temporary.open("wb") as file:
             write(file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file by rename."""
-    write_atomically(path, lambda file: file.write(content))
+def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file by rename; by default one that can be made again, such as a table or a plot."""
+    write_atomically(path, lambda file: file.write(content), durable=durable)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8 by rename."""
-    write_bytes(path, text.encode())
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write a text file in UTF-8 by rename; by default one that can be made again."""
+    write_bytes(path, text.encode(), durable=durable)
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write indented JSON by rename; the same values give the same bytes."""
-    write_text(path, json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+def write_json(path: Path, values: Any, *, durable: bool = True) -> None:
+    """Write indented JSON by rename; by default a record. The same values give the same bytes."""
+    write_text(path, json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n", durable=durable)
 
 
-def write_records(path: Path, records: Iterable[Any]) -> None:
+def write_records(path: Path, records: Iterable[Any], *, durable: bool = True) -> None:
     """Write a JSON list by rename, one record per line, which is fast for thousands of records."""
     lines = ",\n".join(json.dumps(record, sort_keys=True, ensure_ascii=False) for record in records)
-    write_text(path, f"[\n{lines}\n]\n")
+    write_text(path, f"[\n{lines}\n]\n", durable=durable)
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_bytes())
+def read_json(path: Path, repair: str = RERUN) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        repair: what to do if it is damaged.
+
+    Raises:
+        Damaged: if it is not JSON.
+        FileNotFoundError: if it does not exist.
+    """
+    try:
+        content = path.read_bytes()
+        return json.loads(content)
+    except IsADirectoryError:
+        raise Damaged(path, "is a folder, not a file", repair) from None
+    except (ValueError, RecursionError):
+        reason = "is not JSON" if content.strip(b"\0") else "contains only zeros" if content else "is empty"
+        raise Damaged(path, reason, repair) from None
+
+
+def read_object(path: Path, repair: str = RERUN) -> dict[str, Any]:
+    """Read a JSON file that contains an object.
+
+    Raises:
+        Damaged: if it is missing, or contains anything else.
+    """
+    try:
+        values = read_json(path, repair)
+    except FileNotFoundError:
+        raise Damaged(path, "is missing", repair) from None
+    if not isinstance(values, dict):
+        raise Damaged(path, f"contains {_NAMES.get(type(values), 'a number')}, not an object", repair)
+    return values
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to `NAME.damaged`, and return its new path; nothing happens if it does not exist."""
+    aside = path.with_name(f"{path.name}{ASIDE}")
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(aside)
+    return aside
+
+
+def discard_temporary(folder: Path) -> None:
+    """Remove what a killed process had begun to write; only the holder of the folder's lock may call this."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -83,6 +143,18 @@ def file_lock(path: Path, refusal: Exception | None = None, patience: float = 0.
                 raise refusal or BlockingIOError(f"{path} is locked")
             time.sleep(_LOOK_AGAIN)
         yield
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in a folder survive a power failure, where the file system supports it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:

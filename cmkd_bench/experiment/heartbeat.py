@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.machine import this_machine
 from cmkd_bench.experiment.store import Busy, RunFolder
@@ -104,7 +105,8 @@ class Heartbeat:
         # A full disk is a problem of the run, not of its heartbeat.
         with contextlib.suppress(OSError):
             if self._is_ours():
-                write_json(self._path, {**_values(self._claim), "epoch": done, "epochs": total})
+                values = {**_values(self._claim), "epoch": done, "epochs": total}
+                write_json(self._path, values, durable=False)
 
     def _is_ours(self) -> bool:
         """Return whether no other machine took the run over, as it may while this one is suspended for minutes."""
@@ -130,7 +132,7 @@ def read_beat(path: Path, now: float | None = None) -> Beat | None:
     """
     try:
         return Beat(**read_json(path), age=(time.time() if now is None else now) - path.stat().st_mtime)
-    except (OSError, ValueError, TypeError):
+    except (OSError, Damaged, TypeError):
         return None
 
 
@@ -172,7 +174,7 @@ def _values(beat: Beat) -> dict[str, Any]:
 def _create(path: Path, values: dict[str, Any]) -> bool:
     """Create a file with its content, and return whether it did not exist."""
     whole = path.with_name(f".{path.name}.{this_machine()}.{os.getpid()}.{threading.get_ident()}.claim.tmp")
-    write_json(whole, values)
+    write_json(whole, values, durable=False)
     try:
         _link(whole, path)
     except (FileExistsError, FileNotFoundError):  # the latter if the holder of the run tidied up just now

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cmkd_bench.errors import GridError
-from cmkd_bench.experiment.spec import RunSpec, Scalar
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
 from cmkd_bench.experiment.trials import TUNED, Group, Study
 
 Key = tuple[str, str, int, str, str, int, bool]
@@ -129,10 +130,16 @@ class Plan:
         for key, cell in list(self.cells.items()):
             if cell.tuned and cell.run_id and cell.group in doubtful:
                 values = selected.get(cell.group)
-                if values is None or self.specs[cell.run_id].hyperparameters != values:
+                if values is None or self._hyperparameters(cell.run_id) != values:
                     del self.cells[key]
         for group in changed:
             self.studies.pop(group, None)
+
+    def _hyperparameters(self, run_id: str) -> Settings | None:
+        try:
+            return self.specs[run_id].hyperparameters
+        except Damaged:
+            return None
 
 
 def _differences(ours: Mapping[str, Conditions], theirs: Mapping[str, Conditions]) -> Iterator[str]:

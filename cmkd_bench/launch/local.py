@@ -114,6 +114,7 @@ class LocalLauncher:
             return
         worker.task = None
         schedule.held.pop(message.run_id, None)
+        schedule.notes += message.notes
         if message.outcome == "fault":
             room = f" {schedule.room_needed()}" if message.errno in NO_ROOM else ""
             raise EnvironmentFault(f"{message.text}{room}", message.errno)
@@ -130,10 +131,9 @@ class LocalLauncher:
         if run_id is not None and schedule.worker_died(run_id):
             how = f"signal {-death.exit_code}" if death.exit_code < 0 else f"exit code {death.exit_code}"
             message = f"the worker process ended with {how}, {schedule.deaths[run_id]} times (possibly out of memory)"
-            write_json(
-                schedule.experiment.run(run_id).error,
-                {"cause": "worker died", "message": message, "traceback": []},
-            )
+            folder = schedule.experiment.run(run_id)
+            write_json(folder.error, {"cause": "worker died", "message": message, "traceback": []})
+            folder.heartbeat.unlink(missing_ok=True)
             schedule.finish(run_id)
 
     def _start(self, device: str) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -64,6 +64,7 @@ class Message:
     outcome: RunOutcome | None = None
     text: str = ""
     errno: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class _Watch:
@@ -121,10 +122,10 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
         load_plugin(plugin)
     experiment = Experiment(settings.root, settings.experiment)
     while (run_id := _receive(connection)) is not None:
-        ended = Message(run_id, outcome="finished")
+        ended, notes = Message(run_id, outcome="finished"), list[str]()
         try:
             watch = _Watch(run_id, settings, connection, stop)
-            execute(experiment, run_id, device, watch, settings.roots)
+            notes = execute(experiment, run_id, device, watch, settings.roots)
         except Busy:
             ended = Message(run_id, outcome="busy", text=holder(experiment.run(run_id).heartbeat))
         except Stopped:
@@ -132,7 +133,7 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
         except EnvironmentFault as fault:
             ended = Message(run_id, outcome="fault", text=str(fault), errno=fault.errno)
         try:
-            connection.send(ended)
+            connection.send(replace(ended, notes=tuple(notes)))
         except OSError:
             return
         if not is_usable(device):

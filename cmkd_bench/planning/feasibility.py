@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
 from cmkd_bench.errors import CannotTake
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.registry import families, methods, networks
@@ -71,7 +72,7 @@ class Feasibility:
         if self._changed:
             with suppress(OSError):
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                write_json(self._file, {"code": self._code, "reasons": self._known})
+                write_json(self._file, {"code": self._code, "reasons": self._known}, durable=False)
 
     def _answer(self, spec: RunSpec) -> str | None:
         import torch
@@ -132,7 +133,7 @@ def _source_of(network: str | None) -> Path | None:
 
 def _read(file: Path, code: str) -> dict[str, str]:
     """Return the cached answers of the same code; empty if the file is missing or damaged."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, Damaged):
         stored = read_json(file)
         if isinstance(stored, Mapping) and stored.get("code") == code and isinstance(stored.get("reasons"), dict):
             return {str(key): str(reason) for key, reason in stored["reasons"].items()}

@@ -68,9 +68,11 @@ def _serve(runs: RunGroup) -> None:
 def _train(runs: RunGroup) -> None:
     import torch
 
+    from cmkd_bench.training.evaluation import NonFiniteOutput
     from cmkd_bench.training.loop import NonFiniteLoss
     from cmkd_bench.training.vectorized import execute_vectorized
 
     grids, run_ids = zip(*runs, strict=True)
-    with contextlib.suppress(NonFiniteLoss, EnvironmentFault):  # the launcher runs what is left, and reports it
+    # Each run that is left reports its own failure, and the launcher a fault of the machine.
+    with contextlib.suppress(NonFiniteLoss, NonFiniteOutput, EnvironmentFault):
         execute_vectorized([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from cmkd_bench.diagnostics.diagnosis_table import as_rich, spread
 from cmkd_bench.diagnostics.pair import Side, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell
-from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.report.plots.diagnosis import plot_diagnosis
 
 PAIR = ("pixels", "fourier")
@@ -118,10 +120,16 @@ def test_a_mistake_is_one_clear_message(
     assert said in str(caught.value)
 
 
+def seal_again(folder: RunFolder) -> None:
+    """Let the result have the digests of the files as they are now."""
+    folder.write_result(folder.read_result())
+
+
 def test_a_student_that_is_not_that_of_the_predictions_is_refused(trained: Experiment) -> None:
     (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     weights = trained.run(one.cell.run_id).weights
     save_file({name: value + 1 for name, value in load_file(weights).items()}, weights)
+    seal_again(trained.run(one.cell.run_id))
     with pytest.raises(UserError, match="saved predictions"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
@@ -129,9 +137,10 @@ def test_a_student_that_is_not_that_of_the_predictions_is_refused(trained: Exper
 def test_files_that_cannot_be_read_are_named(trained: Experiment) -> None:
     (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     trained.run(one.cell.run_id).predictions.write_bytes(b"no tensors")
-    with pytest.raises(UserError, match=f"cannot read run {one.cell.run_id}"):
+    with pytest.raises(Damaged, match=rf"{one.cell.run_id}/predictions\.safetensors has 10 bytes"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
     save_file({"confusion": torch.ones(1, 2, 2)}, trained.run(one.cell.run_id).predictions)
+    seal_again(trained.run(one.cell.run_id))
     with pytest.raises(UserError, match="segmentation"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
@@ -179,7 +188,9 @@ def test_the_table_has_means_and_deviations() -> None:
 
 def test_data_that_have_changed_are_named(trained: Experiment) -> None:
     (run_id,) = (one.name for one in (trained.path / "runs").iterdir() if trained.read_spec(one.name).method == "kd")
-    stored = read_json(trained.run(run_id).spec)
-    write_json(trained.run(run_id).spec, {**stored, "manifest": "0" * 64})
-    with pytest.raises(UserError, match=f"{run_id}.*mfeat.*0000"):
-        list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
+    other = replace(trained.read_spec(run_id), manifest="0" * 64)
+    folder = trained.add(other)
+    shutil.copy(trained.run(run_id).predictions, folder.predictions)
+    folder.write_result(trained.read_result(run_id))
+    with pytest.raises(UserError, match=f"{other.id}.*mfeat.*0000"):
+        saved(trained).side(other.id)

@@ -14,6 +14,7 @@ import torch
 from devices import DEVICES, built_in_methods, needs_gpu
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.local import can_fork
 from cmkd_bench.launch.worker import WorkerSettings, serve
 
@@ -87,7 +88,12 @@ def test_the_number_of_workers_changes_no_byte(quick_run: Run, tmp_path: Path) -
 
 def test_a_worker_ends_when_its_device_can_no_longer_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     executed: list[str] = []
-    monkeypatch.setattr("cmkd_bench.training.execution.execute", lambda _, run_id, *rest: executed.append(run_id))
+
+    def note(_: Experiment, run_id: str, *rest: object) -> list[str]:
+        executed.append(run_id)
+        return []
+
+    monkeypatch.setattr("cmkd_bench.training.execution.execute", note)
     monkeypatch.setattr("cmkd_bench.training.device.is_usable", lambda device: len(executed) < 2)
     ours, theirs = multiprocessing.Pipe()
     for run_id in ("first", "second", "third"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -52,7 +51,7 @@ def finish(experiment: Experiment, plan: Plan, scores: Mapping[int, float | None
         if score is None:
             write_json(folder.error, {"cause": "non-finite loss", "message": "nan", "traceback": []})
         else:
-            write_json(folder.result, {"val_value": score, "value": 100.0 - score})
+            folder.write_result({"val_value": score, "value": 100.0 - score})
 
 
 def is_over(experiment: Experiment) -> Callable[[str], bool]:
@@ -144,21 +143,14 @@ def test_where_all_draws_failed_there_is_no_tuned_cell(tmp_path: Path) -> None:
     assert not tuned(plan)
 
 
-def test_the_plan_on_disk_has_the_draws_and_an_old_one_reads_as_it_did(tmp_path: Path) -> None:
+def test_the_plan_on_disk_has_the_draws(tmp_path: Path) -> None:
     grid, plan = make(tmp_path)
     add_plan(grid.experiment, plan)
     stored = read_json(grid.experiment.plan)
     assert [trial["number"] for trial in stored["studies"][0]["trials"]] == [0, 1, 2]
     record = read_plan(grid.experiment)
     assert record.studies == plan.studies
-    assert {trial.run_id for trial in plan.studies[KD].trials} < set(read_specs(record))
-    del stored["studies"]
-    for cell in stored["cells"]:
-        del cell["tuned"]
-    grid.experiment.plan.write_text(json.dumps(stored))
-    old = read_plan(grid.experiment)
-    assert old.cells == record.cells
-    assert old.studies == {}
+    assert {trial.run_id for trial in plan.studies[KD].trials} < set(read_specs(grid.experiment, record))
 
 
 def test_another_selection_takes_the_tuned_cells_of_all_seeds_with_it(tmp_path: Path) -> None:

@@ -66,6 +66,11 @@ class Campaign:
         return estimate(profiles, profiles, seconds)
 
 
+def cluster_of(experiment: Experiment) -> Cluster:
+    """Return the cluster's commands, with a log of unreadable answers in the experiment's folder."""
+    return Cluster(log=Ledger(experiment).answers)
+
+
 def campaign_of(grid: Grid) -> Campaign:
     """Return the campaign of a `run` command."""
     settings = read_settings(grid.launcher)
@@ -113,7 +118,7 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
 
 def specs_of(experiment: Experiment) -> list[RunSpec]:
     """Return all runs of an experiment, each teacher before its first student."""
-    return list(read_specs(read_plan(experiment)).values())
+    return list(read_specs(experiment, read_plan(experiment)).values())
 
 
 def survey_experiment(experiment: Experiment, cluster: Cluster) -> Survey:
@@ -136,7 +141,7 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
     with ledger.locked():
         queue = cluster.queue()
         latest = latest_jobs(ledger.submissions()).items()
-        open_jobs = {one.job_of(i) for run_id, (one, i) in latest if not experiment.run(run_id).result.exists()}
+        open_jobs = {one.job_of(i) for run_id, (one, i) in latest if not experiment.run(run_id).is_done()}
         job_states(ledger, cluster, queue, open_jobs)  # that squeue left out none of them
         jobs = jobs_to_cancel(ledger, queue)
         cluster.cancel(jobs)

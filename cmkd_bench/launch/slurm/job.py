@@ -130,6 +130,7 @@ class Job:
         self._launcher, self._process = launcher, os.getpid()
         with _answering_sigterm(launcher), GridDisplay(Console(file=sys.stdout, width=120)) as display:
             launcher.run(schedule, display)
+        print("\n".join(schedule.notes), end="\n" if schedule.notes else "")
         self._launcher = None
 
 
@@ -140,7 +141,7 @@ def _schedule(experiment: Experiment, submission: Submission, element: int) -> S
     specs = {run_id: experiment.read_spec(run_id) for run_id in submission.elements[element]}
     teachers = {spec.teacher for spec in specs.values() if spec.teacher} - set(specs)
     _wait_for(experiment, sorted(teachers), submission.work.teacher_wait_s)
-    trained = {one: experiment.read_spec(one) for one in teachers if experiment.run(one).result.exists()}
+    trained = {one: experiment.read_spec(one) for one in teachers if experiment.run(one).is_done()}
     ready: dict[str, RunSpec] = {}
     for run_id, spec in specs.items():
         if spec.teacher is None or spec.teacher in specs or spec.teacher in trained:
@@ -154,7 +155,7 @@ def _wait_for(experiment: Experiment, teachers: Sequence[str], seconds: float) -
     """Wait for files of another node, which a shared file system may show with a delay."""
     end = time.monotonic() + seconds
     folders = [experiment.run(teacher) for teacher in teachers]
-    while any(not folder.result.exists() and not folder.error.exists() for folder in folders):
+    while any(not folder.is_done() and not folder.has_failed() for folder in folders):
         if time.monotonic() >= end:
             return
         time.sleep(min(1.0, seconds))
@@ -183,7 +184,7 @@ def _note_time_out(schedule: Schedule, submission: Submission) -> None:
     limit, times = submission.profile.timeout_min, submission.work.max_num_timeout + 1
     for run_id in schedule.running:
         folder = schedule.experiment.run(run_id)
-        if not folder.result.exists() and not folder.error.exists():
+        if not folder.is_done() and not folder.has_failed():
             text = f"its job reached its limit of {limit} min {times} times; the checkpoint is kept"
             write_json(folder.error, {"cause": TIME_OUT, "message": text, "traceback": []})
 

@@ -12,13 +12,15 @@ from typing import Any, Literal
 
 from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import file_lock, read_json, write_json
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import file_lock, read_object, write_json
 from cmkd_bench.experiment.store import Experiment
 
 # intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that starts
 # nevertheless reads this state and does nothing.
 SubmissionState = Literal["intended", "submitted", "abandoned"]
 LOCK_SECONDS = 60.0
+FORGET = "Cancel its jobs, which squeue lists as cmkd-..., then rename the file so that it does not end with .json."
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Ledger:
     def submissions(self) -> list[Submission]:
         """Return all submissions in order."""
         files = sorted((self.path / "submissions").glob("*.json"))
-        return [Submission.from_json(read_json(file)) for file in files]
+        return [_read(file) for file in files]
 
     def intend(self, profile: Profile, elements: Sequence[Sequence[str]], after: str, work: Work) -> Submission:
         """Record that sbatch is about to be called."""
@@ -173,8 +175,10 @@ class Ledger:
 
     def read_ended(self) -> dict[str, str]:
         """Return how jobs ended, by id."""
-        known: dict[str, str] = read_json(self.ended) if self.ended.exists() else {}
-        return known
+        try:
+            return read_object(self.ended)
+        except Damaged:  # or missing: SLURM and the logs of the jobs are asked again
+            return {}
 
     def note_ended(self, states: Mapping[str, str]) -> None:
         """Record how jobs ended, because SLURM forgets it after minutes."""
@@ -202,6 +206,18 @@ class Ledger:
         file = self.file(submission)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, submission.to_json())
+
+
+def _read(file: Path) -> Submission:
+    """Return a submission.
+
+    Raises:
+        Damaged: if its file is damaged; nothing else says which jobs have which runs.
+    """
+    try:
+        return Submission.from_json(read_object(file, FORGET))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(file, f"is not the record of a submission ({type(error).__name__}: {error})", FORGET) from error
 
 
 def latest_jobs(submissions: Sequence[Submission]) -> dict[str, tuple[Submission, int]]:

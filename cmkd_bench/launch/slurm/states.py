@@ -79,6 +79,7 @@ class Evidence:
         error: the content of its error file.
         locked: whether a process on this machine holds its lock.
         checkpoint: whether it has a checkpoint.
+        damage: what is wrong with its record, if that cannot be read.
         beat: its heartbeat.
         job: id of the last job that it was assigned to; empty if there was none.
         slurm: the state of that job; None if SLURM does not know it, or no longer does.
@@ -93,6 +94,7 @@ class Evidence:
     error: Mapping[str, Any] | None = None
     locked: bool = False
     checkpoint: bool = False
+    damage: str = ""
     beat: Beat | None = None
     job: str = ""
     slurm: JobState | None = None
@@ -140,6 +142,8 @@ def derive(evidence: Evidence) -> RunStatus:
         return _failed_by_itself(evidence, evidence.error)
     if slurm is not None and slurm.is_active:
         return _in_queue(job, slurm)
+    if evidence.damage:
+        return RunStatus("waiting", "", evidence.damage, job)
     if not job:
         return RunStatus("waiting", "", "interrupted; resumes from its checkpoint" if evidence.checkpoint else "")
     if slurm is None and not evidence.answered and not (_logged_cause(evidence.log) or evidence.fault):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import shortened
-from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import read_object
 from cmkd_bench.experiment.heartbeat import read_beat
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
@@ -62,7 +63,7 @@ def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, q
     submissions = ledger.submissions()
     jobs = {run_id: job for run_id, job in latest_jobs(submissions).items() if run_id in by_id}
     notes = []
-    open_runs = [run_id for run_id in jobs if not experiment.run(run_id).result.exists()]
+    open_runs = [run_id for run_id in jobs if not experiment.run(run_id).is_done()]
     open_jobs = {one.job_of(i) for one, i in (jobs[run_id] for run_id in open_runs)}
     if queue is not None or not jobs:
         states = job_states(ledger, cluster, queue, open_jobs)
@@ -102,15 +103,19 @@ class _Reader:
         """Return the evidence on one run; a job's log is read only if nothing else says how the job ended."""
         folder = self._experiment.run(run_id)
         name = job[0].job_of(job[1]) if job else ""
-        if folder.result.exists():
+        problem = folder.problem()
+        if problem is None and folder.result.exists():
             return Evidence(done=True, job=name)
+        if problem is not None:
+            self._experiment.note(problem)
         slurm = self._states.get(name)
         is_over = job is not None and (slurm is None or not slurm.is_active)
         sign = self.sign(*job) if job and is_over else {}
         return Evidence(
-            error=_read_error(folder.error),
-            locked=folder.state() == "running",
+            error=folder.failure() if problem is None else None,
+            locked=folder.is_locked(),
             checkpoint=folder.checkpoint.exists(),
+            damage=f"{problem.path.name} {problem.reason}; `run` repeats it" if problem is not None else "",
             beat=read_beat(folder.heartbeat),
             job=name,
             slurm=slurm,
@@ -125,7 +130,10 @@ class _Reader:
         """Return what a job recorded when it started; empty if it did not."""
         path = self._ledger.started(submission, element)
         if path not in self._signs:
-            self._signs[path] = read_json(path) if path.exists() else {}
+            try:
+                self._signs[path] = read_object(path)
+            except Damaged:  # or missing: the job's state and log still tell how it ended
+                self._signs[path] = {}
         return self._signs[path]
 
     def _log(self, path: Path) -> str:
@@ -197,14 +205,6 @@ def _is_active(states: Mapping[str, JobState], job: str) -> bool:
 
 def _array(job: str) -> str:
     return job.partition("_")[0]
-
-
-def _read_error(path: Path) -> dict[str, str] | None:
-    try:
-        error: dict[str, str] = read_json(path)
-    except FileNotFoundError:
-        return None
-    return error
 
 
 def _tail(path: Path) -> str:

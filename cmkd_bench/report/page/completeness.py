@@ -7,7 +7,7 @@ from cmkd_bench.report.page import commands
 from cmkd_bench.report.page.experiment_data import ExperimentData, seeds_text
 from cmkd_bench.report.text_table import TextTable
 
-ORDER = ("done", "failed", "blocked", "running", "interrupted", "pending")
+ORDER = ("done", "failed", "blocked", "running", "interrupted", "pending", "damaged")
 AGAIN = ("failed", "blocked")  # states that a plain command leaves as they are
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
+from cmkd_bench.experiment.sealed import read_of_run
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Leaderboard
@@ -66,9 +66,8 @@ class ExperimentData:
         return [run_id for run_id, run in self.runs.items() if run["status"] == "done"]
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the record of each epoch; empty for a run that has not ended."""
-        path = self.experiment.run(run_id).history
-        return list(read_json(path)) if path.exists() else []
+        """Return the record of each epoch; empty for a run that has not ended, or if the record is damaged."""
+        return self.experiment.read_history(run_id)
 
     def hyperparameters(self, run_id: str) -> Settings:
         """Return the hyper-parameters of a run; empty where the method is not defined."""
@@ -83,8 +82,8 @@ class ExperimentData:
 def read_experiment(experiment: Experiment) -> ExperimentData:
     """Read an experiment, and bring its results.csv up to date."""
     predictions, record = PredictionCache(experiment), read_plan(experiment)
-    specs = read_specs(record)
-    read = cache(read_json)
+    specs = read_specs(experiment, record)
+    read = cache(read_of_run)
     results = collect(experiment, predictions, specs=specs, read=read)
     return ExperimentData(experiment, record, results, make_board(predictions, record, results), specs, read)
 

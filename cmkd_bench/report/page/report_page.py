@@ -40,7 +40,7 @@ def write_page(experiment: Experiment, out: Path | None = None) -> Path:
         out: the file; `report.html` in the experiment's folder where None is given.
 
     Raises:
-        UserError: if a record of a run cannot be read, or the file's folder does not exist.
+        UserError: if the plan cannot be read, or the file's folder does not exist.
     """
     path = experiment.path / "report.html" if out is None else out
     if path.is_dir() or not path.parent.is_dir():
@@ -51,19 +51,8 @@ def write_page(experiment: Experiment, out: Path | None = None) -> Path:
 
 
 def make_page(experiment: Experiment) -> str:
-    """Return the page of an experiment.
-
-    Raises:
-        UserError: if a record of a run cannot be read.
-    """
-    try:
-        context = _context(read_experiment(experiment))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{experiment.path} cannot be read: {error}. Delete the folder of that run and rerun the command of the "
-            "experiment."
-        ) from error
-    return render_template("page.html", **context)
+    """Return the page of an experiment; runs with damaged files are listed among those that are missing."""
+    return render_template("page.html", **_context(read_experiment(experiment)))
 
 
 def as_block(values: Any) -> Markup:

@@ -49,7 +49,7 @@ def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object,
     found = []
     for cell, run_id in data.columns[column][row]:
         run = _run(data, cell, run_id)
-        if run["id"]:
+        if run["id"] and run_id in data.specs:  # the spec of a run may be damaged
             method = data.board.baseline if row == TEACHER else cell.method
             chosen, conditions = data.hyperparameters(run_id), data.record.conditions[cell.dataset]
             if chosen not in ends:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
@@ -110,17 +108,9 @@ class PlotData:
 def read_plot_data(experiment: Experiment) -> PlotData:
     """Read an experiment, and update its results.csv."""
 
-    @cache
-    def history(run_id: str) -> History:
-        path = experiment.run(run_id).history
-        try:
-            return list(read_json(path))
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot read {path}: {error}. Delete the run's folder and rerun the grid.") from error
-
     outcomes, plan = PredictionCache(experiment), read_plan(experiment)
     results = collect(experiment, outcomes)
-    return PlotData(plan, results, history, make_board(outcomes, plan, results))
+    return PlotData(plan, results, cache(experiment.read_history), make_board(outcomes, plan, results))
 
 
 def plural(count: int, noun: str) -> str:

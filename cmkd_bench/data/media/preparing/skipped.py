@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.integrity import repair_of
 from cmkd_bench.data.media.prepared import SetFolder
 from cmkd_bench.data.media.preparing.columns import StoredColumn
-from cmkd_bench.experiment.files import read_json, write_json, write_text
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import read_object, write_json, write_text
 
 FIELDS = ("sample_id", "modality", "path", "reason")
 
@@ -21,10 +23,14 @@ class Reasons:
 
     def __init__(self, folder: SetFolder) -> None:
         self._path = folder.skipped
-        stored = read_json(self._path) if self._path.is_file() else {}
-        self._reasons: dict[str, dict[int, str]] = {
-            column: {int(row): reason for row, reason in rows.items()} for column, rows in stored.items()
-        }
+        repair = repair_of(folder.dataset)
+        stored = read_object(self._path, repair) if self._path.exists() else {}
+        try:
+            self._reasons: dict[str, dict[int, str]] = {
+                column: {int(row): str(reason) for row, reason in rows.items()} for column, rows in stored.items()
+            }
+        except (AttributeError, ValueError) as error:
+            raise Damaged(self._path, "does not list reasons by column and row", repair) from error
         self._saved = self._path.is_file()
 
     def __len__(self) -> int:

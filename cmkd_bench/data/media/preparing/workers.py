@@ -16,7 +16,8 @@ from numpy.lib.format import open_memmap
 
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.media.clips import BadClip
-from cmkd_bench.data.media.prepared import SetFolder, digest, row_moments
+from cmkd_bench.data.media.integrity import digest
+from cmkd_bench.data.media.prepared import SetFolder, row_moments
 from cmkd_bench.data.media.preparing.columns import StoredColumn
 from cmkd_bench.data.media.preparing.skipped import Reasons
 from cmkd_bench.errors import UserError

@@ -1,0 +1,48 @@
+"""A method whose loss stays finite while its last gradient does not, and a network that fails when it is measured."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cmkd_bench import Batch, Losses, Method, Outputs, register_method
+from cmkd_bench.network import Features
+from cmkd_bench.networks.linear import Linear
+from cmkd_bench.registry import register_network
+
+SAMPLES = 1200  # mfeat's training part
+
+
+class _Poison(torch.autograd.Function):
+    """The identity, whose gradient is NaN."""
+
+    @staticmethod
+    def forward(context: object, values: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(context: object, gradient: Tensor) -> Tensor:
+        return gradient * torch.nan
+
+
+@register_method("last_gradient")
+class LastGradient(Method):
+    """Has a gradient of NaN in the last step, which no later loss shows."""
+
+    seen = 0
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        self.seen += len(batch.index)
+        is_last = self.seen >= SAMPLES * batch.epochs
+        logits = _Poison.apply(student.logits) if is_last else student.logits
+        return {"cross_entropy": F.cross_entropy(logits, batch.labels)}
+
+
+@register_network("fails_when_measured")
+class FailsWhenMeasured(Linear):
+    """Is finite in training only."""
+
+    def features(self, inputs: Tensor) -> Features:
+        found = super().features(inputs)
+        return found if self.training else Features(found.embedding * torch.nan, ())
