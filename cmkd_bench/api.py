@@ -149,7 +149,7 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
         Damaged: if it has runs, but its plan is lost.
     """
     names = experiment_names(results)
-    if name is not None and name not in names and any((results / name / "runs").glob("*/spec.json")):
+    if name in {path.parent.name for path in results.glob("*/runs")} - set(names):
         raise Damaged(Experiment(results, name).plan, "is missing, although there are runs", REBUILD)
     if not names:
         raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run")

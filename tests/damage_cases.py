@@ -141,9 +141,9 @@ def table(results: Path) -> str:
             for command, arguments in COMMANDS.items():
                 said = call(*arguments, "--results", str(copy.root))
                 for repair in (RERUN, REWRITE, RESTART, REBUILD):
-                    said = Said(said.code, said.text.replace(f" {repair}", "").replace(f" -> {repair}", ""))
-                about = "<br>".join(lines_about(said, name)).replace("|", "\\|") or "nothing"
-                rows.append(f"| {name} | {kind} | {command} | {said.code} | {about} |")
+                    said = Said(said.code, said.text.replace(f" -> {repair}", "").replace(f" {repair}", ""))
+                if about := "<br>".join(lines_about(said, name)).replace("|", "\\|"):
+                    rows.append(f"| {name} | {kind} | {command} | {said.code} | {about} |")
             shutil.rmtree(copy.root)
     return "\n".join(rows)
 

@@ -291,6 +291,7 @@ def _watch(console: Console, experiment: Experiment, place: str, every: float) -
             live.stop()
     if live is None:
         console.print(as_rich(experiment, seen, place=place), soft_wrap=True)
+    say_damage(experiment)
     return _exit_code(seen)
 
 

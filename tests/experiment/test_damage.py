@@ -7,11 +7,25 @@ import shutil
 from pathlib import Path
 
 import pytest
-from damage_cases import COMMANDS, ENDED, ERROR, FILES, KINDS, RUN, call, damage, make_experiment, prepare, the_run
+from damage_cases import (
+    COMMANDS,
+    ENDED,
+    ERROR,
+    FILES,
+    KINDS,
+    RUN,
+    call,
+    damage,
+    make_experiment,
+    prepare,
+    table,
+    the_run,
+)
 
 from cmkd_bench.experiment.spec import RESULTS_VERSION
 from cmkd_bench.experiment.store import Experiment, RunFolder
 
+PAGE = Path(__file__).parent.parent.parent / "docs" / "damage.md"
 SAME = ("result.json", "history.json", "predictions.safetensors", "student.safetensors", "spec.json")
 # A lock's content means nothing, a heartbeat that cannot be read is none, and another failure is a failure too.
 HARMLESS = {
@@ -186,3 +200,9 @@ def test_many_damaged_files_are_counted(copy: Experiment) -> None:
     assert "is empty" in call("doctor", "e", "--results", str(copy.root)).text
     assert call(*RUN, "--results", str(copy.root)).code == 0
     assert "damaged files: 0" in call("doctor", "e", "--results", str(copy.root)).text
+
+
+@pytest.mark.slow
+def test_the_table_of_the_docs_is_what_the_commands_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    assert PAGE.read_text(encoding="utf-8").endswith(f"\n\n{table(tmp_path)}\n")

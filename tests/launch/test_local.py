@@ -28,7 +28,8 @@ def results(quick_run: Run) -> pd.DataFrame:
     return quick_run(methods=methods, plugins=[PLUGIN], jobs=2).set_index("method")
 
 
-def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.DataFrame) -> None:
+def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.DataFrame, tmp_path: Path) -> None:
+    assert not list(tmp_path.rglob("heartbeat")), "also of the worker that was killed"
     assert set(results.loc[["none", "kd"], "status"]) == {"done"}
     assert results.loc["kd", "value"] > 50
     assert set(results.loc[["becomes_nan", "raises", "dies"], "status"]) == {"failed"}

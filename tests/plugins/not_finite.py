@@ -11,32 +11,25 @@ from cmkd_bench.network import Features
 from cmkd_bench.networks.linear import Linear
 from cmkd_bench.registry import register_network
 
-SAMPLES = 1200  # mfeat's training part
-
-
-class _Poison(torch.autograd.Function):
-    """The identity, whose gradient is NaN."""
-
-    @staticmethod
-    def forward(context: object, values: Tensor) -> Tensor:
-        return values.clone()
-
-    @staticmethod
-    def backward(context: object, gradient: Tensor) -> Tensor:
-        return gradient * torch.nan
+SAMPLES = 1152  # of mfeat's 1200 in an epoch of batches of 64
 
 
 @register_method("last_gradient")
 class LastGradient(Method):
     """Has a gradient of NaN in the last step, which no later loss shows."""
 
+    teacher = "none"
     seen = 0
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         self.seen += len(batch.index)
         is_last = self.seen >= SAMPLES * batch.epochs
-        logits = _Poison.apply(student.logits) if is_last else student.logits
-        return {"cross_entropy": F.cross_entropy(logits, batch.labels)}
+        zero = (student.logits * 0).square().sum()
+        # The slope of a square root is infinite at 0, and infinity times 0 is NaN.
+        return {
+            "cross_entropy": F.cross_entropy(student.logits, batch.labels),
+            "zero": zero.sqrt() if is_last else zero,
+        }
 
 
 @register_network("fails_when_measured")

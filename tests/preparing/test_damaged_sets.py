@@ -15,19 +15,12 @@ from command_line import Command
 from cmkd_bench.config.roots import DATA_ROOT, PREPARED_ROOT
 from cmkd_bench.data.media import integrity
 
-SETTINGS = ("prepare.frames=2", "prepare.height=16", "prepare.width=16", "prepare.seconds=1.0", "prepare.mels=20")
+SETTINGS = ("protocol=smoke", "prepare.frames=2", "prepare.height=16", "prepare.width=16", "prepare.seconds=1.0")
 PLUGIN = ("--plugin", str(Path(__file__).parent.parent / "plugins" / "filmed.py"))
 RUN = (
     *("run", "--methods", "kd", "--datasets", "filmed", "--seeds", "1", "--no-controls", "--one-way", "--jobs", "1"),
-    *(
-        *SETTINGS,
-        "protocol=smoke",
-        "model=tiny",
-        "--plugin",
-        str(Path(__file__).parent.parent / "plugins" / "filmed.py"),
-    ),
+    *(*SETTINGS, "model=tiny", *PLUGIN),
 )
-PLUGIN = RUN[-2:]
 FILES = ("manifest.json", "samples.json", "still.npy", "still.digests.npy", "still.moments.npy")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from command_line import without_plugins
 from torch import Tensor, nn
 
 import cmkd_bench
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.finite import check_finite
 from cmkd_bench.dataset import PairedData
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.outputs import Outputs
+from cmkd_bench.registry import load_plugin
 from cmkd_bench.training.evaluation import NonFiniteOutput, evaluate
+from cmkd_bench.training.loop import NonFiniteLoss
 from cmkd_bench.training.tensors import Part, Resident
+from cmkd_bench.training.vectorized import execute_vectorized
 from cmkd_bench.training.views import View
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "not_finite.py"
@@ -96,3 +103,31 @@ def test_logits_of_the_selecting_part_fail_the_run(tmp_path: Path) -> None:
     assert found.status == "failed"
     assert found.error.startswith("non-finite output: the network's logits for 'fourier' are not finite in 200 of 200")
     assert "validation part" in found.error
+
+
+@pytest.fixture
+def plugin() -> Iterator[None]:
+    with without_plugins():
+        load_plugin(PLUGIN)
+        yield
+
+
+@pytest.mark.usefixtures("plugin")
+def test_runs_trained_side_by_side_are_checked_too(planned: Callable[..., tuple[Experiment, dict[str, str]]]) -> None:
+    one_step = ("train.batch_size=1200", "train.select_on=last", "model.student=linear", "model.teacher=linear")
+    for poisoned in (False, True):
+        name = "last_gradient" if poisoned else "none"
+        experiment, methods = planned(name, overrides=one_step, methods=["last_gradient"], seeds=2)
+        run_ids = [run_id for run_id, method in methods.items() if method == name and is_student(experiment, run_id)]
+        assert len(run_ids) == 2
+        places = [experiment] * 2, run_ids, torch.device("cpu"), Roots()
+        if not poisoned:
+            assert execute_vectorized(*places) is None
+            continue
+        with pytest.raises(NonFiniteLoss, match="gradient"):
+            execute_vectorized(*places)
+        assert not any(experiment.run(run_id).result.exists() for run_id in run_ids)
+
+
+def is_student(experiment: Experiment, run_id: str) -> bool:
+    return experiment.read_spec(run_id).student_modality == "fourier"

@@ -143,7 +143,7 @@ def derive(evidence: Evidence) -> RunStatus:
     if slurm is not None and slurm.is_active:
         return _in_queue(job, slurm)
     if evidence.damage:
-        return RunStatus("waiting", "", evidence.damage, job)
+        return RunStatus("waiting", "", evidence.damage)
     if not job:
         return RunStatus("waiting", "", "interrupted; resumes from its checkpoint" if evidence.checkpoint else "")
     if slurm is None and not evidence.answered and not (_logged_cause(evidence.log) or evidence.fault):

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.report.page.experiment_data import ExperimentData
 from cmkd_bench.report.text_table import TextTable
 
@@ -47,15 +47,14 @@ def data_uri(content: bytes, file_format: str) -> str:
 
 
 def diagnoses(data: ExperimentData) -> Iterator[dict[str, Any]]:
-    """Read what `diagnose` has saved.
-
-    Raises:
-        UserError: if a table of it cannot be read.
-    """
+    """Read what `diagnose` has saved; a damaged table is left out, and the experiment remembers it."""
     folder = data.experiment.path / "plots"
     for path in sorted(folder.glob("diagnosis-*.csv")):
         if _is_inside(path, folder):
-            yield _diagnosis(data, path)
+            try:
+                yield _diagnosis(data, path)
+            except Damaged as damage:
+                data.experiment.note(damage)
 
 
 def _diagnosis(data: ExperimentData, path: Path) -> dict[str, Any]:
@@ -72,10 +71,9 @@ def _diagnosis(data: ExperimentData, path: Path) -> dict[str, Any]:
         runs = {line[name] for line in lines for name in ("teacher_run", "student_run")}
         first = lines[0]
         title = f"{first['dataset']}: {first['teacher_modality']} → {first['student_modality']}"
-    except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
-        raise UserError(
-            f"{path} cannot be read: {error!r}. Delete it, or rerun `cmkd-bench diagnose` to write it anew."
-        ) from error
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        repair = "Rerun `cmkd-bench diagnose` for this dataset: it writes the file anew."
+        raise Damaged(path, "is not a table of diagnostics", repair) from error
     images = [one for kind in TYPES if _is_inside(one := path.with_suffix(f".{kind}"), path.parent)]
     return {
         "table": TextTable(title, ("quantity", *methods), tuple(rows), (), texts=1),
