@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from rich.console import Console
 
-from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
 from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import REBUILD
 from cmkd_bench.experiment.store import Experiment, experiment_names
@@ -86,7 +88,8 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     Raises:
         GridError: if the experiment contains runs under other conditions.
         UserError: if the configuration names a cluster.
-        Interrupted: after Ctrl-C.
+        KeyboardInterrupt: after Ctrl-C, when all runs have stopped with a checkpoint.
+        EnvironmentFault: e.g. if the disk is full; finished runs are kept.
     """
     if grid.launcher["kind"] != "local":
         raise UserError("launcher=slurm: a grid on a cluster can only be started by the command `cmkd-bench run`.")
@@ -156,7 +159,8 @@ def load_runs(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
 def _by_run(experiment: Experiment) -> pd.DataFrame:
     from cmkd_bench.report.results import collect
 
-    return collect(experiment)
+    with tolerating_faults():  # it reads
+        return collect(experiment)
 
 
 def _by_cell(experiment: Experiment, runs: pd.DataFrame) -> pd.DataFrame:
@@ -197,9 +201,11 @@ def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, step:
     schedule = Schedule(grid.experiment, {spec.id: spec for spec in first_teachers(plan.specs.values())})
     try:
         _launch(grid, plan, schedule, console, step)
-    finally:
-        runs = write_tables(grid.experiment)
-    return schedule, runs
+    except BaseException:
+        with contextlib.suppress(EnvironmentFault):  # the reason for the end matters more
+            write_tables(grid.experiment)
+        raise
+    return schedule, write_tables(grid.experiment)
 
 
 def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: str) -> None:

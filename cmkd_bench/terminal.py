@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
+from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -18,15 +20,28 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def replace_unencodable(*streams: TextIO) -> None:
+    """Let streams print a question mark for a character that their encoding lacks, instead of an error."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 class Terminal(Console):
-    """A rich console that shows control characters in what it prints; its own colors and cursor moves still work."""
+    """A rich console that shows control characters in what it prints; its own colors and cursor moves still work.
+
+    A character that the encoding of its file lacks becomes a question mark.
+    """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render an object into segments, as `Console` does, with visible texts."""
         if isinstance(renderable, Text) and _HIDDEN.search(renderable.plain):
             renderable = _visible_text(renderable)  # before it is wrapped, so that the longer text fits
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+            yield segment if segment.control else Segment(self._encodable(visible(segment.text)), segment.style)
+
+    def _encodable(self, text: str) -> str:
+        return text if text.isascii() else text.encode(self.encoding, "replace").decode(self.encoding)
 
 
 def _visible_text(text: Text) -> Text:

@@ -36,6 +36,7 @@ def doctor(
     from cmkd_bench.doctor.folders import check_data, check_folders
     from cmkd_bench.doctor.installation import check_devices, check_hub, check_python
     from cmkd_bench.doctor.scheduler import check_slurm
+
     console = Terminal()
     groups = {
         "Python": check_python(),

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Plugins, Results, place_of, say_damage
+from cmkd_bench.cli.options import Plugins, Results, place_of, say_damage, say_unwritten
 from cmkd_bench.errors import UserError
 from cmkd_bench.terminal import Terminal
 
@@ -42,13 +42,12 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     """
     from cmkd_bench.api import register
     from cmkd_bench.cli.cluster_tuning import finished_on_cluster, trials_are_awaited
-    from cmkd_bench.launch.slurm.campaign import campaign_of
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import campaign_of, cluster_of
     from cmkd_bench.launch.slurm.preflight import check_cluster
     from cmkd_bench.planning.tuning import run_in_steps
 
     campaign = campaign_of(grid)
-    cluster = Cluster()
+    cluster = cluster_of(grid.experiment)
     codes: list[int] = []
 
     def finished() -> Callable[[str], bool]:
@@ -82,9 +81,11 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
     """Show the state of an experiment's runs. Exit code: 0 if all are done, 3 if some failed, 4 if some are pending."""
     from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.status_table import as_rich, next_command
 
-    found, seen = _survey(experiment, results)
+    with tolerating_faults() as unwritten:
+        found, seen = _survey(experiment, results)
     place = place_of(results)
     console = Terminal()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
@@ -92,6 +93,7 @@ def status(experiment: Name = None, results: Results = Path("results")) -> None:
         _say(console, left)
     say_damage(found)
     _say(console, f"next: {next_command(found, seen, place)}", "dim")
+    say_unwritten(unwritten)
     raise typer.Exit(ExitCode.INCOMPLETE if left or found.damaged else _exit_code(seen))
 
 
@@ -110,10 +112,10 @@ def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
     """Cancel all jobs of an experiment. Runs keep their checkpoints; the same `run` command resumes them."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.launch.slurm.campaign import cancel as cancel_jobs
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import cluster_of
 
     found = find_experiment(experiment, results)
-    jobs = cancel_jobs(found, Cluster())
+    jobs = cancel_jobs(found, cluster_of(found))
     _say(Terminal(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
 
 
@@ -132,8 +134,7 @@ def retry(
     """Resubmit failed runs from their checkpoints, together with the runs that they block."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.experiment.inspection import mend
-    from cmkd_bench.launch.slurm.campaign import is_of_launcher, specs_of, stored_campaign
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import cluster_of, is_of_launcher, specs_of, stored_campaign
     from cmkd_bench.launch.slurm.preflight import check_cluster
 
     # An experiment name may contain "=", e.g. fair+train.epochs=5.
@@ -141,7 +142,7 @@ def retry(
     if len(names) > 1:
         raise UserError(f"retry: expected one experiment, got {len(names)}: {', '.join(names)}.")
     found = find_experiment(names[0] if names else None, results)
-    console, cluster = Terminal(), Cluster()
+    console, cluster = Terminal(), cluster_of(found)
     campaign = stored_campaign(found, [text for text in arguments or () if text not in names], plugin or ())
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
@@ -158,6 +159,7 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
 
 def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.launch.slurm.campaign import rows, tidy
     from cmkd_bench.report.board import leaderboard
@@ -165,9 +167,11 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.report.formats import as_rich
     from cmkd_bench.report.status_table import summary
 
-    found, seen = _survey(name, results)
-    frame = write_tables(found, rows(seen))
-    tidy(found, seen)
+    with tolerating_faults() as unwritten:
+        found, seen = _survey(name, results)
+        frame = write_tables(found, rows(seen))
+    if not unwritten:
+        tidy(found, seen)
     console.print(as_rich(leaderboard(read_plan(found), frame)))
     _say(console, summary(found, seen))
     for note in seen.notes:
@@ -175,8 +179,10 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     if left := left_to_tune(found, seen):
         _say(console, left)
     say_damage(found)
-    _say(console, f"{found.path}/: results.csv, runs.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
-    return ExitCode.INCOMPLETE if left or found.damaged else _exit_code(seen)
+    say_unwritten(unwritten)
+    if not unwritten:
+        _say(console, f"{found.path}/: results.csv, runs.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
+    return ExitCode.INCOMPLETE if left or unwritten or found.damaged else _exit_code(seen)
 
 
 def _submit(
@@ -248,23 +254,21 @@ def _cost(campaign: Campaign, to_do: Collection[RunSpec]) -> str:
 
 def _survey(name: str | None, results: Path) -> tuple[Experiment, Survey]:
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.launch.slurm.campaign import survey_experiment
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import cluster_of, survey_experiment
 
     found = find_experiment(name, results)
-    return found, survey_experiment(found, Cluster())
+    return found, survey_experiment(found, cluster_of(found))
 
 
 def _watch(console: Console, experiment: Experiment, place: str, every: float) -> int:
     from rich.live import Live
 
-    from cmkd_bench.launch.slurm.campaign import specs_of
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import cluster_of, specs_of
     from cmkd_bench.launch.slurm.states import ACTIVE
     from cmkd_bench.launch.slurm.survey import survey
     from cmkd_bench.report.status_table import as_rich, summary
 
-    cluster, specs = Cluster(), specs_of(experiment)
+    cluster, specs = cluster_of(experiment), specs_of(experiment)
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     last = ""
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cmkd_bench.cli.options import Results, say_damage
+from cmkd_bench.cli.options import Results, say_damage, say_unwritten
 from cmkd_bench.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def leaderboard(
 ) -> None:
     """Show the leaderboard of an experiment with its statistics, and save it as Markdown and CSV."""
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.experiment_tables import make_board, write_board
     from cmkd_bench.report.formats import FORMATS, render
@@ -47,18 +48,22 @@ def leaderboard(
     if compare and metric not in (None, "accuracy", "miou"):
         raise UserError(f"--compare published --metric {metric}: published numbers exist only for accuracy and miou.")
     found = find_experiment(experiment, results)
-    frame, board = write_board(found)
-    if metric is not None:
-        board = make_board(PredictionCache(found), read_plan(found), frame, metric)
+    with tolerating_faults() as unwritten:
+        frame, board = write_board(found)
+        if metric is not None:
+            board = make_board(PredictionCache(found), read_plan(found), frame, metric)
     published = compare_published(board, frame) if compare else None
     say_damage(found)
     rendered = render(board, form, found.name, gain, published)
     if isinstance(rendered, str):
         print(rendered, end="")
+        say_unwritten(unwritten)
         return
     console = Terminal()
     console.print(rendered)
-    console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
+    say_unwritten(unwritten)
+    if not unwritten:
+        console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
 
 
 def files_of(board: Leaderboard) -> str:

@@ -10,18 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.errors import EnvironmentFault, UserError
+from cmkd_bench.terminal import visible
 
 if TYPE_CHECKING:
     from cmkd_bench.experiment.store import Experiment
-
-RESUME = "Interrupted. Progress is saved; rerun the same command to resume."
 
 Results = Annotated[Path, typer.Option(help="Folder that contains the experiments.")]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file that registers a method, dataset or network; repeatable."),
 ]
+
+
+def say_unwritten(faults: Sequence[EnvironmentFault]) -> None:
+    """Say which files a command could not write, and why."""
+    by_reason: dict[str, list[str]] = {}
+    for fault in faults:
+        by_reason.setdefault(fault.what, []).append(visible(fault.place))
+    for what, places in by_reason.items():
+        print(f"cmkd-bench: not written: {', '.join(dict.fromkeys(places))}: {what}.", file=sys.stderr)
 
 
 def load_plugins(files: Sequence[Path] | None) -> None:

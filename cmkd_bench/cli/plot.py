@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli import options
-from cmkd_bench.cli.options import Results, say_damage
-from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.cli.exit_codes import ExitCode
+from cmkd_bench.cli.options import Results, say_damage, say_unwritten
+from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
 from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def plot(
 ) -> None:
     """Plot an experiment: gains, transfer, ranks, cost, learning curves, logged values, tuning."""
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.save import KINDS, check, save_pictures
 
     kinds = options.names(kind) or list(KINDS)
@@ -42,13 +45,15 @@ def plot(
     check(kinds, chosen)
     found = find_experiment(experiment, results)
     console = Terminal()
-    with console.status("Drawing"):
+    with console.status("Drawing"), tolerating_faults() as unwritten:
         files, refusals = save_pictures(found, kinds, chosen)
     say_damage(found)
-    for file in files:
+    missing = {fault.place for fault in unwritten}
+    for file in (one for one in files if str(one) not in missing):
         console.print(Text(str(file)), soft_wrap=True)
     for refusal in refusals:
         console.print(Text(f"not plotted: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
+    _end(found, unwritten)
 
 
 def diagnose(
@@ -81,6 +86,7 @@ def diagnose(
     from cmkd_bench.config.roots import Roots
     from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
     from cmkd_bench.diagnostics.saved import SavedRuns
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.save import check
 
     options.load_plugins(plugin)
@@ -101,7 +107,16 @@ def diagnose(
     console = Terminal()
     with console.status("Running the saved students over the test part"):
         diagnosed = list(diagnose_runs(found, question, SavedRuns(found, torch.device(device), Roots.read())))
-    _show(console, found, diagnosed, temperature, chosen)
+    with tolerating_faults() as unwritten:
+        _show(console, found, diagnosed, temperature, chosen)
+    _end(found, unwritten)
+
+
+def _end(experiment: Experiment, unwritten: Sequence[EnvironmentFault]) -> None:
+    """Say what was not written, and exit if plots are among it."""
+    say_unwritten(unwritten)
+    if any(Path(fault.place).is_relative_to(experiment.path / "plots") for fault in unwritten):
+        raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
@@ -148,8 +163,11 @@ def _show(
         part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
         plotted = plot_diagnosis(part, temperature, marks)
         files = save(plotted, folder, formats)
-        write_text(folder / f"{plotted.name}.csv", diagnosis_csv(part))
+        if files:
+            write_text(folder / f"{plotted.name}.csv", diagnosis_csv(part))
         console.print(as_rich(table_of(part, temperature, marks)))
+        if not files:
+            continue
         console.print(
             f"{folder}/: {', '.join([*(file.name for file in files), f'{plotted.name}.csv'])}\n", markup=False
         )

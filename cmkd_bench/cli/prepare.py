@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import RESUME, Plugins, load_plugins
+from cmkd_bench.cli.options import Plugins, load_plugins
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.terminal import Terminal
 
@@ -61,13 +61,9 @@ def prepare(
         workers = jobs or len(os.sched_getaffinity(0))
         found = find_root(dataset.download(), dataset.roots.data, given)
         console.print(f"{dataset.registry_name}: reading {found}", style="dim", markup=False, soft_wrap=True)
-        try:
-            report = prepare_dataset(
-                dataset, found, workers, PreparationDisplay(console), start_anew=force, retry_skipped=retry_skipped
-            )
-        except KeyboardInterrupt:
-            console.print(RESUME)
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        report = prepare_dataset(
+            dataset, found, workers, PreparationDisplay(console), start_anew=force, retry_skipped=retry_skipped
+        )
         _print_report(console, dataset.registry_name, report)
     if damaged:
         raise typer.Exit(ExitCode.FAILED)

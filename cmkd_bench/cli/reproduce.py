@@ -11,7 +11,7 @@ import typer
 
 from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import RESUME, Results
+from cmkd_bench.cli.options import Results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,15 +85,11 @@ def sweep(
 
 @contextmanager
 def _ended(console: Console) -> Iterator[None]:
-    """Turn an interruption or a failed run into an exit code."""
-    from cmkd_bench.launch.local import Interrupted
+    """Turn a failed run into an exit code."""
     from cmkd_bench.studies.point import Unfinished
 
     try:
         yield
-    except (Interrupted, KeyboardInterrupt):  # the latter during vectorized training
-        console.print(RESUME)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
     except Unfinished as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(ExitCode.FAILED) from None

@@ -103,13 +103,7 @@ def run(
     plan = plan_grid(grid, console)
     if grid.launcher["kind"] == "slurm":
         raise typer.Exit(cluster_jobs.run_on_cluster(grid, plan, console, retry_failed=retry_failed, wait=wait))
-    from cmkd_bench.launch.local import Interrupted
-
-    try:
-        schedule, outcome = execute(grid, plan, console, retry_failed=retry_failed)
-    except Interrupted:
-        console.print(options.RESUME)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    schedule, outcome = execute(grid, plan, console, retry_failed=retry_failed)
     _show_leaderboard(console, grid.experiment, outcome, list(plan.cells))
     if schedule.failed or schedule.blocked:
         raise typer.Exit(ExitCode.FAILED)

@@ -15,14 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from cmkd_bench.errors import fault_of
 from cmkd_bench.experiment.containment import NotJson, parse_bounded, read_bounded
 from cmkd_bench.experiment.damage import RERUN, Damaged
+from cmkd_bench.experiment.faults import naming_faults
 
 ASIDE = ".damaged"
 _LOOK_AGAIN = 0.1  # seconds
 _NAMES = {list: "a list", str: "a text", type(None): "null", bool: "a truth value"}
 
 
+@naming_faults
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, durable: bool = True) -> None:
     """Write a file under a temporary name in the same folder, then rename it.
 
@@ -31,6 +34,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, durabl
         write: writes its content.
         durable: whether a power failure must not lose the file or leave it empty. This takes milliseconds, so it is
             left out for what is written often and can be computed again.
+
+    Raises:
+        EnvironmentFault: if the disk is full, read-only, or the like; nothing is left behind.
     """
     # The name is unique to host, process and thread, because several of them may write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}.tmp")
@@ -124,17 +130,17 @@ def file_lock(path: Path, refusal: Exception | None = None, patience: float = 0.
         path: the file; created if it does not exist.
         refusal: exception to raise if another process keeps the lock; BlockingIOError if None.
         patience: how long to wait for another holder, in seconds.
+
+    Raises:
+        EnvironmentFault: if the file cannot be created, or its file system has no locks.
     """
-    with path.open("a") as file:
+    file = _opened(path)
+    with file:
         end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= end:
-                    raise refusal or error from None
-                time.sleep(_LOOK_AGAIN)
+        while not _lock(file, path):
+            if time.monotonic() >= end:
+                raise refusal or BlockingIOError(f"{path} is locked")
+            time.sleep(_LOOK_AGAIN)
         yield
 
 
@@ -148,3 +154,32 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of a file, which need not be writable.
+
+    Where locks do not work, no process can hold one.
+    """
+    for mode in ("r+b", "rb"):  # some network file systems lock only what is open for writing
+        with contextlib.suppress(OSError), path.open(mode) as file:
+            return not _lock(file, path)
+    return False
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise fault_of(error, path) or error from None
+
+
+def _lock(file: IO[bytes], path: Path) -> bool:
+    """Try to lock an open file, and return whether that worked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise fault_of(error, path) or error from None
+    return True

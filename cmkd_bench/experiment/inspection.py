@@ -53,6 +53,7 @@ def mend(experiment: Experiment, run_ids: Iterable[str]) -> list[str]:
         try:
             with folder.locked():
                 lines += [folder.set_aside(one) for one in damaged]
+                folder.heartbeat.unlink(missing_ok=True)
                 folder.discard_leftovers()
         except Busy:
             pass

@@ -10,14 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.errors import UserError, shortened
 from cmkd_bench.experiment.containment import LeadsOut, check_folder, check_run_id
 from cmkd_bench.experiment.damage import REWRITE, Damaged, OtherVersion
-from cmkd_bench.experiment.files import ASIDE, discard_temporary, file_lock, read_object, set_aside, write_json
+from cmkd_bench.experiment.files import (
+    ASIDE,
+    discard_temporary,
+    file_lock,
+    is_locked,
+    read_object,
+    set_aside,
+    write_json,
+)
 from cmkd_bench.experiment.run_files import RunFiles
 from cmkd_bench.experiment.spec import RESULTS_VERSION, RunSpec
 
 RunState = Literal["pending", "running", "interrupted", "done", "failed", "damaged"]
+MOST_CHARACTERS = 200  # file systems allow 255 bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 
 
@@ -61,9 +70,8 @@ class RunFolder(RunFiles):
         return (ended and self.heartbeat.exists()) or (self.result.exists() and self.error.exists())
 
     def discard_leftovers(self) -> None:
-        """Remove what a killed process left behind; only the holder of the lock may call this."""
+        """Remove what a killed process left behind; only the holder of the lock and of the claim may call this."""
         discard_temporary(self.path)
-        self.heartbeat.unlink(missing_ok=True)
         if self.is_done():
             self.error.unlink(missing_ok=True)
             self.checkpoint.unlink(missing_ok=True)
@@ -86,13 +94,7 @@ class RunFolder(RunFiles):
 
     def is_locked(self) -> bool:
         """Return whether a process on this machine works on the run."""
-        if not self.lock.exists():
-            return False
-        try:
-            with self.locked():
-                return False
-        except Busy:
-            return True
+        return is_locked(self.lock)
 
 
 class Experiment:
@@ -103,12 +105,16 @@ class Experiment:
         name: letters, digits and `._+=,-`.
 
     Raises:
-        UserError: for a name that could lead out of the folder.
+        UserError: for a name that could lead out of the folder or is too long, or if the results folder is a file.
     """
 
     def __init__(self, root: Path, name: str) -> None:
         if not _NAME.fullmatch(name):
-            raise UserError(f"experiment '{name}': expected a name of letters, digits and ._+=,- and not a path.")
+            text = f"experiment '{shortened(name)}': expected a name of letters, digits and ._+=,- and not a path."
+            raise UserError(text)
+        if len(name) > MOST_CHARACTERS:
+            raise UserError(f"experiment '{shortened(name)}': expected at most {MOST_CHARACTERS} characters.")
+        check_results_folder(root)
         self.root = root
         self.name = name
         self.path = root / name
@@ -236,8 +242,27 @@ def _may_be_adopted(other: Experiment, run_id: str) -> bool:
     return True
 
 
+def check_results_folder(root: Path) -> None:
+    """Check that a results folder is a folder, or can become one.
+
+    Raises:
+        UserError: if it is a file, or below one.
+    """
+    existing = next((path for path in (root, *root.absolute().parents) if os.path.lexists(path)), root)
+    if not existing.is_dir() and os.path.lexists(existing):
+        raise UserError(
+            f"--results {shortened(str(root))}: {shortened(str(existing))} is not a folder. Give the folder that "
+            "contains the experiments, or a new one."
+        )
+
+
 def experiment_names(root: Path) -> list[str]:
-    """Return the names of the experiments in a results folder that have a plan."""
+    """Return the names of the experiments in a results folder that have a plan.
+
+    Raises:
+        UserError: if the results folder is a file.
+    """
+    check_results_folder(root)
     return sorted(path.parent.name for path in root.glob("*/plan.json"))
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from cmkd_bench.experiment.faults import size
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 
@@ -26,6 +27,7 @@ class Schedule:
         failed: ids with an error.
         blocked: ids whose teacher failed.
         deaths: how many workers have died during a run.
+        held: who works on a run that another command or machine has.
         notes: what workers have to tell the user, e.g. that they set a damaged file aside.
     """
 
@@ -37,6 +39,7 @@ class Schedule:
     failed: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
     deaths: dict[str, int] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,6 +85,14 @@ class Schedule:
         self.give_back(run_id)
         return self.deaths[run_id] >= MAX_DEATHS and run_id in self.waiting
 
+    def room_needed(self) -> str:
+        """Estimate the space on the disk for the runs that are left, from the finished ones, as a sentence."""
+        left = len(self.waiting) + len(self.running)
+        known = [path.stat().st_size for run_id in self.done for path in self.experiment.run(run_id).path.iterdir()]
+        if not known:
+            return f"Runs left: {left}."
+        return f"Runs left: {left}; they take about {size(left * sum(known) / len(self.done))}."
+
     def _settle(self, run_id: str) -> None:
         folder = self.experiment.run(run_id)
         if folder.is_done():
@@ -91,6 +102,7 @@ class Schedule:
         else:
             return
         self.waiting.pop(run_id, None)
+        self.held.pop(run_id, None)
 
     def _reconsider(self, teacher: str | None) -> None:
         """Repeat a teacher whose files turned out to be damaged when its student read them."""

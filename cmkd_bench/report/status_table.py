@@ -87,7 +87,7 @@ def _queued(survey: Survey) -> list[Text]:
 
 
 def _reason(status: RunStatus) -> str:
-    """Return why a run waits, without the number of its job."""
+    """Return why a run waits, without the number of its job, so that equal reasons are counted together."""
     if not status.job:
         return status.message
     return status.message.partition(": ")[2] or "in a job that is running or has ended"

@@ -79,7 +79,7 @@ class Setting:
 
         Raises:
             Unfinished: if a run failed.
-            Interrupted: after Ctrl-C.
+            KeyboardInterrupt: after Ctrl-C.
         """
         _, runs = execute(grid, plan, console)
         table = tidy(plan, runs).pivot(index=["seed", "fold"], columns="method", values="value").loc[list(self.draws)]

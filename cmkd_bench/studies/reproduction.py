@@ -44,7 +44,7 @@ def reproduce(
     Raises:
         UserError: if the preset is unknown, or if there are fewer draws than requested.
         Unfinished: if a run failed.
-        Interrupted: after Ctrl-C.
+        KeyboardInterrupt: after Ctrl-C.
     """
     preset = load_preset(name)
     repetitions = preset.draws if draws is None else draws

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
 
+from cmkd_bench.errors import EnvironmentFault
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.worker import warm_up
 from cmkd_bench.planning.grid import Grid
+from cmkd_bench.processes.pool import ignore_interrupts, interrupts_blocked
 from cmkd_bench.training.evaluation import NonFiniteOutput
 from cmkd_bench.training.loop import NonFiniteLoss
 from cmkd_bench.training.vectorized import execute_vectorized
@@ -41,20 +42,22 @@ def _train_side_by_side(groups: Sequence[RunGroup], jobs: int) -> None:
     context = multiprocessing.get_context("fork")
     for start in range(0, len(groups), jobs):
         processes = [context.Process(target=_train, args=(runs,)) for runs in groups[start : start + jobs]]
-        for process in processes:
-            process.start()
         try:
+            with interrupts_blocked():
+                for process in processes:
+                    process.start()
             for process in processes:
                 process.join()
         finally:
-            for process in processes:  # after Ctrl-C; a group writes its results only once all of it is trained
-                process.terminate()
-                process.join()
+            for process in processes:
+                if process.is_alive():  # after Ctrl-C; a group writes its results only once all of it is trained
+                    process.terminate()
+                    process.join()
 
 
 def _train(runs: RunGroup) -> None:
-    # Ctrl-C reaches the whole process group; only the parent handles it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()  # Ctrl-C reaches the whole process group; only the parent handles it
     grids, run_ids = zip(*runs, strict=True)
-    with contextlib.suppress(NonFiniteLoss, NonFiniteOutput):  # each run that is left reports its own
+    # Each run that is left reports its own failure, and the launcher a fault of the machine.
+    with contextlib.suppress(NonFiniteLoss, NonFiniteOutput, EnvironmentFault):
         execute_vectorized([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

@@ -76,7 +76,7 @@ def sweep(
     Raises:
         UserError: listing everything that is wrong with the request.
         Unfinished: if a run failed.
-        Interrupted: after Ctrl-C.
+        KeyboardInterrupt: after Ctrl-C.
     """
     knob, values = parse_vary(vary)
     kind = datasets.get(dataset)

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.errors import fault_behind, fault_of
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes, write_json, write_records
-from cmkd_bench.experiment.heartbeat import Heartbeat, is_alive_elsewhere
+from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
+from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.method import Method
 from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
@@ -65,20 +66,20 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
     Raises:
         Busy: if another process works on the run, or on its teacher's damaged files.
         Stopped: if the watch requested it; the checkpoint is written.
+        EnvironmentFault: if the machine is at fault and not the run, e.g. if the disk is full.
     """
     folder = experiment.run(run_id)
     notes: list[str] = []
     with folder.locked():
         if folder.is_done():
+            folder.heartbeat.unlink(missing_ok=True)
             folder.discard_leftovers()
             return notes
-        # Not every shared file system propagates locks between nodes.
-        if is_alive_elsewhere(folder.heartbeat):
-            raise Busy(run_id)
-        folder.discard_leftovers()
-        if (problem := folder.problem()) is not None:
-            notes.append(folder.set_aside(problem))
+        # Not every shared file system propagates locks between nodes, so the heartbeat is a claim, too.
         with Heartbeat(folder.heartbeat) as heartbeat:
+            folder.discard_leftovers()
+            if (problem := folder.problem()) is not None:
+                notes.append(folder.set_aside(problem))
             try:
                 use_device(device)
                 reset_peak(device)
@@ -90,8 +91,10 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
                 with error.folder.locked():
                     notes.append(error.folder.set_aside(error.damage))
             except Exception as error:
+                if (cause := fault_behind(error)) is not None and (fault := fault_of(cause)) is not None:
+                    raise fault from error
                 write_json(folder.error, _describe(error))
-        folder.discard_leftovers()
+            folder.discard_leftovers()
     return notes
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
 from cmkd_bench.method import Batch, Losses
 from cmkd_bench.outputs import Outputs
@@ -47,6 +48,7 @@ def execute_vectorized(
         try:
             for folder in folders:
                 stack.enter_context(folder.locked())
+                stack.enter_context(Heartbeat(folder.heartbeat))
         except Busy as error:
             return f"another command works on {error}"
         specs = [experiment.read_spec(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]

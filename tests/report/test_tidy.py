@@ -12,6 +12,7 @@ from made_runs import LABELS, logits_of
 from cmkd_bench.api import load_results, load_runs
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.record import write_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.tidy import KEYS

@@ -17,11 +17,11 @@ from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import Estimate, estimate, expected_seconds, recorded
-from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger
+from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, latest_jobs
 from cmkd_bench.launch.slurm.named import CONFIG_HOME, as_words, refuse_unnamed, remember
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import SubmissionReport, environment, jobs_to_cancel, submit_missing, work_of
-from cmkd_bench.launch.slurm.survey import Survey, survey
+from cmkd_bench.launch.slurm.survey import Survey, job_states, survey
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.registry import load_plugin
 
@@ -67,6 +67,11 @@ class Campaign:
         profiles = {spec.id: self.settings.profile(spec) for spec in specs}
         seconds = expected_seconds(specs, recorded(self.experiment.root))
         return estimate(profiles, profiles, seconds)
+
+
+def cluster_of(experiment: Experiment) -> Cluster:
+    """Return the cluster's commands, with a log of unreadable answers in the experiment's folder."""
+    return Cluster(log=Ledger(experiment).answers)
 
 
 def campaign_of(grid: Grid) -> Campaign:
@@ -144,7 +149,11 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
     if not ledger.settings.exists():
         return []
     with ledger.locked():
-        jobs = jobs_to_cancel(ledger, cluster.queue())
+        queue = cluster.queue()
+        latest = latest_jobs(ledger.submissions()).items()
+        open_jobs = {one.job_of(i) for run_id, (one, i) in latest if not experiment.run(run_id).is_done()}
+        job_states(ledger, cluster, queue, open_jobs)  # that squeue left out none of them
+        jobs = jobs_to_cancel(ledger, queue)
         cluster.cancel(jobs)
     return jobs
 

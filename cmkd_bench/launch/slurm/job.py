@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -13,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.errors import EnvironmentFault
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.heartbeat import slurm_job
 from cmkd_bench.experiment.provenance import code_version
@@ -20,12 +23,15 @@ from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, Submission
 from cmkd_bench.launch.slurm.named import as_words, refuse_unnamed
-from cmkd_bench.launch.slurm.states import TIME_OUT
+from cmkd_bench.launch.slurm.states import FAULT_MARK, TIME_OUT
+from cmkd_bench.terminal import replace_unencodable
 
 if TYPE_CHECKING:
     from cmkd_bench.launch.local import LocalLauncher
     from cmkd_bench.launch.schedule import Schedule
 
+FAULT_CODE = 75  # of the job's process; EX_TEMPFAIL of sysexits.h: try again later
+FAULT_CHARACTERS = 2000  # so that the sign still fits into the first block of its file
 REQUEUE_SECONDS = 30  # part of signal_delay_s that is left for submitit after the last checkpoint
 TERMINATION_SECONDS = 20.0  # SLURM kills 30 s after SIGTERM by default
 
@@ -58,9 +64,9 @@ class Job:
         Raises:
             NothingDone: if no run is done, although some could be run.
             UserError: if the submission has a plug-in that this user has never named.
+            SystemExit: if the machine is at fault, e.g. if the disk is full; the runs can be submitted again.
         """
-        from submitit.core.utils import UncompletedJobError
-
+        replace_unencodable(sys.stdout, sys.stderr)
         submission = Submission.from_json(read_json(Path(file)))
         experiment = Experiment(Path(submission.work.root), submission.work.experiment)
         if submission.state == "abandoned":
@@ -69,7 +75,16 @@ class Job:
         os.environ.update({name: value for name, value in submission.work.environment.items() if name in PASSED_ON})
         refuse_unnamed(experiment.name, as_words(submission.work.plugins, ()))
         sign = Ledger(experiment).started(submission, element)
-        _note_start(sign, submission)
+        try:
+            _note_start(sign, submission)
+            return self._execute(experiment, submission, element, sign)
+        except EnvironmentFault as fault:
+            _note_fault(sign, fault)
+            sys.exit(FAULT_CODE)
+
+    def _execute(self, experiment: Experiment, submission: Submission, element: int, sign: Path) -> list[str]:
+        from submitit.core.utils import UncompletedJobError
+
         schedule = _schedule(experiment, submission, element)
         try:
             self._run(schedule, submission)
@@ -155,6 +170,16 @@ def _note_start(sign: Path, submission: Submission) -> None:
     sign.parent.mkdir(parents=True, exist_ok=True)
     values: Mapping[str, Any] = {"job": slurm_job(), "host": os.uname().nodename, "code": code, "finished": False}
     write_json(sign, values)
+
+
+def _note_fault(sign: Path, fault: EnvironmentFault) -> None:
+    """Record a fault in the job's log and in its sign, which is overwritten in place, because the disk may be full."""
+    print(f"{FAULT_MARK}{fault}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):
+        content = json.dumps({**read_json(sign), "fault": str(fault)[:FAULT_CHARACTERS]})
+        with sign.open("r+", encoding="utf-8") as file:
+            file.write(content)
+            file.truncate()
 
 
 def _note_time_out(schedule: Schedule, submission: Submission) -> None:

@@ -179,6 +179,11 @@ class Ledger:
                 shutil.rmtree(self.files_of_jobs(one.token), ignore_errors=True)
 
     @property
+    def answers(self) -> Path:
+        """The log of SLURM's answers that could not be read."""
+        return self.path / "answers.log"
+
+    @property
     def settings(self) -> Path:
         """The file with the settings of the last submission, so that `retry` needs only the experiment's name."""
         return self.path / "settings.json"

@@ -45,7 +45,8 @@ _LOGGED = {
 }
 # States of squeue for jobs that have started and have not ended.
 _AT_WORK = ("RUNNING", "COMPLETING", "CONFIGURING", "STAGE_OUT", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING")
-_IN_QUEUE = ("PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT")
+OVER = (*_ENDED, "COMPLETED", "LAUNCH_FAILED", "RECONFIG_FAIL")
+FAULT_MARK = "fault of this machine: "  # in a job's log
 NEVER = "DependencyNeverSatisfied"
 
 
@@ -65,8 +66,8 @@ class JobState:
 
     @property
     def is_active(self) -> bool:
-        """Whether the job is in the queue or running."""
-        return self.state in (*_AT_WORK, *_IN_QUEUE)
+        """Whether the job is in the queue or running, as far as is known: of an unknown state nothing is concluded."""
+        return self.state not in OVER
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Evidence:
         finished: whether the job left a sign that it reached its end, whatever happened to its runs.
         log: the end of the job's log.
         answered: whether SLURM answered at all.
+        fault: the fault of the machine that the job met, as its sign tells.
     """
 
     done: bool = False
@@ -100,6 +102,7 @@ class Evidence:
     finished: bool = False
     log: str = ""
     answered: bool = True
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def derive(evidence: Evidence) -> RunStatus:
         return RunStatus("waiting", "", evidence.damage)
     if not job:
         return RunStatus("waiting", "", "interrupted; resumes from its checkpoint" if evidence.checkpoint else "")
-    if slurm is None and not evidence.answered and not _logged_cause(evidence.log):
+    if slurm is None and not evidence.answered and not (_logged_cause(evidence.log) or evidence.fault):
         return RunStatus("unknown", "", "SLURM does not answer", job)
     return _ended(evidence)
 
@@ -202,6 +205,8 @@ def _in_queue(job: str, slurm: JobState) -> RunStatus:
 def _ended(evidence: Evidence) -> RunStatus:
     slurm, job = evidence.slurm, evidence.job
     logged = _logged_cause(evidence.log)
+    if fault := evidence.fault or _logged_fault(evidence.log):
+        return RunStatus("waiting", "", f"job {job} was stopped by its machine: {fault}", job)
     if evidence.finished or (slurm is not None and slurm.state == "COMPLETED"):
         return RunStatus("waiting", "", f"job {job} ended without running it", job)
     if "could not find submitted jobs in path" in evidence.log:
@@ -220,6 +225,11 @@ def _logged_cause(log: str) -> str | None:
     found = [(log.rfind(text), cause) for text, cause in _LOGGED.items() if text in log]
     # "CANCELLED AT ... DUE TO TIME LIMIT" contains two texts; the later one is the reason.
     return max(found)[1] if found else None
+
+
+def _logged_fault(log: str) -> str:
+    """Return the fault of the machine in a job's log; empty if there is none."""
+    return log.rpartition(FAULT_MARK)[2].strip() if FAULT_MARK in log else ""
 
 
 def _last_line(log: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.experiment.faults import make_folder
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.experiment_data import read_experiment
@@ -60,7 +61,8 @@ def save_pictures(
 
 def save(picture: Picture, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Save a picture in each of the formats, and return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not make_folder(folder):
+        return []
     files = [folder / f"{picture.name}.{one}" for one in formats]
     for file, one in zip(files, formats):
         write_bytes(file, render(picture.figure, one))

@@ -48,6 +48,7 @@ class FakeSlurm:
             next=100,
             silent=[],
             hang={},
+            answers={},
             kill_before=0,
             kill_after=0,
             refuse=0,

@@ -143,7 +143,6 @@ def _serve(job: DecodingJob, parent: int, connection: Connection, inherited: Seq
     """Decode chunks until the connection is closed or the parent has died."""
     for end in inherited:
         end.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
     writers = [_Writer(job, column) for column in job.columns]
     while True:
         try:
