@@ -27,7 +27,8 @@ from torch.nn import functional as F
 
 from benchmarks._timing import interleaved
 from cmkd_bench.config.augmentation import Augmentation
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.fixtures.encoding import write_video
 from cmkd_bench.data.media.clips import AudioClip, VideoClip

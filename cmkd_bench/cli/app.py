@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -27,12 +29,29 @@ COMMANDS = (
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help takes half the time, and looks the same through a pipe
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Compare methods of cross-modal knowledge distillation on equal terms.",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from cmkd_bench.experiment.provenance import code_version
+
+        typer.echo(f"cmkd-bench {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Compare methods of cross-modal knowledge distillation on equal terms."""
+
+
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 
@@ -46,8 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show an arrow gets a question mark
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        app(args=None if argv is None else list(argv), prog_name="cmkd-bench")
+        _refuse_empty(words)
+        app(args=words, prog_name="cmkd-bench")
     except SystemExit as end:  # raised by typer for usage errors, --help and exit codes
         return int(end.code or ExitCode.DONE)
     except UserError as error:
@@ -56,3 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return ExitCode.DONE
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuse empty values, which an unset shell variable leaves behind, instead of taking them for the default.
+
+    Raises:
+        UserError: naming the option.
+    """
+    for before, word in itertools.pairwise(("", *words)):
+        if word and not (word.startswith("--") and word.endswith("=")):
+            continue
+        option = word.rstrip("=") or (before if before.startswith("-") else "an argument")
+        raise UserError(f"{option} is empty; is a shell variable unset? Give a value, or omit it for the default.")

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cmkd_bench.cli import completion
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import EXPERIMENT, Results
 from cmkd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 30.0
 
-Name = Annotated[
-    str | None, typer.Argument(metavar="[EXPERIMENT]", help="Experiment name (default: the latest experiment).")
-]
+Name = Annotated[str | None, EXPERIMENT]
 
 
 def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool, wait: bool) -> int:
@@ -119,7 +118,9 @@ def retry(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[EXPERIMENT] [KEY=VALUE]...", help="Experiment name, and settings, e.g. launcher.mem_gb=64"
+            metavar="[EXPERIMENT] [KEY=VALUE]...",
+            help="Experiment name, and settings, e.g. launcher.mem_gb=64",
+            autocompletion=completion.experiments,
         ),
     ] = None,
     cause: Annotated[

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.cli.completion import LISTED
 from cmkd_bench.cli.options import load_plugins
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.parameters import describe
@@ -18,8 +19,6 @@ from cmkd_bench.registry import Registry, datasets, families, methods, networks
 
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
-
-KINDS = ("methods", "datasets", "networks")
 
 
 def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
@@ -42,7 +41,7 @@ def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
         console.print(_summaries("networks", networks))
         console.print(_summaries("families, as FAMILY/MODEL", families))
     else:
-        raise UnknownName("kind", kind, KINDS)
+        raise UnknownName("kind", kind, LISTED)
 
 
 def print_one(name: str, plugin: Sequence[Path] | None) -> None:

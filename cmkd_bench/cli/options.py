@@ -9,10 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
+from cmkd_bench.cli import completion
 from cmkd_bench.errors import UserError
 
 RESUME = "Interrupted. Progress is saved; rerun the same command to resume."
 
+EXPERIMENT = typer.Argument(
+    metavar="[EXPERIMENT]",
+    help="Experiment name (default: the latest experiment).",
+    autocompletion=completion.experiments,
+)
 Results = Annotated[Path, typer.Option(help="Folder that contains the experiments.")]
 Plugins = Annotated[
     list[Path] | None,

@@ -11,12 +11,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cmkd_bench.cli import completion
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import RESUME, Plugins, load_plugins
 from cmkd_bench.errors import GridError, UserError
 
 if TYPE_CHECKING:
-    from cmkd_bench.config.compose import Overrides
+    from cmkd_bench.config.overrides import Overrides
     from cmkd_bench.data.media.media_dataset import MediaDataset
     from cmkd_bench.data.media.preparing.pipeline import Report
 
@@ -27,7 +28,9 @@ def prepare(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME... [KEY=VALUE]...", help="Dataset names, and settings as for `run`, e.g. prepare.frames=5"
+            metavar="NAME... [KEY=VALUE]...",
+            help="Dataset names, and settings as for `run`, e.g. prepare.frames=5",
+            autocompletion=completion.datasets,
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="Dataset folder (default: searched below $CMKD_DATA_ROOT).")] = None,
@@ -43,7 +46,7 @@ def prepare(
     plugin: Plugins = None,
 ) -> None:
     """Decode downloaded datasets once into memory-mapped arrays. Finished work is not repeated."""
-    from cmkd_bench.config.compose import parse_overrides
+    from cmkd_bench.config.overrides import parse_overrides
     from cmkd_bench.data.media.location import find_root
     from cmkd_bench.data.media.preparing.pipeline import check_prepared, prepare_dataset
     from cmkd_bench.data.media.preparing.progress import PreparationDisplay
@@ -73,7 +76,7 @@ def prepare(
 
 
 def fixture(
-    name: Annotated[str, typer.Argument(help="Name of a downloadable dataset.")],
+    name: Annotated[str, typer.Argument(help="Name of a downloadable dataset.", autocompletion=completion.datasets)],
     out: Annotated[Path, typer.Option(help="Output folder, which can be used as CMKD_DATA_ROOT.")],
     clips: Annotated[int, typer.Option(min=1, help="Approximate number of samples.")] = FIXTURE_CLIPS,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the generated media.")] = 0,

@@ -9,9 +9,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cmkd_bench.cli.options import EXPERIMENT
+
 
 def report(
-    experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
+    experiment: Annotated[str | None, EXPERIMENT] = None,
     results: Annotated[Path, typer.Option(help="Folder that contains the experiments.")] = Path("results"),
     out: Annotated[
         Path | None, typer.Option(help="Output file (default: report.html in the experiment's folder).")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cmkd_bench.cli import completion, options
 from cmkd_bench.cli import jobs as cluster_jobs
-from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Plugins, Results
 
@@ -26,9 +26,16 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
     ] = None,
-    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated (default: all).")] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Method names, comma-separated (default: all).", autocompletion=completion.methods),
+    ] = None,
     datasets: Annotated[
-        str | None, typer.Option(help="Dataset names, comma-separated (default: the bundled real datasets).")
+        str | None,
+        typer.Option(
+            help="Dataset names, comma-separated (default: the bundled real datasets).",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     pairs: Annotated[
         str | None, typer.Option(help="Pairs teacher:student, comma-separated (default: each dataset's own pairs).")
@@ -38,17 +45,27 @@ def run(
     ] = None,
     folds: Annotated[str | None, typer.Option(help="Fold numbers, comma-separated, or `all` (default: 0).")] = None,
     experiment: Annotated[
-        str | None, typer.Option(help="Experiment name (default: derived from the settings).")
+        str | None,
+        typer.Option(
+            help="Experiment name (default: derived from the settings).", autocompletion=completion.experiments
+        ),
     ] = None,
     results: Results = Path("results"),
     plugin: Plugins = None,
     launcher: Annotated[
-        str | None, typer.Option(help="Launcher: local, slurm, or another file in configs/launcher/ (default: local).")
+        str | None,
+        typer.Option(
+            help="Launcher: local, slurm, or another file in configs/launcher/ (default: local).",
+            autocompletion=completion.launchers,
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Number of worker processes (default: one per core, or one per GPU).")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Device: cpu or cuda (default: the launcher's).")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Device: cpu or cuda (default: the launcher's).", autocompletion=completion.devices),
+    ] = None,
     controls: Annotated[bool, typer.Option(help="Include the control methods, which every table should have.")] = True,
     one_way: Annotated[
         bool, typer.Option("--one-way", help="Run each pair only from teacher to student, not in both directions.")

@@ -79,7 +79,9 @@ def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str
 @cache
 def _usual(protocol: str, dataset: str) -> dict[str, Any]:
     """Return the conditions of a dataset under a protocol without overrides; empty where they cannot be composed."""
-    from cmkd_bench.config.compose import GROUPS, compose, parse_overrides
+    from cmkd_bench.config.compose import compose
+    from cmkd_bench.config.overrides import parse_overrides
+    from cmkd_bench.config.settings_files import GROUPS
     from cmkd_bench.experiment.spec import settings as pairs
 
     if dataset not in datasets.names():

@@ -20,9 +20,10 @@ TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 def plots(data: ExperimentData) -> list[dict[str, Any]]:
     """Make the plots of all kinds: title and address of each, and why others could not be made."""
+    from cmkd_bench.report.plots.kinds import KINDS
     from cmkd_bench.report.plots.picture import Refusal, render
     from cmkd_bench.report.plots.plot_data import PlotData
-    from cmkd_bench.report.plots.save import KINDS, plot
+    from cmkd_bench.report.plots.save import plot
 
     plot_data = PlotData(data.record, data.results, cache(data.history), data.board)
     found = []
