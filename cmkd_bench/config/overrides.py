@@ -13,7 +13,7 @@ from cmkd_bench.errors import hint
 _KEY = re.compile(r"[A-Za-z_][^\s=@]*")
 _OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # sections whose keys the user chooses
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,99})")
-_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d+)?")
+_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,99})(\.\d+)?(e-?\d+)?")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SPECIAL = {"true": True, "false": False, "null": None}
 
