@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cmkd_bench.experiment.plan import Plan
     from cmkd_bench.experiment.spec import RunSpec
     from cmkd_bench.experiment.store import Experiment
+    from cmkd_bench.launch.repetition import Again
     from cmkd_bench.launch.slurm.campaign import Campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.submission import SubmissionReport
@@ -32,7 +33,7 @@ POLL_SECONDS = 30.0
 Name = Annotated[str | None, EXPERIMENT]
 
 
-def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool, wait: bool) -> int:
+def run_on_cluster(grid: Grid, plan: Plan, console: Console, again: Again, wait: bool) -> int:
     """Check the grid, submit runs that have no job, and print how to follow them; with `wait`, wait and collect.
 
     Returns:
@@ -40,6 +41,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     """
     from cmkd_bench.cli.cluster_tuning import finished_on_cluster, trials_are_awaited
     from cmkd_bench.experiment.record import add_plan
+    from cmkd_bench.launch.repetition import Again, Repeated
     from cmkd_bench.launch.slurm.campaign import campaign_of
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.preflight import check_cluster
@@ -47,16 +49,21 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
 
     campaign = campaign_of(grid)
     cluster = Cluster()
+    repeated = Repeated(grid.experiment, Again(all=again.all))  # failed runs are retried when they are submitted
     codes: list[int] = []
 
     def finished() -> Callable[[str], bool]:
-        return finished_on_cluster(grid.experiment, plan, cluster, retry_failed and not codes)
+        if again.all and not codes:
+            return lambda run_id: False
+        return finished_on_cluster(grid.experiment, plan, cluster, again.failed and not codes)
 
     def launch(step: str) -> bool:
-        for warning in add_plan(grid.experiment, plan):
+        if again.all:
+            _refuse_active(grid.experiment, plan, cluster)
+        for warning in [*add_plan(grid.experiment, plan), *repeated.reset(plan)]:
             _say(console, warning, "yellow")
-        specs, again = list(plan.specs.values()), retry_failed and not codes
-        codes.append(_submit(console, campaign, specs, cluster, grid.experiment.root, again, wait))
+        specs, retry = list(plan.specs.values()), again.failed and not codes
+        codes.append(_submit(console, campaign, specs, cluster, grid.experiment.root, retry, wait))
         return wait
 
     for note in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
@@ -68,13 +75,19 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     return _collect(console, grid.experiment.name, grid.experiment.root) if wait else codes[-1]
 
 
-def estimated_cost(grid: Grid, plan: Plan) -> str:
-    """Return one line with the estimated cluster cost of a plan's unfinished runs."""
-    from cmkd_bench.experiment.store import find_done
+def expected_cost(grid: Grid, plan: Plan, to_do: Collection[RunSpec]) -> str:
+    """Check a plan for the cluster, and return one line with the expected cost of some of its runs.
+
+    Raises:
+        GridError: if the cluster cannot run the plan.
+    """
     from cmkd_bench.launch.slurm.campaign import campaign_of
+    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.preflight import check_cluster
 
     campaign = campaign_of(grid)
-    return _cost(campaign, [spec for spec in plan.specs.values() if not find_done(grid.experiment, spec.id)])
+    check_cluster(campaign.settings, plan.specs.values(), Cluster(), grid.experiment.root)
+    return _cost(campaign, to_do)
 
 
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
@@ -202,6 +215,17 @@ def _submit(
     if outcome.refused:
         return ExitCode.INCOMPLETE
     return _watch(console, experiment, place, POLL_SECONDS) if wait else 0
+
+
+def _refuse_active(experiment: Experiment, plan: Plan, cluster: Cluster) -> None:
+    """Refuse `--force` while jobs have runs: such a job may have passed a run whose result is discarded now."""
+    from cmkd_bench.launch.slurm.survey import survey
+
+    if active := survey(experiment, plan.specs.values(), cluster).active:
+        raise UserError(
+            f"--force: {len(active)} runs of '{experiment.name}' are in jobs that have not ended. Wait for them, or "
+            f"first run: cmkd-bench cancel {experiment.name}{_place(experiment.root)}"
+        )
 
 
 def _report(console: Console, experiment: Experiment, outcome: SubmissionReport, place: str) -> None:

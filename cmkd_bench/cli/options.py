@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from cmkd_bench.cli import completion
 from cmkd_bench.errors import UserError
 
 RESUME = "Interrupted. Progress is saved; rerun the same command to resume."
+RESUME_FORCED = "Interrupted. Progress is saved; rerun the same command without --force to resume."
 
 EXPERIMENT = typer.Argument(
     metavar="[EXPERIMENT]",
@@ -80,12 +81,13 @@ def names(given: Sequence[str] | str | None) -> list[str]:
     return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
 
 
-def command(context: typer.Context) -> str:
-    """Return the current command as text that can be run again."""
+def command(context: typer.Context, without: Collection[str] = ()) -> str:
+    """Return the current command as text that can be run again, without some of its options."""
     given = (
         word
         for parameter in context.command.params
-        if (value := context.params.get(str(parameter.name))) not in (None, parameter.default)
+        if parameter.name not in without
+        and (value := context.params.get(str(parameter.name))) not in (None, parameter.default)
         for word in _words(parameter, value)
     )
     return shlex.join(["cmkd-bench", str(context.info_name), *given])

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cmkd_bench.experiment.store import Experiment
-    from cmkd_bench.planning.grid import Grid
 
 
 def run(
@@ -80,6 +79,9 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Rerun failed runs.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Rerun all runs of this command, finished ones and teachers too.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="On a cluster: wait until all runs have ended, then collect the results.")
     ] = False,
@@ -88,10 +90,11 @@ def run(
     from rich.console import Console
 
     from cmkd_bench.api import execute, plan_grid
+    from cmkd_bench.launch.repetition import Again
     from cmkd_bench.planning.request import GridOptions
     from cmkd_bench.planning.resolve import resolve
 
-    console = Console()
+    console, again = Console(), Again(retry_failed, force)
     grid = resolve(
         GridOptions(
             methods=methods,
@@ -109,36 +112,27 @@ def run(
             controls=controls,
             one_way=one_way,
             trials=trials,
-            command=options.command(context),
+            command=options.command(context, without=("force",)),  # which repeated would start over for ever
         )
     )
     if dry_run:
-        _show_plan(console, grid)
+        from cmkd_bench.cli.dry_run import show_plan
+
+        show_plan(console, grid, force)
         return
     plan = plan_grid(grid, console)
     if grid.launcher["kind"] == "slurm":
-        raise typer.Exit(cluster_jobs.run_on_cluster(grid, plan, console, retry_failed=retry_failed, wait=wait))
+        raise typer.Exit(cluster_jobs.run_on_cluster(grid, plan, console, again, wait))
     from cmkd_bench.launch.local import Interrupted
 
     try:
-        schedule, outcome = execute(grid, plan, console, retry_failed=retry_failed)
+        schedule, outcome = execute(grid, plan, console, again)
     except Interrupted:
-        console.print(options.RESUME)
+        console.print(options.RESUME_FORCED if force else options.RESUME)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     _show_leaderboard(console, grid.experiment, outcome, list(plan.cells))
     if schedule.failed or schedule.blocked:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _show_plan(console: Console, grid: Grid) -> None:
-    """Print the planned runs without preparing or writing anything."""
-    from cmkd_bench.planning.build import make_plan
-    from cmkd_bench.report.plan_table import as_rich
-
-    plan = make_plan(grid)
-    console.print(as_rich(plan, grid.experiment))
-    if grid.launcher["kind"] == "slurm":
-        console.print(cluster_jobs.estimated_cost(grid, plan), markup=False)
 
 
 def _show_leaderboard(

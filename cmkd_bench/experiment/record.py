@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import file_lock, read_json, write_json
@@ -69,6 +70,11 @@ def read_specs(plan: Plan) -> dict[str, RunSpec]:
     return specs
 
 
+def check_plan(experiment: Experiment, plan: Plan) -> list[str]:
+    """Return the messages of `add_plan` and raise what it raises, but write nothing."""
+    return _explain(read_plan(experiment).merge(plan)) if experiment.plan.exists() else []
+
+
 def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
     """Add a command's cells to the experiment and its runs to the store, under a lock.
 
@@ -94,6 +100,10 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
                 "studies": [dataclasses.asdict(one) for one in stored.studies.values()],
             },
         )
+    return _explain(replaced)
+
+
+def _explain(replaced: Iterable[str]) -> list[str]:
     return [
         f"{row}: the settings differ from those of an earlier command. Its earlier runs stay in runs/ but leave the "
         "tables; use --experiment NAME to keep both."

@@ -37,13 +37,23 @@ class Estimate:
 
 def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
     """Yield the runs that are done in a results folder with their seconds per epoch."""
+    for spec, folder in recorded_runs(root):
+        yield spec, float(read_json(folder / "cost.json")["seconds"]) / max(_epochs(spec), 1)
+
+
+def recorded_runs(root: Path) -> Iterator[tuple[RunSpec, Path]]:
+    """Yield the runs that are done in a results folder with one of their folders."""
     seen: set[str] = set()
     for cost in sorted(root.glob("*/runs/*/cost.json")):
-        if cost.parent.name in seen or not (cost.parent / "result.json").exists():
-            continue
-        seen.add(cost.parent.name)
-        spec = RunSpec.from_json(read_json(cost.with_name("spec.json")))
-        yield spec, float(read_json(cost)["seconds"]) / max(_epochs(spec), 1)
+        folder = cost.parent
+        if folder.name not in seen and (folder / "result.json").exists():
+            seen.add(folder.name)
+            yield RunSpec.from_json(read_json(folder / "spec.json")), folder
+
+
+def alike(spec: RunSpec) -> Iterator[tuple[object, ...]]:
+    """Yield what a run shares with similar ones, from the most to the least specific."""
+    yield from ((level, *key(spec)) for level, key in enumerate(_ALIKE))
 
 
 def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, float]]) -> dict[str, float]:
@@ -57,9 +67,8 @@ def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, fl
     """
     per_epoch: dict[tuple[object, ...], list[float]] = {}
     for spec, seconds in known:
-        for level, key in enumerate(_ALIKE):
-            if _epochs(spec):
-                per_epoch.setdefault((level, *key(spec)), []).append(seconds)
+        for key in alike(spec) if _epochs(spec) else ():
+            per_epoch.setdefault(key, []).append(seconds)
     medians = {key: statistics.median(values) for key, values in per_epoch.items()}
     found = {spec.id: _expected(spec, medians) for spec in specs} if medians else {}
     return {run_id: seconds for run_id, seconds in found.items() if seconds is not None}
@@ -82,8 +91,7 @@ def estimate(run_ids: Iterable[str], profiles: Mapping[str, Profile], seconds: M
 def _expected(spec: RunSpec, medians: Mapping[tuple[object, ...], float]) -> float | None:
     if not _epochs(spec):
         return 0.0
-    keys = ((level, *key(spec)) for level, key in enumerate(_ALIKE))
-    return next((medians[key] * _epochs(spec) for key in keys if key in medians), None)
+    return next((medians[key] * _epochs(spec) for key in alike(spec) if key in medians), None)
 
 
 def _epochs(spec: RunSpec) -> int:

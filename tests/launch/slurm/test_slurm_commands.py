@@ -147,7 +147,7 @@ def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command,
     plan = cmkd(*command, "--dry-run")
     assert "7 runs to do; 7 have no similar run on record" in plan.stdout, plan.stderr
     assert not (tmp_path / "results").exists()
-    assert not slurm.calls()
+    assert [call[0] for call in slurm.calls()] == ["sinfo"], "asked what the partitions offer, and nothing else"
     done = cmkd(*command)
     assert done.returncode == 0, done.stderr
     assert "submitted 7 runs in 7 jobs with 3 calls of sbatch" in done.stdout
