@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.experiment.files import write_atomically, write_json, write_records
+from cmkd_bench.experiment.files import write_bytes, write_json, write_records
 from cmkd_bench.experiment.heartbeat import Heartbeat, is_alive_elsewhere
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
@@ -26,13 +26,16 @@ from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
 from cmkd_bench.training.assembly import Assembly, BadData, build_method
-from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
+from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint, weights_file
 from cmkd_bench.training.device import use_device
 from cmkd_bench.training.evaluation import Score, evaluate
 from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
+from cmkd_bench.training.rehearsal import MethodMistake, check_layers, rehearse_once
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part
+
+MB_OF_REHEARSAL = -1.0  # the teacher need not see the whole training part for a few steps
 
 
 class TeacherMissing(Exception):
@@ -59,8 +62,11 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
         with Heartbeat(folder.heartbeat) as heartbeat:
             try:
                 use_device(device)
+                spec = experiment.read_spec(run_id)
+                if not folder.checkpoint.exists():  # otherwise it was rehearsed before it began
+                    rehearse_once(spec, device, lambda: Run(experiment, spec, device, roots).training(MB_OF_REHEARSAL))
                 reset_peak(device)
-                Run(experiment, experiment.read_spec(run_id), device, roots).execute(_Beating(watch, heartbeat))
+                Run(experiment, spec, device, roots).execute(_Beating(watch, heartbeat))
             except Stopped:
                 raise
             except Exception as error:
@@ -98,14 +104,18 @@ class Run:
         training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
         self.finish(training.progress)
 
-    def training(self) -> Training:
-        """Return the training of the run, not started yet."""
+    def training(self, cache_mb: float | None = None) -> Training:
+        """Return the training of the run, not started yet.
+
+        Args:
+            cache_mb: largest size of a frozen teacher's outputs that are kept (default: the recipe's).
+        """
         return Training(
             recipe=self.recipe,
             seed=self.spec.seed,
             method=self.method,
             student=self.student,
-            teacher=self._teacher(),
+            teacher=self._teacher(self.recipe.cache_mb if cache_mb is None else cache_mb),
             trained_teacher=self.teacher_network if self.method.updates_teacher else None,
             train=self.parts.part("train"),
             selection=None if self.recipe.select_on == "last" else self.parts.part(self.recipe.select_on),
@@ -186,9 +196,11 @@ class Run:
         if self.teacher_network is not None and self.spec.teacher_modality is not None:
             teacher = self.parts.shape(self.teacher_network, self.spec.teacher_modality)
         pair = self.parts.pair(student, teacher)
-        return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
+        method = build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
+        check_layers(method)
+        return method
 
-    def _teacher(self) -> Teacher | None:
+    def _teacher(self, cache_mb: float) -> Teacher | None:
         network, modality = self.teacher_network, self.spec.teacher_modality
         if network is None or modality is None:
             return None
@@ -197,7 +209,7 @@ class Run:
             return TrainedTeacher(network, modality, layers)
         # Use the precision of a training step, so that storing the outputs makes no difference.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self.parts.part("train"), modality, layers, self.recipe.cache_mb)
+            return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb)
 
 
 @functools.cache
@@ -207,9 +219,8 @@ def package_versions() -> dict[str, str]:
 
 
 def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor]) -> None:
-    weights = {name: value.detach().cpu().contiguous() for name, value in student.state_dict().items()}
-    write_atomically(folder.weights, lambda file: file.write(save(weights)))
-    write_atomically(folder.predictions, lambda file: file.write(save(dict(predictions))))
+    write_bytes(folder.weights, weights_file(student))
+    write_bytes(folder.predictions, save(dict(predictions)))
 
 
 def _logged(progress: Progress) -> dict[str, float]:
@@ -227,6 +238,7 @@ def _describe(error: Exception) -> Checkpoint:
         TeacherMissing: "teacher missing",
         MemoryError: "out of memory",
         BadData: "bad data",
+        MethodMistake: "mistake in a method",
     }
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):
