@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -124,7 +125,8 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
     """
     names = experiment_names(results)
     if not names:
-        raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run")
+        place = "" if results == RESULTS else f" --results {shlex.quote(str(results))}"
+        raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run{place}")
     if name is None:
         name = max(names, key=lambda one: (results / one / "plan.json").stat().st_mtime)
     if name not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -319,7 +320,7 @@ def _exit_code(seen: Survey) -> ExitCode:
 
 
 def _place(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {results}"
+    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

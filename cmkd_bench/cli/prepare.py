@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,7 +100,7 @@ def fixture(
     write_json(folder / FIXTURE_MARK, {"dataset": name, "clips": clips, "seed": seed})
     console = Console()
     console.print(f"{folder}: a miniature of '{name}', labeled as such in every table.", markup=False, soft_wrap=True)
-    console.print(f"Next: {DATA_ROOT}={out} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
+    console.print(f"Next: {DATA_ROOT}={shlex.quote(str(out))} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
 
 
 def _names(arguments: Sequence[str]) -> list[str]:
@@ -160,7 +161,7 @@ def _print_problems(console: Console, dataset: MediaDataset[Any], problems: Sequ
         return False
     shown = "\n".join(f"  - {problem}" for problem in problems)
     text = f"{name}: differences from the manifest ({len(problems)}):\n{shown}\n"
-    console.print(Text(f"{text}Prepare it again: cmkd-bench prepare {name} --force"), soft_wrap=True)
+    console.print(Text(f"{text}Prepare it again: the same command with --force instead of --check."), soft_wrap=True)
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ def latest_with(dataset: str, results: Path) -> Experiment:
             return experiment
     raise UserError(
         f"no experiment in {results}/ contains '{dataset}'. To train teachers and students, run: {train(dataset)}"
+        f"{'' if results == Path('results') else f' --results {shlex.quote(str(results))}'}"
     )
 
 

@@ -62,10 +62,11 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
         with Heartbeat(folder.heartbeat) as heartbeat:
             try:
                 use_device(device)
+                reset_peak(device)
                 spec = experiment.read_spec(run_id)
                 if not folder.checkpoint.exists():  # otherwise it was rehearsed before it began
                     rehearse_once(spec, device, lambda: Run(experiment, spec, device, roots).training(MB_OF_REHEARSAL))
-                reset_peak(device)
+                    reset_peak(device)
                 Run(experiment, spec, device, roots).execute(_Beating(watch, heartbeat))
             except Stopped:
                 raise

@@ -87,8 +87,8 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
     file = Ledger(experiment).settings
     if not file.exists():
         raise UserError(
-            f"experiment '{experiment.name}' was never submitted to a cluster. Rerun its failed runs with the original "
-            "command and --retry-failed; add --launcher slurm to run them on a cluster."
+            f"experiment '{experiment.name}' was never submitted to a cluster. To rerun its failed runs, rerun the "
+            "`cmkd-bench run` command that started it, with --retry-failed."
         )
     stored = read_json(file)
     plugins = tuple(Path(plugin) for plugin in stored["plugins"])

@@ -132,7 +132,7 @@ def test_status_of_a_local_experiment_asks_slurm_nothing(grid: Planned, slurm: F
     done = cmkd("status", "grid")
     assert done.returncode == 4
     assert "8 runs: 0 done, 4 waiting, 1 failed, 3 blocked" in done.stdout
-    assert "retry: the command that started it, with --retry-failed" in done.stdout
+    assert "retry: rerun the `cmkd-bench run` command that started it, with --retry-failed" in done.stdout
     assert not slurm.calls()
     cancelled = cmkd("cancel", "grid")
     assert "has no jobs to cancel" in cancelled.stdout
