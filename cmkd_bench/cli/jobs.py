@@ -60,7 +60,7 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, again: Again, wait:
 
     def launch(step: str) -> bool:
         if again.all:
-            _refuse_active(grid.experiment, plan, cluster)
+            _refuse_active(grid.experiment, cluster)
         for warning in [*add_plan(grid.experiment, plan), *repeated.reset(plan)]:
             _say(console, warning, "yellow")
         specs, retry = list(plan.specs.values()), again.failed and not codes
@@ -218,13 +218,13 @@ def _submit(
     return _watch(console, experiment, place, POLL_SECONDS) if wait else 0
 
 
-def _refuse_active(experiment: Experiment, plan: Plan, cluster: Cluster) -> None:
+def _refuse_active(experiment: Experiment, cluster: Cluster) -> None:
     """Refuse `--force` while jobs have runs: such a job may have passed a run whose result is discarded now."""
-    from cmkd_bench.launch.slurm.survey import survey
+    from cmkd_bench.launch.slurm.campaign import active_jobs
 
-    if active := survey(experiment, plan.specs.values(), cluster).active:
+    if jobs := active_jobs(experiment, cluster):
         raise UserError(
-            f"--force: {len(active)} runs of '{experiment.name}' are in jobs that have not ended. Wait for them, or "
+            f"--force: jobs of '{experiment.name}' have not ended: {', '.join(jobs)}. Wait for them, or "
             f"first run: cmkd-bench cancel {experiment.name}{_place(experiment.root)}"
         )
 

@@ -140,6 +140,16 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
     return jobs
 
 
+def active_jobs(experiment: Experiment, cluster: Cluster) -> list[str]:
+    """Return the ids of the jobs of an experiment that are queued or running, arrays as a whole.
+
+    Raises:
+        SlurmSilent: if squeue does not answer.
+    """
+    ledger = Ledger(experiment)
+    return jobs_to_cancel(ledger, cluster.queue()) if ledger.settings.exists() else []
+
+
 def rows(seen: Survey) -> dict[str, tuple[str, str]]:
     """Return the texts in results.csv for runs that are not done."""
     text = {
