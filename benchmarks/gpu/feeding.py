@@ -20,7 +20,8 @@ from torch.nn import functional as F
 
 from benchmarks.gpu._part import Part, run_part
 from cmkd_bench.augmentation import Augmentation
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.network import InputShape
 from cmkd_bench.networks import Network, build_network
 from cmkd_bench.training import batches, tensors, views

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.cli.completion import LISTED
 from cmkd_bench.cli.options import load_plugins
 from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import UnknownName
@@ -20,8 +21,6 @@ from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
-
-KINDS = ("methods", "datasets", "networks")
 
 
 def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
@@ -46,7 +45,7 @@ def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
         console.print(_summaries("networks", networks))
         console.print(_summaries("families, as FAMILY/MODEL", families))
     else:
-        raise UnknownName("kind", kind, KINDS)
+        raise UnknownName("kind", kind, LISTED)
 
 
 def print_one(name: str, plugin: Sequence[Path] | None) -> None:

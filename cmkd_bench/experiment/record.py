@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cmkd_bench.experiment.containment import check_folder
@@ -92,6 +92,11 @@ def read_specs(experiment: Experiment, plan: Plan) -> dict[str, RunSpec]:
     return specs
 
 
+def check_plan(experiment: Experiment, plan: Plan) -> list[str]:
+    """Return the messages of `add_plan` and raise what it raises, but write nothing."""
+    return _explain(read_plan(experiment).merge(plan)) if experiment.plan.exists() else []
+
+
 def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
     """Add a command's cells to the experiment and its runs to the store, under a lock.
 
@@ -121,7 +126,11 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
                 "studies": [dataclasses.asdict(one) for one in stored.studies.values()],
             },
         )
-    return messages + [
+    return messages + _explain(replaced)
+
+
+def _explain(replaced: Iterable[str]) -> list[str]:
+    return [
         f"{row}: the settings differ from those of an earlier command. Its earlier runs stay in runs/ but leave the "
         "tables; use --experiment NAME to keep both."
         for row in replaced

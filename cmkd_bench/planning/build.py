@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from cmkd_bench.config.compose import Configuration
@@ -23,35 +23,42 @@ SELECTED = {
 }
 
 
-def make_plan(grid: Grid, *, remember: bool = False) -> Plan:
+def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str] = ()) -> Plan:
     """Return all runs of a grid as a plan.
 
     Args:
         grid: the resolved grid.
         remember: whether to save, in the results folder, which methods are defined for which networks.
+        unprepared: datasets to plan although they are not prepared; their runs will have other ids.
 
     Raises:
         UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
     """
     plan = Plan(grid.baseline)
     feasibility = Feasibility(grid.experiment.root, grid.roots, grid.plugins)
+
+    def reason_of(spec: RunSpec) -> str | None:
+        return None if spec.dataset in unprepared else feasibility.reason(spec)
+
     for name, part in grid.datasets.items():
         fixture = False
         for fold in part.folds:
-            data = load_fold(part.dataset, fold)
-            _check_selection(name, part.configuration, data)
-            feasibility.add(data)
-            specs = _FoldSpecs(grid, part, data)
-            plan.notes[name] = [*data.paired.notes, *_notes(part.configuration)]
-            fixture |= data.paired.fixture
+            data = None if name in unprepared else load_fold(part.dataset, fold)
+            specs = _FoldSpecs(grid, part, fold, data)
+            plan.notes[name] = _notes(part.configuration)
+            if data is not None:
+                _check_selection(name, part.configuration, data)
+                feasibility.add(data)
+                plan.notes[name] = [*data.paired.notes, *plan.notes[name]]
+                fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
-                reason = feasibility.reason(runs[-1])
+                reason = reason_of(runs[-1])
                 for spec in runs[:-1] if reason else runs:
                     plan.add(spec)
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
     if grid.trials is not None:
-        add_trials(plan, grid, lambda spec: feasibility.reason(spec) is None)
+        add_trials(plan, grid, lambda spec: reason_of(spec) is None)
     if remember:
         feasibility.save()
     return plan
@@ -63,7 +70,8 @@ class _FoldSpecs:
 
     grid: Grid
     part: DatasetGrid
-    data: LoadedFold
+    fold: int
+    data: LoadedFold | None
 
     def alone(self, modality: str, role: str, seed: int) -> RunSpec:
         """Return the run of one modality without a teacher, which serves as the teacher of other runs."""
@@ -74,8 +82,8 @@ class _FoldSpecs:
             hyperparameters=settings(build(methods.declared(self.grid.baseline).HyperParameters, {})),
             dataset=dataset.registry_name,
             options=settings(dataset.options),
-            manifest=self.data.manifest(modality),
-            fold=self.data.fold,
+            manifest=self._manifest(modality),
+            fold=self.fold,
             student_modality=modality,
             student_network=network,
             teacher_modality=None,
@@ -98,12 +106,15 @@ class _FoldSpecs:
             return spec
         return replace(
             spec,
-            manifest=self.data.manifest(teacher.student_modality, alone.student_modality),
+            manifest=self._manifest(teacher.student_modality, alone.student_modality),
             teacher_modality=teacher.student_modality,
             teacher_network=teacher.student_network,
             teacher_pretrained=teacher.pretrained,
             teacher=(teacher if cls.teacher == "trained" else untrained(teacher)).id,
         )
+
+    def _manifest(self, *modalities: str) -> str:
+        return "not prepared yet" if self.data is None else self.data.manifest(*modalities)
 
     def _pretrained(self, network: str) -> str:
         given = self.part.configuration.model["pretrained"]
@@ -132,7 +143,7 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
                     method=method,
                     role=methods.declared(method).role,
                     dataset=dataset,
-                    fold=specs.data.fold,
+                    fold=specs.fold,
                     teacher_modality=teacher_modality,
                     student_modality=student_modality,
                     seed=seed,

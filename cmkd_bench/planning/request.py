@@ -31,6 +31,7 @@ class GridOptions:
         one_way: whether to run pairs only in the direction in which they are written.
         trials: number of trials to tune each method, on the first seed, selected on validation; None for no tuning.
         retry_failed: whether to rerun failed runs.
+        force: whether to rerun all runs of the request, finished ones too.
         quiet: whether to hide progress.
         command: the command that repeats this request; empty for a Python program.
     """
@@ -51,5 +52,6 @@ class GridOptions:
     one_way: bool = False
     trials: int | None = None
     retry_failed: bool = False
+    force: bool = False
     quiet: bool = False
     command: str = ""

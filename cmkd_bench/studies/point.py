@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,7 +88,7 @@ class Setting:
         if missing := [row for row, of in values.items() if np.isnan(of).any()]:
             raise Unfinished(
                 f"{grid.experiment.name}: some runs of {', '.join(missing)} have no result. See: "
-                f"cmkd-bench leaderboard {grid.experiment.name} --results {self.folder}"
+                f"cmkd-bench leaderboard {grid.experiment.name} --results {shlex.quote(str(self.folder))}"
             )
         return values
 

@@ -134,7 +134,7 @@ class Training:
 
     def _run_phase(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         number, phase = self.progress.phase, self.phases[self.progress.phase]
-        optimizer = build_optimizer(self.recipe, self._trained_modules(phase))
+        optimizer = build_optimizer(self.recipe, self.trained_modules(phase))
         if checkpoint is not None:
             optimizer.load_state_dict(checkpoint["optimizer"])
         for epoch in range(self.progress.epoch + 1, self.epochs[number] + 1):
@@ -150,7 +150,7 @@ class Training:
                 raise Stopped
 
     def _run_epoch(self, phase: Phase, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> EpochRecord:
-        self._set_modes(phase)
+        self.set_modes(phase)
         terms, logged = _Means(), _Means()
         steps = len(self.batches)
         for step, seen in enumerate(self.batches.epoch(phase.name, epoch)):
@@ -158,8 +158,8 @@ class Training:
             # Dropout and negatives of a step depend only on its position, not on the method or on a resume.
             seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
             self.method.logged.clear()
-            losses = self._losses(phase, seen, Batch(seen.index, epoch, epochs, self._labels(phase, seen.index)))
-            self._update(torch.stack(list(losses.values())).sum(), optimizer)
+            losses = self.losses(phase, seen, Batch(seen.index, epoch, epochs, self.labels(phase, seen.index)))
+            self.update(torch.stack(list(losses.values())).sum(), optimizer)
             terms.add(losses)
             logged.add(self.method.logged)
         means = {"losses": terms.by_name(), "logged": logged.by_name()}
@@ -169,7 +169,8 @@ class Training:
         self._check_gradients(optimizer, f"in the last step of epoch {epoch} of phase '{phase.name}'")
         return {"phase": phase.name, **means}
 
-    def _losses(self, phase: Phase, seen: BatchInputs, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, phase: Phase, seen: BatchInputs, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss terms of one step."""
         with autocast(self.device, self.recipe):
             student = self.student(seen.student, self.method.student_layers())
             teacher = student.detach()
@@ -179,7 +180,8 @@ class Training:
                 student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
             return phase.loss(student, teacher, batch)
 
-    def _update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    def update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        """Take one step of the optimizer."""
         optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
@@ -199,7 +201,8 @@ class Training:
                 f"the gradient of the loss is not finite in {bad} of {len(gradients)} parameters {when}"
             )
 
-    def _labels(self, phase: Phase, index: Tensor) -> Tensor | None:
+    def labels(self, phase: Phase, index: Tensor) -> Tensor | None:
+        """Return the labels of training samples that a phase may see."""
         return self.train.labels.index_select(0, index) if phase.labels else None
 
     def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
@@ -226,7 +229,8 @@ class Training:
         if self.trained_teacher is not None:
             self.progress.best["teacher"] = _copy(self.trained_teacher)
 
-    def _trained_modules(self, phase: Phase) -> list[nn.Module]:
+    def trained_modules(self, phase: Phase) -> list[nn.Module]:
+        """Return the modules whose parameters a phase trains."""
         modules: list[nn.Module] = [self.student.head if phase.trains == "head" else self.student]
         if phase.extras:
             modules.append(self.method)
@@ -234,7 +238,8 @@ class Training:
             modules.append(self.trained_teacher)
         return modules
 
-    def _set_modes(self, phase: Phase) -> None:
+    def set_modes(self, phase: Phase) -> None:
+        """Put the modules into the modes in which a phase trains."""
         whole = phase.trains == "student"
         self.student.train(whole).requires_grad_(whole)
         self.student.head.requires_grad_(True)

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from cmkd_bench.config.compose import GROUPS, compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
+from cmkd_bench.config.settings_files import GROUPS
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import Scalar

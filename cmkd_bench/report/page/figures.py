@@ -11,9 +11,10 @@ from cmkd_bench.experiment.csv_text import read_rows
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.report.diagnosis_table import ROWS, diagnosis_table
 from cmkd_bench.report.experiment_data import ExperimentData
+from cmkd_bench.report.plots.kinds import KINDS
 from cmkd_bench.report.plots.picture import Refusal, render
 from cmkd_bench.report.plots.plot_data import plot_data_of
-from cmkd_bench.report.plots.save import KINDS, plot
+from cmkd_bench.report.plots.save import plot
 
 MOST_DIRECTIONS = 12  # with more, the plots alone take minutes and tens of megabytes
 OF_ALL = ("critical",)  # one plot, however many directions there are

@@ -12,7 +12,8 @@ from typing import Any
 
 from one_spec import SPEC
 
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.slurm import read_settings
 from cmkd_bench.experiment.plan import Cell
