@@ -73,7 +73,7 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
     """Add a command's cells to the experiment and its runs to the store, under a lock.
 
     Returns:
-        messages for the user: methods whose cells have changed settings.
+        messages for the user: methods whose cells have changed settings or code.
 
     Raises:
         GridError: if a dataset has other conditions in the experiment, because numbers would not be comparable.
@@ -95,7 +95,7 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
             },
         )
     return [
-        f"{row}: the settings differ from those of an earlier command. Its earlier runs stay in runs/ but leave the "
-        "tables; use --experiment NAME to keep both."
+        f"{row}: the settings or the code differ from those of an earlier command. Its earlier runs stay in runs/ but "
+        "leave the tables; use --experiment NAME to keep both."
         for row in replaced
     ]

@@ -9,6 +9,7 @@ from cmkd_bench.config.compose import Configuration
 from cmkd_bench.data.loading import LoadedFold, load_fold
 from cmkd_bench.data.opening import preparation_settings
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.code_identity import run_code
 from cmkd_bench.experiment.plan import Cell, Conditions, Plan
 from cmkd_bench.experiment.spec import RunSpec, settings
 from cmkd_bench.parameters import build
@@ -34,7 +35,7 @@ def make_plan(grid: Grid, *, remember: bool = False) -> Plan:
         UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
     """
     plan = Plan(grid.baseline)
-    feasibility = Feasibility(grid.experiment.root, grid.roots, grid.plugins)
+    feasibility = Feasibility(grid.experiment.root, grid.roots)
     for name, part in grid.datasets.items():
         fixture = False
         for fold in part.folds:
@@ -69,7 +70,7 @@ class _FoldSpecs:
         """Return the run of one modality without a teacher, which serves as the teacher of other runs."""
         configuration, dataset = self.part.configuration, self.part.dataset
         network = configuration.network(role, dataset.modality(modality).kind)
-        return RunSpec(
+        spec = RunSpec(
             method=self.grid.baseline,
             hyperparameters=settings(build(methods.declared(self.grid.baseline).HyperParameters, {})),
             dataset=dataset.registry_name,
@@ -87,7 +88,9 @@ class _FoldSpecs:
             augmentation=settings(configuration.augmentation),
             recipe=settings(configuration.recipe),
             seed=seed,
+            code=(),
         )
+        return replace(spec, code=run_code(spec))
 
     def of(self, method: str, alone: RunSpec, teacher: RunSpec) -> RunSpec:
         """Return the run of a method, given the runs of the student and of the teacher alone."""
@@ -95,8 +98,8 @@ class _FoldSpecs:
         parameters = settings(build(cls.HyperParameters, self.grid.methods[method]))
         spec = replace(alone, method=method, hyperparameters=parameters)
         if cls.teacher == "none":
-            return spec
-        return replace(
+            return replace(spec, code=run_code(spec))
+        spec = replace(
             spec,
             manifest=self.data.manifest(teacher.student_modality, alone.student_modality),
             teacher_modality=teacher.student_modality,
@@ -104,6 +107,7 @@ class _FoldSpecs:
             teacher_pretrained=teacher.pretrained,
             teacher=(teacher if cls.teacher == "trained" else untrained(teacher)).id,
         )
+        return replace(spec, code=run_code(spec))
 
     def _pretrained(self, network: str) -> str:
         given = self.part.configuration.model["pretrained"]

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from cmkd_bench.config.compose import Configuration, Overrides, compose, grid_defaults, parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.errors import GridError, UnknownName, UserError
+from cmkd_bench.experiment.plugins import load_plugins
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.parameters import problems_of
 from cmkd_bench.planning.directions import directions_of, problems_of_pairs
 from cmkd_bench.planning.grid import DatasetGrid, Grid
 from cmkd_bench.planning.request import GridOptions, Names
 from cmkd_bench.planning.tuning import is_searched
-from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+from cmkd_bench.registry import Registry, datasets, methods
 
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
@@ -32,8 +33,7 @@ def resolve(options: GridOptions) -> Grid:
         UserError: if a plug-in cannot be loaded.
     """
     plugins = tuple(Path(plugin).resolve() for plugin in options.plugins)
-    for plugin in plugins:
-        load_plugin(plugin)
+    load_plugins(plugins)
     return _Resolution(options, grid_defaults(), plugins).grid()
 
 

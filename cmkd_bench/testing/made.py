@@ -47,6 +47,7 @@ def made_spec(
         augmentation=(),
         recipe=(("epochs", EPOCHS),),
         seed=seed,
+        code=(),
     )
 
 

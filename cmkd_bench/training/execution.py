@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.experiment.code_identity import CodeChanged, check_code, codes_of
 from cmkd_bench.experiment.files import write_atomically, write_json, write_records
 from cmkd_bench.experiment.heartbeat import Heartbeat, is_alive_elsewhere
 from cmkd_bench.experiment.provenance import code_version
@@ -85,6 +86,7 @@ class Run:
     def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device, roots: Roots) -> None:
         self.experiment, self.spec, self.device = experiment, spec, device
         self.folder = experiment.run(spec.id)
+        check_code(spec)
         self.parts = Assembly(spec, device, roots)
         self.recipe = build(Recipe, dict(spec.recipe))
         self.student = self.parts.network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
@@ -159,6 +161,7 @@ class Run:
             "host": platform.node(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code": code_version(),
+            "sources": {role: one.origin for role, one in codes_of(self.spec).items()},
             "python": platform.python_version(),
             "packages": package_versions(),
         }
@@ -227,6 +230,7 @@ def _describe(error: Exception) -> Checkpoint:
         TeacherMissing: "teacher missing",
         MemoryError: "out of memory",
         BadData: "bad data",
+        CodeChanged: "code changed",
     }
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):
