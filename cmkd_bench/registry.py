@@ -53,7 +53,7 @@ class ItemLocation:
     def place(self) -> str:
         """The place in words."""
         if self.origin == BUILT_IN:
-            return f"{BUILT_IN} ({self.module})"
+            return f"cmkd-bench ({self.module})"
         return f"the package {self.origin} ({self.module})" if self.origin else str(self.file or self.module)
 
 
@@ -111,7 +111,7 @@ class Registry(Generic[T]):
         try:
             text = location.file.read_text(encoding="utf-8")
             if location.origin != BUILT_IN:
-                ast.parse(text)
+                ast.parse(text, location.file.name)
         except (OSError, SyntaxError, ValueError) as error:
             return self._broken(name, location, error)
         return text.partition("\n")[0].strip().strip('"')  # of a docstring on top; parsing each would take longer
@@ -201,10 +201,11 @@ class Registry(Generic[T]):
 
     def _twice(self, name: str, one: ItemLocation, other: ItemLocation) -> str:
         remedy = "Uninstall or rename one of them." if other.origin else "Choose another name for the latter."
-        return f"{self.kind} '{name}' is defined twice: {one.place} and {other.place}. {remedy}"
+        places = f"in {one.place} and in {other.place}" if one != other else f"in {one.place}, by two definitions"
+        return f"{self.kind} '{name}' is defined twice: {places}. {remedy}"
 
     def _broken(self, name: str, location: ItemLocation, error: BaseException) -> str:
-        return f"{self.kind} '{name}' ({location.place}) cannot be imported: {describe(error)}"
+        return f"{self.kind} '{name}' in {location.place} cannot be imported: {describe(error)}"
 
 
 class MethodRegistry(Registry["MethodClass"]):

@@ -108,9 +108,9 @@ class Plan:
             for key, cell in other.cells.items()
             if key in self.cells and self.cells[key].run_id not in ("", cell.run_id)
         }
-        replaced |= self._drop_other_code(other)
         self.specs.update(other.specs)
         self._drop_stale(other)
+        replaced |= self._drop_other_code(other)
         self.conditions = merged
         self.notes.update(other.notes)
         self.cells.update(other.cells)
