@@ -122,13 +122,13 @@ class Plan:
 
         A table must not mix, say, new numbers of a method for the first seed with old ones for the other seeds.
         """
-        present = {one: code for spec in other.specs.values() for one, code in spec.codes.items()}
+        present = {one: code for spec in other.specs.values() for one, code in spec.codes_by_role.values()}
         stale = [
             cell
             for key, cell in self.cells.items()
             if key not in other.cells
             for spec in [self.specs[run_id] for run_id in (cell.teacher_id, cell.run_id) if run_id]
-            if any(present.get(one, code) != code for one, code in spec.codes.items())
+            if any(present.get(one, code) != code for one, code in spec.codes_by_role.values())
         ]
         for cell in stale:
             self.cells.pop(cell.key, None)

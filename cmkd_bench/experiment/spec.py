@@ -70,8 +70,8 @@ class RunSpec:
         return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
 
     @property
-    def codes(self) -> dict[tuple[str, str], str]:
-        """The identities of the code, by kind and name of what it defines."""
+    def codes_by_role(self) -> dict[str, tuple[tuple[str, str], str]]:
+        """The kind and name of what each part of the code defines, and its identity."""
         names = {
             "engine": ("engine", ""),
             "method": ("method", self.method),
@@ -79,7 +79,7 @@ class RunSpec:
             "student": ("network", self.student_network),
             "teacher": ("network", self.teacher_network or ""),
         }
-        return {names[role]: str(code) for role, code in self.code}
+        return {role: (names[role], str(code)) for role, code in self.code}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` is the inverse."""

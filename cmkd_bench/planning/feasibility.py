@@ -129,4 +129,3 @@ def _read(file: Path, code: str) -> dict[str, str]:
         if isinstance(stored, Mapping) and stored.get("code") == code and isinstance(stored.get("reasons"), dict):
             return {str(key): str(reason) for key, reason in stored["reasons"].items()}
     return {}
-

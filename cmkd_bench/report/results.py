@@ -14,6 +14,7 @@ from cmkd_bench.experiment.record import read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
+from cmkd_bench.report.code_origins import NAMED, origins
 from cmkd_bench.report.predictions import PredictionCache
 
 Read = Callable[[Path], Any]
@@ -24,7 +25,7 @@ COPIED = (
 )  # fmt: skip
 COLUMNS = (
     "run_id", "status", "method", "dataset", "fold", "teacher_modality", "student_modality", "student", "teacher",
-    "seed", "tuned", "manifest", *COPIED[:-1], "seconds", "peak_mb", "extra_parameters", "code_version",
+    "seed", "tuned", "manifest", *COPIED[:-1], "seconds", "peak_mb", "extra_parameters", "code_version", *NAMED,
     "hyperparameters", "error",
 )  # fmt: skip
 
@@ -100,7 +101,12 @@ def _row(
         result, cost = read(folder.result), read(folder.cost)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["other_metrics"], **result["logged"]}
+        row |= {
+            "code_version": cost["code"],
+            **origins(cost.get("sources", {})),
+            **result["other_metrics"],
+            **result["logged"],
+        }
     elif known is not None:
         row |= {"status": known[0], "error": known[1] or None}
     elif row["status"] == "failed":
