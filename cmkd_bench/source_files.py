@@ -6,13 +6,20 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import FileFinder, ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
 from types import ModuleType
 
 PLUGIN = "cmkd_bench_plugin_"
+INSTALLED = frozenset(("site-packages", "dist-packages"))
 
 
 def module_file(module: str) -> Path | None:
@@ -36,6 +43,11 @@ def is_plugin(module: str) -> bool:
     return module.startswith(PLUGIN)
 
 
+def is_of_plugin(module: ModuleType) -> bool:
+    """Return whether a module is a plug-in file, or was imported from the folder of one."""
+    return isinstance(getattr(module, "__loader__", None), _FromSource)
+
+
 def import_file(file: Path) -> ModuleType:
     """Import a plug-in file, which may import the modules beside it.
 
@@ -46,17 +58,14 @@ def import_file(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
-    if _beside not in sys.meta_path:
-        sys.meta_path.append(_beside)  # at the end: a plug-in's neighbor never hides an installed module
-    _beside.folders.setdefault(str(path.parent), FileFinder(str(path.parent), (_FromSource, [".py"])))
-    importlib.invalidate_caches()
+    _search(path.parent)
     module, before = importlib.util.module_from_spec(spec), set(sys.modules)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
         for new in set(sys.modules) - before:
-            if isinstance(sys.modules[new].__loader__, _FromSource):
+            if is_of_plugin(sys.modules[new]):
                 del sys.modules[new]
         raise
     return module
@@ -73,25 +82,31 @@ class _FromSource(SourceFileLoader):
         raise OSError
 
 
-class _Beside(MetaPathFinder):
-    """Finds modules in the folders of plug-ins."""
-
-    def __init__(self) -> None:
-        self.folders: dict[str, FileFinder] = {}
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if path is not None:  # part of a package, which Python finds in the package's folder
-            return None
-        return next((spec for one in self.folders.values() if (spec := one.find_spec(fullname))), None)
-
-    def invalidate_caches(self) -> None:
-        for finder in self.folders.values():
-            finder.invalidate_caches()
+_folders: list[Path] = []
 
 
-_beside = _Beside()
+def _search(folder: Path) -> None:
+    """Look for modules in a plug-in's folder too, last, so that no installed module is hidden."""
+    if _without_bytecode not in sys.path_hooks:
+        sys.path_hooks.insert(0, _without_bytecode)
+    if folder not in _folders:
+        _folders.append(folder)
+        for entry in list(sys.path_importer_cache):
+            if Path(entry).is_relative_to(folder):
+                del sys.path_importer_cache[entry]
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    importlib.invalidate_caches()
+
+
+def _without_bytecode(entry: str) -> FileFinder:
+    """Find the modules in a plug-in's folder, and below it; Python calls this for each folder that it searches."""
+    path = Path(entry).resolve()
+    ours = Path(entry).is_relative_to(Path(__file__).parent)
+    installed = INSTALLED.intersection(path.parts) or path.is_relative_to(sys.prefix)
+    if ours or installed or not any(path.is_relative_to(folder) for folder in _folders):
+        raise ImportError
+    return FileFinder(entry, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
 
 
 def _find(module: str) -> ModuleSpec | None:

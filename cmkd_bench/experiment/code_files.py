@@ -9,10 +9,9 @@ from pathlib import Path
 
 from cmkd_bench.experiment.code_versions import ITEMS, files, source_of
 from cmkd_bench.experiment.syntax import SourceFile, read_source
-from cmkd_bench.source_files import module_file
+from cmkd_bench.source_files import INSTALLED, module_file
 
 _ROOT = "cmkd_bench"
-_INSTALLED = {"site-packages", "dist-packages"}
 
 
 class CodeFiles:
@@ -54,7 +53,7 @@ class CodeFiles:
         if top in self._packages:
             return True
         file = module_file(top) if top not in sys.stdlib_module_names else None
-        return file is not None and not _INSTALLED.intersection(file.parts)
+        return file is not None and not INSTALLED.intersection(file.parts)
 
     def _add_own(self, module: str) -> None:
         if module in self.own or (file := module_file(module)) is None:
