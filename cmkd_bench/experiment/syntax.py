@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 # Where Python versions differ in the tree of the same text, or what has no meaning for the code
 _IGNORED = ("kind", "type_comment", "type_ignores")
+_ADDRESS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")  # MODULE:CLASS, as a network names its tokenizer
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -19,7 +21,8 @@ class SourceFile:
 
     Attributes:
         digest: of its syntax tree without docstrings; the same on all versions of Python.
-        imports: modules, with the names that are imported from them; no names where the whole module is imported.
+        imports: modules, with the names that are imported from them; no names where the whole module is imported or
+            a string names something in it.
     """
 
     digest: str
@@ -86,3 +89,5 @@ def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, tuple[str, ...]
             module = ".".join(filter(None, [*parents, node.module]))
             names = tuple(alias.name for alias in node.names)
             yield module, () if "*" in names else names
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _ADDRESS.fullmatch(node.value):
+            yield node.value.partition(":")[0], ()

@@ -24,7 +24,7 @@ def code_line(results: pd.DataFrame) -> str:
     """Say where the code of the finished runs came from; empty if it is not recorded."""
     names: dict[str, dict[str, None]] = {}
     for column, named in NAMED.items():
-        for name, origin in results[[named, column]].dropna().drop_duplicates().itertuples(index=False):
+        for name, origin in results.reindex(columns=[named, column]).dropna().drop_duplicates().itertuples(index=False):
             names.setdefault(str(origin), {})[str(name)] = None
     built_in = [origin for origin in names if origin.startswith(BUILT_IN)]
     others = [f"{', '.join(found)} from {origin}" for origin, found in names.items() if origin not in built_in]

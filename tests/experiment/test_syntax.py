@@ -73,7 +73,7 @@ def test_the_digest_is_the_same_on_every_python(tmp_path: Path) -> None:
 def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
     (tmp_path / "part.py").write_text(
         "import a.b, c\nfrom d import e, f as g\nfrom . import h\nfrom .i import j\nfrom ..k import *\n"
-        "def later():\n    from l import m\n"
+        "def later():\n    from l import m\ntokenizer = 'n.o:Words'\n"
     )
     assert set(read_source(tmp_path / "part.py", "top.pack.part").imports) == {
         ("a.b", ()),
@@ -83,4 +83,5 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         ("top.pack.i", ("j",)),
         ("top.k", ()),
         ("l", ("m",)),
+        ("n.o", ()),
     }
