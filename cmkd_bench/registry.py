@@ -205,7 +205,7 @@ class Registry(Generic[T]):
         return f"{self.kind} '{name}' is defined twice: {places}. {remedy}"
 
     def _broken(self, name: str, location: ItemLocation, error: BaseException) -> str:
-        return f"{self.kind} '{name}' in {location.place} cannot be imported: {describe(error)}"
+        return f"{self.kind} '{name}' in {location.place} cannot be imported: {error_line(error)}"
 
 
 class MethodRegistry(Registry["MethodClass"]):
@@ -267,11 +267,11 @@ def load_plugin(file: Path) -> ModuleType:
         for registry, items in zip(REGISTRIES, before, strict=True):
             registry._registered.clear()
             registry._registered.update(items)
-        raise UserError(f"--plugin {file}: {error if isinstance(error, UserError) else describe(error)}") from error
+        raise UserError(f"--plugin {file}: {error if isinstance(error, UserError) else error_line(error)}") from error
     return module
 
 
-def describe(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """Return an error that a user's or a third party's file raised, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
 

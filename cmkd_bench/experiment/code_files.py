@@ -25,9 +25,6 @@ class CodeFiles:
         own: files by name of module, of all modules that are not installed and of those packages.
         sources: what identifies these files.
         built_in: files of this package that have versions.
-
-    Raises:
-        SyntaxError: if one of the files is not Python.
     """
 
     def __init__(self, modules: Iterable[str], packages: Iterable[str] = ()) -> None:

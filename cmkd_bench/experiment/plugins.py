@@ -35,7 +35,7 @@ def load_plugins(files: Iterable[Path]) -> None:
 def _is_edited(modules: Mapping[str, tuple[Path, str]]) -> bool:
     try:
         return any(read_source(path, name).digest != digest for name, (path, digest) in modules.items())
-    except (OSError, SyntaxError):
+    except OSError:  # deleted
         return True
 
 

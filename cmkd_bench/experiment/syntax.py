@@ -36,10 +36,14 @@ def read_source(file: Path, module: str) -> SourceFile:
         file: the file.
         module: its full name, from which relative imports start.
 
-    Raises:
-        SyntaxError: if it is not Python.
+    Returns:
+        its digest and imports; a file that is not Python, whose import would fail, counts by its bytes.
     """
-    tree = ast.parse(file.read_bytes())
+    content = file.read_bytes()
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return SourceFile(hashlib.blake2b(content, digest_size=8).hexdigest(), ())
     package = module if file.stem == "__init__" else module.rpartition(".")[0]
     words: list[str] = []
     _add_words(tree, words)

@@ -70,6 +70,10 @@ def test_the_digest_is_the_same_on_every_python(tmp_path: Path) -> None:
     assert digest(tmp_path, TEXT) == "6891dcc987fc56eb"
 
 
+def test_a_file_that_is_not_python_counts_by_its_bytes(tmp_path: Path) -> None:
+    assert len({digest(tmp_path, text) for text in ("def (:", "def (: ", "", "\0")}) == 4
+
+
 def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
     (tmp_path / "part.py").write_text(
         "import a.b, c\nfrom d import e, f as g\nfrom . import h\nfrom .i import j\nfrom ..k import *\n"
