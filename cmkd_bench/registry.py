@@ -231,7 +231,6 @@ networks: Registry[Builder] = Registry("network", "cmkd_bench.networks", "cmkd_b
 families: Registry[type[NetworkFamily]] = Registry(
     "network family", "cmkd_bench.networks.families", "cmkd_bench.network_families"
 )
-REGISTRIES: tuple[Registry[Any], ...] = (methods, datasets, networks, families)
 register_method = methods.register
 register_dataset = datasets.register
 register_network = networks.register
@@ -264,11 +263,16 @@ def load_plugin(file: Path) -> ModuleType:
                 "@register_family in it."
             )
     except (Exception, SystemExit) as error:
-        for registry, items in zip(REGISTRIES, before, strict=True):
+        for registry, items in zip(registries(), before, strict=True):
             registry._registered.clear()
             registry._registered.update(items)
         raise UserError(f"--plugin {file}: {error if isinstance(error, UserError) else error_line(error)}") from error
     return module
+
+
+def registries() -> tuple[Registry[Any], ...]:
+    """Return the registries of all kinds."""
+    return methods, datasets, networks, families
 
 
 def error_line(error: BaseException) -> str:
@@ -277,7 +281,7 @@ def error_line(error: BaseException) -> str:
 
 
 def _registered() -> list[dict[str, Any]]:
-    return [dict(registry._registered) for registry in REGISTRIES]
+    return [dict(registry._registered) for registry in registries()]
 
 
 def _home(item: Callable[..., Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cmkd_bench.experiment.code_files import CodeFiles
 from cmkd_bench.experiment.syntax import read_source
-from cmkd_bench.registry import REGISTRIES, load_plugin
+from cmkd_bench.registry import load_plugin, registries
 from cmkd_bench.source_files import plugin_name
 
 _loaded: dict[Path, dict[str, tuple[Path, str]]] = {}  # by plug-in, its modules with their files and digests
@@ -41,7 +41,7 @@ def _is_edited(modules: Mapping[str, tuple[Path, str]]) -> bool:
 
 def _forget(modules: Iterable[str]) -> None:
     names = set(modules)
-    for registry in REGISTRIES:
+    for registry in registries():
         registry.forget(names)
     for name in names:
         sys.modules.pop(name, None)
