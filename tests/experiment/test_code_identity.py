@@ -177,13 +177,13 @@ def test_a_third_party_s_code_counts_with_all_of_its_package(tmp_path: Path, mon
         information = site / "their_package-1.0.dist-info"
         information.mkdir(parents=True)
         (information / "METADATA").write_text("Name: their-package\nVersion: 1.0\n")
-        (information / "entry_points.txt").write_text("[some.group]\nmine = their_method\n")
-        (information / "RECORD").write_text("their_method.py,,\ntheir_helper.py,,\n")
-        (site / "their_method.py").write_text(
-            "import their_helper, numpy\nimport registry_of_the_test\n\n"
+        (information / "entry_points.txt").write_text("[some.group]\nmine = their_counted_method\n")
+        (information / "RECORD").write_text("their_counted_method.py,,\ntheir_counted_helper.py,,\n")
+        (site / "their_counted_method.py").write_text(
+            "import their_counted_helper, numpy\nimport registry_of_the_test\n\n"
             "@registry_of_the_test.registry.register('mine')\nclass Mine: ...\n"
         )
-        (site / "their_helper.py").write_text(f"weight = {weight}\n")
+        (site / "their_counted_helper.py").write_text(f"weight = {weight}\n")
         with monkeypatch.context() as patch:
             patch.syspath_prepend(site)
             registry: Registry[type] = Registry("method", "cmkd_bench.methods", "some.group")
@@ -191,7 +191,7 @@ def test_a_third_party_s_code_counts_with_all_of_its_package(tmp_path: Path, mon
             patch.setattr(sys.modules["registry_of_the_test"], "registry", registry, raising=False)
             importlib.invalidate_caches()
             found = code_of(registry, "mine")
-        for name in ("their_method", "their_helper"):
+        for name in ("their_counted_method", "their_counted_helper"):
             del sys.modules[name]
         return found
 
