@@ -215,7 +215,6 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
     from cmkd_bench.launch.local import LocalLauncher, local_devices
     from cmkd_bench.launch.worker import WorkerSettings
 
-    networks = {plan.specs[run_id].student_network for run_id in schedule.waiting}
     settings = WorkerSettings(
         root=grid.experiment.root.resolve(),
         experiment=grid.experiment.name,
@@ -225,7 +224,7 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
         roots=grid.roots,
     )
     devices = local_devices(grid.launcher["device"], grid.launcher["jobs"])
-    launcher = LocalLauncher(settings, devices, sorted(networks))
+    launcher = LocalLauncher(settings, devices, [plan.specs[run_id] for run_id in schedule.waiting])
     try:
         with GridDisplay(console, step) as display:
             launcher.run(schedule, display)

@@ -22,4 +22,5 @@ SPEC = RunSpec(
     augmentation=(("flip", False),),
     recipe=(("epochs", 1),),
     seed=0,
+    code=(),
 )

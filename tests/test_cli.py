@@ -136,7 +136,7 @@ def test_an_experiment_keeps_its_conditions(cmkd: Command) -> None:
     assert "mfeat: train.batch_size=32" in changed.stderr
     method = cmkd("run", *QUICK, "method.kd.temperature=2.0", *place)
     assert method.returncode == 0
-    assert "kd: the settings differ from those of an earlier command" in method.stdout
+    assert "kd: the settings or the code differ from those of an earlier command" in method.stdout
 
 
 def test_no_experiment_yet(cmkd: Command) -> None:

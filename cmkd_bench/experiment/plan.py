@@ -95,7 +95,7 @@ class Plan:
         """Merge the plan of another command; cells that it repeats replace the earlier ones.
 
         Returns:
-            the rows whose cells have changed settings.
+            the rows whose cells have changed settings or code.
 
         Raises:
             GridError: if a dataset has other conditions, or if miniatures and real datasets would share a table; their
@@ -111,11 +111,30 @@ class Plan:
         }
         self.specs.update(other.specs)
         self._drop_stale(other)
+        replaced |= self._drop_other_code(other)
         self.conditions = merged
         self.notes.update(other.notes)
         self.cells.update(other.cells)
         self.studies.update(other.studies)
         return sorted(replaced)
+
+    def _drop_other_code(self, other: Plan) -> set[str]:
+        """Remove cells that depend on earlier code of what the other plan uses, and return their rows.
+
+        A table must not mix, say, new numbers of a method for the first seed with old ones for the other seeds.
+        """
+        present = {one: code for spec in other.specs.values() for one, code in spec.codes_by_role.values()}
+        stale = [
+            cell
+            for key, cell in self.cells.items()
+            if key not in other.cells
+            for spec in [self.specs[run_id] for run_id in (cell.teacher_id, cell.run_id) if run_id]
+            if any(present.get(one, code) != code for one, code in spec.codes_by_role.values())
+        ]
+        for cell in stale:
+            self.cells.pop(cell.key, None)
+            self.studies.pop(cell.group, None)
+        return {cell.row for cell in stale}
 
     def _drop_stale(self, other: Plan) -> None:
         """Remove tuned cells whose values are no longer selected, and trials around other defaults."""

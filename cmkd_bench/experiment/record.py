@@ -103,7 +103,7 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
     A damaged plan is rebuilt with this command's cells; a damaged spec is written anew.
 
     Returns:
-        messages for the user: damage, and methods whose cells have changed settings.
+        messages for the user: damage, and methods whose cells have changed settings or code.
 
     Raises:
         GridError: if a dataset has other conditions in the experiment, because numbers would not be comparable.
@@ -131,8 +131,8 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
 
 def _explain(replaced: Iterable[str]) -> list[str]:
     return [
-        f"{row}: the settings differ from those of an earlier command. Its earlier runs stay in runs/ but leave the "
-        "tables; use --experiment NAME to keep both."
+        f"{row}: the settings or the code differ from those of an earlier command. Its earlier runs stay in runs/ but "
+        "leave the tables; use --experiment NAME to keep both."
         for row in replaced
     ]
 

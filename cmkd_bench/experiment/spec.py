@@ -13,9 +13,9 @@ from typing import Any
 Scalar = str | int | float | bool
 Settings = tuple[tuple[str, Scalar], ...]
 
-# Incremented when the engine changes what the same spec computes, or what it stores; part of every run's id.
-RESULTS_VERSION = 3
-_SETTINGS = ("hyperparameters", "options", "preparation", "augmentation", "recipe")
+# Incremented when a run's files change; part of every run's id. What code computes has versions in code_versions.json.
+RESULTS_VERSION = 4
+_SETTINGS = ("hyperparameters", "options", "preparation", "augmentation", "recipe", "code")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class RunSpec:
         augmentation: settings of the networks' views of the inputs, sorted by name.
         recipe: the training recipe, sorted by name.
         seed: determines initialization, data order and all other random choices.
+        code: identities of the engine, the method, the dataset and the networks, sorted by name.
     """
 
     method: str
@@ -59,6 +60,7 @@ class RunSpec:
     augmentation: Settings
     recipe: Settings
     seed: int
+    code: Settings
     version: int = RESULTS_VERSION
 
     @cached_property
@@ -66,6 +68,18 @@ class RunSpec:
         """12 hexadecimal digits; equal specs have equal ids on every machine."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
+
+    @property
+    def codes_by_role(self) -> dict[str, tuple[tuple[str, str], str]]:
+        """The kind and name of what each part of the code defines, and its identity."""
+        names = {
+            "engine": ("engine", ""),
+            "method": ("method", self.method),
+            "dataset": ("dataset", self.dataset),
+            "student": ("network", self.student_network),
+            "teacher": ("network", self.teacher_network or ""),
+        }
+        return {role: (names[role], str(code)) for role, code in self.code}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` is the inverse."""

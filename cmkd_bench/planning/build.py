@@ -9,6 +9,7 @@ from cmkd_bench.config.compose import Configuration
 from cmkd_bench.data.loading import LoadedFold, load_fold
 from cmkd_bench.data.opening import preparation_settings
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.code_identity import run_code
 from cmkd_bench.experiment.plan import Cell, Conditions, Plan
 from cmkd_bench.experiment.spec import RunSpec, settings
 from cmkd_bench.parameters import build
@@ -35,7 +36,7 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
         UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
     """
     plan = Plan(grid.baseline)
-    feasibility = Feasibility(grid.experiment.root, grid.roots, grid.plugins)
+    feasibility = Feasibility(grid.experiment.root, grid.roots)
 
     def reason_of(spec: RunSpec) -> str | None:
         return None if spec.dataset in unprepared else feasibility.reason(spec)
@@ -77,7 +78,7 @@ class _FoldSpecs:
         """Return the run of one modality without a teacher, which serves as the teacher of other runs."""
         configuration, dataset = self.part.configuration, self.part.dataset
         network = configuration.network(role, dataset.modality(modality).kind)
-        return RunSpec(
+        spec = RunSpec(
             method=self.grid.baseline,
             hyperparameters=settings(build(methods.declared(self.grid.baseline).HyperParameters, {})),
             dataset=dataset.registry_name,
@@ -95,7 +96,9 @@ class _FoldSpecs:
             augmentation=settings(configuration.augmentation),
             recipe=settings(configuration.recipe),
             seed=seed,
+            code=(),
         )
+        return replace(spec, code=run_code(spec))
 
     def of(self, method: str, alone: RunSpec, teacher: RunSpec) -> RunSpec:
         """Return the run of a method, given the runs of the student and of the teacher alone."""
@@ -103,8 +106,8 @@ class _FoldSpecs:
         parameters = settings(build(cls.HyperParameters, self.grid.methods[method]))
         spec = replace(alone, method=method, hyperparameters=parameters)
         if cls.teacher == "none":
-            return spec
-        return replace(
+            return replace(spec, code=run_code(spec))
+        spec = replace(
             spec,
             manifest=self._manifest(teacher.student_modality, alone.student_modality),
             teacher_modality=teacher.student_modality,
@@ -112,6 +115,7 @@ class _FoldSpecs:
             teacher_pretrained=teacher.pretrained,
             teacher=(teacher if cls.teacher == "trained" else untrained(teacher)).id,
         )
+        return replace(spec, code=run_code(spec))
 
     def _manifest(self, *modalities: str) -> str:
         return "not prepared yet" if self.data is None else self.data.manifest(*modalities)

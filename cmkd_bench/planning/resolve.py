@@ -14,13 +14,14 @@ from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.settings_files import grid_defaults
 from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import GridError, UnknownName, UserError
+from cmkd_bench.experiment.plugins import load_plugins
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.parameters import problems_of
 from cmkd_bench.planning.directions import directions_of, problems_of_pairs
 from cmkd_bench.planning.grid import DatasetGrid, Grid
 from cmkd_bench.planning.request import GridOptions, Names
 from cmkd_bench.planning.tuning import is_searched
-from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+from cmkd_bench.registry import Registry, datasets, methods
 
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**32 - 1
 
@@ -39,8 +40,7 @@ def resolve(options: GridOptions) -> Grid:
         UserError: if a plug-in cannot be loaded.
     """
     plugins = tuple(Path(plugin).resolve() for plugin in options.plugins)
-    for plugin in plugins:
-        load_plugin(plugin)
+    load_plugins(plugins)
     return _Resolution(options, grid_defaults(), plugins).grid()
 
 

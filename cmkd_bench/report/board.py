@@ -10,6 +10,7 @@ import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import TEACHER, Column, Runs, by_column, by_row, runs_of
+from cmkd_bench.report.code_origins import code_line
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
@@ -40,6 +41,7 @@ class Leaderboard:
         comparisons: of all pairs of rows.
         ranking: over all columns; None where there is none.
         tuning: the selected values and their cost; None where nothing was drawn.
+        code: where the code of the runs came from, in one line; empty where it is not recorded.
     """
 
     rows: dict[str, str]
@@ -53,6 +55,7 @@ class Leaderboard:
     comparisons: Comparisons = NO_COMPARISONS
     ranking: Ranking | None = None
     tuning: TextTable | None = None
+    code: str = ""
 
     @property
     def claims(self) -> bool:
@@ -111,6 +114,7 @@ def leaderboard(
         comparisons=comparisons,
         ranking=rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
         tuning=tuning_of(record, results),
+        code=code_line(results),
     )
 
 

@@ -16,6 +16,7 @@ from cmkd_bench.experiment.sealed import read_of_run
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
+from cmkd_bench.report.code_origins import NAMED, origins
 from cmkd_bench.report.csv_files import frame_csv
 from cmkd_bench.report.damaged_rows import damaged_row, rows_without_spec
 from cmkd_bench.report.predictions import PredictionCache
@@ -30,7 +31,7 @@ COPIED = (
 )  # fmt: skip
 COLUMNS = (
     "run_id", "status", "method", "dataset", "fold", "teacher_modality", "student_modality", "student", "teacher",
-    "seed", "tuned", "manifest", *COPIED[:-1], "seconds", "peak_mb", "extra_parameters", "code_version",
+    "seed", "tuned", "manifest", *COPIED[:-1], "seconds", "peak_mb", "extra_parameters", "code_version", *NAMED,
     "hyperparameters", "error",
 )  # fmt: skip
 _TAKEN = {*COLUMNS, *FIRST, *QUANTITIES}
@@ -120,7 +121,7 @@ def _row(
             return damaged_row(experiment, row, damage)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["other_metrics"]}
+        row |= {"code_version": cost["code"], **origins(cost.get("sources", {})), **result["other_metrics"]}
         row |= {f"logged_{name}" if name in _TAKEN else name: value for name, value in result["logged"].items()}
     elif known is not None:
         row |= {"status": known[0], "error": known[1] or None}

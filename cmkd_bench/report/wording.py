@@ -63,12 +63,12 @@ def sections(board: Leaderboard) -> Iterator[tuple[str, bool]]:
 
 
 def legend(board: Leaderboard, with_gain: bool, list_ranks: bool = True) -> list[str]:
-    """Explain numbers, statistics and ranks in one line each.
+    """Explain numbers, statistics and ranks in one line each, and say where the code came from.
 
     Args:
         list_ranks: whether to list the ranks because the table has no column for them.
     """
-    return [numbers_line(board, with_gain), *filter(None, [_statistics(board), _ranks(board, list_ranks)])]
+    return [numbers_line(board, with_gain), *filter(None, [_statistics(board), _ranks(board, list_ranks), board.code])]
 
 
 def numbers_line(board: Leaderboard, with_gain: bool) -> str:

@@ -48,6 +48,7 @@ def made_spec(
         augmentation=(),
         recipe=(("epochs", EPOCHS),),
         seed=seed,
+        code=(),
     )
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.errors import fault_behind, fault_of
+from cmkd_bench.experiment.code_identity import CodeChanged, check_code, codes_of
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes, write_json, write_records
 from cmkd_bench.experiment.heartbeat import Heartbeat
@@ -121,6 +122,7 @@ class Run:
     def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device, roots: Roots) -> None:
         self.experiment, self.spec, self.device = experiment, spec, device
         self.folder = experiment.run(spec.id)
+        check_code(spec)
         self.parts = Assembly(spec, device, roots)
         self.recipe = build(Recipe, dict(spec.recipe))
         self.student = self.parts.network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
@@ -213,6 +215,7 @@ class Run:
             "host": platform.node(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code": code_version(),
+            "sources": {role: one.origin for role, one in codes_of(self.spec).items()},
             "python": platform.python_version(),
             "packages": package_versions(),
         }
@@ -294,6 +297,7 @@ def _describe(error: Exception) -> Checkpoint:
         MemoryError: "out of memory",
         BadData: "bad data",
         MethodMistake: "mistake in a method",
+        CodeChanged: "code changed",
     }
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):

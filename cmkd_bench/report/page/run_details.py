@@ -94,6 +94,7 @@ def _settings(spec: RunSpec) -> tuple[object, ...]:
         ("dataset options", spec.options),
         ("preparation", spec.preparation),
         ("augmentation", spec.augmentation),
+        ("code", spec.code),
         ("data", (("fold", spec.fold), ("sha256", spec.manifest), ("results version", spec.version))),
     )
 
