@@ -11,7 +11,8 @@ import torch
 from command_line import Command
 from one_spec import SPEC
 
-from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.store import RunFolder
 from cmkd_bench.launch.preview import expectation
 
 QUICK = ["run", "train.epochs=1", "--seeds", "1", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way"]
@@ -36,8 +37,10 @@ def test_cuda_without_a_gpu(cmkd: Command) -> None:
 
 def test_a_results_path_that_is_a_file(cmkd: Command, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert f"{tmp_path / 'file'} is a file" in refused(cmkd, *QUICK, "--results", str(tmp_path / "file"))
-    assert f"{tmp_path / 'file'} is a file" in refused(cmkd, *QUICK, "--results", str(tmp_path / "file" / "below"))
+    assert f"{tmp_path / 'file'} is not a folder" in refused(cmkd, *QUICK, "--results", str(tmp_path / "file"))
+    assert f"{tmp_path / 'file'} is not a folder" in refused(
+        cmkd, *QUICK, "--results", str(tmp_path / "file" / "below")
+    )
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "mine").touch()
     assert "mine is a file" in refused(cmkd, *QUICK, "--experiment", "mine")
@@ -54,7 +57,7 @@ def test_other_conditions_of_the_experiment(cmkd: Command) -> None:
     assert "train.batch_size=32" in refused(cmkd, *QUICK, "--experiment", "mine", "train.batch_size=32")
     changed = cmkd(*QUICK, "--experiment", "mine", "method.kd.temperature=2.0", "--dry-run")
     assert changed.returncode == 0
-    assert "kd: the settings differ from those of an earlier command" in changed.stdout
+    assert "kd: the settings or the code differ from those of an earlier command" in changed.stdout
 
 
 def test_slurm_without_its_commands(cmkd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +82,7 @@ def test_time_and_disk_are_those_of_recorded_runs(cmkd: Command, tmp_path: Path)
     assert cmkd(*QUICK).returncode == 0
     sizes = {}
     for cost in tmp_path.glob("results/*/runs/*/cost.json"):
-        write_json(cost, {**read_json(cost), "seconds": 90.0})
+        RunFolder(cost.parent).write_cost({**read_json(cost), "seconds": 90.0})
         sizes[cost.parent.name] = sum(path.stat().st_size for path in cost.parent.iterdir())
     more = cmkd(*QUICK, "--seeds", "0,1,2,3", "--dry-run").stdout
     # 3 further seeds of 3 runs with 90 s each, one after another
@@ -95,8 +98,8 @@ def test_runs_without_a_similar_one_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / "one" / "runs" / SPEC.id
     folder.mkdir(parents=True)
     (folder / "spec.json").write_text(json.dumps(SPEC.to_json()))
-    (folder / "cost.json").write_text('{"seconds": 8}')
-    (folder / "result.json").write_text("{}")
+    RunFolder(folder).write_cost({"seconds": 8})
+    RunFolder(folder).write_result({})
     size = sum(path.stat().st_size for path in folder.iterdir())
     other = replace(SPEC, dataset="watch", student_network="cnn1d")
     found = expectation([SPEC, other], tmp_path)

@@ -29,6 +29,7 @@ KD_FILES = {
     "methods/kd.py",
     "losses/distillation.py",
     "losses/_checks.py",
+    "losses/standardization.py",
     "losses/_precision.py",
     "losses/_targets.py",
 }
