@@ -47,11 +47,15 @@ class DKD(Method[DKDParameters]):
     deviations = (
         "The warm-up is a share of the epochs (20 of 240 in the released code), so that short runs complete it too.",
     )
+    unlabelled = "cross-entropy skips it; the target of TCKD and NCKD is the teacher's class of largest probability"
+    unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0, "beta": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        loss = dkd_loss(student.logits, teacher.logits, batch.labels, given.alpha, given.beta, given.temperature)
+        paired, pairs = batch.paired(student)
+        classes = pairs.classes(teacher.logits)
+        loss = dkd_loss(paired.logits, teacher.logits, classes, given.alpha, given.beta, given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self._warmup(batch) * loss,

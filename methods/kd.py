@@ -47,6 +47,7 @@ class KD(Method[KDParameters]):
         url="https://arxiv.org/abs/1503.02531",
     )
     presets = {"mfh": {"alpha": 1.0, "temperature": 1.0, "labels": "all", "classes": "mean"}}
+    unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
@@ -55,5 +56,5 @@ class KD(Method[KDParameters]):
         weight = given.alpha / (self.pair.classes if given.classes == "mean" else 1)
         return {
             "cross_entropy": labels * F.cross_entropy(student.logits, batch.labels),
-            "distillation": weight * kd_loss(student.logits, teacher.logits, given.temperature),
+            "distillation": weight * kd_loss(batch.paired(student)[0].logits, teacher.logits, given.temperature),
         }

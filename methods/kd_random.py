@@ -12,3 +12,4 @@ class RandomTeacherKD(KD):
 
     role = "control"
     teacher = "untrained"
+    tuned_as = "kd"

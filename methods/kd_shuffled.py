@@ -16,3 +16,4 @@ class ShuffledKD(KD):
 
     role = "control"
     pairing = "shuffled"
+    tuned_as = "kd"

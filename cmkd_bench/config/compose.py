@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,22 @@ from typing import Any
 from cmkd_bench.config.augmentation import Augmentation
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.recipe import Recipe
+from cmkd_bench.config.supervision import Supervision
 from cmkd_bench.errors import nearest_match
+from cmkd_bench.experiment.label_budget import EXPECTED, LabelBudget, parse_budget
 from cmkd_bench.parameters import build, problems_of
 
 _FOLDER = Path(__file__).parent.parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
 DEVICES = ("cpu", "cuda")
-SECTIONS = ("train", "model", "prepare", "augment", "data", "launcher")
+SECTIONS = ("train", "supervision", "model", "prepare", "augment", "data", "launcher")
 _OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # sections whose keys the user chooses
-PARAMETERS: Mapping[str, type] = {"train": Recipe, "prepare": Preparation, "augment": Augmentation}
+PARAMETERS: Mapping[str, type] = {
+    "train": Recipe,
+    "supervision": Supervision,
+    "prepare": Preparation,
+    "augment": Augmentation,
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,8 @@ class Configuration:
         protocol: its name.
         deviations: deviations of the protocol from its paper.
         recipe: how networks are trained.
+        labels: how many labels of the training part may be seen; each value is run.
+        supervision: which labels and pairs may be seen.
         preparation: how a downloaded dataset is stored.
         augmentation: what a network sees of it.
         options: the dataset's options under the protocol.
@@ -59,6 +68,8 @@ class Configuration:
     protocol: str
     deviations: tuple[str, ...]
     recipe: Recipe
+    labels: tuple[LabelBudget, ...]
+    supervision: Supervision
     preparation: Preparation
     augmentation: Augmentation
     options: Mapping[str, Any]
@@ -120,7 +131,8 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     if values["only"] is not None and dataset is not None and dataset not in values["only"]:
         return None, [f"protocol={protocol} is defined only for {', '.join(values['only'])}, not for '{dataset}'."]
     problems = [p for section, cls in PARAMETERS.items() for p in problems_of(cls, values[section], section)]
-    problems += _problems_of_launcher(values["launcher"])
+    labels, wrong = parse_labels(values["labels"], "labels=")
+    problems += [*wrong, *_problems_of_launcher(values["launcher"])]
     if any(text.startswith("model.") for text in overrides.plain):
         problems += _problems_of_model(values["model"])
     if problems:
@@ -129,6 +141,8 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
         protocol=protocol,
         deviations=tuple(values["deviations"]),
         recipe=build(Recipe, values["train"]),
+        labels=labels,
+        supervision=build(Supervision, values["supervision"]),
         preparation=build(Preparation, values["prepare"]),
         augmentation=build(Augmentation, values["augment"]),
         options=values["options"],
@@ -136,6 +150,26 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
         data=values["data"],
         launcher=values["launcher"],
     ), []
+
+
+def parse_labels(given: object, prefix: str) -> tuple[tuple[LabelBudget, ...], list[str]]:
+    """Return label budgets, each once, and the problems of those that are not valid.
+
+    Args:
+        given: one budget or several; text may hold several, separated by commas.
+        prefix: how the user addresses them.
+    """
+    texts = given.split(",") if isinstance(given, str) else given
+    found: dict[LabelBudget, None] = {}
+    problems = []
+    for one in texts if isinstance(texts, Iterable) else [texts]:
+        try:
+            found[parse_budget(one)] = None
+        except ValueError as error:
+            problems.append(f"{prefix}{one}: {error}.")
+    if not found and not problems:
+        problems.append(f"{prefix}: {EXPECTED}.")
+    return tuple(found), problems
 
 
 def grid_defaults() -> Mapping[str, Any]:

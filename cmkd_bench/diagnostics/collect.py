@@ -11,6 +11,7 @@ from pathlib import Path
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.experiment.label_budget import as_option
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
@@ -122,12 +123,12 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
 def as_csv(found: Sequence[Diagnosed]) -> str:
     """Write one line per student, with unrounded numbers."""
     file = io.StringIO()
-    place = ["dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run"]
+    place = ["dataset", "labels", "teacher_modality", "student_modality", "method", "fold", "seed"]
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*place, *found[0].diagnosis.numbers()])
+    writer.writerow([*place, "teacher_run", "student_run", *found[0].diagnosis.numbers()])
     for one in found:
         cell = one.cell
-        modalities = [cell.dataset, cell.teacher_modality, cell.student_modality]
+        modalities = [cell.dataset, as_option(cell.labels), cell.teacher_modality, cell.student_modality]
         runs = [cell.teacher_id, cell.run_id]
         writer.writerow([*modalities, cell.method, cell.fold, cell.seed, *runs, *one.diagnosis.numbers().values()])
     return file.getvalue()

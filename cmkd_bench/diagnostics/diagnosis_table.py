@@ -38,7 +38,7 @@ def as_rich(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str]
     """Render a table of one direction: quantities as rows, methods as columns, and `marks` after the title."""
     first = found[0].cell
     methods = list(dict.fromkeys(one.cell.method for one in found))
-    title = f"{first.dataset}: {first.teacher_modality} → {first.student_modality}"
+    title = f"{first.block}: {first.teacher_modality} → {first.student_modality}"
     title += f" ({'; '.join(marks)})" if marks else ""
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmkd_bench.config.compose import Configuration, Overrides, compose, grid_defaults, parse_overrides
+from cmkd_bench.config.compose import Configuration, Overrides, compose, grid_defaults, parse_labels, parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.errors import GridError, UnknownName, UserError
 from cmkd_bench.experiment.store import Experiment
@@ -43,6 +43,7 @@ class _Resolution:
     def __init__(self, options: GridOptions, defaults: Mapping[str, Any], plugins: tuple[Path, ...]) -> None:
         self.options, self.plugins, self.baseline = options, plugins, str(defaults["baseline"])
         self.problems: list[str] = []
+        self.changes = [*options.overrides, *_supervision(options)]
         self.overrides = self._overrides()
         asked = _names(options.methods) or defaults["methods"] or methods.names()
         rows = [*(defaults["always"] if options.controls else [self.baseline]), *asked]
@@ -50,6 +51,8 @@ class _Resolution:
         self.datasets = self._known(datasets, _names(options.datasets) or defaults["datasets"])
         self.seeds = _seeds(defaults["seeds"] if options.seeds is None else options.seeds)
         self.folds = _folds(defaults["folds"] if options.folds is None else options.folds)
+        self.labels, wrong = ((), []) if options.labels is None else parse_labels(options.labels, "--labels ")
+        self.problems += wrong
 
     def grid(self) -> Grid:
         """Return the resolved grid."""
@@ -88,7 +91,8 @@ class _Resolution:
                 self.problems.append(str(error))
                 continue
             folds = tuple(range(cls.folds)) if self.folds is None else self.folds
-            grids[name] = DatasetGrid(dataset, configurations[name], folds, directions[name])
+            labels = self.labels or configurations[name].labels
+            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions[name])
         if self.problems:
             raise GridError(self.problems)
         name = self.options.experiment or self._experiment_name(general.protocol, grids)
@@ -110,7 +114,7 @@ class _Resolution:
         options = self.options
         chosen = {"launcher": options.launcher, "launcher.jobs": options.jobs, "launcher.device": options.device}
         parsed = parse_overrides(
-            [*options.overrides, *(f"{name}={value}" for name, value in chosen.items() if value is not None)]
+            [*self.changes, *(f"{name}={value}" for name, value in chosen.items() if value is not None)]
         )
         self.problems += parsed.problems
         return parsed
@@ -192,7 +196,7 @@ class _Resolution:
         """Return the protocol and its changes, so that numbers under different settings never share a table."""
         from cmkd_bench.data.media.preparing.missing import is_miniature
 
-        overrides = [text for text in self.options.overrides if not text.startswith(("launcher", "data.", "protocol="))]
+        overrides = [text for text in self.changes if not text.startswith(("launcher", "data.", "protocol="))]
         changed = sorted(overrides)
         mark = ["fixture"] if any(is_miniature(grid.dataset) for grid in grids.values()) else []
         name = "+".join([protocol, *mark, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
@@ -220,6 +224,12 @@ def _problems_of_method(name: str, given: Mapping[str, Any]) -> list[str]:
 def _names(asked: Names) -> tuple[str, ...] | None:
     names = asked.split(",") if isinstance(asked, str) else asked
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip())) if names else None
+
+
+def _supervision(options: GridOptions) -> list[str]:
+    """Return the settings of a protocol for which there are options, as overrides."""
+    values = {name: getattr(options, name) for name in ("teacher_labels", "pairs_share", "mispaired")}
+    return [f"supervision.{name}={value}" for name, value in values.items() if value is not None]
 
 
 def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.label_budget import block_name, parse_budget
 from cmkd_bench.report.page.experiment_data import ExperimentData
 from cmkd_bench.report.text_table import TextTable
 
@@ -71,7 +72,8 @@ def _diagnosis(data: ExperimentData, path: Path) -> dict[str, Any]:
             rows.append((meaning, *(spread(one, digits) for one in values)))
         runs = {line[name] for line in lines for name in ("teacher_run", "student_run")}
         first = lines[0]
-        title = f"{first['dataset']}: {first['teacher_modality']} → {first['student_modality']}"
+        block = block_name(first["dataset"], parse_budget(first["labels"]))
+        title = f"{block}: {first['teacher_modality']} → {first['student_modality']}"
     except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
         raise UserError(
             f"{path} cannot be read: {error!r}. Delete it, or rerun `cmkd-bench diagnose` to write it anew."

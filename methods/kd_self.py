@@ -1,0 +1,19 @@
+"""Control: KD whose teacher is the student alone, so that no other modality is involved."""
+
+from __future__ import annotations
+
+from cmkd_bench.methods.kd import KD
+from cmkd_bench.registry import register_method
+
+
+@register_method("kd_self")
+class SelfKD(KD):
+    """KD from the run of the student alone: the same modality, network and seed. No further teacher is trained.
+
+    What KD gains over this row comes from the other modality, and not from soft labels, longer training, or labels that
+    the teacher has seen and the student has not.
+    """
+
+    role = "control"
+    teacher = "self"
+    tuned_as = "kd"
