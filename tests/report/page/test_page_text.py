@@ -155,7 +155,7 @@ def test_the_block_leads_from_each_number_to_its_runs(hostile: Experiment) -> No
     data = block(page)
     links = {value for tag, values in Reader(page).tags if tag == "a" and (value := values["href"] or "")}
     assert {f"#{address}" for address in data["cells"]} == {link for link in links if link.startswith("#cell/")}
-    (cell,) = [one for address, one in data["cells"].items() if re.fullmatch(r"cell/kd/[^/]+/audio/video", address)]
+    (cell,) = [one for address, one in data["cells"].items() if re.fullmatch(r"cell/kd/[^/]+/1/audio/video", address)]
     assert [run["seed"] for run in cell["runs"]] == [0, 1, 2]
     assert [run["state"] for run in cell["runs"]] == ["done", "failed", "done"]
     for run in cell["runs"][::2]:
