@@ -23,7 +23,7 @@ from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.report_page import as_block, make_page, write_page
 
 Build = Callable[..., Experiment]
-PLACE = ("dataset", "teacher_modality", "student_modality", "method", "teacher_run", "student_run")
+PLACE = ("dataset", "labels", "teacher_modality", "student_modality", "method", "teacher_run", "student_run")
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +188,7 @@ def test_a_curve_has_the_value_of_each_epoch(build: Build) -> None:
 
 def write_diagnosis(experiment: Experiment, runs: tuple[str, str]) -> None:
     names = [*PLACE, *ROWS]
-    values = ["toy", "audio", "video", "none", *runs, *["0.25"] * len(ROWS)]
+    values = ["toy", "1", "audio", "video", "none", *runs, *["0.25"] * len(ROWS)]
     folder = experiment.path / "plots"
     folder.mkdir(exist_ok=True)
     (folder / "diagnosis-toy-audio-video.csv").write_text(f"{','.join(names)}\n{','.join(values)}\n")
