@@ -23,6 +23,7 @@ __all__ = ["TEACHER", "Column", "Leaderboard", "MeanScore", "leaderboard"]
 
 ROLES = ("teacher", "baseline", "control", "method")
 NO_COMPARISONS = Comparisons({}, 0)
+UNRANKED = "there is no average rank, because it would mix columns with different numbers of labels."
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Leaderboard:
         baseline: the row of the student alone.
         quantity: what the numbers are, where all columns agree.
         comparisons: of all pairs of rows.
-        ranking: over all columns; None where there is none.
+        ranking: over all columns; None where there is none, as with different numbers of labels.
         tuning: the selected values and their cost; None where nothing was drawn.
     """
 
@@ -94,6 +95,11 @@ def leaderboard(
         _mark_best(scores, column, competitors, quantity.better, comparisons)
     notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.notes.items() for text in texts)
     notes |= dict.fromkeys(comparisons.refused)
+    ranking = None
+    if len({column.labels for column in columns}) == 1:
+        ranking = rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS)
+    elif columns:
+        notes[UNRANKED] = None
     metrics = {str(run.get("dataset")): run.get("metric") for run in runs.values() if run["status"] == "done"}
     return Leaderboard(
         rows=rows,
@@ -113,7 +119,7 @@ def leaderboard(
         baseline=record.baseline,
         quantity=quantity,
         comparisons=comparisons,
-        ranking=rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
+        ranking=ranking,
         tuning=tuning_of(record, results),
     )
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from cmkd_bench.testing._case import MethodCase, both_directions, differing
-from cmkd_bench.testing._tiny_run import Direction
+from cmkd_bench.registry import methods
+from cmkd_bench.testing._case import MethodCase, both_directions, differing, part_of
+from cmkd_bench.testing._tiny_run import Direction, build_tiny_run
 
 ADVICE = (
     "A hidden label is HIDDEN: use batch.labelled or batch.classes(logits). The teacher's outputs have "
@@ -47,6 +48,20 @@ class ScarcityTests(MethodCase):
         known, unknown = (self._trained(direction, pairs_share=0.5, damaged=damaged) for damaged in (False, True))
         wrong = differing(known, unknown)
         assert not wrong, f"{self.name} reads the teacher's inputs of unpaired samples: these change {wrong}"
+
+    @both_directions
+    def test_without_distillation_it_is_the_student_alone_with_scarce_samples(self, direction: Direction) -> None:
+        cls = self.method_class()
+        if cls.without_distillation is None or cls.unlabelled is None:
+            pytest.skip("the method declares no hyper-parameters under which it is the student alone, or refuses this")
+        share = 1.0 if cls.unpaired is None else 0.5
+        cell = self.cell(direction, cls.without_distillation, labelled=6, pairs_share=share)
+        alone = build_tiny_run(methods.get("none"), {}, direction, labelled=6, pairs_share=share)
+        assert not isinstance(alone, str)
+        cell.run()
+        alone.run()
+        wrong = differing(part_of(cell.state(), "student"), part_of(alone.state(), "student"))
+        assert not wrong, f"{self.name} without distillation differs from the student alone in {wrong}"
 
     def _trained(self, direction: Direction, **scarce: Any) -> dict[str, Tensor]:
         """Return the state after a training; an error names the method and says what to do."""

@@ -57,6 +57,12 @@ def test_each_budget_has_its_own_numbers_and_comparisons(experiment: Experiment)
     assert board.scores["kd", FEW].gain > board.scores["kd", ALL].gain + 10
 
 
+def test_no_rank_mixes_budgets(experiment: Experiment) -> None:
+    board = write_board(experiment)[1]
+    assert board.ranking is None
+    assert any("average rank" in note for note in board.notes)
+
+
 def test_the_title_says_how_many_labels_were_read(experiment: Experiment) -> None:
     board = write_board(experiment)[1]
     assert list(board.marks) == ["toy", "toy, 5 % of labels"]
