@@ -219,6 +219,8 @@ def _problem_of_key(key: str, value: str, groups: tuple[str, ...]) -> str | None
         return None
     if key.startswith("launcher.") and key in [f"launcher.{name}" for name in _slurm_defaults()]:
         return f"{key}={value}: this is a setting of launcher=slurm, which is not selected. Add --launcher slurm."
+    if key in grid_defaults():
+        return f"{key}={value}: this is an option, not a setting. Use --{key} {value}."
     return f"{key}={value}: no such setting.{_hint(key, known)} See: cmkd-bench show config"
 
 
