@@ -114,7 +114,9 @@ class C2KD(Method[C2KDParameters]):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         paired, pairs = batch.paired(student)
         if len(pairs.index) < 2:
-            raise ValueError("C2KD normalizes its proxies over the batch and needs at least 2 pairs per batch")
+            raise ValueError(
+                "C2KD normalizes its proxies over the batch and needs at least 2 samples with a partner per batch"
+            )
         given = self.hyperparameters
         student_proxy = self.student_proxy(self._features(paired, self.pair.student))
         teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))

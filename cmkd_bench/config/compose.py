@@ -20,6 +20,7 @@ from cmkd_bench.parameters import build, problems_of
 _FOLDER = Path(__file__).parent.parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
 DEVICES = ("cpu", "cuda")
+AXES = ("methods", "datasets", "seeds", "folds", "labels")  # options of `run`
 SECTIONS = ("train", "supervision", "model", "prepare", "augment", "data", "launcher")
 _OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # sections whose keys the user chooses
 PARAMETERS: Mapping[str, type] = {
@@ -219,7 +220,7 @@ def _problem_of_key(key: str, value: str, groups: tuple[str, ...]) -> str | None
         return None
     if key.startswith("launcher.") and key in [f"launcher.{name}" for name in _slurm_defaults()]:
         return f"{key}={value}: this is a setting of launcher=slurm, which is not selected. Add --launcher slurm."
-    if key in grid_defaults():
+    if key in AXES:
         return f"{key}={value}: this is an option, not a setting. Use --{key} {value}."
     return f"{key}={value}: no such setting.{_hint(key, known)} See: cmkd-bench show config"
 

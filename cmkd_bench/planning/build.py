@@ -17,7 +17,7 @@ from cmkd_bench.experiment.spec import RunSpec, Settings, settings
 from cmkd_bench.parameters import build
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid
-from cmkd_bench.planning.tuning import add_trials
+from cmkd_bench.planning.tuning import add_trials, is_searched
 from cmkd_bench.registry import methods
 
 SELECTED = {
@@ -138,7 +138,8 @@ class _FoldSpecs:
     def tuned_as(self, method: str) -> str:
         """Return the method in the grid whose selected hyper-parameters a control gets; empty if there is none."""
         other = methods.declared(method).tuned_as
-        return other if other in self.grid.methods and other is not None else ""
+        searched = other is not None and other in self.grid.methods and is_searched(other, self.grid.methods[other])
+        return other if other is not None and searched else ""
 
     def _pretrained(self, network: str) -> str:
         given = self.part.configuration.model["pretrained"]

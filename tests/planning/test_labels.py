@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
+from cmkd_bench.planning.tuning import add_tuned
 
 
 def plan_of(**changes: Any) -> Plan:
@@ -116,8 +120,51 @@ def test_other_pairs_are_another_experiment() -> None:
     assert {cell.labels for cell in few.cells.values()} == {0.05, 1.0}
 
 
-def test_controls_get_the_values_selected_for_their_method() -> None:
-    plan = plan_of(methods=["kd", "kd_self", "kd_random"], trials=3)
-    assert {study.method for study in plan.studies.values()} == {"kd"}
-    own = plan_of(methods=["kd_self"], trials=3)
-    assert {study.method for study in own.studies.values()} == {"kd_self"}, "without kd it is tuned by itself"
+def tuned_plan(folder: Path, methods: list[str], best: int) -> Plan:
+    """A plan after its trials, of which one has the best validation score."""
+    asked = {"datasets": "mfeat", "pairs": "pixels:fourier", "seeds": 2, "one_way": True, "controls": False}
+    grid = resolve(GridOptions(methods=methods, trials=3, results=folder, experiment="t", **asked))  # type: ignore[arg-type]
+    plan = make_plan(grid)
+    for study in plan.studies.values():
+        for trial in study.trials:
+            result = grid.experiment.run(trial.run_id).result
+            result.parent.mkdir(parents=True, exist_ok=True)
+            write_json(result, {"val_value": 60.0 if trial.number == best else 50.0, "value": 1.0})
+    assert add_tuned(plan, grid.experiment, lambda run_id: True) == 0
+    return plan
+
+
+def test_controls_get_the_values_selected_for_their_method(tmp_path: Path) -> None:
+    plan = tuned_plan(tmp_path, ["kd", "kd_self", "kd_random", "label_smoothing"], best=2)
+    assert {study.method for study in plan.studies.values()} == {"kd", "label_smoothing"}
+    tuned = {(cell.method, cell.seed): plan.specs[cell.run_id] for cell in plan.cells.values() if cell.tuned}
+    assert len(tuned) == 2 * 4
+    for seed in (0, 1):
+        values = {tuned[method, seed].hyperparameters for method in ("kd", "kd_self", "kd_random")}
+        assert len(values) == 1
+        assert dict(*values) != dict(spec_of_default(plan, "kd").hyperparameters)
+    assert tuned["kd_self", 0].teacher == spec_of_default(plan, "none").id
+    assert plan.only([cell.key for cell in plan.cells.values() if cell.method == "kd_self"]).studies.keys() == {
+        study.group for study in plan.studies.values() if study.method == "kd"
+    }
+
+
+def test_another_selection_replaces_the_values_of_the_controls_too(tmp_path: Path) -> None:
+    first, other = (tuned_plan(tmp_path / str(best), ["kd", "kd_self"], best) for best in (1, 2))
+    waiting = replace(other, cells={key: cell for key, cell in other.cells.items() if not cell.tuned})
+    first.merge(waiting)
+    assert not [cell for cell in first.cells.values() if cell.tuned]
+    first.merge(other)
+    tuned = [first.specs[cell.run_id].hyperparameters for cell in first.cells.values() if cell.tuned]
+    assert len(tuned) == 4
+    assert len(set(tuned)) == 1
+
+
+def test_a_control_without_its_method_is_tuned_by_itself(tmp_path: Path) -> None:
+    assert {study.method for study in plan_of(methods=["kd_self"], trials=3).studies.values()} == {"kd_self"}
+    fixed = plan_of(methods=["kd", "kd_self"], trials=3, overrides=["method.kd.preset=mfh"])
+    assert {study.method for study in fixed.studies.values()} == {"kd_self"}
+
+
+def spec_of_default(plan: Plan, method: str) -> RunSpec:
+    return next(plan.specs[c.run_id] for c in plan.cells.values() if (c.method, c.seed, c.tuned) == (method, 0, False))
