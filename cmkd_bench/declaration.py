@@ -31,8 +31,8 @@ class Declaration(Generic[P]):
         paper: the publication; None for a control of our own.
         deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
         role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
-        teacher: `trained`, `untrained` (a random network), `self` (the student alone, so of the student's modality), or
-            `none`.
+        teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
+            modality), or `none`.
         pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
         unlabelled: what it does with a sample whose label is hidden; None if it cannot be run with such samples.
         unpaired: what it does with a sample without a partner; None if it cannot be run with such samples.

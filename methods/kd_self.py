@@ -1,4 +1,4 @@
-"""Control: KD whose teacher is the student alone, so that no other modality is involved."""
+"""Control: KD whose teacher has the student's own modality, so that no other modality is involved."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from cmkd_bench.registry import register_method
 
 @register_method("kd_self")
 class SelfKD(KD):
-    """KD from the run of the student alone: the same modality, network and seed. No further teacher is trained.
+    """KD from a teacher with the student's modality, network, and seed, trained with the labels of all teachers.
 
+    Where the teachers have the student's labels, it is the run of the student alone, so no further teacher is trained.
     What KD gains over this row comes from the other modality, and not from soft labels, longer training, or labels that
     the teacher has seen and the student has not.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cmkd_bench.config.compose import Configuration
@@ -15,6 +15,7 @@ from cmkd_bench.experiment.label_budget import ALL, LabelBudget
 from cmkd_bench.experiment.plan import Cell, Conditions, Plan
 from cmkd_bench.experiment.spec import RunSpec, Settings, settings
 from cmkd_bench.parameters import build
+from cmkd_bench.planning.directions import Direction
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid
 from cmkd_bench.planning.tuning import add_trials, is_searched
@@ -77,10 +78,14 @@ class _FoldSpecs:
         """Return the run of the student alone, whose batches depend on the number of pairs like those of a method."""
         return self._alone(modality, "student", labels, self._supervision(labels, "pairs_share"), seed)
 
-    def teacher(self, modality: str, labels: LabelBudget, seed: int) -> RunSpec:
-        """Return the run that trains the teacher, which needs no pairs."""
+    def teachers(self, direction: Direction, labels: LabelBudget, seed: int) -> dict[str, RunSpec]:
+        """Return the runs of teachers, which need no pairs, by what a method declares."""
         seen = ALL if self.part.configuration.supervision.teacher_labels == "all" else labels
-        return self._alone(modality, "teacher", seen, self._supervision(seen), seed)
+        given, (teacher, student) = self._supervision(seen), direction
+        trained = self._alone(teacher, "teacher", seen, given, seed)
+        # Usually, the last one is the run of the student alone.
+        own = self._alone(student, "student", seen, given, seed)
+        return {"trained": trained, "untrained": untrained(trained), "self": own}
 
     def _supervision(self, labels: LabelBudget, *names: str) -> Settings:
         """Return the values that differ from full supervision: those named, and those of labels if some are hidden."""
@@ -113,17 +118,15 @@ class _FoldSpecs:
             seed=seed,
         )
 
-    def of(self, method: str, alone: RunSpec, teacher: RunSpec) -> RunSpec:
-        """Return the run of a method, given the runs of the student and of the teacher alone."""
+    def of(self, method: str, alone: RunSpec, teachers: Mapping[str, RunSpec]) -> RunSpec:
+        """Return the run of a method, given the run of the student alone and those of teachers."""
         cls = methods.declared(method)
         parameters = settings(build(cls.HyperParameters, self.grid.methods[method]))
         spec = replace(alone, method=method, hyperparameters=parameters)
         if cls.teacher == "none":
             return spec
-        supervision = alone.supervision
-        if cls.teacher == "self":
-            teacher = alone
-        elif cls.pairing == "paired":
+        teacher, supervision = teachers[cls.teacher], alone.supervision
+        if cls.teacher != "self" and cls.pairing == "paired":
             supervision = self._supervision(alone.labels, "pairs_share", "mispaired")
         return replace(
             spec,
@@ -132,7 +135,7 @@ class _FoldSpecs:
             teacher_modality=teacher.student_modality,
             teacher_network=teacher.student_network,
             teacher_pretrained=teacher.pretrained,
-            teacher=(untrained(teacher) if cls.teacher == "untrained" else teacher).id,
+            teacher=teacher.id,
         )
 
     def tuned_as(self, method: str) -> str:
@@ -160,13 +163,12 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
     for labels, (teacher_modality, student_modality) in itertools.product(specs.part.labels, specs.part.directions):
         for seed in specs.grid.seeds:
             alone = specs.student(student_modality, labels, seed)
-            teacher = specs.teacher(teacher_modality, labels, seed)
+            teachers = specs.teachers((teacher_modality, student_modality), labels, seed)
             for method in specs.grid.methods:
-                spec = specs.of(method, alone, teacher)
-                others = [one for one in (alone, untrained(teacher)) if spec.teacher == one.id != teacher.id]
+                spec, declared = specs.of(method, alone, teachers), methods.declared(method)
                 cell = Cell(
                     method=method,
-                    role=methods.declared(method).role,
+                    role=declared.role,
                     dataset=dataset,
                     fold=specs.data.fold,
                     labels=labels,
@@ -174,10 +176,11 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
                     student_modality=student_modality,
                     seed=seed,
                     run_id=spec.id,
-                    teacher_id=teacher.id,
+                    teacher_id=teachers["trained"].id,
                     tuned_as=specs.tuned_as(method),
                 )
-                yield cell, [teacher, *others, spec]
+                others = [teachers[declared.teacher]] if declared.teacher in teachers else []
+                yield cell, [teachers["trained"], *others, spec]
 
 
 def _check_selection(name: str, configuration: Configuration, data: LoadedFold) -> None:

@@ -142,7 +142,6 @@ class _Column:
         baseline: str,
     ) -> None:
         self.column, self.runs, self.done, self.predictions = column, runs, done, predictions
-        self.baseline = baseline
         self.units: dict[str, Units] = {cell.row: {} for cell in cells}
         self.folds: dict[str, set[int]] = {cell.row: set() for cell in cells}
         for cell in cells:
@@ -176,7 +175,7 @@ class _Column:
         """Whether the runs have the same test samples; the same teacher means the same split of the same data."""
         for unit in itertools.product(shared[1], shared[0]):
             first, second = self.units[row][unit], self.units[other][unit]
-            manifests = {self.runs[c.run_id].get("manifest") for c in (first, second) if self._reads_both(c, unit)}
+            manifests = {self.runs[c.run_id].get("manifest") for c in (first, second) if self._reads_both(c)}
             same_samples = self.done[first.run_id].samples == self.done[second.run_id].samples
             if first.teacher_id != second.teacher_id or not same_samples or len(manifests) > 1:
                 where = f"{self.column.block}, {self.column.direction}, seed {unit[0]}"
@@ -186,11 +185,10 @@ class _Column:
                 return False
         return True
 
-    def _reads_both(self, cell: Cell, unit: Unit) -> bool:
-        """Whether a run read both modalities, as its manifest says; one taught by the student alone read only one."""
-        alone = self.units.get(self.baseline, {}).get(unit)
-        teacher = self.runs[cell.run_id].get("teacher")
-        return isinstance(teacher, str) and (alone is None or teacher != alone.run_id)
+    def _reads_both(self, cell: Cell) -> bool:
+        """Whether a run read both modalities, so that its manifest is of both."""
+        run = self.runs[cell.run_id]
+        return isinstance(run.get("teacher"), str) and run.get("teacher_modality") != run.get("student_modality")
 
     def _draws(self) -> dict[str, Array]:
         """Return by run the metric under each draw of test samples; all runs of a fold see the same draws."""

@@ -85,6 +85,13 @@ def test_the_student_alone_teaches_kd_self() -> None:
     assert list(plan.specs).index(alone.id) < list(plan.specs).index(spec.id)
 
 
+def test_the_teacher_of_kd_self_has_the_labels_of_teachers() -> None:
+    few, with_all = plan_of(methods=["kd_self"], labels=0.05, teacher_labels="all"), plan_of()
+    assert spec_of(few, "kd_self", 0.05).teacher == spec_of(with_all, "none", 1.0).id
+    paired = plan_of(methods=["kd_self"], pairs_share=0.5)
+    assert spec_of(paired, "kd_self", 1.0).teacher == spec_of(with_all, "none", 1.0).id, "teachers need no pairs"
+
+
 @pytest.mark.parametrize("wrong", ["0", "-1", "1.5", "nan", "many", "0pc", ""])
 def test_a_wrong_number_of_labels_is_one_message(wrong: str) -> None:
     with pytest.raises(GridError) as raised:
