@@ -15,7 +15,6 @@ def measured(
     """Run a `cmkd-bench` command and return its processor seconds and wall seconds.
 
     Args:
-        arguments: arguments of the command.
         environment: environment variables; None means those of this process.
         codes: allowed exit codes.
 

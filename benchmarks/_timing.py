@@ -8,17 +8,13 @@ from collections.abc import Callable
 
 import torch
 
+Functions = dict[str, Callable[[], object]]
 SHORTEST_SAMPLE = 0.02
 """Seconds; faster functions are repeated to last this long, so that the clock and cold caches do not dominate."""
 
 
-def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds per call of each function; only values from the same call are comparable.
-
-    Args:
-        functions: the functions to time, by name.
-        rounds: number of samples per function.
-    """
+def interleaved(functions: Functions, rounds: int) -> dict[str, float]:
+    """Return the median seconds per call of each function; only values from the same call are comparable."""
     repeats = {name: _repeats(function) for name, function in functions.items()}
     samples: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
@@ -33,6 +29,7 @@ def _repeats(function: Callable[[], object]) -> int:
 
 
 def _seconds(function: Callable[[], object], times: int) -> float:
+    """Return the seconds that the calls take together, until a GPU in use has done its part."""
     start = time.perf_counter()
     for _ in range(times):
         function()

@@ -29,22 +29,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class World:
-    """A population of seeds and samples; standard deviations are on the probit scale.
-
-    Attributes:
-        seed: of a student's luck in training.
-        common: of how hard a sample is for both students.
-        own: of how hard a sample is for one of them.
-        both: of a seed's luck with a sample.
-        skills: of the students.
-    """
+    """A population of seeds and samples; standard deviations are on the probit scale."""
 
     name: str
-    seed: float
-    common: float = 1.0
-    own: float = 0.5
-    both: float = 0.7
-    skills: tuple[float, ...] = (1.0, 0.8)
+    seed: float  # of a student's luck in training
+    common: float = 1.0  # of how hard a sample is for both students
+    own: float = 0.5  # of how hard a sample is for one of them
+    both: float = 0.7  # of a seed's luck with a sample
+    skills: tuple[float, ...] = (1.0, 0.8)  # of the students
 
     @property
     def truth(self) -> float:

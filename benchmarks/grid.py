@@ -5,15 +5,14 @@ Run from the root of the repository: python -m benchmarks.grid mlp|cnn [--seeds 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from benchmarks._commands import measured
 
 METHODS = ("kd", "dkd", "fitnet", "crd", "cmcd", "c2kd")
 SETTINGS = {
@@ -49,10 +48,7 @@ def main(
 
 def seconds(arguments: list[str]) -> float:
     """Wall time of one `cmkd-bench run`."""
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "cmkd_bench", "run", "--no-controls", *arguments]
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
+    return measured(["run", "--no-controls", *arguments])[1]
 
 
 if __name__ == "__main__":

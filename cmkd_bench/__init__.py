@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cmkd_bench.api import load_results, run
+    from cmkd_bench.api import load_results, load_runs, run
     from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.errors import UserError
     from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "load_results": "api",
+    "load_runs": "api",
     "run": "api",
-    "Dataset": "data.dataset",
-    "Modality": "data.dataset",
-    "PairedData": "data.dataset",
-    "Source": "data.dataset",
+    "Dataset": "dataset",
+    "Modality": "dataset",
+    "PairedData": "dataset",
+    "Source": "dataset",
     "UserError": "errors",
     "Batch": "method",
     "Losses": "method",
@@ -76,6 +77,7 @@ __all__ = [
     "Uniform",
     "UserError",
     "load_results",
+    "load_runs",
     "parameter",
     "register_dataset",
     "register_family",

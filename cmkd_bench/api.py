@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -11,12 +12,16 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from rich.console import Console
 
-from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
+from cmkd_bench.experiment.record import REBUILD
 from cmkd_bench.experiment.store import Experiment, experiment_names
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import RESULTS, GridOptions
 from cmkd_bench.planning.resolve import resolve
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,15 +52,15 @@ def run(options: GridOptions) -> pd.DataFrame:
     """Run a grid and return its results, as `cmkd-bench run` does. Arguments are the fields of `GridOptions`.
 
     Returns:
-        one row per run of the experiment, as in results.csv.
+        one row per cell of the experiment's tables, as `load_results` returns them.
 
     Raises:
         UserError: with all problems of the request.
     """
     grid = resolve(options)
-    console = Console(quiet=options.quiet)
-    _, frame = execute(grid, plan_grid(grid, console), console, retry_failed=options.retry_failed)
-    return frame
+    console = Terminal(quiet=options.quiet)
+    _, runs = execute(grid, plan_grid(grid, console), console, retry_failed=options.retry_failed)
+    return _by_cell(grid.experiment, runs)
 
 
 def plan_grid(grid: Grid, console: Console) -> Plan:
@@ -73,17 +78,18 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
 
 
 def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> tuple[Schedule, pd.DataFrame]:
-    """Run the unfinished runs of a plan, and write results.csv and the leaderboard, even after an interruption.
+    """Run the unfinished runs of a plan, and write the tables, even after an interruption.
 
     A plan with trials has two steps: once the trials are over, all seeds are run with the selected values.
 
     Returns:
-        the state of the plan's runs, and the results of the whole experiment.
+        the state of the plan's runs, and one row per run of the whole experiment.
 
     Raises:
         GridError: if the experiment contains runs under other conditions.
         UserError: if the configuration names a cluster.
-        Interrupted: after Ctrl-C.
+        KeyboardInterrupt: after Ctrl-C, when all runs have stopped with a checkpoint.
+        EnvironmentFault: e.g. if the disk is full; finished runs are kept.
     """
     if grid.launcher["kind"] != "local":
         raise UserError("launcher=slurm: a grid on a cluster can only be started by the command `cmkd-bench run`.")
@@ -104,15 +110,64 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     return outcomes[-1]
 
 
+def register(experiment: Experiment, plan: Plan) -> list[str]:
+    """Add the runs of a plan to an experiment, and set aside what is damaged among them, so that it is repeated.
+
+    Returns:
+        one line for each damaged file and each row whose settings have changed.
+
+    Raises:
+        GridError: if the experiment contains runs under other conditions.
+    """
+    from cmkd_bench.experiment.inspection import mend
+    from cmkd_bench.experiment.record import add_plan
+    from cmkd_bench.report.predictions import PredictionCache
+
+    messages = add_plan(experiment, plan)
+    # Tables read the predictions of all runs in any case; what they would find damaged is found while it can be mended.
+    PredictionCache(experiment).find(run_id for run_id in plan.specs if experiment.run(run_id).is_done())
+    return messages + mend(experiment, plan.specs)
+
+
 def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
-    """Return the runs of an experiment, one row each.
+    """Return the results of an experiment, as in results.csv.
+
+    Returns:
+        one row per cell of the tables: each method, tuned or not, the student alone and the teacher (`role`), by
+        dataset, fold, direction and seed, with its test score (`value`) and the difference from the student alone
+        (`gain`). Cells without a result are rows with a `status` and no value.
 
     Raises:
         UserError: if there is no such experiment, with the nearest match.
     """
+    found = find_experiment(experiment, Path(results))
+    return _by_cell(found, _by_run(found))
+
+
+def load_runs(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
+    """Return all runs of an experiment, as in runs.csv: also untrained teachers and trials.
+
+    Returns:
+        one row per run, with what it cost. A run that several cells share, such as that of a teacher, is one row.
+
+    Raises:
+        UserError: if there is no such experiment, with the nearest match.
+    """
+    return _by_run(find_experiment(experiment, Path(results)))
+
+
+def _by_run(experiment: Experiment) -> pd.DataFrame:
     from cmkd_bench.report.results import collect
 
-    return collect(find_experiment(experiment, Path(results)))
+    with tolerating_faults():  # it reads
+        return collect(experiment)
+
+
+def _by_cell(experiment: Experiment, runs: pd.DataFrame) -> pd.DataFrame:
+    from cmkd_bench.experiment.record import read_plan
+    from cmkd_bench.report.tidy import tidy
+
+    return tidy(read_plan(experiment), runs)
 
 
 def find_experiment(name: str | None, results: Path) -> Experiment:
@@ -120,8 +175,11 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
 
     Raises:
         UserError: if there is none.
+        Damaged: if it has runs, but its plan is lost.
     """
     names = experiment_names(results)
+    if name in {path.parent.name for path in results.glob("*/runs")} - set(names):
+        raise Damaged(Experiment(results, name).plan, "is missing, although there are runs", REBUILD)
     if not names:
         raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run")
     if name is None:
@@ -132,21 +190,22 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
 
 
 def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, step: str) -> tuple[Schedule, pd.DataFrame]:
-    from cmkd_bench.experiment.record import add_plan
     from cmkd_bench.launch.schedule import Schedule, first_teachers
     from cmkd_bench.report.experiment_tables import write_tables
 
-    for warning in add_plan(grid.experiment, plan):
-        console.print(warning, style="yellow", markup=False)
+    for warning in register(grid.experiment, plan):
+        console.print(warning, style="yellow", markup=False, soft_wrap=True)
     if retry_failed:
         for run_id in plan.specs:
             grid.experiment.run(run_id).forget_failure()
     schedule = Schedule(grid.experiment, {spec.id: spec for spec in first_teachers(plan.specs.values())})
     try:
         _launch(grid, plan, schedule, console, step)
-    finally:
-        results = write_tables(grid.experiment)
-    return schedule, results
+    except BaseException:
+        with contextlib.suppress(EnvironmentFault):  # the reason for the end matters more
+            write_tables(grid.experiment)
+        raise
+    return schedule, write_tables(grid.experiment)
 
 
 def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: str) -> None:
@@ -167,5 +226,9 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
     )
     devices = local_devices(grid.launcher["device"], grid.launcher["jobs"])
     launcher = LocalLauncher(settings, devices, sorted(networks))
-    with GridDisplay(console, step) as display:
-        launcher.run(schedule, display)
+    try:
+        with GridDisplay(console, step) as display:
+            launcher.run(schedule, display)
+    finally:
+        for note in schedule.notes:
+            console.print(note, style="yellow", markup=False, soft_wrap=True)

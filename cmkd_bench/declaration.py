@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from cmkd_bench.parameters import NoParameters
 
 P = TypeVar("P")
+Category = Literal[
+    "logits", "relations", "features", "contrastive", "cross-modal", "semi-supervised", "other", "controls"
+]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
 SKIPPED = "cross-entropy skips it (mean over the labeled samples); all other terms use it"
@@ -30,6 +34,7 @@ class Declaration(Generic[P]):
     Class attributes:
         paper: the publication; None for a control of our own.
         deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
+        category: what is distilled, or what for; groups the lists of methods. A control or baseline is in `controls`.
         role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
         teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
             modality), or `none`.
@@ -48,6 +53,7 @@ class Declaration(Generic[P]):
     HyperParameters: ClassVar[type] = NoParameters
     paper: ClassVar[Paper | None] = None
     deviations: ClassVar[tuple[str, ...]] = ()
+    category: ClassVar[Category] = "other"
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "self", "none"]] = "trained"
     pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"

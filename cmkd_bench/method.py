@@ -120,6 +120,26 @@ class Batch:
         rows = replace(self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None)
         return student.select(self.pairs), rows
 
+    def draw_rows(self, per_image: int) -> Tensor:
+        """Return the rows whose relations a loss compares: all samples, or some positions of each image.
+
+        A loss that compares every row with every other cannot take all labeled positions of a segmentation batch.
+
+        Args:
+            per_image: random positions of each image, with replacement, drawn from the step's random stream.
+
+        Returns:
+            (B,) int64, or (B * per_image,) for segmentation.
+        """
+        if self.sample is None:
+            return torch.arange(len(self.index), device=self.index.device)
+        images = len(self.index)
+        counts = torch.bincount(self.sample, minlength=images)[:, None]
+        shares = torch.rand(images, per_image, device=self.sample.device)
+        # An image without a labeled position yields one of its neighbor, because a check would synchronize the device.
+        drawn = counts.cumsum(dim=0) - counts + (shares * counts).long()
+        return drawn.clamp(max=len(self.sample) - 1).flatten()
+
 
 @dataclass(frozen=True)
 class Phase:

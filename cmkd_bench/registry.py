@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from cmkd_bench.declaration import Declaration
+from cmkd_bench.declaration import Category, Declaration
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.stand_ins import declared_in
 
@@ -169,6 +169,18 @@ class MethodRegistry(Registry["MethodClass"]):
         if name in self._registered or entry is None or entry.origin != BUILT_IN or entry.file is None:
             return self.get(name)
         return declared_in(entry.file).get(name) or self.get(name)
+
+    def category(self, name: str) -> Category:
+        """Return the category of a method; `other` for one of a third party that is not imported yet."""
+        entry = self._find_entries().get(name)
+        if name not in self._registered and (entry is None or entry.origin != BUILT_IN):
+            return "other"
+        declared = self.declared(name)
+        return declared.category if declared.role == "method" else "controls"
+
+    def in_category(self, category: str) -> list[str]:
+        """Return the names of the methods of a category, sorted; empty if there is no such category."""
+        return [name for name in self.names() if self.category(name) == category]
 
 
 methods = MethodRegistry("method", "cmkd_bench.methods", "cmkd_bench.methods")

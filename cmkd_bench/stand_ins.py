@@ -11,12 +11,13 @@ from __future__ import annotations
 import builtins
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 from cmkd_bench.declaration import Declaration, Paper
+from cmkd_bench.parameters import parameter
 
 _LIGHT = ("cmkd_bench.parameters", "cmkd_bench.search")
 _METHODS = "cmkd_bench.methods."
@@ -68,10 +69,8 @@ def _execute(file: Path) -> tuple[ModuleType, dict[str, type[Declaration[Any]]]]
     def import_(
         name: str, globals_: Any = None, locals_: Any = None, from_: Sequence[str] | None = (), level: int = 0
     ) -> Any:
-        if name == "cmkd_bench.registry":
-            return SimpleNamespace(register_method=register)
-        if name == "cmkd_bench.method":
-            return _Interface()
+        if name == "cmkd_bench":
+            return _Interface(register)
         if name.startswith(_METHODS):
             return _execute(file.with_name(f"{name.removeprefix(_METHODS)}.py"))[0]
         if name in _LIGHT or name.partition(".")[0] in sys.stdlib_module_names:
@@ -87,6 +86,9 @@ def _execute(file: Path) -> tuple[ModuleType, dict[str, type[Declaration[Any]]]]
 
 
 class _Interface(StandIn):
-    """The plug-in interface: the base class and the paper are real, everything else is a placeholder."""
+    """The plug-in interface: what declares a method is real, everything else is a placeholder."""
 
-    Method, Paper = Declaration, Paper
+    Method, Paper, parameter = Declaration, Paper, staticmethod(parameter)
+
+    def __init__(self, register: Callable[[str], Any]) -> None:
+        self.register_method = register

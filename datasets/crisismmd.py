@@ -9,10 +9,11 @@ image agree (the default), and 13,608 / 2237 / 2237 samples in total. The images
   found people count as affected, and damaged vehicles as infrastructure. Only `label` distinguishes these, in 49 rows.
   With all rows, the option `label` selects the annotation to use; a student of the other modality then learns labels
   that were not assigned to that modality.
-- Texts: UTF-8 sequences that were decoded as Windows-1252 are decoded again (about 4 percent of the tweets, such as
-  "Weâ€™re"), HTML entities are unescaped, and links are removed, because each link is a unique random word and every
-  tweet with an image has one. Without links, two tweets may have the same text; a note counts those that are in both
-  training and test. RT, user names, and hashtags are kept.
+- Texts: HTML entities are unescaped, also doubly escaped ones. UTF-8 sequences that were decoded as Windows-1252 or Mac
+  Roman are decoded again (about 7 and 5 percent of the tweets, such as "Weâ€™re"). Emoji whose code was cut to four
+  digits are restored: U+1F449 became U+1F44 and the digit 9 (6 percent). Links are removed, because each link is a
+  unique random word and every tweet with an image has one. Without links, two tweets may have the same text; notes
+  count those that are in training and in another part. RT, user names, and hashtags are kept.
 - Not verified: the class counts of all humanitarian training rows, and whether their label_text distinguishes eight
   classes; a column that does not is rejected if more than five classes are requested. Not supported: the damage task
   (images only), and random splits of the union of all files.
@@ -22,8 +23,10 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -58,10 +61,16 @@ COLUMNS = (
     *("label", "label_text", "label_image", "label_text_image"),
 )
 IMAGE_ID = re.compile(r"(\d{1,18})_\d+", re.ASCII)
-LINK = re.compile(r"\bhttps?(://\S*|:?/?…)")
-NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+LINK = re.compile(r"https?://\S*|\bhttps?:?/?…")  # also glued to a word
+NOT_ASCII = re.compile(r"[^\x00-\x7f]+ ?")
+CUT_EMOJI = re.compile(r"([\u1f00-\u1faf])([0-9A-F])")  # the block of Greek with accents, which these tweets lack
 # five bytes are undefined in Windows-1252; decoders map them to the control characters with the same number
-BYTES = {bytes([code]).decode("cp1252", "ignore") or chr(code): code for code in range(128, 256)}
+BYTES = tuple(
+    {bytes([code]).decode(encoding, "ignore") or chr(code): code for code in range(128, 256)}
+    for encoding in ("cp1252", "mac_roman")
+)
+# Some spaces were the byte A0 before. These characters end in it: a space, three parts of cut emoji, a warning sign.
+ENDING_IN_A0 = ("\xa0", "\u1f20", "\u1f60", "\u1fa0", "\u26a0")
 
 
 @dataclass(frozen=True)
@@ -235,9 +244,19 @@ class CrisisMMD(MediaDataset[Options]):
             )
         texts = {part: [row.text for row, own in zip(rows, parts, strict=True) if own == part] for part in PARTS}
         training = set(texts["train"])
-        if repeated := sum(text in training for text in texts["test"]):
-            notes.append(f"{repeated} test texts, ignoring links, are also in the training part")
-        return tuple(notes)
+        for part in ("validation", "test"):
+            if repeated := sum(text in training for text in texts[part]):
+                notes.append(f"{repeated} {part} texts, ignoring links, are also in the training part")
+        lacking = [text for name in self.names if (text := self._lacking(name, rows, parts))]
+        return (*notes, f"classes that a part lacks: {'; '.join(lacking)}") if lacking else tuple(notes)
+
+    def _lacking(self, name: str, rows: Sequence[Row], parts: np.ndarray) -> str:
+        """Return the number of rows of a class by part if a part has none; otherwise an empty text."""
+        merged = MERGED[self.count]
+        own = Counter(part for row, part in zip(rows, parts, strict=True) if merged.get(row.label, row.label) == name)
+        if len(own) == len(PARTS):
+            return ""
+        return f"{name} has {', '.join(f'{own[part]} in {part}' for part in PARTS)}"
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
@@ -263,16 +282,31 @@ class CrisisMMD(MediaDataset[Options]):
 
 def clean(text: str) -> str:
     """Remove HTML entities, wrongly decoded characters, links, and extra white space from a tweet."""
-    return " ".join(LINK.sub(" ", html.unescape(NOT_ASCII.sub(_decode_again, text))).split())
+    for repair in (html.unescape, partial(NOT_ASCII.sub, _decode_again)):
+        text = repair(repair(text))  # some texts were damaged twice
+    whole = CUT_EMOJI.sub(lambda cut: chr(int(f"{ord(cut[1]):x}{cut[2]}", 16)), text)
+    return " ".join(LINK.sub(" ", whole).split())
 
 
 def _decode_again(run: re.Match[str]) -> str:
-    """Decode characters again if they are UTF-8 that was decoded as Windows-1252; otherwise return them unchanged."""
-    codes = [BYTES.get(character, 0) for character in run[0]]
+    """Decode characters again if they are UTF-8 that was decoded as another encoding; otherwise return them as is."""
+    characters = run[0].removesuffix(" ")
+    space = run[0][len(characters) :]
+    for codes in BYTES:
+        found = [codes.get(character, 0) for character in characters]
+        if (text := _utf8(found)) is not None:
+            return text + space
+        if space and (text := _utf8([*found, 0xA0])) is not None and text.endswith(ENDING_IN_A0):
+            return text
+    return run[0]
+
+
+def _utf8(codes: Sequence[int]) -> str | None:
+    """Decode bytes; None if they are not UTF-8, or if one is 0, which stands for a character of another encoding."""
     try:
-        return bytes(codes).decode("utf-8") if all(codes) else run[0]
+        return bytes(codes).decode("utf-8") if all(codes) else None
     except UnicodeDecodeError:
-        return run[0]
+        return None
 
 
 def _wrong(place: str, what: str) -> UserError:

@@ -8,11 +8,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cmkd_bench import Batch, Losses, Method, NetworkShape, Outputs, Pair, Paper, parameter, register_method
 from cmkd_bench.losses import kendall_tau, mutual_kl, mutual_nontarget_kl
-from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
 from cmkd_bench.search import LogUniform, Uniform
 
 
@@ -63,6 +60,7 @@ class C2KD(Method[C2KDParameters]):
     teacher is trained too, with the student's optimizer. The proxies are not used at inference.
     """
 
+    category = "cross-modal"
     paper = Paper(
         title="C2KD: Bridging the Modality Gap for Cross-Modal Knowledge Distillation",
         authors="Huo, Xu, Guo, Wang, Guo",

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn import functional as F
 
+from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, Phase, parameter, register_method
 from cmkd_bench.losses import info_nce, similarity_distillation
-from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Phase
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
 from cmkd_bench.search import LogUniform, Uniform
 
 
@@ -42,6 +39,7 @@ class CMCD(Method[CMCDParameters]):
     student (`ft`); the projection is gone.
     """
 
+    category = "contrastive"
     paper = Paper(
         title="A Generalization Theory of Cross-Modality Distillation with Contrastive Learning",
         authors="Lin, Liu, Xu, Gao, Fu, Yao",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, parameter, register_method
 from cmkd_bench.losses import (
     ClassLayout,
     class_layout,
@@ -17,10 +18,7 @@ from cmkd_bench.losses import (
     negative_counts,
     sample_negatives,
 )
-from cmkd_bench.method import HIDDEN, Batch, Losses, Method, Pair, Paper
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
+from cmkd_bench.method import HIDDEN
 from cmkd_bench.search import LogUniform
 
 
@@ -51,6 +49,7 @@ class CRD(Method[CRDParameters]):
     12 of the paper; Z is the released code's). Only side_S trains the student; side_T trains the teacher's projection.
     """
 
+    category = "contrastive"
     paper = Paper(
         title="Contrastive Representation Distillation",
         authors="Tian, Krishnan, Isola",

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench.losses import dkd_loss
-from cmkd_bench.method import Batch, Losses, Method, Paper
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
+from cmkd_bench.losses import dkd_loss, standardize_logits
 from cmkd_bench.search import LogUniform
 
 
@@ -29,6 +26,9 @@ class DKDParameters:
     warmup_share: float = parameter(
         20 / 240, "share of the epochs in which the weight grows to 1", source="released code", minimum=0, maximum=1
     )
+    logits: str = parameter(
+        "raw", "as they are, or as z-scores (LSKD)", source="paper", choices=("raw", "standardized")
+    )
 
 
 @register_method("dkd")
@@ -38,6 +38,7 @@ class DKD(Method[DKDParameters]):
     TCKD = KL of (target, all other classes); NCKD = KL among the other classes, which is 0 for two classes.
     """
 
+    category = "logits"
     paper = Paper(
         title="Decoupled Knowledge Distillation",
         authors="Zhao, Cui, Song, Qiu, Liang",
@@ -54,8 +55,11 @@ class DKD(Method[DKDParameters]):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
         paired, pairs = batch.paired(student)
+        ours, theirs = paired.logits, teacher.logits
+        if given.logits == "standardized":
+            ours, theirs = standardize_logits(ours), standardize_logits(theirs)
         classes = pairs.classes(teacher.logits)
-        loss = dkd_loss(paired.logits, teacher.logits, classes, given.alpha, given.beta, given.temperature)
+        loss = dkd_loss(ours, theirs, classes, given.alpha, given.beta, given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self._warmup(batch) * loss,

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cmkd_bench import Batch, Losses, Method, NetworkShape, Outputs, Pair, Paper, Phase, parameter, register_method
 from cmkd_bench.losses import hint_loss, kd_loss
-from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
 from cmkd_bench.search import LogUniform, Uniform
 
 
@@ -66,9 +63,11 @@ class FitNet(Method[FitNetParameters]):
     Hint, equation 3: min 1/2 || u_T(x_T) - r(v_S(x_S)) ||^2 over the student up to its guided layer and the regressor
     r; the layers above get no gradient. Training, equation 2: L = H(y, p_S) + w(e) H(p_T^t, p_S^t), w falling linearly
     over the epochs, without the factor t^2; the regressor is gone. `form=joint` is the zoos' single phase,
-    L = H(y, p_S) + w_hint 1/2 MSE.
+    L = H(y, p_S) + w_hint 1/2 MSE. `preset=gupta` is supervision transfer (Gupta, Hoffman, Malik, CVPR 2016):
+    half of the epochs match features without labels, half train with labels alone.
     """
 
+    category = "features"
     paper = Paper(
         title="FitNets: Hints for Thin Deep Nets",
         authors="Romero, Ballas, Ebrahimi Kahou, Chassang, Gatta, Bengio",
@@ -82,6 +81,7 @@ class FitNet(Method[FitNetParameters]):
         "H(p_T, p_S) is computed as KL(p_T || p_S): the same gradient, but a value lower by the teacher's entropy.",
     )
     unpaired = "has no hint and learns from its label only"
+    presets = {"gupta": {"hint_share": 0.5, "weight_start": 0.0, "weight_end": 0.0}}
     without_distillation = {"form": "joint", "hint_weight": 0.0}
 
     def __init__(self, hyperparameters: FitNetParameters, pair: Pair) -> None:

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench.losses import kd_loss
-from cmkd_bench.method import Batch, Losses, Method, Paper
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
+from cmkd_bench.losses import kd_loss, standardize_logits
 from cmkd_bench.search import LogUniform, Uniform
 
 ZOOS = "RepDistiller and mdistiller"
@@ -29,6 +26,9 @@ class KDParameters:
     classes: str = parameter(
         "sum", "sum over classes, or mean (the default of torch's KLDivLoss)", source="paper", choices=("sum", "mean")
     )
+    logits: str = parameter(
+        "raw", "as they are, or as z-scores (LSKD)", source="paper", choices=("raw", "standardized")
+    )
 
 
 @register_method("kd")
@@ -40,6 +40,7 @@ class KD(Method[KDParameters]):
     released code): H(y, p_S) + KL / C at t = 1.
     """
 
+    category = "logits"
     paper = Paper(
         title="Distilling the Knowledge in a Neural Network",
         authors="Hinton, Vinyals, Dean",
@@ -54,7 +55,10 @@ class KD(Method[KDParameters]):
         given = self.hyperparameters
         labels = 1.0 if given.labels == "all" else 1 - given.alpha
         weight = given.alpha / (self.pair.classes if given.classes == "mean" else 1)
+        ours, theirs = batch.paired(student)[0].logits, teacher.logits
+        if given.logits == "standardized":
+            ours, theirs = standardize_logits(ours), standardize_logits(theirs)
         return {
             "cross_entropy": labels * F.cross_entropy(student.logits, batch.labels),
-            "distillation": weight * kd_loss(batch.paired(student)[0].logits, teacher.logits, given.temperature),
+            "distillation": weight * kd_loss(ours, theirs, given.temperature),
         }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cmkd_bench import register_method
 from cmkd_bench.methods.kd import KD
-from cmkd_bench.registry import register_method
 
 
 @register_method("kd_random")

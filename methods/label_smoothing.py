@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench.method import Batch, Losses, Method, Paper
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
 from cmkd_bench.search import Uniform
 
 

@@ -8,11 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, Phase, parameter, register_method
 from cmkd_bench.losses import kd_loss, permuted_distance
-from cmkd_bench.method import Batch, Losses, Method, Pair, Paper, Phase
-from cmkd_bench.outputs import Outputs
-from cmkd_bench.parameters import parameter
-from cmkd_bench.registry import register_method
 from cmkd_bench.search import LogUniform, Uniform
 
 
@@ -51,6 +48,7 @@ class MFH(Method[MFHParameters]):
     L = w_y H(y, p_S) + w t^2 KL(p_general^t || p_S^t) / C.
     """
 
+    category = "cross-modal"
     paper = Paper(
         title="The Modality Focusing Hypothesis: Towards Understanding Crossmodal Knowledge Distillation",
         authors="Xue, Gao, Ren, Zhao",

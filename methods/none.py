@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from torch.nn import functional as F
 
-from cmkd_bench.method import Batch, Losses, Method
-from cmkd_bench.outputs import Outputs
+from cmkd_bench import Batch, Losses, Method, Outputs, register_method
 from cmkd_bench.parameters import NoParameters
-from cmkd_bench.registry import register_method
 
 
 @register_method("none")

@@ -23,13 +23,15 @@ Run = Callable[..., pd.DataFrame]
 
 def test_results_have_the_columns_of_the_design(quick_run: Run, tmp_path: Path) -> None:
     frame = quick_run(methods=["kd", "c2kd"], seeds=2)
+    runs = cmkd_bench.load_runs("quick", tmp_path / "results")
     wanted = (
         "run_id status method dataset fold teacher_modality student_modality student teacher seed metric value "
         "val_value teacher_value epochs seconds peak_mb code_version error keep_rate"
     )
-    assert set(wanted.split()) <= set(frame.columns)
-    assert len(frame) == 2 * 4, "two seeds of: teacher, student alone, kd, c2kd"
-    assert frame.run_id.is_unique
+    assert set(wanted.split()) <= set(runs.columns)
+    for table in (frame, runs):
+        assert len(table) == 2 * 4, "two seeds of: teacher, student alone, kd, c2kd"
+        assert table.run_id.is_unique
     again = cmkd_bench.load_results("quick", tmp_path / "results")
     pd.testing.assert_frame_equal(frame, again)
     assert frame[frame.method == "c2kd"].keep_rate.between(0, 1).all()
@@ -65,20 +67,27 @@ def test_bfloat16_without_kept_teacher_outputs_runs_too(quick_run: Run) -> None:
     assert (frame[frame.method != "crd"].value > 50).all()
 
 
-def test_a_teachers_own_row_is_its_value_in_its_students_rows(quick_run: Run) -> None:
-    frame = quick_run(methods=["kd"])
-    student = frame[frame.method == "kd"].iloc[0]
-    teacher = frame[frame.run_id == student.teacher].iloc[0]
-    assert teacher.student_modality == "pixels"
-    assert student.teacher_value == teacher.value
+def test_a_teachers_own_row_is_its_value_in_its_students_rows(quick_run: Run, tmp_path: Path) -> None:
+    frame = quick_run(methods=["kd"]).set_index("method")
+    runs = cmkd_bench.load_runs("quick", tmp_path / "results").set_index("run_id")
+    assert runs.loc[frame.run_id["kd"], "teacher"] == frame.run_id["teacher"]
+    assert runs.loc[frame.run_id["teacher"], "student_modality"] == "pixels"
+    assert frame.teacher_value["kd"] == frame.value["teacher"]
 
 
-def test_an_untrained_teacher_is_at_chance_and_says_so(quick_run: Run) -> None:
-    frame = quick_run(methods=["kd_random"], overrides=["train.epochs=6"])
-    student = frame[frame.method == "kd_random"].iloc[0]
-    teacher = frame[frame.run_id == student.teacher].iloc[0]
+def test_an_untrained_teacher_is_at_chance_and_a_run_but_no_result(quick_run: Run, tmp_path: Path) -> None:
+    frame = quick_run(methods=["kd_random"], overrides=["train.epochs=6"]).set_index("method")
+    runs = cmkd_bench.load_runs("quick", tmp_path / "results").set_index("run_id")
+    teacher = runs.loc[runs.loc[frame.run_id["kd_random"], "teacher"]]
     assert teacher.epochs == 0
-    assert teacher.value < 30
+    assert teacher.value == frame.teacher_value["kd_random"] < 30 < frame.value["teacher"]
+    assert set(runs.index) - set(frame.run_id) == {teacher.name}
+    assert set(frame.epochs) == {6}
+
+
+def test_every_public_name_can_be_imported() -> None:
+    for name in cmkd_bench.__all__:
+        assert getattr(cmkd_bench, name) is not None
 
 
 def test_all_that_is_wrong_is_said_in_one_error() -> None:

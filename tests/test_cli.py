@@ -111,7 +111,7 @@ def test_run_then_leaderboard(cmkd: Command, tmp_path: Path) -> None:
     experiment = tmp_path / "results" / "fair+train.epochs=1"
     frame = pd.read_csv(experiment / "results.csv")
     assert set(frame.status) == {"done"}
-    assert set(frame.method) == {"none", "kd", "kd_shuffled", "kd_random", "kd_self", "label_smoothing"}
+    assert set(frame.method) == {"teacher", "none", "kd", "kd_shuffled", "kd_random", "kd_self", "label_smoothing"}
 
     board = cmkd("leaderboard").stdout
     row = next(line for line in board.splitlines() if line.startswith("│ kd "))

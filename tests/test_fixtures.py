@@ -109,7 +109,7 @@ def test_from_media_to_the_leaderboard(miniature: Miniature, name: str, tmp_path
     miniature(name)
     results = _run(name, tmp_path)
     assert results["status"].unique().tolist() == ["done"], results["error"].dropna().tolist()
-    assert len(results) == 6  # each modality alone, and two methods both ways
+    assert len(results) == 8  # both ways: the teacher, the student alone, and two methods
     assert results["fixture"].all()
     experiment = Experiment(tmp_path / "results", "small")
     alone = results[results["method"] == "none"]

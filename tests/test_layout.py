@@ -36,7 +36,7 @@ FLOORS = (
         "search",
         "weights",
     },
-    {"losses", "statistics", "errors"},
+    {"losses", "statistics", "errors", "terminal"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -44,11 +44,11 @@ def test_ctrl_c_ends_a_grid_with_code_130_and_a_checkpoint(tmp_path: Path) -> No
     try:
         wait_until(lambda: any(tmp_path.rglob("checkpoint.pt")), "a run has a checkpoint", process)
         process.send_signal(signal.SIGINT)
-        printed, complained = process.communicate()
+        _, complained = process.communicate()
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Progress is saved" in printed
+    assert "Progress is saved" in complained
     assert "Traceback" not in complained
     assert any(tmp_path.rglob("checkpoint.pt"))
 

@@ -95,3 +95,12 @@ def test_a_plugin_may_bring_a_network_alone(tmp_path: Path, monkeypatch: pytest.
 def test_a_plugin_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         load_plugin(tmp_path / "nothing.py")
+
+
+def test_every_built_in_method_has_a_category_and_controls_are_one() -> None:
+    found = {name: methods.category(name) for name in methods.names()}
+    assert found["kd"] == "logits"
+    assert found["kd_random"] == "controls"  # although it subclasses a logit method
+    assert methods.in_category("relations") == sorted(name for name, one in found.items() if one == "relations")
+    built_in = {path.stem for path in (ROOT / "methods").glob("[!_]*.py")}
+    assert not {name for name in built_in if found[name] == "other"}

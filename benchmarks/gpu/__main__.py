@@ -2,14 +2,16 @@
 
 Run from the root of the repository: python -m benchmarks.gpu [--minutes 8] [--device cpu|cuda] [--out FOLDER]
 
-Each part is a separate process with its own time limit, so failures and timeouts do not affect the others.
-FOLDER/results.json and FOLDER/results.md always contain the results so far. The parts of the first wave look for
-failures and run in parallel; those that measure times run one after another. On a CPU, all parts run at a small scale.
+Each part is a separate process with its own time limit, so failures and timeouts do not affect the others. It appends
+its results to FOLDER/PART.jsonl, its output is in FOLDER/PART.txt, and FOLDER/results.md shows all results so far. The
+parts of the first wave look for failures and run in parallel; those that measure times run one after another. On a CPU,
+all parts run at a small scale.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -17,16 +19,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.gpu._part import MARK
-from benchmarks.gpu._report import Report
+from benchmarks.gpu._part import ENDED
+from benchmarks.gpu._report import markdown
+from cmkd_bench.experiment.files import write_text
 
 GRACE = 5.0  # seconds after its time box in which a part may still end by itself
 
@@ -42,6 +42,9 @@ class Planned:
     @property
     def name(self) -> str:
         return f"{self.module} {self.what}".strip()
+
+    def file(self, folder: Path, suffix: str) -> Path:
+        return folder / f"{self.name.replace(' ', '-')}.{suffix}"
 
 
 WAVES: tuple[tuple[Planned, ...], ...] = (
@@ -75,13 +78,15 @@ def main() -> None:
     only = set(filter(None, given.only.split(",")))
     waves = [[part for part in wave if not only or part.module in only] for wave in WAVES]
     waves = [wave for wave in waves if wave]
-    names = [part.name for wave in waves for part in wave]
     about = {"command": " ".join(sys.argv), "started": time.strftime("%Y-%m-%dT%H:%M:%S"), "host": platform.node()}
-    report = Report(given.out, about, names)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        for number, wave in enumerate(waves):
-            seconds = _time_box(waves[number:], end - time.monotonic(), FIRST_WAVE[given.device] if number == 0 else 1)
-            _run_wave(wave, seconds, given.device, Path(scratch), report)
+    rows = {part.name: part.file(given.out, "jsonl") for wave in waves for part in wave}
+    given.out.mkdir(parents=True, exist_ok=True)
+    for file in rows.values():
+        file.unlink(missing_ok=True)
+    for number, wave in enumerate(waves):
+        seconds = _time_box(waves[number:], end - time.monotonic(), FIRST_WAVE[given.device] if number == 0 else 1)
+        _run_wave(wave, seconds, given.device, given.out)
+        write_text(given.out / "results.md", markdown(about, rows))
     print((given.out / "results.md").read_text())
 
 
@@ -93,49 +98,34 @@ def _time_box(waves: Sequence[Sequence[Planned]], left: float, most: float) -> f
     return left * shares[0] / sum(shares) - GRACE
 
 
-def _run_wave(wave: Sequence[Planned], seconds: float, device: str, scratch: Path, report: Report) -> None:
-    if seconds < 2:
+def _run_wave(wave: Sequence[Planned], seconds: float, device: str, out: Path) -> None:
+    """Run the parts of a wave until all have ended, or their time has."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        deadline = time.monotonic() + seconds + GRACE
+        running = {part: _start(part, seconds, device, out, Path(scratch)) for part in wave if seconds >= 2}
         for part in wave:
-            report.update(part.name, status="out of time")
-        return
-    with ThreadPoolExecutor(len(wave)) as executor:
-        for done in [executor.submit(_run_part, part, seconds, device, scratch, report) for part in wave]:
-            done.result()
+            status = "out of time"
+            if part in running:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    status = f"exit code {running[part].wait(max(deadline - time.monotonic(), 0.1))}"
+                _kill(running[part])  # and what it may have left behind
+            if not status.endswith(" 0"):
+                with part.file(out, "jsonl").open("a") as file:
+                    file.write(json.dumps({"table": ENDED, "status": status}) + "\n")
+            print(f"== {part.name}: {status}", flush=True)
 
 
-def _run_part(part: Planned, seconds: float, device: str, scratch: Path, report: Report) -> None:
-    """Run a part to its end or the end of its time, and take over its rows as they come."""
-    folder = scratch / part.name.replace(" ", "-")
+def _start(part: Planned, seconds: float, device: str, out: Path, scratch: Path) -> subprocess.Popen[bytes]:
+    folder, rows = part.file(scratch, "scratch"), part.file(out, "jsonl")
     folder.mkdir()
-    command = [sys.executable, "-m", f"benchmarks.gpu.{part.module}", "--device", device, "--folder", str(folder)]
-    command += ["--what", part.what, "--seconds", f"{seconds:.1f}"]
-    report.update(part.name, status="running")
+    command = [sys.executable, "-m", f"benchmarks.gpu.{part.module}", "--device", device, "--what", part.what]
+    command += ["--folder", folder, "--rows", rows, "--seconds", f"{seconds:.1f}"]
     print(f"== {part.name}: {seconds:.0f} s", flush=True)
-    started, tail = time.monotonic(), deque[str](maxlen=60)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env=environment
-    )
-    alarm = threading.Timer(seconds + GRACE, _kill, [process])
-    alarm.start()
-    assert process.stdout is not None
-    for line in process.stdout:
-        before, mark, row = line.partition(MARK)
-        if mark:
-            report.update(part.name, json.loads(row))
-        else:
-            tail.append(before)
-        print(f"[{part.name}] {line}", end="", flush=True)
-    code = process.wait()
-    alarm.cancel()
-    took = time.monotonic() - started
-    status = "done" if code == 0 else "out of time" if took > seconds else f"failed with code {code}"
-    _kill(process)  # what it may have left behind
-    report.update(part.name, status=status, seconds=round(took, 1), tail="" if code == 0 else "".join(tail))
-    print(f"== {part.name}: {status} after {took:.0f} s", flush=True)
+    with part.file(out, "txt").open("wb") as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     """End a part and all that it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)

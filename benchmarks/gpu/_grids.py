@@ -53,10 +53,10 @@ def _ended(process: subprocess.Popen[str]) -> str:
 
 def report_runs(part: Part, experiment: Path) -> list[dict[str, str]]:
     """Report each run of an experiment, and the traceback of each that failed."""
-    if not (experiment / "results.csv").exists():
-        part.fail(experiment.name, "no results.csv")
+    if not (experiment / "runs.csv").exists():
+        part.fail(experiment.name, "no runs.csv")
         return []
-    with (experiment / "results.csv").open(newline="") as file:
+    with (experiment / "runs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     columns = ("method", "teacher_modality", "student_modality", "status", "value", "epochs", "seconds", "peak_mb")
     for row in rows:

@@ -1,10 +1,9 @@
-"""What a part of the script is given, and how it reports: rows on its output, each as soon as it is known."""
+"""What a part of the script is given, and how it reports: rows in a file, each as soon as it is known."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -15,27 +14,18 @@ from typing import Any
 
 import torch
 
-MARK = "@row "
-# The output as it was at the start: pytest puts its own in the way.
-_OUTPUT = os.fdopen(os.dup(1), "w")
-FAILURES = "failures"
+FAILURES, ENDED = "failures", "ended"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part at work in a process of its own.
+    """One part at work in a process of its own."""
 
-    Attributes:
-        device: `cpu` or `cuda`.
-        folder: an empty one of its own.
-        what: which variant of the part is asked for; empty for its only one.
-        end: when it should be done, on the monotonic clock; it is killed soon after.
-    """
-
-    device: str
-    folder: Path
-    what: str
-    end: float
+    device: str  # `cpu` or `cuda`
+    folder: Path  # an empty one of its own
+    what: str  # which variant of the part is asked for; empty for its only one
+    rows: Path  # the file that it reports to
+    end: float  # when it should be done, on the monotonic clock; it is killed soon after
 
     @property
     def is_small(self) -> bool:
@@ -49,7 +39,8 @@ class Part:
 
     def row(self, table: str, **columns: Any) -> None:
         """Report a row of one of the part's tables."""
-        print(MARK + json.dumps({"table": table, **columns}, default=str), file=_OUTPUT, flush=True)
+        with self.rows.open("a") as file:
+            file.write(json.dumps({"table": table, **columns}, default=str) + "\n")
 
     def fail(self, what: str, error: str, details: str = "") -> None:
         """Report a failure."""
@@ -70,9 +61,12 @@ def run_part(main: Callable[[Part], None]) -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--what", default="")
+    parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=600)
     given = parser.parse_args()
     torch.set_num_threads(1)  # as the engine's workers
-    part = Part(given.device, given.folder, given.what, time.monotonic() + given.seconds)
+    started = time.monotonic()
+    part = Part(given.device, given.folder, given.what, given.rows, started + given.seconds)
     with part.attempt("the part itself"):
         main(part)
+    part.row(ENDED, status="done", seconds=round(time.monotonic() - started, 1))

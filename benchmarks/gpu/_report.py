@@ -1,99 +1,55 @@
-"""results.json and results.md, written anew whenever something becomes known."""
+"""What the parts have reported so far, as Markdown."""
 
 from __future__ import annotations
 
 import json
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu._part import FAILURES
+from benchmarks.gpu._part import ENDED, FAILURES
+from cmkd_bench.report.text_table import TextTable, as_markdown
 
 Row = dict[str, Any]
 LONGEST_DETAILS = 6000
 
 
-@dataclass
-class PartReport:
-    """What is known of a part.
+def markdown(about: Mapping[str, str], parts: Mapping[str, Path]) -> str:
+    """Return the report.
 
-    Attributes:
-        name: of the part.
-        status: waiting, running, done, failed, or out of time.
-        seconds: that it took.
-        rows: of its tables.
-        tail: the end of its output, where it did not end by itself.
+    Args:
+        about: the command, its start and the host.
+        parts: the file of each part's rows.
     """
-
-    name: str
-    status: str = "waiting"
-    seconds: float = 0.0
-    rows: list[Row] = field(default_factory=list)
-    tail: str = ""
-
-
-class Report:
-    """All parts; may be written to by several threads."""
-
-    def __init__(self, folder: Path, about: Row, names: list[str]) -> None:
-        self._folder, self._about, self._lock = folder, about, threading.Lock()
-        self.parts = {name: PartReport(name) for name in names}
-        folder.mkdir(parents=True, exist_ok=True)
-        self._write()
-
-    def update(self, name: str, row: Row | None = None, **changes: Any) -> None:
-        """Add a row, or change what is known of a part."""
-        with self._lock:
-            part = self.parts[name]
-            if row is not None:
-                part.rows.append(row)
-            for attribute, value in changes.items():
-                setattr(part, attribute, value)
-            self._write()
-
-    def _write(self) -> None:
-        known = {"about": self._about, "parts": [vars(part) for part in self.parts.values()]}
-        _replace(self._folder / "results.json", json.dumps(known, indent=1))
-        _replace(self._folder / "results.md", self._markdown())
-
-    def _markdown(self) -> str:
-        lines = ["# benchmarks.gpu", "", *(f"- {name}: {value}" for name, value in self._about.items()), ""]
-        summary = [
-            {
-                "part": part.name,
-                "status": part.status,
-                "seconds": part.seconds,
-                "failures": sum(row["table"] == FAILURES for row in part.rows),
-            }
-            for part in self.parts.values()
-        ]
-        lines += [*_table(summary), ""]
-        for part in self.parts.values():
-            if part.rows or part.tail:
-                lines += [f"## {part.name}", "", *_of_part(part)]
-        return "\n".join(lines) + "\n"
+    found = {name: [json.loads(line) for line in file.open()] for name, file in parts.items() if file.exists()}
+    lines = ["# benchmarks.gpu", "", *(f"- {name}: {value}" for name, value in about.items()), ""]
+    lines += [*_table([_summary(name, found.get(name, [])) for name in parts]), ""]
+    for name, rows in found.items():
+        lines += [f"## {name}", "", *_of_part([row for row in rows if row["table"] != ENDED])]
+    return "\n".join(lines) + "\n"
 
 
-def _of_part(part: PartReport) -> list[str]:
+def _summary(name: str, rows: Sequence[Row]) -> Row:
+    ended = next((row for row in rows if row["table"] == ENDED), {"status": "waiting"})
+    failures = sum(row["table"] == FAILURES for row in rows)
+    return {"part": name, "status": ended["status"], "seconds": ended.get("seconds"), "failures": failures}
+
+
+def _of_part(rows: Sequence[Row]) -> list[str]:
     lines: list[str] = []
-    for name in dict.fromkeys(row["table"] for row in part.rows):
-        rows = [
-            {key: value for key, value in row.items() if key != "table"} for row in part.rows if row["table"] == name
-        ]
-        details = [str(row.pop("details")) for row in rows if row.get("details")]
-        lines += [f"### {name}", "", *_table([{k: v for k, v in row.items() if k != "details"} for row in rows]), ""]
-        for text in details:
-            lines += ["```", text[-LONGEST_DETAILS:].strip(), "```", ""]
-    if part.tail:
-        lines += ["The end of its output:", "", "```", part.tail[-LONGEST_DETAILS:].strip(), "```", ""]
+    for name in dict.fromkeys(row["table"] for row in rows):
+        own = [row for row in rows if row["table"] == name]
+        lines += [f"### {name}", "", *_table(own), ""]
+        for row in own:
+            if row.get("details"):
+                lines += ["```", str(row["details"])[-LONGEST_DETAILS:].strip(), "```", ""]
     return lines
 
 
-def _table(rows: list[Row]) -> list[str]:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return head + [f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in rows]
+def _table(rows: Sequence[Row]) -> list[str]:
+    columns = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in ("table", "details")]
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    return as_markdown(TextTable("", columns, cells, texts=0))
 
 
 def _cell(value: Any) -> str:
@@ -101,9 +57,3 @@ def _cell(value: Any) -> str:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_suffix(".tmp")
-    beside.write_text(text)
-    beside.replace(path)

@@ -13,18 +13,7 @@ import torch
 from benchmarks.gpu._grids import command
 from benchmarks.gpu._part import Part, run_part
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "timm",
-    "transformers",
-    "numpy",
-    "pandas",
-    "hydra-core",
-    "av",
-    "triton",
-)
+PACKAGES = ("torch", "torchvision", "torchaudio", "timm", "transformers", "numpy", "hydra-core", "av", "triton")
 MEGABYTES = 64
 
 

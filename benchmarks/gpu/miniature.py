@@ -22,7 +22,7 @@ def main(part: Part) -> None:
     kept_back = 5 if part.is_small else 35  # for the tables of what was done
     command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - kept_back, **places)
     about = [name, "--results", str(results)]
-    if not (results / name / "results.csv").exists():
+    if not (results / name / "runs.csv").exists():
         command(part, "collect", *about, what="collect")
     with part.attempt("results"):
         report_runs(part, results / name)

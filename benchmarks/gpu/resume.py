@@ -39,17 +39,9 @@ def main(part: Part) -> None:
 def _grid(part: Part, results: Path) -> list[str]:
     epochs = 10 if part.is_small else 60
     settings = [f"train.epochs={epochs}", "launcher.checkpoint_seconds=0", "--device", part.device, "--jobs", "2"]
-    asked = [
-        "--methods",
-        FEWER if part.is_small else METHODS,
-        "--datasets",
-        "mfeat",
-        "--pairs",
-        "pixels:fourier",
-        "--one-way",
-        "--no-controls",
-    ]
-    return ["run", *settings, *asked, "--seeds", "1", "--results", str(results), "--experiment", "grid"]
+    asked = f"--methods {FEWER if part.is_small else METHODS} --datasets mfeat --pairs pixels:fourier --seeds 1".split()
+    place = ["--results", str(results), "--experiment", "grid"]
+    return ["run", *settings, *asked, "--one-way", "--no-controls", *place]
 
 
 def _kill_once(part: Part, results: Path, victim: str) -> None:

@@ -35,7 +35,7 @@ def _grid(part: Part, device: str, jobs: int) -> None:
         took = command(part, "run", *settings, *asked, *place, what=f"{jobs} jobs on {device}")
     if took is None:
         return
-    with (results / "grid" / "results.csv").open(newline="") as file:
+    with (results / "grid" / "runs.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["status"] == "done"]
     inside = sum(float(row["seconds"]) for row in rows)
     started, ended = _span(results / "grid" / "runs")

@@ -1,11 +1,12 @@
 """A training step over its floor for every method: ResNet-18 on sound teaches ResNet-18 on images, B = 64.
 
-As benchmarks/training_step.py measures it, on the card's clock, in each precision and form of the networks.
+As benchmarks/training_step.py measures it, in each precision and form of the networks.
 """
 
 from __future__ import annotations
 
 import functools
+import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,8 +17,8 @@ from pathlib import Path
 import torch
 
 from benchmarks import training_step
+from benchmarks._timing import Functions, interleaved
 from benchmarks.gpu._part import Part, run_part
-from benchmarks.gpu._timing import Functions, by_turns, host_seconds
 from benchmarks.training_step import Bench, build, measure
 from cmkd_bench.network import InputShape
 from cmkd_bench.registry import methods
@@ -114,18 +115,30 @@ def _floors(part: Part, form: Form) -> None:
     for what, trains in (("teacher frozen", False), ("teacher trained", True)):
         reset_peak(device)
         function = _in(form, part.device, functools.partial(bench.floor, trains))
-        seconds = by_turns({"floor": function}, training_step.ROUNDS)["floor"]
+        seconds = interleaved({"floor": function}, training_step.ROUNDS)["floor"]
         asked = host_seconds(function)
         numbers = {"ms": 1e3 * seconds, "host_ms": 1e3 * asked, "peak_mb": peak_mb(device)}
         part.row("floors: both networks and cross-entropy", form=form.name, what=what, **numbers)
     part.row("preparing a form", form=form.name, seconds=time.monotonic() - started)
 
 
+def host_seconds(function: Callable[[], object], times: int = 5) -> float:
+    """Seconds until a call returns: what the processor needs to ask for the work, where nothing waits for the card."""
+    samples = []
+    for _ in range(times):
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        started = time.perf_counter()
+        function()
+        samples.append(time.perf_counter() - started)
+    return statistics.median(samples)
+
+
 def _methods(part: Part, form: Form, names: list[str] | tuple[str, ...]) -> None:
     device = torch.device(part.device)
 
     def timing(functions: Functions, rounds: int) -> dict[str, float]:
-        return by_turns({name: _in(form, part.device, one) for name, one in functions.items()}, rounds)
+        return interleaved({name: _in(form, part.device, one) for name, one in functions.items()}, rounds)
 
     for name in names:
         if part.left < 5:

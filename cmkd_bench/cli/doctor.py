@@ -10,28 +10,34 @@ import typer
 
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Results
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cmkd_bench.doctor import Finding
 
-STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
+STYLES = {"ok": "green", "note": "yellow", "missing": "bold red", "damaged": "bold red"}
 
 
 def doctor(
+    experiment: Annotated[
+        str | None,
+        typer.Argument(metavar="[EXPERIMENT]", help="Check every file of this experiment instead of the installation."),
+    ] = None,
     results: Results = Path("results"),
     slurm: Annotated[bool, typer.Option("--slurm", help="Report an error if SLURM is not available.")] = False,
 ) -> None:
-    """Check the installation: versions, devices, SLURM, folders. This changes and downloads nothing."""
-    from rich.console import Console
+    """Check the installation, or the files of an experiment. This changes and downloads nothing."""
+    if experiment is not None:
+        raise typer.Exit(_check_experiment(Terminal(), experiment, results))
 
     from cmkd_bench.doctor import all_is_there
     from cmkd_bench.doctor.folders import check_data, check_folders
     from cmkd_bench.doctor.installation import check_devices, check_hub, check_python
     from cmkd_bench.doctor.scheduler import check_slurm
 
-    console = Console()
+    console = Terminal()
     groups = {
         "Python": check_python(),
         "devices": check_devices(),
@@ -51,6 +57,17 @@ def doctor(
     missing = [finding.subject for finding in everything if finding.verdict == "missing"]
     console.print(f"Missing: {', '.join(missing)}.", style="bold red", markup=False, soft_wrap=True)
     raise typer.Exit(ExitCode.FAILED)
+
+
+def _check_experiment(console: Console, name: str, results: Path) -> ExitCode:
+    """Print all damage of an experiment, and return the exit code."""
+    from cmkd_bench.api import find_experiment
+    from cmkd_bench.doctor import all_is_there
+    from cmkd_bench.doctor.experiment_files import check_experiment
+
+    findings = list(check_experiment(find_experiment(name, results)))
+    _show(console, name, findings)
+    return ExitCode.DONE if all_is_there(findings) else ExitCode.FAILED
 
 
 def _show(console: Console, title: str, findings: Sequence[Finding]) -> None:

@@ -1,6 +1,8 @@
-"""The exit codes of the commands."""
+"""The exit codes of the commands, and the line that an interrupted one ends with."""
 
 from enum import IntEnum
+
+RESUME = "cmkd-bench: interrupted. Progress is saved; rerun the same command to resume."
 
 
 class ExitCode(IntEnum):
@@ -9,5 +11,5 @@ class ExitCode(IntEnum):
     DONE = 0
     USAGE = 2  # a user error, explained in one message
     FAILED = 3  # something failed or is missing, and nothing is pending
-    INCOMPLETE = 4  # some runs are not done yet
+    INCOMPLETE = 4  # some runs are not done yet, or the machine is at fault, e.g. a full disk; run it again
     INTERRUPTED = 130  # stopped by Ctrl-C; the code that shells use

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Plugins, Results, place_of, say_damage, say_unwritten
 from cmkd_bench.errors import UserError
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -39,22 +40,21 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     Returns:
         the exit code: 0 if everything is submitted or done, 4 if sbatch refused a job; with `wait`, that of `collect`.
     """
+    from cmkd_bench.api import register
     from cmkd_bench.cli.cluster_tuning import finished_on_cluster, trials_are_awaited
-    from cmkd_bench.experiment.record import add_plan
-    from cmkd_bench.launch.slurm.campaign import campaign_of
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import campaign_of, cluster_of
     from cmkd_bench.launch.slurm.preflight import check_cluster
     from cmkd_bench.planning.tuning import run_in_steps
 
     campaign = campaign_of(grid)
-    cluster = Cluster()
+    cluster = cluster_of(grid.experiment)
     codes: list[int] = []
 
     def finished() -> Callable[[str], bool]:
         return finished_on_cluster(grid.experiment, plan, cluster, retry_failed and not codes)
 
     def launch(step: str) -> bool:
-        for warning in add_plan(grid.experiment, plan):
+        for warning in register(grid.experiment, plan):
             _say(console, warning, "yellow")
         specs, again = list(plan.specs.values()), retry_failed and not codes
         codes.append(_submit(console, campaign, specs, cluster, grid.experiment.root, again, wait))
@@ -81,16 +81,20 @@ def estimated_cost(grid: Grid, plan: Plan) -> str:
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
     """Show the state of an experiment's runs. Exit code: 0 if all are done, 3 if some failed, 4 if some are pending."""
     from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.status_table import as_rich, next_command
 
-    found, seen = _survey(experiment, results)
-    place = _place(results)
-    console = Console()
+    with tolerating_faults() as unwritten:
+        found, seen = _survey(experiment, results)
+    place = place_of(results)
+    console = Terminal()
     console.print(as_rich(found, seen, place=place), soft_wrap=True)
     if left := left_to_tune(found, seen):
         _say(console, left)
+    say_damage(found)
     _say(console, f"next: {next_command(found, seen, place)}", "dim")
-    raise typer.Exit(ExitCode.INCOMPLETE if left else _exit_code(seen))
+    say_unwritten(unwritten)
+    raise typer.Exit(ExitCode.INCOMPLETE if left or found.damaged else _exit_code(seen))
 
 
 def watch(
@@ -101,18 +105,18 @@ def watch(
     """Show the state repeatedly until no run is running or queued. Leaving the display stops nothing."""
     from cmkd_bench.api import find_experiment
 
-    raise typer.Exit(_watch(Console(), find_experiment(experiment, results), _place(results), every))
+    raise typer.Exit(_watch(Terminal(), find_experiment(experiment, results), place_of(results), every))
 
 
 def cancel(experiment: Name = None, results: Results = Path("results")) -> None:
     """Cancel all jobs of an experiment. Runs keep their checkpoints; the same `run` command resumes them."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.launch.slurm.campaign import cancel as cancel_jobs
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import cluster_of
 
     found = find_experiment(experiment, results)
-    jobs = cancel_jobs(found, Cluster())
-    _say(Console(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
+    jobs = cancel_jobs(found, cluster_of(found))
+    _say(Terminal(), f"{found.name}: canceled {', '.join(jobs)}." if jobs else f"{found.name} has no jobs to cancel.")
 
 
 def retry(
@@ -122,40 +126,40 @@ def retry(
             metavar="[EXPERIMENT] [KEY=VALUE]...", help="Experiment name, and settings, e.g. launcher.mem_gb=64"
         ),
     ] = None,
-    cause: Annotated[
-        list[str] | None, typer.Option(help="Retry only failures with this cause, as shown by `status`; repeatable.")
-    ] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Retry only failures with this cause; repeatable.")] = None,
     results: Results = Path("results"),
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until all runs have ended, then collect the results.")
-    ] = False,
+    plugin: Plugins = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all runs have ended, then collect.")] = False,
 ) -> None:
     """Resubmit failed runs from their checkpoints, together with the runs that they block."""
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.launch.slurm.campaign import specs_of, stored_campaign
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.experiment.inspection import mend
+    from cmkd_bench.launch.slurm.campaign import cluster_of, is_of_launcher, specs_of, stored_campaign
     from cmkd_bench.launch.slurm.preflight import check_cluster
 
     # An experiment name may contain "=", e.g. fair+train.epochs=5.
-    names = [text for text in arguments or () if not text.startswith("launcher.")]
+    names = [text for text in arguments or () if not is_of_launcher(text)]
     if len(names) > 1:
         raise UserError(f"retry: expected one experiment, got {len(names)}: {', '.join(names)}.")
     found = find_experiment(names[0] if names else None, results)
-    console, cluster = Console(), Cluster()
-    campaign = stored_campaign(found, [text for text in arguments or () if text not in names])
+    console, cluster = Terminal(), cluster_of(found)
+    campaign = stored_campaign(found, [text for text in arguments or () if text not in names], plugin or ())
     specs = specs_of(found)
     check_cluster(campaign.settings, specs, cluster, results)
+    for line in mend(found, [spec.id for spec in specs]):
+        _say(console, line, "yellow")
     code = _submit(console, campaign, specs, cluster, results, cause or True, wait)
     raise typer.Exit(_collect(console, found.name, results) if wait else code)
 
 
 def collect(experiment: Name = None, results: Results = Path("results")) -> None:
     """Write results.csv and the leaderboard from finished runs; exit codes as for `status`."""
-    raise typer.Exit(_collect(Console(), experiment, results))
+    raise typer.Exit(_collect(Terminal(), experiment, results))
 
 
 def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.launch.slurm.campaign import rows, tidy
     from cmkd_bench.report.board import leaderboard
@@ -163,17 +167,22 @@ def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.report.formats import as_rich
     from cmkd_bench.report.status_table import summary
 
-    found, seen = _survey(name, results)
-    frame = write_tables(found, rows(seen))
-    tidy(found, seen)
+    with tolerating_faults() as unwritten:
+        found, seen = _survey(name, results)
+        frame = write_tables(found, rows(seen))
+    if not unwritten:
+        tidy(found, seen)
     console.print(as_rich(leaderboard(read_plan(found), frame)))
     _say(console, summary(found, seen))
     for note in seen.notes:
         _say(console, f"note: {note}", "yellow")
     if left := left_to_tune(found, seen):
         _say(console, left)
-    _say(console, f"{found.path}/: results.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
-    return ExitCode.INCOMPLETE if left else _exit_code(seen)
+    say_damage(found)
+    say_unwritten(unwritten)
+    if not unwritten:
+        _say(console, f"{found.path}/: results.csv, runs.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
+    return ExitCode.INCOMPLETE if left or unwritten or found.damaged else _exit_code(seen)
 
 
 def _submit(
@@ -185,9 +194,9 @@ def _submit(
     again: bool | list[str],
     wait: bool,
 ) -> int:
-    place = _place(results)
+    place = place_of(results)
     experiment = campaign.experiment
-    to_do = [spec for spec in specs if not experiment.run(spec.id).result.exists()]
+    to_do = [spec for spec in specs if not experiment.run(spec.id).is_done()]
     _say(console, _cost(campaign, to_do))
 
     def progress(done: int, total: int) -> None:
@@ -245,23 +254,21 @@ def _cost(campaign: Campaign, to_do: Collection[RunSpec]) -> str:
 
 def _survey(name: str | None, results: Path) -> tuple[Experiment, Survey]:
     from cmkd_bench.api import find_experiment
-    from cmkd_bench.launch.slurm.campaign import survey_experiment
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import cluster_of, survey_experiment
 
     found = find_experiment(name, results)
-    return found, survey_experiment(found, Cluster())
+    return found, survey_experiment(found, cluster_of(found))
 
 
 def _watch(console: Console, experiment: Experiment, place: str, every: float) -> int:
     from rich.live import Live
 
-    from cmkd_bench.launch.slurm.campaign import specs_of
-    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.campaign import cluster_of, specs_of
     from cmkd_bench.launch.slurm.states import ACTIVE
     from cmkd_bench.launch.slurm.survey import survey
     from cmkd_bench.report.status_table import as_rich, summary
 
-    cluster, specs = Cluster(), specs_of(experiment)
+    cluster, specs = cluster_of(experiment), specs_of(experiment)
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     last = ""
     try:
@@ -282,6 +289,7 @@ def _watch(console: Console, experiment: Experiment, place: str, every: float) -
             live.stop()
     if live is None:
         console.print(as_rich(experiment, seen, place=place), soft_wrap=True)
+    say_damage(experiment)
     return _exit_code(seen)
 
 
@@ -291,10 +299,6 @@ def _exit_code(seen: Survey) -> ExitCode:
     if kinds <= {"done"}:
         return ExitCode.DONE
     return ExitCode.FAILED if kinds <= {"done", "failed", "blocked"} else ExitCode.INCOMPLETE
-
-
-def _place(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {results}"
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Results, say_damage, say_unwritten
 from cmkd_bench.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
     from cmkd_bench.report.board import Leaderboard
 
-FILES = "results.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
+FILES = "results.csv, runs.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
 
 
 def leaderboard(
@@ -32,14 +32,14 @@ def leaderboard(
     results: Results = Path("results"),
 ) -> None:
     """Show the leaderboard of an experiment with its statistics, and save it as Markdown and CSV."""
-    from rich.console import Console
-
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.experiment_tables import make_board, write_board
     from cmkd_bench.report.formats import FORMATS, render
     from cmkd_bench.report.predictions import PredictionCache
     from cmkd_bench.report.published import compare_published
+    from cmkd_bench.terminal import Terminal
 
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
@@ -48,17 +48,22 @@ def leaderboard(
     if compare and metric not in (None, "accuracy", "miou"):
         raise UserError(f"--compare published --metric {metric}: published numbers exist only for accuracy and miou.")
     found = find_experiment(experiment, results)
-    frame, board = write_board(found)
-    if metric is not None:
-        board = make_board(PredictionCache(found), read_plan(found), frame, metric)
+    with tolerating_faults() as unwritten:
+        frame, board = write_board(found)
+        if metric is not None:
+            board = make_board(PredictionCache(found), read_plan(found), frame, metric)
     published = compare_published(board, frame) if compare else None
+    say_damage(found)
     rendered = render(board, form, found.name, gain, published)
     if isinstance(rendered, str):
         print(rendered, end="")
+        say_unwritten(unwritten)
         return
-    console = Console()
+    console = Terminal()
     console.print(rendered)
-    console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
+    say_unwritten(unwritten)
+    if not unwritten:
+        console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
 
 
 def files_of(board: Leaderboard) -> str:

@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.cli.options import load_plugins
+from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.parameters import describe
 from cmkd_bench.registry import Registry, datasets, families, methods, networks
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
@@ -29,12 +31,14 @@ def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
         UnknownName: for a kind that does not exist.
     """
     load_plugins(plugin)
-    console = Console()
+    console = Terminal()
     if kind is None:
         for name, registry in (("methods", methods), ("datasets", datasets)):
             console.print(_summaries(name, registry))
     elif kind == "methods":
-        console.print(_summaries("methods", methods))
+        for category in CATEGORIES:
+            if names := methods.in_category(category):
+                console.print(_summaries(category, methods, names))
     elif kind == "datasets":
         for name in datasets.names():
             _print_dataset(console, name)
@@ -55,16 +59,16 @@ def print_one(name: str, plugin: Sequence[Path] | None) -> None:
     if name == "config":
         from cmkd_bench.config.compose import as_yaml
 
-        Console().print(as_yaml(), markup=False, highlight=False)
+        Terminal().print(as_yaml(), markup=False, highlight=False)
     elif name in methods.names():
-        _print_method(Console(), name)
+        _print_method(Terminal(), name)
     elif name in datasets.names():
-        _print_dataset(Console(), name)
-        _print_parameters(Console(), f"dataset.{name}", datasets.get(name).Options)
+        _print_dataset(Terminal(), name)
+        _print_parameters(Terminal(), f"dataset.{name}", datasets.get(name).Options)
     elif name in networks.names():
-        Console().print(Text(f"{name}: {networks.summary(name)}", style="bold"))
+        Terminal().print(Text(f"{name}: {networks.summary(name)}", style="bold"))
     elif (family := name.partition("/")[0]) in families.names():
-        Console().print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
+        Terminal().print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
     else:
         known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
         raise UnknownName("method, dataset or network", name, known)
@@ -76,7 +80,7 @@ def print_fidelity(name: str, plugin: Sequence[Path] | None) -> None:
     from cmkd_bench.method_pages.render import as_markdown
 
     load_plugins(plugin)
-    text, console = as_markdown(name, shipped()), Console()
+    text, console = as_markdown(name, shipped()), Terminal()
     if console.is_terminal:
         from rich.markdown import Markdown
 
@@ -85,9 +89,9 @@ def print_fidelity(name: str, plugin: Sequence[Path] | None) -> None:
         sys.stdout.write(text)
 
 
-def _summaries(title: str, registry: Registry[Any]) -> Table:
+def _summaries(title: str, registry: Registry[Any], names: Sequence[str] | None = None) -> Table:
     table = Table(title=title, title_justify="left", box=None, show_header=False, title_style="bold")
-    for name in registry.names():
+    for name in registry.names() if names is None else names:
         table.add_row(Text(name), Text(registry.summary(name)))
     return table
 
@@ -145,6 +149,7 @@ def _print_method(console: Console, name: str) -> None:
         console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
     traits = {
         "role": cls.role,
+        "category": methods.category(name),
         "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
         "pairs": cls.pairing,
         "unlabeled": cls.unlabelled or "not supported",

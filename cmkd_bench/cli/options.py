@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.errors import EnvironmentFault, UserError
+from cmkd_bench.terminal import visible
 
-RESUME = "Interrupted. Progress is saved; rerun the same command to resume."
+if TYPE_CHECKING:
+    from cmkd_bench.experiment.store import Experiment
 
 Results = Annotated[Path, typer.Option(help="Folder that contains the experiments.")]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file that registers a method, dataset or network; repeatable."),
 ]
+
+
+def say_unwritten(faults: Sequence[EnvironmentFault]) -> None:
+    """Say which files a command could not write, and why."""
+    by_reason: dict[str, list[str]] = {}
+    for fault in faults:
+        by_reason.setdefault(fault.what, []).append(visible(fault.place))
+    for what, places in by_reason.items():
+        print(f"cmkd-bench: not written: {', '.join(dict.fromkeys(places))}: {what}.", file=sys.stderr)
 
 
 def load_plugins(files: Sequence[Path] | None) -> None:
@@ -72,6 +84,19 @@ def names(given: Sequence[str] | str | None) -> list[str]:
     """Return the names in an option that can be repeated and can contain several names, separated by commas."""
     texts = [given] if isinstance(given, str) else given or ()
     return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
+
+
+def place_of(results: Path) -> str:
+    """Return the option that a printed command needs to find an experiment; empty for the default folder."""
+    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+
+
+def say_damage(experiment: Experiment) -> None:
+    """Name the damaged files without which a command went on; on stderr, because stdout may be a table to pipe."""
+    from cmkd_bench.experiment.damage import named
+
+    for line in named(experiment.damaged.values(), experiment.name, place_of(experiment.root)):
+        print(line, file=sys.stderr)
 
 
 def command(context: typer.Context) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli import options
-from cmkd_bench.cli.options import Results
-from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.cli.exit_codes import ExitCode
+from cmkd_bench.cli.options import Results, say_damage, say_unwritten
+from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from cmkd_bench.diagnostics.collect import Diagnosed
@@ -34,19 +37,23 @@ def plot(
 ) -> None:
     """Plot an experiment: gains, transfer, ranks, cost, learning curves, logged values, tuning."""
     from cmkd_bench.api import find_experiment
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.save import KINDS, check, save_pictures
 
     kinds = options.names(kind) or list(KINDS)
     chosen = options.names(formats)
     check(kinds, chosen)
     found = find_experiment(experiment, results)
-    console = Console()
-    with console.status("Drawing"):
+    console = Terminal()
+    with console.status("Drawing"), tolerating_faults() as unwritten:
         files, refusals = save_pictures(found, kinds, chosen)
-    for file in files:
+    say_damage(found)
+    missing = {fault.place for fault in unwritten}
+    for file in (one for one in files if str(one) not in missing):
         console.print(Text(str(file)), soft_wrap=True)
     for refusal in refusals:
         console.print(Text(f"not plotted: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
+    _end(found, unwritten)
 
 
 def diagnose(
@@ -79,6 +86,7 @@ def diagnose(
     from cmkd_bench.config.roots import Roots
     from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
     from cmkd_bench.diagnostics.saved import SavedRuns
+    from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.save import check
 
     options.load_plugins(plugin)
@@ -96,10 +104,19 @@ def diagnose(
         temperature=temperature,
     )
     found = latest_with(dataset, results) if experiment is None else find_experiment(experiment, results)
-    console = Console()
+    console = Terminal()
     with console.status("Running the saved students over the test part"):
         diagnosed = list(diagnose_runs(found, question, SavedRuns(found, torch.device(device), Roots.read())))
-    _show(console, found, diagnosed, temperature, chosen)
+    with tolerating_faults() as unwritten:
+        _show(console, found, diagnosed, temperature, chosen)
+    _end(found, unwritten)
+
+
+def _end(experiment: Experiment, unwritten: Sequence[EnvironmentFault]) -> None:
+    """Say what was not written, and exit if plots are among it."""
+    say_unwritten(unwritten)
+    if any(Path(fault.place).is_relative_to(experiment.path / "plots") for fault in unwritten):
+        raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
@@ -131,15 +148,15 @@ def _show(
     console: Console, experiment: Experiment, found: list[Diagnosed], temperature: float, formats: list[str]
 ) -> None:
     """Print a table per direction, and save it and its plot beside the other plots."""
-    from cmkd_bench.diagnostics.collect import as_csv
-    from cmkd_bench.diagnostics.diagnosis_table import as_rich
     from cmkd_bench.experiment.files import write_text
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.board import leaderboard
     from cmkd_bench.report.cells import column_of
+    from cmkd_bench.report.diagnosis_table import diagnosis_csv, table_of
     from cmkd_bench.report.plots.diagnosis import plot_diagnosis
     from cmkd_bench.report.plots.save import save
     from cmkd_bench.report.results import collect
+    from cmkd_bench.report.text_table import as_rich
 
     folder = experiment.path / "plots"
     every = leaderboard(read_plan(experiment), collect(experiment)).marks
@@ -147,8 +164,11 @@ def _show(
         part, marks = [one for one in found if column_of(one.cell) == column], every[column.block]
         plotted = plot_diagnosis(part, temperature, marks)
         files = save(plotted, folder, formats)
-        write_text(folder / f"{plotted.name}.csv", as_csv(part))
-        console.print(as_rich(part, temperature, marks))
+        if files:
+            write_text(folder / f"{plotted.name}.csv", diagnosis_csv(part))
+        console.print(as_rich(table_of(part, temperature, marks)))
+        if not files:
+            continue
         console.print(
             f"{folder}/: {', '.join([*(file.name for file in files), f'{plotted.name}.csv'])}\n", markup=False
         )

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import RESUME, Plugins, load_plugins
+from cmkd_bench.cli.options import Plugins, load_plugins
 from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from cmkd_bench.config.compose import Overrides
@@ -49,7 +50,7 @@ def prepare(
     from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 
     load_plugins(plugin)
-    console = Console()
+    console = Terminal()
     overrides = parse_overrides([argument for argument in arguments if "=" in argument])
     opened = [_open(name, overrides, root, prepared) for name in _names(arguments)]
     damaged = False
@@ -60,13 +61,9 @@ def prepare(
         workers = jobs or len(os.sched_getaffinity(0))
         found = find_root(dataset.download(), dataset.roots.data, given)
         console.print(f"{dataset.registry_name}: reading {found}", style="dim", markup=False, soft_wrap=True)
-        try:
-            report = prepare_dataset(
-                dataset, found, workers, PreparationDisplay(console), start_anew=force, retry_skipped=retry_skipped
-            )
-        except KeyboardInterrupt:
-            console.print(RESUME)
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        report = prepare_dataset(
+            dataset, found, workers, PreparationDisplay(console), start_anew=force, retry_skipped=retry_skipped
+        )
         _print_report(console, dataset.registry_name, report)
     if damaged:
         raise typer.Exit(ExitCode.FAILED)
@@ -94,7 +91,7 @@ def fixture(
     folder.mkdir(parents=True, exist_ok=True)
     cls.write_fixture(folder, clips, np.random.default_rng(seed))
     write_json(folder / FIXTURE_MARK, {"dataset": name, "clips": clips, "seed": seed})
-    console = Console()
+    console = Terminal()
     console.print(f"{folder}: a miniature of '{name}', labeled as such in every table.", markup=False, soft_wrap=True)
     console.print(f"Next: {DATA_ROOT}={out} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
 

@@ -11,7 +11,7 @@ import typer
 
 from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import RESUME, Results
+from cmkd_bench.cli.options import Results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,9 +27,9 @@ def reproduce(
     vectorized: Annotated[bool, typer.Option(help="Train all draws as one vectorized computation if possible.")] = True,
 ) -> None:
     """Rerun a published experiment: measured and published results, a plot, and a verdict by a predefined rule."""
-    from rich.console import Console
+    from cmkd_bench.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     if name is None:
         _list()
         return
@@ -59,13 +59,12 @@ def sweep(
     jobs: Annotated[int | None, typer.Option(help="Number of worker processes (default: one per core).")] = None,
 ) -> None:
     """Vary an option of a dataset: every method's gain over the student alone, and measured gaps, with intervals."""
-    from rich.console import Console
-
     from cmkd_bench.config.compose import grid_defaults
     from cmkd_bench.studies.sweep import sweep as run
     from cmkd_bench.studies.sweep_table import as_rich
+    from cmkd_bench.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     names = options.names(methods) or grid_defaults()["sweep_methods"]
     with _ended(console):
         found = run(
@@ -86,15 +85,11 @@ def sweep(
 
 @contextmanager
 def _ended(console: Console) -> Iterator[None]:
-    """Turn an interruption or a failed run into an exit code."""
-    from cmkd_bench.launch.local import Interrupted
+    """Turn a failed run into an exit code."""
     from cmkd_bench.studies.point import Unfinished
 
     try:
         yield
-    except (Interrupted, KeyboardInterrupt):  # the latter during vectorized training
-        console.print(RESUME)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
     except Unfinished as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(ExitCode.FAILED) from None

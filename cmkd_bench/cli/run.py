@@ -26,7 +26,10 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, e.g. train.epochs=30 method.c2kd.krc_threshold=0.1"),
     ] = None,
-    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated (default: all).")] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Method names or categories, comma-separated, or all; see `cmkd-bench list methods`."),
+    ] = None,
     datasets: Annotated[
         str | None, typer.Option(help="Dataset names, comma-separated (default: the bundled real datasets).")
     ] = None,
@@ -84,13 +87,12 @@ def run(
     ] = False,
 ) -> None:
     """Run a grid of methods, datasets, pairs and seeds. Finished runs are not repeated."""
-    from rich.console import Console
-
     from cmkd_bench.api import execute, plan_grid
     from cmkd_bench.planning.request import GridOptions
     from cmkd_bench.planning.resolve import resolve
+    from cmkd_bench.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     grid = resolve(
         GridOptions(
             methods=methods,
@@ -121,13 +123,7 @@ def run(
     plan = plan_grid(grid, console)
     if grid.launcher["kind"] == "slurm":
         raise typer.Exit(cluster_jobs.run_on_cluster(grid, plan, console, retry_failed=retry_failed, wait=wait))
-    from cmkd_bench.launch.local import Interrupted
-
-    try:
-        schedule, outcome = execute(grid, plan, console, retry_failed=retry_failed)
-    except Interrupted:
-        console.print(options.RESUME)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    schedule, outcome = execute(grid, plan, console, retry_failed=retry_failed)
     _show_leaderboard(console, grid.experiment, outcome, list(plan.cells))
     if schedule.failed or schedule.blocked:
         raise typer.Exit(ExitCode.FAILED)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cmkd_bench.data.finite import check_finite
 from cmkd_bench.data.manifest import Manifest, input_hash, split_hash, verify
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.data.tokenizers.base import Tokenizer
@@ -218,3 +219,4 @@ def _check(dataset: Dataset[Any], data: PairedData) -> None:
         raise UserError(f"dataset '{name}': labels must be integers from 0 to {classes - 1}.")
     # In a dataset on disk, samples with a broken file are in no part.
     check_parts(name, data.parts, samples, data.groups, complete=data.hashes is None)
+    check_finite(name, data)

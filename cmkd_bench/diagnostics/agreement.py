@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,40 +11,17 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Agreement of two classifiers, as shares of the test samples from 0 to 1.
-
-    Attributes:
-        raw: both predict the same class, right or wrong.
-        kappa: Cohen's kappa (1960): agreement beyond what two classifiers with these class frequencies reach by chance;
-            at most 1, 0 at chance level, NaN if both always predict the same single class.
-        both_right: both predict the label.
-        teacher_only: only the teacher does.
-        student_only: only the student does.
-        both_wrong: neither does.
-    """
-
-    raw: float
-    kappa: float
-    both_right: float
-    teacher_only: float
-    student_only: float
-    both_wrong: float
-
-    @property
-    def gap(self) -> float:
-        """The teacher's accuracy minus the student's, -1 to 1."""
-        return self.teacher_only - self.student_only
-
-
-def agreement(teacher: Array, student: Array, labels: Array) -> Agreement:
+def agreement(teacher: Array, student: Array, labels: Array) -> dict[str, float]:
     """Compare two classifiers on the same samples.
 
     Args:
         teacher: (M,) int, the predicted classes.
         student: (M,) int, the predicted classes.
         labels: (M,) int.
+
+    Returns:
+        percentages of the samples: both accuracies and their `gap`; `agreement`, where both predict the same class,
+        right or wrong; which of the two is right. And `kappa`.
 
     Raises:
         ValueError: if the shapes differ or there is no sample.
@@ -55,19 +31,34 @@ def agreement(teacher: Array, student: Array, labels: Array) -> Agreement:
             f"expected three vectors of the same length, got {teacher.shape}, {student.shape}, {labels.shape}"
         )
     teacher_right, student_right = teacher == labels, student == labels
-    raw = float((teacher == student).mean())
-    return Agreement(
-        raw=raw,
-        kappa=_kappa(raw, teacher, student),
-        both_right=float((teacher_right & student_right).mean()),
-        teacher_only=float((teacher_right & ~student_right).mean()),
-        student_only=float((~teacher_right & student_right).mean()),
-        both_wrong=float((~teacher_right & ~student_right).mean()),
+    both, teacher_only, student_only, neither = (
+        float((one & other).mean())
+        for one, other in (
+            (teacher_right, student_right),
+            (teacher_right, ~student_right),
+            (~teacher_right, student_right),
+            (~teacher_right, ~student_right),
+        )
     )
+    return {
+        "teacher_accuracy": 100 * (both + teacher_only),
+        "student_accuracy": 100 * (both + student_only),
+        "gap": 100 * (teacher_only - student_only),
+        "agreement": 100 * float((teacher == student).mean()),
+        "kappa": kappa(teacher, student),
+        "both_right": 100 * both,
+        "teacher_only": 100 * teacher_only,
+        "student_only": 100 * student_only,
+        "both_wrong": 100 * neither,
+    }
 
 
-def _kappa(raw: float, teacher: Array, student: Array) -> float:
+def kappa(teacher: Array, student: Array) -> float:
+    """Return Cohen's kappa (1960): agreement beyond what two classifiers with these class frequencies reach by chance.
+
+    It is at most 1, 0 at chance level, and NaN if both always predict the same single class.
+    """
     classes = int(max(teacher.max(), student.max())) + 1
     shares = [np.bincount(said, minlength=classes) / len(said) for said in (teacher, student)]
     by_chance = float(shares[0] @ shares[1])
-    return (raw - by_chance) / (1 - by_chance) if by_chance < 1 else math.nan
+    return (float((teacher == student).mean()) - by_chance) / (1 - by_chance) if by_chance < 1 else math.nan

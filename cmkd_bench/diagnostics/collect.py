@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError
-from cmkd_bench.experiment.label_budget import as_option
+from cmkd_bench.experiment.damage import Damaged, OtherVersion
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment, experiment_names
@@ -20,34 +19,22 @@ from cmkd_bench.planning.directions import Direction
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """The diagnostics of one student.
+    """The diagnostics of one student."""
 
-    Attributes:
-        cell: the student's method, direction, fold, and seed.
-        diagnosis: how it relates to the teacher, in the state before the student was trained.
-    """
-
-    cell: Cell
-    diagnosis: Diagnosis
+    cell: Cell  # the student's method, direction, fold, and seed
+    diagnosis: Diagnosis  # how it relates to the teacher, in the state before the student was trained
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to diagnose.
+    """What to diagnose."""
 
-    Attributes:
-        dataset: name of the dataset.
-        pairs: (teacher modality, student modality); None means all pairs of the experiment.
-        methods: methods of the students; None means the student alone.
-        seeds: None means all.
-        temperature: temperature of the parts of the KD loss.
-    """
-
-    dataset: str
+    dataset: str  # name of the dataset
+    # (teacher modality, student modality); None means all pairs of the experiment
     pairs: Sequence[Direction] | None = None
-    methods: Sequence[str] | None = None
-    seeds: Sequence[int] | None = None
-    temperature: float = 1.0
+    methods: Sequence[str] | None = None  # methods of the students; None means the student alone
+    seeds: Sequence[int] | None = None  # None means all
+    temperature: float = 1.0  # temperature of the parts of the KD loss
 
 
 def latest_with(dataset: str, results: Path) -> Experiment:
@@ -59,8 +46,9 @@ def latest_with(dataset: str, results: Path) -> Experiment:
     names = sorted(experiment_names(results), key=lambda name: -(results / name / "plan.json").stat().st_mtime)
     for name in names:
         experiment = Experiment(results, name)
-        if dataset in read_plan(experiment).conditions:
-            return experiment
+        with suppress(Damaged, OtherVersion):  # another experiment's plan; this one's is named when it is asked for
+            if dataset in read_plan(experiment).conditions:
+                return experiment
     raise UserError(
         f"no experiment in {results}/ contains '{dataset}'. To train teachers and students, run: {train(dataset)}"
     )
@@ -120,22 +108,8 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     return cells
 
 
-def as_csv(found: Sequence[Diagnosed]) -> str:
-    """Write one line per student, with unrounded numbers."""
-    file = io.StringIO()
-    place = ["dataset", "labels", "teacher_modality", "student_modality", "method", "fold", "seed"]
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*place, "teacher_run", "student_run", *found[0].diagnosis.numbers()])
-    for one in found:
-        cell = one.cell
-        modalities = [cell.dataset, as_option(cell.labels), cell.teacher_modality, cell.student_modality]
-        runs = [cell.teacher_id, cell.run_id]
-        writer.writerow([*modalities, cell.method, cell.fold, cell.seed, *runs, *one.diagnosis.numbers().values()])
-    return file.getvalue()
-
-
 def _is_done(experiment: Experiment, cell: Cell) -> bool:
-    return all(run and experiment.run(run).result.exists() for run in (cell.run_id, cell.teacher_id))
+    return all(run and experiment.run(run).is_done() for run in (cell.run_id, cell.teacher_id))
 
 
 def _nothing(experiment: Experiment, record: Plan, question: Question, missing: Sequence[tuple[str, str, str]]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 Array = NDArray[Any]
 MOST = 2000
@@ -33,8 +34,6 @@ def energy_coefficient(one: Array, other: Array) -> float:
     """
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or not len(one) or not len(other):
         raise ValueError(f"expected two sets of points in the same coordinates, got {one.shape} and {other.shape}")
-    from scipy.spatial.distance import cdist
-
     x, y = _thinned(one), _thinned(other)
     across = 2 * float(cdist(x, y).mean())
     within = float(cdist(x, x).mean()) + float(cdist(y, y).mean())

@@ -12,6 +12,7 @@ from torch import Tensor
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.diagnostics.pair import Side
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.network import Network
@@ -23,13 +24,7 @@ CLOSE = 1e-2
 
 
 class SavedRuns:
-    """The finished runs of an experiment; each network runs at most once.
-
-    Args:
-        experiment: the experiment that contains the runs.
-        device: where to run the networks.
-        roots: where data and weights are.
-    """
+    """The finished runs of an experiment; each network runs at most once."""
 
     def __init__(self, experiment: Experiment, device: torch.device, roots: Roots) -> None:
         self._experiment, self._device, self._roots = experiment, device, roots
@@ -60,11 +55,12 @@ class SavedRuns:
         return self._predictions(run_id)["labels"]
 
     def _predictions(self, run_id: str) -> dict[str, Tensor]:
-        path = self._experiment.run(run_id).predictions
+        folder = self._experiment.run(run_id)
         try:
-            found: dict[str, Tensor] = load_file(path)
+            folder.check(folder.predictions)
+            found: dict[str, Tensor] = load_file(folder.predictions)
         except (OSError, SafetensorError) as error:
-            raise _unreadable(path.parent.name, error) from error
+            raise Damaged(folder.predictions, f"cannot be read: {error}") from error
         if "logits" not in found:
             raise UserError(
                 f"cannot diagnose run {run_id}: diagnostics need the logits of each sample, but segmentation runs "
@@ -73,10 +69,12 @@ class SavedRuns:
         return found
 
     def _load(self, network: Network, spec: RunSpec) -> None:
+        folder = self._experiment.run(spec.id)
         try:
-            network.load_state_dict(load_file(self._experiment.run(spec.id).weights))
+            folder.check(folder.weights)
+            network.load_state_dict(load_file(folder.weights))
         except (OSError, SafetensorError, RuntimeError) as error:
-            raise _unreadable(spec.id, error) from error
+            raise Damaged(folder.weights, f"cannot be read: {error}") from error
 
 
 def _check(run_id: str, saved: Tensor, again: Tensor) -> None:
@@ -85,9 +83,5 @@ def _check(run_id: str, saved: Tensor, again: Tensor) -> None:
     if saved.shape != again.shape or not torch.allclose(saved, again, rtol=CLOSE, atol=CLOSE * scale):
         raise UserError(
             f"run {run_id}: the saved student does not reproduce the saved predictions, so its embeddings would "
-            "belong to another network. Delete the run's folder and rerun the grid with this version."
+            "belong to another network. Run the grid with this version under another --experiment."
         )
-
-
-def _unreadable(run_id: str, error: Exception) -> UserError:
-    return UserError(f"cannot read run {run_id}: {error}. Delete its folder and rerun the grid.")

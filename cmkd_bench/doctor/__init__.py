@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-FindingLevel = Literal["ok", "note", "missing"]
+FindingLevel = Literal["ok", "note", "missing", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Finding:
     Attributes:
         subject: what was checked.
         found: what was found.
-        verdict: `ok`; `note` if something optional is missing; `missing` if something required is missing.
+        verdict: `ok`; `note` if something optional is missing; `missing` if something required is missing;
+            `damaged` if a file is.
         advice: how to fix it.
     """
 
@@ -27,5 +28,5 @@ class Finding:
 
 
 def all_is_there(findings: Iterable[Finding]) -> bool:
-    """Return whether nothing required is missing."""
-    return all(finding.verdict != "missing" for finding in findings)
+    """Return whether nothing required is missing or damaged."""
+    return all(finding.verdict in ("ok", "note") for finding in findings)

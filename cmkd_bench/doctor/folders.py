@@ -14,6 +14,8 @@ from typing import IO
 from cmkd_bench.config.roots import DATA_ROOT, PREPARED_ROOT, WEIGHTS, Roots
 from cmkd_bench.data.media.location import search
 from cmkd_bench.doctor import Finding
+from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.store import check_results_folder
 
 GIB = 2**30
 SCARCE_DISK_BYTES, SCARCE_SHARED_BYTES = 2 * GIB, 2**26
@@ -56,7 +58,11 @@ def _weights(path: Path) -> Finding:
 
 def check_folders(results: Path) -> Iterator[Finding]:
     """Yield whether results can be written and locked, and whether there is enough space."""
-    yield _writable("results", results, "")
+    try:
+        check_results_folder(results)
+        yield _writable("results", results, "")
+    except UserError as error:
+        yield Finding("results", str(error), "missing", "Choose another --results.")
     folder = _nearest(results)
     yield _locks(folder)
     yield _room("disk", folder, SCARCE_DISK_BYTES)

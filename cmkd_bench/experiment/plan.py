@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cmkd_bench.errors import GridError
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.label_budget import LabelBudget, block_name
-from cmkd_bench.experiment.spec import RunSpec, Scalar
+from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
 from cmkd_bench.experiment.trials import TUNED, Group, Study
 
 Key = tuple[str, str, int, LabelBudget, str, str, int, bool]
@@ -143,10 +144,16 @@ class Plan:
         for key, cell in list(self.cells.items()):
             if cell.tuned and cell.run_id and {cell.study, cell.group} & doubtful:
                 values = selected.get(cell.study)
-                if values is None or self.specs[cell.run_id].hyperparameters != values:
+                if values is None or self._hyperparameters(cell.run_id) != values:
                     del self.cells[key]
         for group in changed:
             self.studies.pop(group, None)
+
+    def _hyperparameters(self, run_id: str) -> Settings | None:
+        try:
+            return self.specs[run_id].hyperparameters
+        except Damaged:
+            return None
 
 
 def _differences(ours: Mapping[str, Conditions], theirs: Mapping[str, Conditions]) -> Iterator[str]:

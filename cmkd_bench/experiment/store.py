@@ -7,15 +7,26 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import file_lock, read_json, write_json
-from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.errors import UserError, shortened
+from cmkd_bench.experiment.containment import LeadsOut, check_folder, check_run_id
+from cmkd_bench.experiment.damage import REWRITE, Damaged, OtherVersion
+from cmkd_bench.experiment.files import (
+    ASIDE,
+    discard_temporary,
+    file_lock,
+    is_locked,
+    read_object,
+    set_aside,
+    write_json,
+)
+from cmkd_bench.experiment.run_files import RunFiles
+from cmkd_bench.experiment.spec import RESULTS_VERSION, RunSpec
 
-RunState = Literal["pending", "running", "interrupted", "done", "failed"]
+RunState = Literal["pending", "running", "interrupted", "done", "failed", "damaged"]
+MOST_CHARACTERS = 200  # file systems allow 255 bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 
 
@@ -23,68 +34,18 @@ class Busy(Exception):
     """Another process is working on the run."""
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """The files of one run; every file name in a run's folder is a property here."""
-
-    path: Path
-
-    @property
-    def spec(self) -> Path:
-        """The spec of the run; written before the run starts."""
-        return self.path / "spec.json"
-
-    @property
-    def checkpoint(self) -> Path:
-        """The state after an epoch; removed when the run is done."""
-        return self.path / "checkpoint.pt"
-
-    @property
-    def weights(self) -> Path:
-        """The weights of the selected student."""
-        return self.path / "student.safetensors"
-
-    @property
-    def predictions(self) -> Path:
-        """Logits and labels of the test part, in the order of the manifest."""
-        return self.path / "predictions.safetensors"
-
-    @property
-    def history(self) -> Path:
-        """Losses, logged values and validation scores by epoch."""
-        return self.path / "history.json"
-
-    @property
-    def result(self) -> Path:
-        """The result, with the same bytes however often the run was interrupted; its presence means done."""
-        return self.path / "result.json"
-
-    @property
-    def cost(self) -> Path:
-        """Seconds, memory, machine and versions, which may differ between equal runs."""
-        return self.path / "cost.json"
-
-    @property
-    def error(self) -> Path:
-        """The reason why the run failed."""
-        return self.path / "error.json"
-
-    @property
-    def heartbeat(self) -> Path:
-        """Touched while a process works on the run; a killed process leaves it behind."""
-        return self.path / "heartbeat"
-
-    @property
-    def lock(self) -> Path:
-        """Locked by the process that works on the run; the kernel releases it when that process dies."""
-        return self.path / "lock"
+class RunFolder(RunFiles):
+    """The folder of one run: its state, its lock, and what is left behind or set aside there."""
 
     def state(self) -> RunState:
         """Return the state, derived only from the files."""
-        if self.result.exists():
+        problem = self.problem()
+        if problem is None and self.result.exists():
             return "done"
-        if self._is_locked():
+        if self.is_locked():
             return "running"
+        if problem is not None:
+            return "damaged"
         if self.error.exists():
             return "failed"
         return "interrupted" if self.checkpoint.exists() else "pending"
@@ -103,19 +64,37 @@ class RunFolder:
         """Allow a failed run to be rerun from its last checkpoint."""
         self.error.unlink(missing_ok=True)
 
-    def discard_leftovers(self) -> None:
-        """Remove files that a killed process left unfinished; only the holder of the lock may call this."""
-        for path in self.path.glob(".*.tmp"):
-            path.unlink(missing_ok=True)
+    def has_leftovers(self) -> bool:
+        """Return whether a process that ended, or another one at the same time, left something behind."""
+        ended = self.result.exists() or self.error.exists()
+        return (ended and self.heartbeat.exists()) or (self.result.exists() and self.error.exists())
 
-    def _is_locked(self) -> bool:
-        if not self.lock.exists():
-            return False
-        try:
-            with self.locked():
-                return False
-        except Busy:
-            return True
+    def discard_leftovers(self) -> None:
+        """Remove what a killed process left behind; only the holder of the lock and of the claim may call this."""
+        discard_temporary(self.path)
+        if self.is_done():
+            self.error.unlink(missing_ok=True)
+            self.checkpoint.unlink(missing_ok=True)
+
+    def set_aside(self, damage: Damaged) -> str:
+        """Rename a damaged file to `NAME.damaged` so that the run is repeated, and say so in one line.
+
+        Whatever is damaged, the result no longer stands for the files beside it, so it is set aside too. Only the
+        holder of the lock may call this.
+        """
+        there = damage.path.exists()
+        aside = set_aside(damage.path)
+        own = damage.path.parent == self.path and damage.path not in (self.checkpoint, self.error, self.result)
+        with_result = own and self.result.exists()
+        if with_result:
+            set_aside(self.result)
+        with_it = f", together with {self.result.name}" if with_result else ""
+        kept = f"It is set aside as {aside.name}{with_it}" if there else f"{self.result.name} is set aside"
+        return f"{damage.path} {damage.reason}. {kept}; the run is repeated."
+
+    def is_locked(self) -> bool:
+        """Return whether a process on this machine works on the run."""
+        return is_locked(self.lock)
 
 
 class Experiment:
@@ -126,16 +105,26 @@ class Experiment:
         name: letters, digits and `._+=,-`.
 
     Raises:
-        UserError: for a name that could lead out of the folder.
+        UserError: for a name that could lead out of the folder or is too long, or if the results folder is a file.
     """
 
     def __init__(self, root: Path, name: str) -> None:
         if not _NAME.fullmatch(name):
-            raise UserError(f"experiment '{name}': expected a name of letters, digits and ._+=,- and not a path.")
+            text = f"experiment '{shortened(name)}': expected a name of letters, digits and ._+=,- and not a path."
+            raise UserError(text)
+        if len(name) > MOST_CHARACTERS:
+            raise UserError(f"experiment '{shortened(name)}': expected at most {MOST_CHARACTERS} characters.")
+        check_results_folder(root)
         self.root = root
         self.name = name
         self.path = root / name
         self._runs = self.path / "runs"
+        self._checked: set[str] = set()
+        self.damaged: dict[Path, Damaged] = {}
+
+    def note(self, damage: Damaged) -> None:
+        """Remember a damaged file that a reader goes on without, so that the command can name it."""
+        self.damaged[damage.path] = damage
 
     @property
     def plan(self) -> Path:
@@ -144,11 +133,23 @@ class Experiment:
 
     @property
     def results(self) -> Path:
-        """One row per run."""
+        """One row per cell of the tables."""
         return self.path / "results.csv"
 
+    @property
+    def runs(self) -> Path:
+        """One row per run."""
+        return self.path / "runs.csv"
+
     def run(self, run_id: str) -> RunFolder:
-        """Return the folder of a run."""
+        """Return the folder of a run.
+
+        Raises:
+            LeadsOut: if the id is none, or if the folder or a file in it is a link out of the experiment.
+        """
+        if run_id not in self._checked:
+            check_folder(self._runs / check_run_id(run_id), self.path)
+            self._checked.add(run_id)
         return RunFolder(self._runs / run_id)
 
     def add(self, spec: RunSpec) -> RunFolder:
@@ -158,17 +159,46 @@ class Experiment:
             self._adopt(spec.id)
         if not folder.spec.exists():
             folder.path.mkdir(parents=True, exist_ok=True)
-            write_json(folder.spec, spec.to_json())
+            write_json(folder.spec, spec.to_json(), durable=False)  # every command writes it anew if it is lost
         return folder
 
     def read_spec(self, run_id: str) -> RunSpec:
-        """Return the spec of a run."""
-        return RunSpec.from_json(read_json(self.run(run_id).spec))
+        """Return the spec of a run.
+
+        Raises:
+            Damaged: if it is missing or damaged, or does not belong to this run.
+            OtherVersion: if another version of cmkd-bench wrote it.
+        """
+        path = self.run(run_id).spec
+        values = read_object(path, REWRITE)
+        try:
+            spec = RunSpec.from_json(values)
+            if spec.id == run_id and spec.version == RESULTS_VERSION:
+                return spec
+        except (KeyError, TypeError, AttributeError, ValueError):
+            spec = None
+        version = values.get("version")
+        if isinstance(version, int) and version != RESULTS_VERSION and (spec is None or spec.id == run_id):
+            raise OtherVersion(path, version, RESULTS_VERSION)
+        reason = "is not the spec of a run" if spec is None else f"belongs to run {spec.id}, as its hash shows"
+        raise Damaged(path, reason, REWRITE)
 
     def read_result(self, run_id: str) -> dict[str, Any]:
-        """Return the result of a finished run."""
-        result: dict[str, Any] = read_json(self.run(run_id).result)
-        return result
+        """Return the result of a finished run.
+
+        Raises:
+            Damaged: if it is missing or damaged.
+        """
+        return self.run(run_id).read_result()
+
+    def read_history(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the record of each epoch of a run; empty if it is not done, or, which is noted, if it is damaged."""
+        folder = self.run(run_id)
+        try:
+            return folder.read_history() if folder.result.exists() else []
+        except Damaged as damage:
+            self.note(damage)
+            return []
 
     def _adopt(self, run_id: str) -> None:
         """Adopt a run that is done in another experiment; its files are hard links if possible, otherwise copies."""
@@ -178,7 +208,7 @@ class Experiment:
         temporary = self._runs / f".{run_id}.{os.getpid()}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(found.path, temporary, copy_function=_link_or_copy, ignore=_a_process_s_own)
+        shutil.copytree(found.path, temporary, copy_function=_link_or_copy, ignore=_not_of_a_result)
         try:
             temporary.rename(self.run(run_id).path)
         except OSError:  # another process was faster
@@ -186,14 +216,53 @@ class Experiment:
 
 
 def find_done(experiment: Experiment, run_id: str) -> RunFolder | None:
-    """Return a folder of the run with a result, in this or another experiment of the results folder."""
+    """Return a folder of the run with a whole result, in this or another experiment of the results folder."""
     own = experiment.run(run_id)
-    others = (RunFolder(path) for path in sorted(experiment.root.glob(f"*/runs/{run_id}")))
-    return next((folder for folder in (own, *others) if folder.result.exists()), None)
+    if own.is_done():
+        return own
+    names = sorted(path.parent.parent.name for path in experiment.root.glob(f"*/runs/{run_id}"))
+    others = (Experiment(experiment.root, name) for name in names if _NAME.fullmatch(name) and name != experiment.name)
+    return next((other.run(run_id) for other in others if _may_be_adopted(other, run_id)), None)
+
+
+def _may_be_adopted(other: Experiment, run_id: str) -> bool:
+    """Return whether a run is done elsewhere, with no file cut off; their digests are checked where they are read.
+
+    A run that is damaged there is none of this experiment's business: it is trained here.
+    """
+    try:
+        folder = other.run(run_id)
+        other.read_spec(run_id)
+        for path in folder.sealed:
+            if path.exists():
+                folder.check(path, read=False)
+        folder.read_cost()
+    except (Damaged, OtherVersion, LeadsOut):
+        return False
+    return True
+
+
+def check_results_folder(root: Path) -> None:
+    """Check that a results folder is a folder, or can become one.
+
+    Raises:
+        UserError: if it is a file, or below one.
+    """
+    existing = next((path for path in (root, *root.absolute().parents) if os.path.lexists(path)), root)
+    if not existing.is_dir() and os.path.lexists(existing):
+        raise UserError(
+            f"--results {shortened(str(root))}: {shortened(str(existing))} is not a folder. Give the folder that "
+            "contains the experiments, or a new one."
+        )
 
 
 def experiment_names(root: Path) -> list[str]:
-    """Return the names of the experiments in a results folder that have a plan."""
+    """Return the names of the experiments in a results folder that have a plan.
+
+    Raises:
+        UserError: if the results folder is a file.
+    """
+    check_results_folder(root)
     return sorted(path.parent.name for path in root.glob("*/plan.json"))
 
 
@@ -204,5 +273,7 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _a_process_s_own(_folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in ("lock", "heartbeat")]
+def _not_of_a_result(_folder: str, names: list[str]) -> list[str]:
+    """Return what only a process at work needs, or was set aside."""
+    own = ("lock", "heartbeat", "error.json", "checkpoint.pt")
+    return [name for name in names if name in own or name.endswith((".tmp", ASIDE))]

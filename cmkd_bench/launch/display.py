@@ -41,6 +41,7 @@ class GridDisplay:
         self._task = self._progress.add_task("runs", total=None)
         self._live = Live(self._progress, console=console, refresh_per_second=4, transient=True)
         self._next_line = 0.0
+        self._last_wait = ""
         self._text = Text()
 
     def __enter__(self) -> GridDisplay:
@@ -63,9 +64,15 @@ class GridDisplay:
         self._progress.update(self._task, total=total, completed=over)
         counts = f"{self._stage}{_counts(schedule)}"
         self._text = Text(counts)
+        wait = _wait(schedule)
         if self._console.is_terminal:
-            lines = [Text(f"  {_running(schedule.specs[m.run_id], m)}", style="dim", no_wrap=True) for m in running]
+            at_work = [one for one in running if one.run_id not in schedule.held]
+            lines = [Text(f"  {_running(schedule.specs[m.run_id], m)}", style="dim", no_wrap=True) for m in at_work]
+            lines += [Text(f"  {wait}", style="yellow")] if wait else []
             self._live.update(Group(self._progress, Text(f"  {counts}"), *lines))
+        elif wait and wait != self._last_wait:
+            self._last_wait = wait
+            self._console.print(Text(wait, style="yellow"), soft_wrap=True)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_SECONDS
             self._console.print(self._text, soft_wrap=True)
@@ -81,6 +88,20 @@ def _counts(schedule: Schedule) -> str:
     }
     shown = [f"{count} {name}" for name, count in counts.items() if count or name == "done"]
     return f"{len(schedule.specs)} runs: {', '.join(shown)}"
+
+
+def _wait(schedule: Schedule) -> str:
+    """Return for whom this command waits, if it has nothing else to do."""
+    if not schedule.held or schedule.running - set(schedule.held):
+        return ""
+    (first, who), *others = schedule.held.items()
+    further = f", and for {len(others)} more runs" if others else ""
+    return f"waiting for {_name(schedule.specs[first])} ({first}): {who} works on it{further}. Ctrl-C ends the wait."
+
+
+def _name(spec: RunSpec) -> str:
+    direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
+    return f"{spec.method} {spec.dataset} {direction}, seed {spec.seed}"
 
 
 def _running(spec: RunSpec, message: Message) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.errors import NO_ROOM, EnvironmentFault, UserError
 from cmkd_bench.experiment.files import write_json
 from cmkd_bench.launch.schedule import BUSY_SECONDS, Schedule
 from cmkd_bench.launch.worker import Message, WorkerSettings, serve, warm_up
@@ -50,10 +50,6 @@ def can_fork(devices: Sequence[str]) -> bool:
     return all(device == "cpu" for device in devices) and not opened
 
 
-class Interrupted(Exception):
-    """Raised after Ctrl-C, when all runs have stopped at the end of an epoch, with a checkpoint."""
-
-
 class LocalLauncher:
     """Runs a schedule on this machine.
 
@@ -77,14 +73,15 @@ class LocalLauncher:
         """Work until no run is left.
 
         Raises:
-            Interrupted: after Ctrl-C.
+            KeyboardInterrupt: after Ctrl-C, when all runs have stopped at the end of an epoch, with a checkpoint.
+            EnvironmentFault: e.g. if the disk is full, when all runs have stopped in the same way.
         """
         try:
             self._run(schedule, display)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, EnvironmentFault):
             self._stop.set()
             self._pool.close(patience=None)
-            raise Interrupted from None
+            raise
         finally:
             self._pool.close(patience=5)
 
@@ -116,7 +113,13 @@ class LocalLauncher:
         if message.outcome is None:
             return
         worker.task = None
+        schedule.held.pop(message.run_id, None)
+        schedule.notes += message.notes
+        if message.outcome == "fault":
+            room = f" {schedule.room_needed()}" if message.errno in NO_ROOM else ""
+            raise EnvironmentFault(f"{message.text}{room}", message.errno)
         if message.outcome == "busy":
+            schedule.held[message.run_id] = message.text
             schedule.give_back(message.run_id, BUSY_SECONDS)
         else:
             schedule.finish(message.run_id)
@@ -128,10 +131,9 @@ class LocalLauncher:
         if run_id is not None and schedule.worker_died(run_id):
             how = f"signal {-death.exit_code}" if death.exit_code < 0 else f"exit code {death.exit_code}"
             message = f"the worker process ended with {how}, {schedule.deaths[run_id]} times (possibly out of memory)"
-            write_json(
-                schedule.experiment.run(run_id).error,
-                {"cause": "worker died", "message": message, "traceback": []},
-            )
+            folder = schedule.experiment.run(run_id)
+            write_json(folder.error, {"cause": "worker died", "message": message, "traceback": []})
+            folder.heartbeat.unlink(missing_ok=True)
             schedule.finish(run_id)
 
     def _start(self, device: str) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.faults import size
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 
@@ -27,6 +27,8 @@ class Schedule:
         failed: ids with an error.
         blocked: ids whose teacher failed.
         deaths: how many workers have died during a run.
+        held: who works on a run that another command or machine has.
+        notes: what workers have to tell the user, e.g. that they set a damaged file aside.
     """
 
     experiment: Experiment
@@ -37,6 +39,8 @@ class Schedule:
     failed: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
     deaths: dict[str, int] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for run_id in self.specs:
@@ -71,6 +75,8 @@ class Schedule:
         self.running.discard(run_id)
         self.waiting[run_id] = 0.0
         self._settle(run_id)
+        if run_id in self.waiting:
+            self._reconsider(self.specs[run_id].teacher)
         self._block()
 
     def worker_died(self, run_id: str) -> bool:
@@ -79,15 +85,30 @@ class Schedule:
         self.give_back(run_id)
         return self.deaths[run_id] >= MAX_DEATHS and run_id in self.waiting
 
+    def room_needed(self) -> str:
+        """Estimate the space on the disk for the runs that are left, from the finished ones, as a sentence."""
+        left = len(self.waiting) + len(self.running)
+        known = [path.stat().st_size for run_id in self.done for path in self.experiment.run(run_id).path.iterdir()]
+        if not known:
+            return f"Runs left: {left}."
+        return f"Runs left: {left}; they take about {size(left * sum(known) / len(self.done))}."
+
     def _settle(self, run_id: str) -> None:
         folder = self.experiment.run(run_id)
-        if folder.result.exists():
+        if folder.is_done():
             self.done.add(run_id)
-        elif folder.error.exists():
+        elif folder.has_failed():
             self.failed.add(run_id)
         else:
             return
         self.waiting.pop(run_id, None)
+        self.held.pop(run_id, None)
+
+    def _reconsider(self, teacher: str | None) -> None:
+        """Repeat a teacher whose files turned out to be damaged when its student read them."""
+        if teacher is not None and teacher in self.done and not self.experiment.run(teacher).is_done():
+            self.done.remove(teacher)
+            self.waiting[teacher] = 0.0
 
     def _block(self) -> None:
         for run_id in list(self.waiting):
@@ -98,18 +119,18 @@ class Schedule:
 
 def blocked_by(experiment: Experiment, spec: RunSpec) -> str | None:
     """Return why a student cannot be run: which teacher failed, and how."""
-    if spec.teacher is None or not experiment.run(spec.teacher).error.exists():
+    folder = experiment.run(spec.teacher) if spec.teacher else None
+    if folder is None or not folder.has_failed() or (error := folder.failure()) is None:
         return None
-    error = read_json(experiment.run(spec.teacher).error)
     return f"teacher {spec.teacher} failed: {error['cause']}: {error['message']}"
 
 
 def is_over(experiment: Experiment, spec: RunSpec, again: bool = False) -> bool:
     """Return whether a run has ended: it is done, failed or blocked; with `again`, only if it is done."""
     folder = experiment.run(spec.id)
-    if folder.result.exists() or again:
-        return folder.result.exists()
-    return folder.error.exists() or blocked_by(experiment, spec) is not None
+    if again or folder.is_done():
+        return folder.is_done()
+    return folder.has_failed() or blocked_by(experiment, spec) is not None
 
 
 def first_teachers(specs: Iterable[RunSpec]) -> list[RunSpec]:

@@ -6,15 +6,17 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Literal
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.errors import EnvironmentFault
+from cmkd_bench.experiment.heartbeat import holder
 
-RunOutcome = Literal["finished", "busy", "stopped"]
+RunOutcome = Literal["finished", "busy", "stopped", "fault"]
 TELL_SECONDS = 0.1  # reporting an epoch of a linear network takes longer than the epoch
 
 
@@ -45,12 +47,24 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class Message:
-    """A message from a worker to the launcher: the end of an epoch or of a run."""
+    """A message from a worker to the launcher: the end of an epoch or of a run.
+
+    Attributes:
+        run_id: id of the run.
+        epoch: number of finished epochs.
+        epochs: number of all epochs; 0 before the first one is done.
+        outcome: how the run ended; None while it goes on.
+        text: who works on the run, if it is busy; or the fault of the machine that ended it.
+        errno: the fault's number in the operating system.
+    """
 
     run_id: str
     epoch: int = 0
     epochs: int = 0
     outcome: RunOutcome | None = None
+    text: str = ""
+    errno: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class _Watch:
@@ -92,8 +106,7 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
     """
     for end in inherited:
         end.close()
-    # Ctrl-C goes to the whole process group; only the launcher handles it, through `stop`.
-    for number in (signal.SIGINT, *((signal.SIGTERM, signal.SIGUSR2, signal.SIGCONT) if settings.shielded else ())):
+    for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGCONT) if settings.shielded else ():
         signal.signal(number, signal.SIG_IGN)
     import torch
 
@@ -109,16 +122,18 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
         load_plugin(plugin)
     experiment = Experiment(settings.root, settings.experiment)
     while (run_id := _receive(connection)) is not None:
-        outcome: RunOutcome = "finished"
+        ended, notes = Message(run_id, outcome="finished"), list[str]()
         try:
             watch = _Watch(run_id, settings, connection, stop)
-            execute(experiment, run_id, device, watch, settings.roots)
+            notes = execute(experiment, run_id, device, watch, settings.roots)
         except Busy:
-            outcome = "busy"
+            ended = Message(run_id, outcome="busy", text=holder(experiment.run(run_id).heartbeat))
         except Stopped:
-            outcome = "stopped"
+            ended = Message(run_id, outcome="stopped")
+        except EnvironmentFault as fault:
+            ended = Message(run_id, outcome="fault", text=str(fault), errno=fault.errno)
         try:
-            connection.send(Message(run_id, outcome=outcome))
+            connection.send(replace(ended, notes=tuple(notes)))
         except OSError:
             return
         if not is_usable(device):

@@ -6,11 +6,7 @@ from torch import Tensor
 
 
 def check_logits(student: Tensor, teacher: Tensor) -> None:
-    """Check that both are (B, C) with at least two classes.
-
-    Raises:
-        ValueError: otherwise, with both shapes.
-    """
+    """Raise a ValueError with the shapes unless both are (B, C) with at least two classes."""
     if student.ndim != 2 or student.shape != teacher.shape:
         raise ValueError(
             f"student and teacher logits must share one shape (B, C), not {_shape(student)} and {_shape(teacher)}"
@@ -20,12 +16,9 @@ def check_logits(student: Tensor, teacher: Tensor) -> None:
 
 
 def check_labels(labels: Tensor, logits: Tensor) -> None:
-    """Check that there is one integer label per row of the logits.
+    """Raise a ValueError with the shape or type unless there is one integer label per row of the logits.
 
     The range of the labels is not checked, because that would synchronize the device in every step.
-
-    Raises:
-        ValueError: otherwise, with the shape or type.
     """
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"labels must have the shape ({logits.shape[0]},), not {_shape(labels)}")
@@ -34,11 +27,7 @@ def check_labels(labels: Tensor, logits: Tensor) -> None:
 
 
 def check_embeddings(one: Tensor, other: Tensor, same_width: bool) -> None:
-    """Check that both are (B, d) with the same B and, if `same_width`, the same d.
-
-    Raises:
-        ValueError: otherwise, with both shapes.
-    """
+    """Raise a ValueError with the shapes unless both are (B, d) with the same B and, if `same_width`, the same d."""
     fits = one.ndim == other.ndim == 2 and one.shape[0] == other.shape[0]
     if not fits or (same_width and one.shape != other.shape):
         shared = "one shape (B, d)" if same_width else "the batch size: (B, d) and (B, e)"
@@ -46,11 +35,7 @@ def check_embeddings(one: Tensor, other: Tensor, same_width: bool) -> None:
 
 
 def check_positive(name: str, value: float) -> None:
-    """Check that a value such as a temperature is greater than 0.
-
-    Raises:
-        ValueError: otherwise, with the value.
-    """
+    """Raise a ValueError with the value, of a temperature or the like, unless it is greater than 0."""
     if not value > 0:
         raise ValueError(f"{name} must be greater than 0, not {value}")
 

@@ -65,18 +65,13 @@ def crd_normalizer(embedding: Tensor, bank: Tensor, index: Tensor, counts: Tenso
     The mean is over the bank rows of all positives and negatives. The paper has no such constant. It depends on the
     first batch, so store it with the banks.
 
-    Args:
-        embedding: (B, d), rows of unit length.
-        bank: (M, d), rows of unit length.
-        index: (B,) int64, the bank row of each sample's partner.
-        counts: (B, M), how often each row of the bank is a negative of each sample.
-        temperature: divides the scores; greater than 0.
+    The arguments are those of `crd_side_loss`.
 
     Returns:
         A scalar tensor without gradient.
 
     Raises:
-        ValueError: if the shapes do not match or the temperature is not greater than 0.
+        ValueError: in the cases of `crd_side_loss`.
     """
     _check(embedding, bank, index, counts)
     check_positive("temperature", temperature)

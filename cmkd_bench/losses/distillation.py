@@ -17,7 +17,7 @@ from cmkd_bench.losses._targets import other_entries, target_entry
 
 
 @in_full_precision
-def kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+def kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor) -> Tensor:
     """Compute Hinton's KD loss: temperature^2 KL(teacher || student) of the softened class distributions.
 
     The factor temperature^2 keeps the scale of the gradient the same for all temperatures, as the paper advises.
@@ -25,7 +25,8 @@ def kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) 
     Args:
         student_logits: (B, C).
         teacher_logits: (B, C); gets no gradient.
-        temperature: divides the logits of both sides; greater than 0.
+        temperature: divides the logits of both sides; greater than 0. A scalar tensor gets a gradient through both
+            sides and through the factor; it is not checked, because that would synchronize the device.
 
     Returns:
         A scalar in nats, summed over classes and averaged over the batch.
@@ -34,7 +35,8 @@ def kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) 
         ValueError: if the shapes differ, C < 2, or the temperature is not greater than 0.
     """
     check_logits(student_logits, teacher_logits)
-    check_positive("temperature", temperature)
+    if not isinstance(temperature, Tensor):
+        check_positive("temperature", temperature)
     student = F.log_softmax(student_logits / temperature, dim=1)
     teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
     # written out: torch has no batching rule for kl_div, so torch.vmap would loop over the lanes
@@ -100,12 +102,8 @@ def dkd_loss(
     """Compute the DKD loss: temperature^2 (alpha TCKD + beta NCKD), with the terms of `tckd_nckd`.
 
     Args:
-        student_logits: (B, C).
-        teacher_logits: (B, C); gets no gradient.
-        labels: (B,) class indices.
         alpha: weight of the target part; 1 in the paper.
         beta: weight of the non-target part; tuned for each pair in the paper, up to 8 on CIFAR-100.
-        temperature: divides the logits of both sides; greater than 0.
 
     Returns:
         A scalar in nats, averaged over the batch. The warm-up of the paper is left to the caller.

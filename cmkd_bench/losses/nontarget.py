@@ -60,15 +60,9 @@ def mutual_nontarget_kl(
     form: Literal["renormalized", "zeroed"] = "renormalized",
     reduction: Literal["batch", "kept"] = "batch",
 ) -> tuple[Tensor, Tensor]:
-    """Compute `nontarget_kl` in both directions; in each, the other side is the detached target.
+    """Compute `nontarget_kl` in both directions, of p and q, whose (B, C) `logits` and `other_logits` are given.
 
-    Args:
-        logits: (B, C), the logits of p.
-        other_logits: (B, C), the logits of q.
-        labels: (B,) class indices.
-        keep: as in `nontarget_kl`.
-        form: as in `nontarget_kl`.
-        reduction: as in `nontarget_kl`.
+    In each direction, the first argument of the divergence is the detached target.
 
     Returns:
         KL(p || q), with a gradient for `other_logits`, and KL(q || p), with a gradient for `logits`: scalars in nats;

@@ -13,25 +13,15 @@ FOLDER = Path(__file__).parent / "implementations"  # a link, so that a wheel ha
 
 @dataclass(frozen=True)
 class Implementation:
-    """One difference between a published implementation and the paper, or this implementation.
+    """One difference between a published implementation and the paper, or this implementation."""
 
-    Attributes:
-        repository: `OWNER/NAME` on GitHub.
-        commit: the commit that was read.
-        place: file, and line where it is known.
-        does: what that code does.
-        here: what this implementation does.
-        paper: what the paper asks for, where that differs.
-        checked_by_numbers: whether the difference was computed, and not only read.
-    """
-
-    repository: str
-    commit: str
-    place: str
-    does: str
-    here: str
-    paper: str = ""
-    checked_by_numbers: bool = False
+    repository: str  # `OWNER/NAME` on GitHub
+    commit: str  # the commit that was read
+    place: str  # file, and line where it is known
+    does: str  # what that code does
+    here: str  # what this implementation does
+    paper: str = ""  # what the paper asks for, where that differs
+    checked_by_numbers: bool = False  # whether the difference was computed, and not only read
 
 
 def implementations_of(name: str) -> list[Implementation]:

@@ -21,17 +21,11 @@ MARK = "pytest.mark.oracle"
 
 @dataclass(frozen=True)
 class Oracle:
-    """One test that compares its subject with something independent.
+    """One test that compares its subject with something independent."""
 
-    Attributes:
-        subject: the method or loss.
-        statement: what it is compared with.
-        test: `FILE::NAME`, relative to the root of the repository.
-    """
-
-    subject: str
-    statement: str
-    test: str
+    subject: str  # the method or loss
+    statement: str  # what it is compared with
+    test: str  # `FILE::NAME`, relative to the root of the repository
 
 
 def shipped() -> list[Oracle]:
@@ -46,9 +40,6 @@ def as_json(oracles: Sequence[Oracle]) -> str:
 
 def collect(root: Path) -> list[Oracle]:
     """Collect the oracles of all tests, ordered by file and line.
-
-    Args:
-        root: the root of the repository, which contains `tests`.
 
     Raises:
         UserError: if a mark does not have two strings.

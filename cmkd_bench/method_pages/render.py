@@ -24,7 +24,6 @@ def as_markdown(name: str, oracles: Sequence[Oracle]) -> str:
     """Render the page of a method; a section without declarations says so or is omitted.
 
     Args:
-        name: the method's name in the registry.
         oracles: those of all methods and losses.
 
     Raises:

@@ -40,11 +40,6 @@ def problem_with(name: str) -> str | None:
 def tokenizer_of(name: str, pretrained: str, weights: Path | None = None) -> str:
     """Return the kind of tokenizer that a network reads texts with, as `cmkd_bench.data.tokenizers.by_name` names it.
 
-    Args:
-        name: name of the network.
-        pretrained: as for `build_network`.
-        weights: as for `build_network`.
-
     Raises:
         UserError: if the weights have no tokenizer with them.
     """
@@ -86,7 +81,6 @@ def build_network(
 
     Args:
         name: registered, or `<family>/<model>`.
-        inputs: what it sees.
         classes: C.
         pretrained: weights of the backbone, as `weights_id` returns them: "" for random ones, "hub" for the hub's,
             "sha256:<12 digits>" for weights on this machine.

@@ -21,6 +21,7 @@ from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
 from cmkd_bench.declaration import Declaration
 from cmkd_bench.errors import CannotTake
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.spec import RunSpec, Settings
@@ -76,7 +77,7 @@ class Feasibility:
         if self._changed:
             with suppress(OSError):
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                write_json(self._file, {"code": self._code, "reasons": self._known})
+                write_json(self._file, {"code": self._code, "reasons": self._known}, durable=False)
 
     def _answer(self, spec: RunSpec) -> str | None:
         import torch
@@ -163,7 +164,7 @@ def _source_of(network: str | None) -> Path | None:
 
 def _read(file: Path, code: str) -> dict[str, str]:
     """Return the cached answers of the same code; empty if the file is missing or damaged."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, Damaged):
         stored = read_json(file)
         if isinstance(stored, Mapping) and stored.get("code") == code and isinstance(stored.get("reasons"), dict):
             return {str(key): str(reason) for key, reason in stored["reasons"].items()}

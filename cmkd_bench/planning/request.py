@@ -15,7 +15,7 @@ class GridOptions:
     """A requested grid; `resolve` finds all its problems.
 
     Attributes:
-        methods: names; None for all.
+        methods: names or categories, or `all`; None for those of configs/config.yaml.
         datasets: names; None for the bundled real datasets.
         pairs: `teacher:student`; None for each dataset's own pairs. Each is run in both directions.
         seeds: number of seeds (0, 1, ...), or a list of seeds.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmkd_bench.config.compose import Configuration, Overrides, compose, grid_defaults, parse_labels, parse_overrides
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import GridError, UnknownName, UserError
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.parameters import problems_of
@@ -22,6 +23,8 @@ from cmkd_bench.registry import Registry, datasets, load_plugin, methods
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
     from cmkd_bench.declaration import Declaration
+
+ALL = "all"  # as a name: all methods
 
 
 def resolve(options: GridOptions) -> Grid:
@@ -45,7 +48,8 @@ class _Resolution:
         self.problems: list[str] = []
         self.changes = [*options.overrides, *_supervision(options)]
         self.overrides = self._overrides()
-        asked = _names(options.methods) or defaults["methods"] or methods.names()
+        asked = _names(options.methods) or defaults["methods"]
+        asked = [one for name in asked for one in _methods_named(name)]
         rows = [*(defaults["always"] if options.controls else [self.baseline]), *asked]
         self.methods = self._known(methods, rows)
         self.datasets = self._known(datasets, _names(options.datasets) or defaults["datasets"])
@@ -230,6 +234,13 @@ def _supervision(options: GridOptions) -> list[str]:
     """Return the settings of a protocol for which there are options, as overrides."""
     values = {name: getattr(options, name) for name in ("teacher_labels", "pairs_share", "mispaired")}
     return [f"supervision.{name}={value}" for name, value in values.items() if value is not None]
+
+
+def _methods_named(name: str) -> list[str]:
+    """Return the methods that a name stands for: itself, all, or those of a category."""
+    if name == ALL:
+        return methods.names()
+    return methods.in_category(name) if name in CATEGORIES else [name]
 
 
 def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:

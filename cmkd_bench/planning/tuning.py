@@ -112,7 +112,7 @@ def _trials(
 
 def _validation(experiment: Experiment, study: Study) -> dict[str, float]:
     """Return the validation scores of the finished trials."""
-    done = [run_id for run_id in study.run_ids if experiment.run(run_id).result.exists()]
+    done = [run_id for run_id in study.run_ids if experiment.run(run_id).is_done()]
     scores = {run_id: experiment.read_result(run_id)["val_value"] for run_id in done}
     return {run_id: score for run_id, score in scores.items() if score is not None}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,9 +65,13 @@ class WorkerPool(Generic[Task]):
         # A forked worker inherits our ends of all pipes; if they stay open there, workers cannot notice our death.
         inherited = [ours, *(worker.connection for worker in self.workers)] if self._forks else []
         process = self.context.Process(  # type: ignore[attr-defined]  # each concrete context has it
-            target=self._serve, args=(*arguments, theirs, inherited), daemon=True
+            target=_deaf, args=(self._serve, *arguments, theirs, inherited), daemon=True
         )
-        process.start()
+        # A worker must not free the garbage of this process: FFmpeg's contexts would wait for threads that it lacks.
+        gc.freeze()
+        with interrupts_blocked():
+            process.start()
+        gc.unfreeze()
         theirs.close()  # so that the worker's death is seen as the end of the connection
         self.workers.append(Worker(process, ours, arguments))
 
@@ -112,3 +118,24 @@ class WorkerPool(Generic[Task]):
         worker.connection.close()
         self.workers.remove(worker)
         return Death(worker.process.exitcode or 0)
+
+
+@contextlib.contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C while a process is started, which must not get it before it ignores it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_interrupts() -> None:
+    """Ignore Ctrl-C in this process: it goes to the whole group of processes, and only the parent answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _deaf(serve: Callable[..., None], *arguments: Any) -> None:
+    ignore_interrupts()
+    serve(*arguments)

@@ -163,7 +163,7 @@ def _notes(row: str, column: Column, cells: CellRuns, runs: Runs, seeds: int) ->
             yield f"{where}, seed {cell.seed}: {state_of(cell, run_id, runs)}: {error}"
     asked = len({cell.seed for cell, _ in cells})
     if cells and asked != seeds:
-        yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were requested."
+        yield f"{row}, {column.block}: {asked} of {seeds} seeds were requested."
 
 
 def _mark_best(

@@ -71,10 +71,9 @@ def by_row(cells: Sequence[Cell]) -> dict[str, list[tuple[Cell, str]]]:
 
 
 def runs_of(results: pd.DataFrame, metric: str | None = None) -> Runs:
-    """Return what tables need of the rows of results.csv, by run id.
+    """Return what tables need of the rows of runs.csv, by run id.
 
     Args:
-        results: as `collect` returns them.
         metric: the column to use as each run's `value`; each dataset's main metric where None is given.
     """
     runs = {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from cmkd_bench.experiment.csv_text import neutralized
 from cmkd_bench.report.board import Leaderboard
 from cmkd_bench.report.comparisons import Comparison
 from cmkd_bench.report.text_table import TextTable
@@ -23,7 +24,19 @@ _PAIRS = (
 
 def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Write rows of values as CSV; None becomes an empty field."""
-    return str(pd.DataFrame(rows, columns=list(header), dtype=object).to_csv(index=False, lineterminator="\n"))
+    cells = [[neutralized(value) for value in row] for row in rows]
+    return _as_text(pd.DataFrame(cells, columns=list(map(neutralized, header)), dtype=object))
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
+    """Write a frame with unique columns as CSV, without its index."""
+    texts = frame.select_dtypes(exclude="number").columns
+    cells = frame.assign(**{name: frame[name].map(neutralized) for name in texts})
+    return _as_text(cells.rename(columns=neutralized))
+
+
+def _as_text(cells: pd.DataFrame) -> str:
+    return str(cells.to_csv(index=False, lineterminator="\n"))
 
 
 def board_csv(board: Leaderboard) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cmkd_bench.terminal import visible
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -24,7 +26,8 @@ _LATEX = {
 
 
 def escape_markdown(text: str) -> str:
-    """Escape text for Markdown."""
+    """Escape text for Markdown; control characters are shown."""
+    text = visible(text)
     for character in "\\|*_<>`[]":
         text = text.replace(character, f"\\{character}")
     return text.replace("\n", " ")

@@ -23,7 +23,7 @@ from cmkd_bench.statistics.metrics import METRICS
 
 
 def write_tables(experiment: Experiment, statuses: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
-    """Write results.csv, leaderboard.md, leaderboard.csv and comparisons.csv, and return the results.
+    """Write results.csv, runs.csv, leaderboard.md, leaderboard.csv and comparisons.csv, and return the runs.
 
     With tuning, also write trials.csv, one line per trial, and tuning.csv, the selected values.
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
-
 from markupsafe import Markup
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.report import text_table
 from cmkd_bench.report.board import Column, Leaderboard
 from cmkd_bench.report.csv_files import board_csv, text_csv
 from cmkd_bench.report.templating import TEMPLATES, render_template
-from cmkd_bench.report.text_table import TextTable
+from cmkd_bench.report.text_table import TextTable, titled_table
 from cmkd_bench.report.wording import by_dataset, cell_text, legend, sections
 
 _TEMPLATES = {"markdown": "leaderboard.md", "latex": "leaderboard.tex", "html": "leaderboard.html"}
@@ -27,9 +24,7 @@ def render(
     """Render a table as text, or as something that a rich console prints.
 
     Args:
-        board: the table.
         form: one of FORMATS.
-        name: of the experiment.
         with_gain: whether to show gains; the format's default where None is given. CSV always has them.
         published: the papers' numbers; as CSV they stand alone, because a file has one table.
     """
@@ -65,7 +60,7 @@ def as_rich(board: Leaderboard, with_gain: bool = False, published: TextTable | 
     """Render one table per dataset for a terminal: methods as rows, directions as columns, the best in bold."""
     parts: list[RenderableType] = []
     for title, columns in by_dataset(board):
-        table = _table(title)
+        table = titled_table(title)
         table.add_column("method", no_wrap=True)
         for column in columns:
             table.add_column(Text(column.direction), justify="right")
@@ -76,7 +71,7 @@ def as_rich(board: Leaderboard, with_gain: bool = False, published: TextTable | 
     parts += [Text(line, style="dim") for line in legend(board, with_gain)]
     parts += [Text(note, style="yellow") for note in board.notes]
     for further in (board.tuning, published):
-        parts += [] if further is None else [Text(), *_rich_texts(further)]
+        parts += [] if further is None else [Text(), text_table.as_rich(further)]
     return Group(*parts)
 
 
@@ -94,18 +89,3 @@ def _cell(board: Leaderboard, row: str, column: Column, with_gain: bool) -> Text
     if cell.problem:
         text.append(f" {cell.problem}", style="red")
     return text
-
-
-def _rich_texts(table: TextTable) -> Iterator[RenderableType]:
-    for place, rows in groupby(table.rows, key=lambda row: row[: table.places]):
-        shown = _table(f"{table.title}: {', '.join(place)}" if place else table.title)
-        for i, name in enumerate(table.header[table.places :], start=table.places):
-            shown.add_column(name, justify="left" if i < table.texts else "right")
-        for row in rows:
-            shown.add_row(*map(Text, row[table.places :]))
-        yield from (shown, Text())
-    yield from (Text(line, style="dim") for line in table.lines)
-
-
-def _table(title: str) -> Table:
-    return Table(title=Text(title), title_justify="left", title_style="bold")

@@ -11,6 +11,7 @@ from rich.text import Text
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.store import Experiment, find_done
 from cmkd_bench.planning.directions import Direction
+from cmkd_bench.report.text_table import titled_table
 
 
 def as_rich(plan: Plan, experiment: Experiment) -> RenderableType:
@@ -36,7 +37,7 @@ def _table(block: str, cells: Sequence[Cell], done: set[str]) -> Table:
         direction = (cell.teacher_modality, cell.student_modality)
         grouped.setdefault(cell.method, {}).setdefault(direction, []).append(cell)
     directions = list(next(iter(grouped.values())))
-    table = Table(title=Text(block), title_justify="left", title_style="bold")
+    table = titled_table(block)
     table.add_column("method", no_wrap=True)
     for direction in directions:
         table.add_column(Text(" → ".join(direction)), justify="right")

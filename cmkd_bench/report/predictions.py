@@ -10,15 +10,14 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes
-from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.statistics.metrics import METRICS, Array, Predictions, metrics_of
 
 CACHE = "predictions-cache.safetensors"
@@ -55,8 +54,7 @@ class PredictionCache:
     def find(self, run_ids: Iterable[str]) -> dict[str, PredictionScores]:
         """Return the scores of finished runs by id, and bring the file up to date.
 
-        Raises:
-            UserError: if predictions are there but cannot be read.
+        Damaged predictions are left out; the experiment remembers them.
         """
         found = {run_id: scores for run_id in run_ids if (scores := self._find(run_id)) is not None}
         if self._changed:
@@ -68,18 +66,21 @@ class PredictionCache:
         scores = self._scores[run_id]
         if metric == next(iter(scores.metrics)):
             return scores.contributions
-        return METRICS[metric].contributions(_read(self._experiment.run(run_id).predictions))
+        return METRICS[metric].contributions(_read(self._experiment.run(run_id)))
 
     def _find(self, run_id: str) -> PredictionScores | None:
-        path = self._experiment.run(run_id).predictions
+        folder = self._experiment.run(run_id)
         try:
-            status = os.stat(path)  # noqa: PTH116 (ten thousand of these: a Path's own takes twice as long)
+            status = os.stat(folder.predictions)  # noqa: PTH116 (ten thousand: a Path's own takes twice as long)
+            stamp = [status.st_size, status.st_mtime_ns]
+            if self._stamps.get(run_id) != stamp:
+                self._scores[run_id], self._stamps[run_id] = score_predictions(_read(folder)), stamp
+                self._changed = True
         except FileNotFoundError:
             return None
-        stamp = [status.st_size, status.st_mtime_ns]
-        if self._stamps.get(run_id) != stamp:
-            self._scores[run_id], self._stamps[run_id] = score_predictions(_read(path)), stamp
-            self._changed = True
+        except Damaged as damage:
+            self._experiment.note(damage)
+            return None
         return self._scores[run_id]
 
     def _load(self) -> None:
@@ -115,12 +116,10 @@ def score_predictions(predictions: Predictions) -> PredictionScores:
     )
 
 
-def _read(path: Path) -> Predictions:
+def _read(folder: RunFolder) -> Predictions:
+    folder.check(folder.predictions)
     try:
-        predictions: Predictions = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{path} cannot be read: {error}. Delete the folder {path.parent} and rerun the command of the experiment; "
-            "only this run is repeated."
-        ) from error
+        predictions: Predictions = load_file(folder.predictions)
+    except SafetensorError as error:
+        raise Damaged(folder.predictions, f"cannot be read: {error}") from error
     return predictions

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity that a leaderboard can show.
+    """A quantity that a leaderboard can show."""
 
-    Attributes:
-        title: its printed name.
-        better: 1 if higher is better, -1 if lower is, 0 for costs, which have no best.
-        decimals: printed.
-        unit: of the numbers.
-    """
-
-    title: str
-    better: int = 1
-    decimals: int = 2
-    unit: str = "percent"
+    title: str  # its printed name
+    better: int = 1  # 1 if higher is better, -1 if lower is, 0 for costs, which have no best
+    decimals: int = 2  # printed
+    unit: str = "percent"  # of the numbers
 
 
 QUANTITIES = {

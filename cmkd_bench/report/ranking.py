@@ -17,19 +17,12 @@ FEWEST_ROWS = 3
 
 @dataclass(frozen=True)
 class Ranking:
-    """Average ranks and their test.
+    """Average ranks and their test."""
 
-    Attributes:
-        ranks: by row, 1 is the best; incomplete rows have none.
-        columns: number of columns that were ranked.
-        p: of the Friedman test; None where nothing may be claimed.
-        distance: Nemenyi's critical difference of two ranks; likewise.
-    """
-
-    ranks: Mapping[str, float]
-    columns: int
-    p: float | None = None
-    distance: float | None = None
+    ranks: Mapping[str, float]  # by row, 1 is the best; incomplete rows have none
+    columns: int  # number of columns that were ranked
+    p: float | None = None  # of the Friedman test; None where nothing may be claimed
+    distance: float | None = None  # Nemenyi's critical difference of two ranks; likewise
 
     @property
     def ordered(self) -> list[tuple[str, float]]:
@@ -50,9 +43,7 @@ def rank(
     remaining columns: a mean rank over other columns would be another quantity.
 
     Args:
-        scores: by row and column.
         rows: that compete.
-        columns: all of the table.
         better: 1 if higher is better, -1 if lower is, 0 for no ranking.
         claim: whether there are enough seeds for a test.
     """

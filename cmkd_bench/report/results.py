@@ -1,4 +1,4 @@
-"""One row per run: results.csv, the file that all tables and plots are made from."""
+"""One row per run: runs.csv, which all tables and plots are made from."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.experiment.files import read_json, write_text
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import write_text
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
+from cmkd_bench.experiment.sealed import read_of_run
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
+from cmkd_bench.report.csv_files import frame_csv
+from cmkd_bench.report.damaged_rows import damaged_row, rows_without_spec
 from cmkd_bench.report.predictions import PredictionCache
+from cmkd_bench.report.quantities import QUANTITIES
+from cmkd_bench.report.tidy import FIRST, tidy
 
 Read = Callable[[Path], Any]
 
@@ -27,6 +33,7 @@ COLUMNS = (
     "teacher", "seed", "tuned", "manifest", *COPIED[:-3], "seconds", "peak_mb", *COPIED[-3:], "code_version",
     "hyperparameters", "supervision", "error",
 )  # fmt: skip
+_TAKEN = {*COLUMNS, *FIRST, *QUANTITIES}
 
 
 def collect(
@@ -34,9 +41,9 @@ def collect(
     predictions: PredictionCache | None = None,
     statuses: Mapping[str, tuple[str, str]] | None = None,
     specs: Mapping[str, RunSpec] | None = None,
-    read: Read = read_json,
+    read: Read = read_of_run,
 ) -> pd.DataFrame:
-    """Read all runs of an experiment's plan and write results.csv.
+    """Read all runs of an experiment's plan, and write runs.csv and results.csv.
 
     Args:
         experiment: its folder.
@@ -46,25 +53,32 @@ def collect(
         read: reads a run's result.json and cost.json, so that a caller can keep them.
 
     Returns:
-        one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted or pending.
+        one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted, pending or
+        damaged.
         `tuned` is yes where a run has the values selected among trials, no where it has those of the command, both
         where these are the same, and trial where its values were drawn and not selected.
         The fixed columns are followed by one for each further metric of the saved predictions, and one for each value
-        that a method logged, e.g. `keep_rate`.
+        that a method logged, e.g. `keep_rate`; its name gets the prefix `logged_` if it is that of another column.
     """
     record = read_plan(experiment)
-    specs = read_specs(record) if specs is None else specs
+    specs = read_specs(experiment, record) if specs is None else specs
     rows = {
         run_id: _row(experiment, run_id, spec, (statuses or {}).get(run_id), read) for run_id, spec in specs.items()
     }
     done = [run_id for run_id, row in rows.items() if row["status"] == "done"]
     for run_id, scores in (predictions or PredictionCache(experiment)).find(done).items():
         rows[run_id] |= {name: value for name, value in scores.metrics.items() if name != rows[run_id]["metric"]}
+    for run_id in done:
+        if damage := experiment.damaged.get(experiment.run(run_id).predictions):
+            rows[run_id] = damaged_row(experiment, rows[run_id], damage)
+    rows |= rows_without_spec(experiment, record, rows)
     for run_id, tuned in _tuned(record).items():
-        rows[run_id]["tuned"] = tuned
+        if run_id in rows:
+            rows[run_id]["tuned"] = tuned
     further = sorted({name for row in rows.values() for name in row} - set(COLUMNS))
     frame = pd.DataFrame(rows.values(), columns=[*COLUMNS, *further])
-    write_text(experiment.results, frame.to_csv(index=False, lineterminator="\n"))
+    for path, table in ((experiment.runs, frame), (experiment.results, tidy(record, frame))):
+        write_text(path, frame_csv(table))
     return frame
 
 
@@ -98,15 +112,21 @@ def _row(
         "hyperparameters": " ".join(f"{name}={value}" for name, value in spec.hyperparameters),
         "supervision": " ".join(f"{name}={value}" for name, value in spec.supervision),
     }
+    if row["status"] == "damaged":
+        problem = folder.problem()
+        return row if problem is None else damaged_row(experiment, row, problem)
     if row["status"] == "done":
-        result, cost = read(folder.result), read(folder.cost)
+        try:
+            result, cost = read(folder.result), read(folder.cost)
+        except Damaged as damage:
+            return damaged_row(experiment, row, damage)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["other_metrics"], **result["logged"]}
+        row |= {"code_version": cost["code"], **result["other_metrics"]}
+        row |= {f"logged_{name}" if name in _TAKEN else name: value for name, value in result["logged"].items()}
     elif known is not None:
         row |= {"status": known[0], "error": known[1] or None}
-    elif row["status"] == "failed":
-        error = read_json(folder.error)
+    elif error := folder.failure():
         row["error"] = f"{error['cause']}: {error['message']}"
     elif reason := blocked_by(experiment, spec):
         row |= {"status": "blocked", "error": reason}

@@ -55,7 +55,7 @@ def mean_score(
 
     Args:
         cells: each with the run that counts for it.
-        runs: rows of results.csv by id.
+        runs: rows of runs.csv by id.
         alone: the values of the student alone; empty where no gain is shown.
         folds: of the whole column.
         comparison: with the student alone.

@@ -30,8 +30,6 @@ def as_rich(experiment: Experiment, survey: Survey, *, place: str = "") -> Rende
     """Show the state of all runs.
 
     Args:
-        experiment: its folder.
-        survey: what is known of its runs.
         place: options that the printed commands need to find the experiment, e.g. ` --results DIR`.
     """
     running = [run_id for run_id, status in survey.statuses.items() if status.kind == "running"]
@@ -84,9 +82,16 @@ def _running(spec: RunSpec, status: RunStatus) -> Text:
 def _queued(survey: Survey) -> list[Text]:
     """List why jobs wait, the most frequent reasons first."""
     waiting = (one for one in survey.statuses.values() if one.kind in ("queued", "waiting") and one.message)
-    reasons = Counter(one.message.partition(": ")[2] or "in a job that is running or has ended" for one in waiting)
+    reasons = Counter(_reason(one) for one in waiting)
     frequent = reasons.most_common(MOST_REASONS)
     return [Text(f"  {count} queued or waiting: {reason}", style="dim") for reason, count in frequent]
+
+
+def _reason(status: RunStatus) -> str:
+    """Return why a run waits, without the number of its job, so that equal reasons are counted together."""
+    if not status.job:
+        return status.message
+    return status.message.partition(": ")[2] or "in a job that is running or has ended"
 
 
 def _failures(experiment: Experiment, survey: Survey, cause: str, place: str) -> Iterator[Text]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from cmkd_bench.report.escaping import escape_latex, escape_markdown
 from cmkd_bench.report.wording import by_dataset, cell_text, p_value, sections
+from cmkd_bench.terminal import visible
 
 TEMPLATES = Path(__file__).with_name("templates")
 _ESCAPES: dict[str, Callable[[str], str]] = {".md": escape_markdown, ".tex": escape_latex}
@@ -33,8 +34,10 @@ def _environment(suffix: str) -> Environment:
     escape = _ESCAPES.get(suffix)
 
     def finalize(value: Any) -> Any:
-        if escape is None or isinstance(value, Markup):
+        if isinstance(value, Markup):
             return value
+        if escape is None:  # Jinja escapes for HTML
+            return visible(value) if isinstance(value, str) else value
         return Markup(escape(str(value)))  # noqa: S704 (escaped for the template's language)
 
     environment = Environment(

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of plain text.
+    """A table of plain text."""
 
-    Attributes:
-        title: its heading.
-        header: titles of the columns.
-        rows: as wide as `header`.
-        lines: explanations below the table.
-        texts: number of leading columns that are text; numbers follow.
-        places: number of leading columns that a terminal shows as titles instead, one table for each place.
-    """
+    title: str  # its heading
+    header: Sequence[str]  # titles of the columns
+    rows: Sequence[Sequence[str]]  # as wide as `header`
+    lines: Sequence[str] = ()  # explanations below the table
+    texts: int = 4  # number of leading columns that are text; numbers follow
+    places: int = 0  # number of leading columns that a terminal shows as titles instead, one table for each place
+    ends: Collection[int] = ()  # numbers of the rows below which a terminal draws a line
 
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    lines: tuple[str, ...]
-    texts: int = 4
-    places: int = 0
+
+def as_rich(table: TextTable) -> RenderableType:
+    """Render a table, or one for each place, for a terminal."""
+    lines = [Text(line, style="dim") for line in table.lines]
+    return Group(*_rich_tables(table), *lines)
+
+
+def _rich_tables(table: TextTable) -> Iterator[RenderableType]:
+    numbered = enumerate(table.rows)
+    for place, rows in groupby(numbered, key=lambda row: tuple(row[1][: table.places])):
+        shown = titled_table(f"{table.title}: {', '.join(place)}" if place else table.title)
+        for i, name in enumerate(table.header[table.places :], start=table.places):
+            heading = Text(name, overflow="fold")
+            shown.add_column(heading, justify="left" if i < table.texts else "right", overflow="fold")
+        for number, row in rows:
+            shown.add_row(*map(Text, row[table.places :]), end_section=number in table.ends)
+        yield from (shown, Text())
+
+
+def titled_table(title: str) -> Table:
+    """Return an empty table for a terminal, with its title on the left."""
+    return Table(title=Text(title), title_justify="left", title_style="bold")
+
+
+def as_markdown(table: TextTable) -> list[str]:
+    """Render the rows as lines of GitHub's Markdown; their texts must be Markdown already."""
+    rule = "|" + "---|" * table.texts + "---:|" * (len(table.header) - table.texts)
+    head, *rows = (f"| {' | '.join(cells)} |" for cells in (table.header, *table.rows))
+    return [head, rule, *rows]

@@ -24,23 +24,14 @@ _PENDING: Run = {"status": "pending"}
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial with the result of its run.
+    """A trial with the result of its run."""
 
-    Attributes:
-        trial: its number and values.
-        status: of the run, or `not defined`.
-        validation: score that it may be selected by, in percent; None where the run is not done.
-        test: score of the epoch that validation selected, in percent; likewise.
-        seconds: of training; likewise.
-        error: why it failed; empty where it did not.
-    """
-
-    trial: Trial
-    status: str
-    validation: float | None
-    test: float | None
-    seconds: float | None
-    error: str
+    trial: Trial  # its number and values
+    status: str  # of the run, or `not defined`
+    validation: float | None  # score that it may be selected by, in percent; None where the run is not done
+    test: float | None  # score of the epoch that validation selected, in percent; likewise
+    seconds: float | None  # of training; likewise
+    error: str  # why it failed; empty where it did not
 
     @property
     def is_over(self) -> bool:
@@ -55,17 +46,11 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The trials of one group, and the one whose values its tuned cells have.
-
-    Attributes:
-        trials: as they were planned.
-        trials: by number.
-        selected: None where no cell is tuned yet.
-    """
+    """The trials of one group, and the one whose values its tuned cells have."""
 
     study: Study
-    trials: tuple[TrialResult, ...]
-    selected: TrialResult | None
+    trials: tuple[TrialResult, ...]  # by number
+    selected: TrialResult | None  # None where no cell is tuned yet
 
     @property
     def column(self) -> Column:
@@ -79,12 +64,7 @@ class StudyResult:
 
 
 def study_results(record: Plan, results: pd.DataFrame) -> list[StudyResult]:
-    """Return the results of all trials of an experiment, except for methods that are not defined.
-
-    Args:
-        record: the experiment's cells and trials.
-        results: as `collect` returns them.
-    """
+    """Return the results of all trials of an experiment, except for methods that are not defined."""
     if not record.studies:
         return []
     needed = [name for name in _NEEDED if name in results]
@@ -119,5 +99,5 @@ def _trial(trial: Trial, run: Run) -> TrialResult:
 
 
 def _number(value: object) -> float | None:
-    """Return a number of results.csv; an empty field, which is read as NaN, is None."""
+    """Return a number of runs.csv; an empty field, which is read as NaN, is None."""
     return float(value) if isinstance(value, int | float) and value == value else None

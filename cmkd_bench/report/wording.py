@@ -17,25 +17,15 @@ ABOVE, BELOW, CLOSE = "↑", "↓", "≈"
 
 @dataclass(frozen=True)
 class CellText:
-    """A cell of a leaderboard as text.
+    """A cell of a leaderboard as text."""
 
-    Attributes:
-        value: the mean, to sort by; None where there is none, and then only `problem` is not empty.
-        number: the mean, with the standard deviation where there is one.
-        style: `best`, `second` or empty.
-        marks: whether it is above or below the student alone, and whether it may be the best as well.
-        gain: in parentheses; empty where there is none or none is shown.
-        trend: `above` or `below` where the difference to the student alone is significant, as better or worse.
-        problem: the number of seeds where it is not the table's, and why numbers are missing.
-    """
-
-    value: float | None
-    number: str
-    style: str
-    marks: str
-    gain: str
-    trend: str
-    problem: str
+    value: float | None  # the mean, to sort by; None where there is none, and then only `problem` is not empty
+    number: str  # the mean, with the standard deviation where there is one
+    style: str  # `best`, `second` or empty
+    marks: str  # whether it is above or below the student alone, and whether it may be the best as well
+    gain: str  # in parentheses; empty where there is none or none is shown
+    trend: str  # `above` or `below` where the difference to the student alone is significant, as better or worse
+    problem: str  # the number of seeds where it is not the table's, and why numbers are missing
 
 
 def cell_text(board: Leaderboard, row: str, column: Column, with_gain: bool) -> CellText:
@@ -76,8 +66,6 @@ def legend(board: Leaderboard, with_gain: bool, list_ranks: bool = True) -> list
     """Explain numbers, statistics and ranks in one line each.
 
     Args:
-        board: the table.
-        with_gain: whether it shows gains.
         list_ranks: whether to list the ranks because the table has no column for them.
     """
     return [numbers_line(board, with_gain), *filter(None, [_statistics(board), _ranks(board, list_ranks)])]

@@ -22,16 +22,12 @@ TOP_FROM = 20  # top-5 is not informative for fewer classes
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric, in percent.
+    """One metric, in percent."""
 
-    Attributes:
-        contributions: the contributions of each sample, (M, K), from the predictions.
-        value: the metric from the sums over samples (..., K) and the number of samples M, of shape (...).
-        sums: the sums of the contributions, (K,), if there is a faster way to compute them.
-    """
-
-    contributions: Callable[[Predictions], Array]
+    contributions: Callable[[Predictions], Array]  # the contributions of each sample, (M, K), from the predictions
+    # the metric from the sums over samples (..., K) and the number of samples M, of shape (...)
     value: Callable[[Array, int], Array]
+    # the sums of the contributions, (K,), if there is a faster way to compute them
     sums: Callable[[Predictions], Array] | None = None
 
     def __call__(self, predictions: Predictions) -> float:

@@ -19,23 +19,15 @@ _HALVINGS = 45
 
 @dataclass(frozen=True)
 class Differences:
-    """The differences of all pairs of k methods; each array is (k, k), for the row's method minus the column's.
+    """The differences of all pairs of k methods; each array is (k, k), for the row's method minus the column's."""
 
-    Attributes:
-        difference: difference of the means over seeds.
-        error: standard error of the difference.
-        of_seeds: share of the squared error that comes from the seeds, 0 to 1; the rest comes from the test samples.
-        low: lower end of the confidence interval.
-        high: upper end.
-        p: two-sided p-value of no difference, at least 1e-16; below the level if the interval excludes 0.
-    """
-
-    difference: Array
-    error: Array
+    difference: Array  # difference of the means over seeds
+    error: Array  # standard error of the difference
+    # share of the squared error that comes from the seeds, 0 to 1; the rest comes from the test samples
     of_seeds: Array
-    low: Array
-    high: Array
-    p: Array
+    low: Array  # lower end of the confidence interval
+    high: Array  # upper end
+    p: Array  # two-sided p-value of no difference, at least 1e-16; below the level if the interval excludes 0
 
 
 def paired_differences(values: Array, draws: Array, level: float = LEVEL) -> Differences:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import t
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -30,8 +31,6 @@ def mean_interval(values: ArrayLike) -> Interval:
     mean = float(draws.mean())
     if len(draws) < 2:
         return Interval(mean, np.nan, np.nan)
-    from scipy.stats import t
-
     half = float(t.ppf((1 + LEVEL) / 2, len(draws) - 1) * draws.std(ddof=1) / np.sqrt(len(draws)))
     return Interval(mean, mean - half, mean + half)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 
+from cmkd_bench.diagnostics.pair import diagnose
+from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.studies.point import Draw
@@ -22,28 +25,15 @@ NOTE = (
 
 
 def measure(grid: Grid, plan: Plan, draws: tuple[Draw, ...]) -> Mapping[str, np.ndarray]:
-    """Diagnose the finished pairs of a point.
-
-    Args:
-        grid: the grid of the point.
-        plan: its runs, all finished.
-        draws: (seed, fold) pairs.
-
-    Returns:
-        (draws,) for each quantity.
+    """Diagnose the finished pairs of a point, and return (draws,) for each quantity.
 
     Raises:
         UserError: if the saved outputs cannot be diagnosed, as in segmentation.
     """
-    import torch
-
-    from cmkd_bench.diagnostics.pair import diagnose
-    from cmkd_bench.diagnostics.saved import SavedRuns
-
     runs = SavedRuns(grid.experiment, torch.device("cpu"), grid.roots)
     alone = {(cell.seed, cell.fold): cell for cell in plan.cells.values() if cell.method == grid.baseline}
-    numbers = []
-    for cell in map(alone.__getitem__, draws):
-        sides = runs.side(cell.teacher_id), runs.side(cell.run_id)
-        numbers.append(diagnose(*sides, runs.labels(cell.run_id)).numbers())
+    numbers = [
+        diagnose(runs.side(cell.teacher_id), runs.side(cell.run_id), runs.labels(cell.run_id)).numbers
+        for cell in map(alone.__getitem__, draws)
+    ]
     return {name: np.array([one[name] for one in numbers]) for name in QUANTITIES}

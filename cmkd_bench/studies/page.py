@@ -31,11 +31,7 @@ def recorded(results: Path) -> Iterator[Reproduction]:
 
 
 def as_markdown(results: Path) -> str:
-    """Return the page as Markdown.
-
-    Args:
-        results: the folder that contains the records and their running times.
-    """
+    """Return the page as Markdown."""
     found = list(recorded(results))
     largest = {one.preset.name: one for one in found}
     lines = [

@@ -19,7 +19,7 @@ from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
-from cmkd_bench.report.board import TEACHER
+from cmkd_bench.report.tidy import tidy
 
 Draw = tuple[int, int]
 K = TypeVar("K", bound=Hashable)
@@ -31,23 +31,15 @@ class Unfinished(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """The settings that all points of an axis share.
+    """The settings that all points of an axis share."""
 
-    Attributes:
-        folder: contains one experiment per point.
-        dataset: name of the dataset.
-        pair: `teacher:student`; only this direction is run.
-        draws: (seed, fold) pairs. Draws of independent data need different seeds, or they share one initialization.
-        jobs: number of worker processes; None means one per core.
-        plugins: files that register methods or datasets.
-    """
-
-    folder: Path
-    dataset: str
-    pair: str
+    folder: Path  # contains one experiment per point
+    dataset: str  # name of the dataset
+    pair: str  # `teacher:student`; only this direction is run
+    # (seed, fold) pairs. Draws of independent data need different seeds, or they share one initialization.
     draws: tuple[Draw, ...]
-    jobs: int | None = None
-    plugins: tuple[Path, ...] = ()
+    jobs: int | None = None  # number of worker processes; None means one per core
+    plugins: tuple[Path, ...] = ()  # files that register methods or datasets
 
     def grid(self, point: str, methods: Sequence[str], overrides: Sequence[str]) -> Grid:
         """Resolve and check the grid of a point without running it.
@@ -89,16 +81,11 @@ class Setting:
 
         Raises:
             Unfinished: if a run failed.
-            Interrupted: after Ctrl-C.
+            KeyboardInterrupt: after Ctrl-C.
         """
-        _, results = execute(grid, plan, console)
-        by_run = dict(zip(results["run_id"], results["value"], strict=True))
-        by_row: dict[str, dict[Draw, float]] = {}
-        for cell in plan.cells.values():
-            draw = (cell.seed, cell.fold)
-            by_row.setdefault(cell.method, {})[draw] = by_run.get(cell.run_id, np.nan)
-            by_row.setdefault(TEACHER, {})[draw] = by_run.get(cell.teacher_id, np.nan)
-        values = {row: np.array([of[draw] for draw in self.draws], dtype=np.float64) for row, of in by_row.items()}
+        _, runs = execute(grid, plan, console)
+        table = tidy(plan, runs).pivot(index=["seed", "fold"], columns="method", values="value").loc[list(self.draws)]
+        values = {str(row): column.to_numpy(np.float64) for row, column in table.items()}
         if missing := [row for row, of in values.items() if np.isnan(of).any()]:
             raise Unfinished(
                 f"{grid.experiment.name}: some runs of {', '.join(missing)} have no result. See: "
@@ -111,7 +98,6 @@ def check_all(setting: Setting, wanted: Mapping[K, tuple[str, Sequence[str], Seq
     """Resolve and check all grids of an axis before the first one runs.
 
     Args:
-        setting: the shared settings.
         wanted: by key, the arguments of `Setting.grid`.
 
     Raises:

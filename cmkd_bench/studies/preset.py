@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from cmkd_bench.errors import UnknownName
 
 FOLDER = Path(__file__).parent.parent / "configs" / "reproduction"
@@ -14,27 +16,20 @@ FOLDER = Path(__file__).parent.parent / "configs" / "reproduction"
 
 @dataclass(frozen=True)
 class Point:
-    """One point on the axis of the experiment.
+    """One point on the axis of the experiment."""
 
-    Attributes:
-        label: name of the point; its experiments are named after it.
-        x: position on the axis; None if the axis has only names.
-        overrides: `KEY=VALUE`, for all grids of the point.
-        grids: additional overrides for individual grids.
-    """
-
-    label: str
-    x: float | None = None
-    overrides: tuple[str, ...] = ()
-    grids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    label: str  # name of the point; its experiments are named after it
+    x: float | None = None  # position on the axis; None if the axis has only names
+    overrides: Sequence[str] = ()  # `KEY=VALUE`, for all grids of the point
+    grids: Mapping[str, Sequence[str]] = field(default_factory=dict)  # additional overrides for individual grids
 
 
 @dataclass(frozen=True)
 class Block:
     """One of the grids to run at every point."""
 
-    methods: tuple[str, ...]
-    overrides: tuple[str, ...] = ()
+    methods: Sequence[str]
+    overrides: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -47,79 +42,45 @@ class ReproductionRow:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper about the difference between two rows, phrased so that an interval decides it.
+    """A claim of the paper about the difference between two rows, phrased so that an interval decides it."""
 
-    Attributes:
-        says: the claim in words.
-        row: the first row.
-        minus: the row that is subtracted from it.
-        expect: `positive`, `negative`, or `small` at a point; `rising` or `falling` along the axis.
-        at: label of the point.
-        limit: what counts as `small`, in points.
-    """
-
-    says: str
-    row: str
-    minus: str
-    expect: str
-    at: str = ""
-    limit: float = 0.0
+    says: str  # the claim in words
+    row: str  # the first row
+    minus: str  # the row that is subtracted from it
+    expect: str  # `positive`, `negative`, or `small` at a point; `rising` or `falling` along the axis
+    at: str = ""  # label of the point
+    limit: float = 0.0  # what counts as `small`, in points
 
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """Published numbers.
+    """Published numbers."""
 
-    Attributes:
-        name: where the numbers come from.
-        tolerance: largest allowed distance between the measured mean and the published number, in points.
-        why: the reason for the tolerance.
-        values: by row, one number or None per point.
-    """
-
-    name: str
-    tolerance: float
-    why: str
-    values: Mapping[str, Sequence[float | None]]
+    name: str  # where the numbers come from
+    tolerance: float  # largest allowed distance between the measured mean and the published number, in points
+    why: str  # the reason for the tolerance
+    values: Mapping[str, Sequence[float | None]]  # by row, one number or None per point
 
 
 @dataclass(frozen=True)
 class Preset:
-    """The definition of a reproduction.
+    """The definition of a reproduction."""
 
-    Attributes:
-        name: the stem of its file.
-        title: one line.
-        paper: citation.
-        dataset: name in the registry.
-        pair: `teacher:student`.
-        draws: number of repetitions in the paper.
-        axis: label of the axis.
-        crossing: the two rows whose difference changes sign along the axis, or empty.
-        overrides: `KEY=VALUE`, for all grids.
-        deviations: differences from the published setup, one sentence each.
-        blocks: the grids, by name.
-        rows: by name, in the order of the table.
-        points: in the order of the axis.
-        claims: all of them must hold to reproduce the trend.
-        sources: each gets its own verdict.
-    """
-
-    name: str
-    title: str
-    paper: str
-    dataset: str
-    pair: str
-    draws: int
-    axis: str
-    crossing: tuple[str, ...]
-    overrides: tuple[str, ...]
-    deviations: tuple[str, ...]
-    blocks: Mapping[str, Block]
-    rows: Mapping[str, ReproductionRow]
-    points: tuple[Point, ...]
-    claims: tuple[Claim, ...]
-    sources: tuple[PublishedSource, ...]
+    name: str  # the stem of its file
+    title: str  # one line
+    paper: str  # citation
+    dataset: str  # name in the registry
+    pair: str  # `teacher:student`
+    draws: int  # number of repetitions in the paper
+    axis: str  # label of the axis
+    blocks: Mapping[str, Block]  # the grids, by name
+    rows: Mapping[str, ReproductionRow]  # by name, in the order of the table
+    points: Sequence[Point]  # in the order of the axis
+    claims: Sequence[Claim]  # all of them must hold to reproduce the trend
+    sources: Sequence[PublishedSource]  # each gets its own verdict
+    crossing: Sequence[str] = ()  # the two rows whose difference changes sign along the axis, or empty
+    overrides: Sequence[str] = ()  # `KEY=VALUE`, for all grids
+    deviations: Sequence[str] = ()  # differences from the published setup, one sentence each
 
 
 def preset_names() -> list[str]:
@@ -135,32 +96,12 @@ def load_preset(name: str) -> Preset:
     """
     if name not in preset_names():
         raise UnknownName("reproduction", name, preset_names(), "cmkd-bench reproduce")
-    from omegaconf import OmegaConf
-
     values: Any = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
-    return Preset(
-        name=name,
-        title=values["title"],
-        paper=values["paper"],
-        dataset=values["dataset"],
-        pair=values["pair"],
-        draws=values["draws"],
-        axis=values["axis"],
-        crossing=tuple(values.get("crossing", ())),
-        overrides=tuple(values.get("overrides", ())),
-        deviations=tuple(values.get("deviations", ())),
-        blocks={key: Block(**_tuples(block)) for key, block in values["grids"].items()},
-        rows={key: ReproductionRow(*row) for key, row in values["rows"].items()},
-        points=tuple(_point(point) for point in values["points"]),
-        claims=tuple(Claim(**claim) for claim in values["claims"]),
-        sources=tuple(PublishedSource(**source) for source in values["published"]),
-    )
-
-
-def _point(values: dict[str, Any]) -> Point:
-    grids = {name: tuple(overrides) for name, overrides in values.pop("grids", {}).items()}
-    return Point(**_tuples(values), grids=grids)
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    parts: dict[str, Any] = {
+        "blocks": {key: Block(**block) for key, block in values.pop("grids").items()},
+        "rows": {key: ReproductionRow(*row) for key, row in values.pop("rows").items()},
+        "points": [Point(**point) for point in values.pop("points")],
+        "claims": [Claim(**claim) for claim in values.pop("claims")],
+        "sources": [PublishedSource(**source) for source in values.pop("published")],
+    }
+    return Preset(name=name, **values, **parts)

@@ -20,6 +20,7 @@ from cmkd_bench.studies.preset import Point, Preset, load_preset
 from cmkd_bench.studies.reproduction_table import Reproduction, as_csv, as_markdown, stem
 from cmkd_bench.studies.side_by_side import train_vectorized
 from cmkd_bench.studies.verdict import MeasuredCurves, judge
+from cmkd_bench.terminal import Terminal
 
 
 def reproduce(
@@ -37,15 +38,13 @@ def reproduce(
         name: name of a file in configs/reproduction/.
         draws: number of repetitions, each with its own data and initialization; None means as many as in the paper.
         results: folder of experiments; each point becomes one in `results/NAME/`.
-        jobs: number of worker processes; None means one per core.
         vectorized: whether to train runs that differ only in data and seed as one computation where possible; the
             numbers are the same.
-        quiet: whether to hide progress.
 
     Raises:
         UserError: if the preset is unknown, or if there are fewer draws than requested.
         Unfinished: if a run failed.
-        Interrupted: after Ctrl-C.
+        KeyboardInterrupt: after Ctrl-C.
     """
     preset = load_preset(name)
     repetitions = preset.draws if draws is None else draws
@@ -56,7 +55,7 @@ def reproduce(
         )
     pairs = tuple((draw, draw) for draw in range(repetitions))
     setting = Setting(results / name, preset.dataset, preset.pair, pairs, jobs)
-    curves = _run(preset, setting, vectorized, Console(quiet=quiet))
+    curves = _run(preset, setting, vectorized, Terminal(quiet=quiet))
     found = compare(preset, curves)
     folder = results / name
     write_text(folder / f"{stem(repetitions)}.md", as_markdown(found))
@@ -69,7 +68,6 @@ def compare(preset: Preset, curves: MeasuredCurves) -> Reproduction:
     """Apply the preset's rule to results without running anything.
 
     Args:
-        preset: the published numbers and the rule.
         curves: by row, (points, draws) in percent.
     """
     claims, levels = judge(preset, curves)

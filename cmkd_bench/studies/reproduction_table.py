@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.experiment.csv_text import read_rows
+from cmkd_bench.report import csv_files, text_table
+from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.studies.intervals import Interval, mean_interval
 from cmkd_bench.studies.preset import Preset
 from cmkd_bench.studies.verdict import Judged, Levels, MeasuredCurves
@@ -27,20 +28,13 @@ STYLES = {"reproduced": "green", "trend only": "yellow", "not reproduced": "red"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """The results of a reproduction.
+    """The results of a reproduction."""
 
-    Attributes:
-        preset: what was reproduced.
-        curves: by row, (points, draws) in percent.
-        claims: the claims with their outcomes.
-        levels: the distance to each source, with its verdict.
-        crossing: where a difference changes sign; None if the preset does not ask for it or it never does.
-    """
-
-    preset: Preset
-    curves: MeasuredCurves
-    claims: Sequence[Judged]
-    levels: Sequence[Levels]
+    preset: Preset  # what was reproduced
+    curves: MeasuredCurves  # by row, (points, draws) in percent
+    claims: Sequence[Judged]  # the claims with their outcomes
+    levels: Sequence[Levels]  # the distance to each source, with its verdict
+    # where a difference changes sign; None if the preset does not ask for it or it never does
     crossing: Interval | None
 
     @property
@@ -51,18 +45,12 @@ class Reproduction:
 
 def as_rich(found: Reproduction) -> RenderableType:
     """Render the table, the claims, and the verdicts."""
-    table = Table(title=Text(_title(found)), title_justify="left", title_style="bold")
-    for heading in ("point", "row", "measured"):
-        table.add_column(heading, justify="right" if heading == "measured" else "left", no_wrap=True)
-    for number in range(1, len(found.levels) + 1):  # the names are long and stand in the verdicts below
-        table.add_column(f"({number})", justify="right", no_wrap=True)
-    for cells, ends in rows(found):
-        table.add_row(*map(Text, cells), end_section=ends)
+    numbers = [f"({number})" for number in range(1, len(found.levels) + 1)]  # the names stand in the verdicts below
     colored = [
-        Text(f"({number}) {line}", style=STYLES[one.verdict])
-        for number, (one, line) in enumerate(zip(found.levels, verdicts(found), strict=True), start=1)
+        Text(f"{number} {line}", style=STYLES[one.verdict])
+        for number, one, line in zip(numbers, found.levels, verdicts(found), strict=True)
     ]
-    return Group(table, Text(), *map(Text, sentences(found)), *colored)
+    return Group(text_table.as_rich(_table(found, numbers)), *map(Text, sentences(found)), *colored)
 
 
 def as_markdown(found: Reproduction) -> str:
@@ -83,31 +71,48 @@ def as_markdown(found: Reproduction) -> str:
 
 def markdown_table(found: Reproduction) -> list[str]:
     """Return the lines of the table."""
-    heading = ["point", "row", "measured", *(one.source.name for one in found.levels)]
-    lines = [f"| {' | '.join(heading)} |", "|---|---|" + "---:|" * (len(heading) - 2)]
-    return lines + [f"| {' | '.join(cells)} |" for cells, _ in rows(found)]
+    return text_table.as_markdown(_table(found, [one.source.name for one in found.levels]))
+
+
+def _table(found: Reproduction, sources: Sequence[str]) -> TextTable:
+    rows = list(_rows(found))
+    ends = range(len(found.curves) - 1, len(rows), len(found.curves))
+    return TextTable(_title(found), ("point", "row", "measured", *sources), rows, texts=2, ends=ends)
+
+
+def _rows(found: Reproduction) -> Iterator[list[str]]:
+    first = next(iter(found.curves))
+    for place, point in enumerate(found.preset.points):
+        for row, curve in found.curves.items():
+            values = [one.source.values.get(row) for one in found.levels]
+            numbers = [None if one is None else one[place] for one in values]
+            published = ["" if number is None else f"{number:g}" for number in numbers]
+            yield [point.label if row == first else "", row, show(mean_interval(curve[place])), *published]
 
 
 def as_csv(found: Reproduction) -> str:
     """Write one line per point and row, with unrounded numbers and those of every draw, for `read_csv`."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
     sources = [one.source for one in found.levels]
     heading = ["point", "x", "row", "mean", "low", "high", "std", "draws", *(source.name for source in sources)]
-    writer.writerow([*heading, *(f"{DRAW}{number}" for number in range(found.draws))])
+    lines = []
     for place, point in enumerate(found.preset.points):
         for row, curve in found.curves.items():
             mean = mean_interval(curve[place])
-            deviation = curve[place].std(ddof=1) if found.draws > 1 else ""
+            deviation = curve[place].std(ddof=1) if found.draws > 1 else None
             published = [source.values[row][place] if row in source.values else None for source in sources]
             numbers = [mean.value, mean.low, mean.high, deviation, found.draws]
-            writer.writerow([point.label, point.x, row, *numbers, *published, *curve[place].tolist()])
-    return file.getvalue()
+            lines.append([point.label, point.x, row, *numbers, *published, *curve[place].tolist()])
+    return csv_files.as_csv([*heading, *draw_names(found.draws)], lines)
+
+
+def draw_names(draws: int) -> list[str]:
+    """Return the headings of the columns that have the numbers of every draw."""
+    return [f"{DRAW}{number}" for number in range(draws)]
 
 
 def read_csv(text: str, preset: Preset) -> MeasuredCurves:
     """Read the curves of a record, (points, draws) by row, so that it can be judged again without running anything."""
-    lines = {(line["point"], line["row"]): line for line in csv.DictReader(io.StringIO(text))}
+    lines = {(line["point"], line["row"]): line for line in read_rows(io.StringIO(text))}
 
     def of(point: str, row: str) -> list[float]:
         return [float(value) for name, value in lines[point, row].items() if name.startswith(DRAW)]
@@ -132,17 +137,6 @@ def _title(found: Reproduction) -> str:
 
 def _points(number: float) -> str:
     return f"{number:g} point" if number == 1 else f"{number:g} points"
-
-
-def rows(found: Reproduction) -> Iterator[tuple[list[str], bool]]:
-    """Yield the cells of each line, and whether a section ends below it."""
-    names = list(found.curves)
-    for place, point in enumerate(found.preset.points):
-        for row in names:
-            values = [one.source.values.get(row) for one in found.levels]
-            numbers = [None if one is None else one[place] for one in values]
-            cells = [point.label if row == names[0] else "", row, show(mean_interval(found.curves[row][place]))]
-            yield [*cells, *("" if number is None else f"{number:g}" for number in numbers)], row == names[-1]
 
 
 def sentences(found: Reproduction) -> list[str]:

@@ -5,26 +5,26 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import torch
+
+from cmkd_bench.errors import EnvironmentFault
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.launch.worker import warm_up
 from cmkd_bench.planning.grid import Grid
+from cmkd_bench.processes.pool import ignore_interrupts, interrupts_blocked
+from cmkd_bench.training.evaluation import NonFiniteOutput
+from cmkd_bench.training.loop import NonFiniteLoss
+from cmkd_bench.training.vectorized import execute_vectorized
 
 RunGroup = list[tuple[Grid, str]]
 
 
 def train_vectorized(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = None) -> None:
-    """Train the runs that can be trained together; leave the others, and interrupted ones, to the launcher.
-
-    Args:
-        planned: the grids and their runs.
-        jobs: number of groups to train at a time; None means one per core.
-    """
-    from cmkd_bench.launch.worker import warm_up
-
+    """Train the runs that can be trained together; leave the others, and interrupted ones, to the launcher."""
     groups: dict[RunSpec, RunGroup] = {}
     for grid, plan in planned:
         for spec in plan.specs.values():
@@ -35,20 +35,17 @@ def train_vectorized(planned: Iterable[tuple[Grid, Plan]], jobs: int | None = No
     warm_up(sorted({alike.student_network for alike in groups}))
     for has_teacher in (False, True):
         ready = [runs for alike, runs in groups.items() if bool(alike.teacher) == has_teacher and len(runs) > 1]
-        _train_side_by_side(ready, min(len(ready), jobs or len(os.sched_getaffinity(0))))
+        _train_side_by_side(ready, jobs or len(os.sched_getaffinity(0)))
 
 
 def _train_side_by_side(groups: Sequence[RunGroup], jobs: int) -> None:
-    if jobs < 2:
-        for runs in groups:
-            _train(runs)
-        return
     context = multiprocessing.get_context("fork")
     for start in range(0, len(groups), jobs):
-        processes = [context.Process(target=_serve, args=(runs,)) for runs in groups[start : start + jobs]]
+        processes = [context.Process(target=_train, args=(runs,)) for runs in groups[start : start + jobs]]
         try:
-            for process in processes:
-                process.start()
+            with interrupts_blocked():
+                for process in processes:
+                    process.start()
             for process in processes:
                 process.join()
         finally:
@@ -58,18 +55,9 @@ def _train_side_by_side(groups: Sequence[RunGroup], jobs: int) -> None:
                     process.join()
 
 
-def _serve(runs: RunGroup) -> None:
-    # Ctrl-C reaches the whole process group; only the parent handles it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _train(runs)
-
-
 def _train(runs: RunGroup) -> None:
-    import torch
-
-    from cmkd_bench.training.loop import NonFiniteLoss
-    from cmkd_bench.training.vectorized import execute_vectorized
-
+    ignore_interrupts()  # Ctrl-C reaches the whole process group; only the parent handles it
     grids, run_ids = zip(*runs, strict=True)
-    with contextlib.suppress(NonFiniteLoss):
+    # Each run that is left reports its own failure, and the launcher a fault of the machine.
+    with contextlib.suppress(NonFiniteLoss, NonFiniteOutput, EnvironmentFault):
         execute_vectorized([grid.experiment for grid in grids], run_ids, torch.device("cpu"), grids[0].roots)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from cmkd_bench.config.compose import grid_defaults
 from cmkd_bench.errors import UserError
@@ -20,6 +19,7 @@ from cmkd_bench.studies.measured import measure
 from cmkd_bench.studies.point import Setting, check_all
 from cmkd_bench.studies.side_by_side import train_vectorized
 from cmkd_bench.studies.sweep_table import Sweep, as_csv, as_markdown, measured_as_csv, picture
+from cmkd_bench.terminal import Terminal
 
 MOST_VALUES = 100
 
@@ -66,20 +66,17 @@ def sweep(
     """Run a grid at each value of a knob and write tables and a plot to `results/sweep-DATASET-KNOB/`.
 
     Args:
-        dataset: name in the registry.
         vary: an option of the dataset, or any other setting whose name has a dot, e.g. `misalignment=0:1:0.1`.
         methods: names in the registry; the student alone is always included.
         pair: `teacher:student`; None means the first pair of the dataset.
         draws: number of repetitions. Each has its own seed, and its own fold if the dataset has that many.
         overrides: `KEY=VALUE`, for all values.
         results: folder of experiments; each value becomes one.
-        jobs: number of worker processes; None means one per core.
-        quiet: whether to hide progress.
 
     Raises:
         UserError: listing everything that is wrong with the request.
         Unfinished: if a run failed.
-        Interrupted: after Ctrl-C.
+        KeyboardInterrupt: after Ctrl-C.
     """
     knob, values = parse_vary(vary)
     kind = datasets.get(dataset)
@@ -90,7 +87,7 @@ def sweep(
     wanted = {value: (f"{knob}={value:g}", methods, [*overrides, f"{key}={value:g}"]) for value in values}
     planned = {value: (grid, setting.plan(grid)) for value, grid in check_all(setting, wanted).items()}
     train_vectorized(planned.values(), jobs)
-    console = Console(quiet=quiet)
+    console = Terminal(quiet=quiet)
     curves = _stack([setting.values(grid, plan, console) for grid, plan in planned.values()])
     found = Sweep(knob, values, grid_defaults()["baseline"], curves)
     try:

@@ -34,32 +34,21 @@ class Judged:
 
 @dataclass(frozen=True)
 class Levels:
-    """The distance of the measured means from a source's numbers.
+    """The distance of the measured means from a source's numbers."""
 
-    Attributes:
-        source: the published numbers.
-        worst: the largest distance, in points.
-        where: its row and point.
-        count: how many numbers are compared.
-        within: how many of them are within the tolerance.
-        verdict: the verdict on the source.
-        claims: the claims about the source.
-    """
-
-    source: PublishedSource
-    worst: float
-    where: str
-    count: int
-    within: int
-    verdict: Verdict
-    claims: tuple[Judged, ...]
+    source: PublishedSource  # the published numbers
+    worst: float  # the largest distance, in points
+    where: str  # its row and point
+    count: int  # how many numbers are compared
+    within: int  # how many of them are within the tolerance
+    verdict: Verdict  # the verdict on the source
+    claims: tuple[Judged, ...]  # the claims about the source
 
 
 def judge(preset: Preset, curves: MeasuredCurves) -> tuple[list[Judged], list[Levels]]:
     """Judge all claims and return them with a verdict on each source.
 
     Args:
-        preset: the rule.
         curves: by row, (points, draws) in percent.
     """
     claims = [_judge_claim(claim, preset, curves) for claim in preset.claims]

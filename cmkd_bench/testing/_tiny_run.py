@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ RECIPE = Recipe(
     cache_mb=0.0,  # a frozen teacher is run at every step
 )
 CPU = torch.device("cpu")
+RUN_ID = "conformance"
 
 
 @dataclass(frozen=True)
@@ -123,14 +125,14 @@ class TinyRun:
     def run_until(self, epochs: int, checkpoint: Path, recipe: Recipe) -> None:
         """Train for some of the recipe's epochs and save a checkpoint."""
         try:
-            self.training(recipe).run(StopAfter(epochs), None, lambda state: save_checkpoint(checkpoint, state))
+            self.training(recipe).run(StopAfter(epochs), None, functools.partial(save_checkpoint, checkpoint, RUN_ID))
         except Stopped:
             return
         raise AssertionError(f"the training ended before epoch {epochs}")
 
     def resume(self, checkpoint: Path, recipe: Recipe) -> None:
         """Resume from a checkpoint and train to the end."""
-        self.training(recipe).run(StopAfter(), load_checkpoint(checkpoint, CPU), lambda state: None)
+        self.training(recipe).run(StopAfter(), load_checkpoint(checkpoint, RUN_ID, CPU), lambda state: None)
 
     def losses(self, phase: Phase, samples: int) -> Losses:
         """Return the loss terms of the first samples as one batch in training mode."""

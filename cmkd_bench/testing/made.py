@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.label_budget import ALL, LabelBudget
 from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.record import write_plan
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
 
@@ -77,8 +78,8 @@ def write_made_run(
         known |= {"val_value": value, "epochs": EPOCHS, "best_epoch": EPOCHS, "extra_parameters": 0}
         curve = [{"epoch": epoch, "selection": value * epoch / EPOCHS} for epoch in range(1, EPOCHS + 1)]
         write_json(folder.history, [one | {"phase": "train", "losses": {}, "logged": {}} for one in curve])
-    write_json(folder.cost, {"seconds": 1.5, "peak_mb": 600.0, "code": "0"})
-    write_json(folder.result, {**dict.fromkeys(_UNKNOWN), **known, "other_metrics": {}, "logged": {}})
+    folder.write_cost({"seconds": 1.5, "peak_mb": 600.0, "code": "0"})
+    folder.write_result({**dict.fromkeys(_UNKNOWN), **known, "other_metrics": {}, "logged": {}})
 
 
 def write_made_plan(experiment: Experiment, cells: Sequence[Cell], conditions: Mapping[str, Any] = CONDITIONS) -> None:
@@ -89,4 +90,4 @@ def write_made_plan(experiment: Experiment, cells: Sequence[Cell], conditions: M
         "notes": {},
         "cells": list(map(dataclasses.asdict, cells)),
     }
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import platform
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -25,6 +31,26 @@ def is_usable(device: torch.device) -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def processor() -> dict[str, Any]:
+    """Return what decides how a CPU rounds: its model, the instructions that torch uses, and the number of threads."""
+    return {
+        "cpu": _cpu_model(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@functools.cache
+def _cpu_model() -> str:
+    """Return the model as Linux names it; elsewhere what Python knows, which may be no more than the architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:

@@ -20,6 +20,10 @@ BATCH = 512
 NUMBERS = 2**24  # larger inputs are split further; activations take a multiple of this
 
 
+class NonFiniteOutput(Exception):
+    """Raised if a network's logits are infinite or not a number, so that nothing can be measured with them."""
+
+
 @dataclass(frozen=True)
 class Score:
     """The quality of a network on a part.
@@ -39,15 +43,22 @@ class Score:
 
 
 def evaluate(network: nn.Module, part: Part, modality: str, classes: int) -> Score:
-    """Return the accuracy, or the mean intersection over union if the part has label maps."""
+    """Return the accuracy, or the mean intersection over union if the part has label maps.
+
+    Raises:
+        NonFiniteOutput: if a logit is not finite; it would count as some class.
+    """
     if part.targets is None:
         logits = outputs_of(network, part, modality).logits.cpu()
+        _check_finite(logits.isfinite().flatten(1).all(1), part, modality)
         labels = part.labels.cpu()
         return Score("accuracy", accuracy(logits, labels), {}, {"logits": logits, "labels": labels})
-    matrices = []
+    matrices, finite = [], []
     targets = part.targets
     for index, outputs in _chunks(network, part, modality, ()):
         matrices.append(confusion(outputs.logits, targets.stored(index), classes).cpu())
+        finite.append(outputs.logits.isfinite().flatten(1).all(1).cpu())
+    _check_finite(torch.cat(finite), part, modality)
     whole = torch.cat(matrices)
     miou, pixel_accuracy = (METRICS[name]({"confusion": whole.numpy()}) for name in ("miou", "pixel_accuracy"))
     return Score("miou", miou, {"pixel_accuracy": pixel_accuracy}, {"confusion": whole})
@@ -82,6 +93,15 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
         labels: (M,).
     """
     return 100.0 * int((logits.argmax(1) == labels).sum()) / len(labels)
+
+
+def _check_finite(finite: Tensor, part: Part, modality: str) -> None:
+    if not finite.all():
+        rows = (~finite).nonzero().flatten().tolist()
+        raise NonFiniteOutput(
+            f"the network's logits for '{modality}' are not finite in {len(rows)} of {len(finite)} rows of the "
+            f"{part.name} part; the first is row {rows[0]}"
+        )
 
 
 @torch.no_grad()

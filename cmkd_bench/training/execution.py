@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,56 +17,86 @@ from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.experiment.files import write_atomically, write_json, write_records
-from cmkd_bench.experiment.heartbeat import Heartbeat, is_alive_elsewhere
+from cmkd_bench.errors import fault_behind, fault_of
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import write_bytes, write_json, write_records
+from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.experiment.store import Busy, Experiment, RunFolder
+from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.method import HIDDEN, Method
 from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
 from cmkd_bench.training.assembly import Assembly, BadData, build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
-from cmkd_bench.training.device import use_device
-from cmkd_bench.training.evaluation import Score, evaluate
+from cmkd_bench.training.device import processor, use_device
+from cmkd_bench.training.evaluation import NonFiniteOutput, Score, evaluate
 from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part
 
+# The result of a run survives a power failure, and so do its other files if it took longer than this. For a shorter
+# run, flushing them would take a few percent of its time; if they are lost, the digests in its result show it.
+DURABLE_SECONDS = 5.0
+
 
 class TeacherMissing(Exception):
     """Raised if the teacher's result is missing."""
 
 
-def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch, roots: Roots) -> None:
+class DamagedTeacher(Exception):
+    """Raised if the teacher's weights are not those that its run saved."""
+
+    def __init__(self, folder: RunFolder, damage: Damaged) -> None:
+        super().__init__(str(damage))
+        self.folder, self.damage = folder, damage
+
+
+def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch, roots: Roots) -> list[str]:
     """Execute one run to its end, from its checkpoint if there is one; a failure is written to its folder.
 
-    Nothing happens if the run is done already.
+    Nothing happens if the run is done already. If its teacher's weights are damaged, they are set aside, and the run
+    stays pending until the teacher is trained again.
+
+    Returns:
+        one line for each damaged file that was set aside.
 
     Raises:
-        Busy: if another process works on the run.
+        Busy: if another process works on the run, or on its teacher's damaged files.
         Stopped: if the watch requested it; the checkpoint is written.
+        EnvironmentFault: if the machine is at fault and not the run, e.g. if the disk is full.
     """
     folder = experiment.run(run_id)
+    notes: list[str] = []
     with folder.locked():
-        if folder.result.exists():
-            return
-        # Not every shared file system propagates locks between nodes.
-        if is_alive_elsewhere(folder.heartbeat):
-            raise Busy(run_id)
-        folder.discard_leftovers()
+        if folder.is_done():
+            folder.heartbeat.unlink(missing_ok=True)
+            folder.discard_leftovers()
+            return notes
+        # Not every shared file system propagates locks between nodes, so the heartbeat is a claim, too.
         with Heartbeat(folder.heartbeat) as heartbeat:
+            folder.discard_leftovers()
+            if (problem := folder.problem()) is not None:
+                notes.append(folder.set_aside(problem))
             try:
                 use_device(device)
                 reset_peak(device)
-                Run(experiment, experiment.read_spec(run_id), device, roots).execute(_Beating(watch, heartbeat))
+                run = Run(experiment, experiment.read_spec(run_id), device, roots)
+                notes += run.execute(_Beating(watch, heartbeat))
             except Stopped:
                 raise
+            except DamagedTeacher as error:
+                with error.folder.locked():
+                    notes.append(error.folder.set_aside(error.damage))
             except Exception as error:
+                if (cause := fault_behind(error)) is not None and (fault := fault_of(cause)) is not None:
+                    raise fault from error
                 write_json(folder.error, _describe(error))
+            folder.discard_leftovers()
+    return notes
 
 
 class _Beating:
@@ -93,12 +124,17 @@ class Run:
         self.method = self._method().to(device)
         self.selection = self.parts.selection(self.recipe.select_on)
 
-    def execute(self, watch: Watch) -> None:
-        """Train the student, select the epoch, and read the test part once."""
+    def execute(self, watch: Watch) -> list[str]:
+        """Train the student, select the epoch, and read the test part once.
+
+        Returns:
+            one line if the checkpoint was damaged and set aside, so that training started anew.
+        """
         training = self.training()
-        checkpoint = load_checkpoint(self.folder.checkpoint, self.device) if self.folder.checkpoint.exists() else None
-        training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint))
+        checkpoint, notes = self._checkpoint()
+        training.run(watch, checkpoint, functools.partial(save_checkpoint, self.folder.checkpoint, self.spec.id))
         self.finish(training.progress)
+        return notes
 
     def training(self) -> Training:
         """Return the training of the run, not started yet."""
@@ -121,11 +157,20 @@ class Run:
         """Read the test part and write the result of the student in its current state."""
         test = self.parts.part("test")
         score = self._score(self.student, test, self.spec.student_modality)
-        _save_tensors(self.folder, self.student, score.predictions)
-        write_records(self.folder.history, progress.history)
-        write_json(self.folder.cost, self._cost(progress))
-        write_json(self.folder.result, self._result(progress, score, test))
+        durable = progress.seconds >= DURABLE_SECONDS
+        _save_tensors(self.folder, self.student, score.predictions, durable)
+        write_records(self.folder.history, progress.history, durable=durable)
+        self.folder.write_cost(self._cost(progress))
+        self.folder.write_result(self._result(progress, score, test))
         self.folder.checkpoint.unlink(missing_ok=True)
+
+    def _checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
+        """Return the checkpoint if there is one that is whole; a damaged one is set aside."""
+        path = self.folder.checkpoint
+        try:
+            return load_checkpoint(path, self.spec.id, self.device) if path.exists() else None, []
+        except Damaged as damage:
+            return None, [self.folder.set_aside(damage)]
 
     def _score(self, network: Network, part: Part, modality: str) -> Score:
         return evaluate(network, part, modality, self.parts.classes)
@@ -135,7 +180,6 @@ class Run:
         if self.method.updates_teacher and self.teacher_network is not None and self.spec.teacher_modality:
             after = self._score(self.teacher_network, test, self.spec.teacher_modality).value
         return {
-            "run_id": self.spec.id,
             "metric": score.metric,
             "value": score.value,
             "other_metrics": dict(score.others),
@@ -161,6 +205,7 @@ class Run:
             "seconds": progress.seconds,
             "peak_mb": peak_mb(self.device),
             "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
+            **processor(),
             "host": platform.node(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code": code_version(),
@@ -175,14 +220,24 @@ class Run:
         self._teacher_result()
         # Build it as in the teacher's own run, because pretrained weights may determine shapes.
         network = self.parts.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
-        network.load_state_dict(load_file(self.experiment.run(spec.teacher).weights))
+        network.load_state_dict(load_file(self._intact_weights(spec.teacher)))
         return network.to(self.device)
+
+    def _intact_weights(self, teacher: str) -> Path:
+        folder = self.experiment.run(teacher)
+        try:
+            folder.check(folder.weights)
+        except Damaged as damage:
+            raise DamagedTeacher(folder, damage) from damage
+        return folder.weights
 
     def _teacher_result(self) -> dict[str, Any]:
         if self.spec.teacher is None:
             return {}
         folder = self.experiment.run(self.spec.teacher)
-        if not folder.result.exists() or not folder.weights.exists():
+        if (problem := folder.problem()) is not None:
+            raise DamagedTeacher(folder, problem)
+        if not folder.is_done():
             raise TeacherMissing(f"teacher {self.spec.teacher} is not trained: {folder.path} has no result")
         return self.experiment.read_result(self.spec.teacher)
 
@@ -215,10 +270,10 @@ def package_versions() -> dict[str, str]:
     return {name: version(name) for name in ("torch", "numpy", "transformers", "timm")}
 
 
-def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor]) -> None:
+def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor], durable: bool) -> None:
     weights = {name: value.detach().cpu().contiguous() for name, value in student.state_dict().items()}
-    write_atomically(folder.weights, lambda file: file.write(save(weights)))
-    write_atomically(folder.predictions, lambda file: file.write(save(dict(predictions))))
+    write_bytes(folder.weights, save(weights), durable=durable)
+    write_bytes(folder.predictions, save(dict(predictions)), durable=durable)
 
 
 def _logged(progress: Progress) -> dict[str, float]:
@@ -233,6 +288,7 @@ def _logged(progress: Progress) -> dict[str, float]:
 def _describe(error: Exception) -> Checkpoint:
     causes = {
         NonFiniteLoss: "non-finite loss",
+        NonFiniteOutput: "non-finite output",
         TeacherMissing: "teacher missing",
         MemoryError: "out of memory",
         BadData: "bad data",

@@ -31,7 +31,7 @@ EpochRecord = dict[str, Any]
 
 
 class NonFiniteLoss(Exception):
-    """Raised if a loss is infinite or not a number; this is the cause of the run's failure."""
+    """Raised if a loss or its gradient is infinite or not a number; this is the cause of the run's failure."""
 
 
 class Stopped(Exception):
@@ -119,7 +119,8 @@ class Training:
         """Train all phases, starting from a checkpoint if there is one.
 
         Raises:
-            NonFiniteLoss: if a loss is not finite.
+            NonFiniteLoss: if a loss or its gradient is not finite.
+            NonFiniteOutput: if the student's logits are not finite on the part that selects.
             Stopped: if the watch requested it, after writing a checkpoint.
         """
         if checkpoint is not None:
@@ -171,6 +172,7 @@ class Training:
         for name, mean in means["losses"].items():
             if not math.isfinite(mean):
                 raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of phase '{phase.name}'")
+        self._check_gradients(optimizer, f"in the last step of epoch {epoch} of phase '{phase.name}'")
         return {"phase": phase.name, **means}
 
     def _losses(self, phase: Phase, seen: BatchInputs, batch: Batch) -> dict[str, Tensor]:
@@ -193,6 +195,15 @@ class Training:
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.gradient_clip)
         optimizer.step()
         self.method.after_step()
+
+    def _check_gradients(self, optimizer: torch.optim.Optimizer, when: str) -> None:
+        """Check the gradients of the last step, which no later loss would show."""
+        gradients = [one.grad for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
+        if gradients and not nn.utils.get_total_norm(gradients).isfinite():
+            bad = sum(not gradient.isfinite().all() for gradient in gradients)
+            raise NonFiniteLoss(
+                f"the gradient of the loss is not finite in {bad} of {len(gradients)} parameters {when}"
+            )
 
     def _labels(self, phase: Phase, index: Tensor) -> Tensor | None:
         return self.train.labels.index_select(0, index) if phase.labels else None

@@ -155,12 +155,14 @@ class Part:
         labels: (M,) int64 on the device, HIDDEN where they may not be seen; the others are zeros for segmentation.
         views: by modality, the map from stored rows to the network's inputs.
         targets: M label maps (H, W) uint8 for segmentation, 255 is ignored.
+        name: train, validation or test, for messages.
     """
 
     inputs: Mapping[str, Inputs]
     labels: Tensor
     views: Mapping[str, View]
     targets: Inputs | None = None
+    name: str = "given"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -199,6 +201,7 @@ def part_of(data: PreparedData, name: str, views: Mapping[str, View], device: to
         labels=torch.from_numpy(data.labels[rows]).to(device),
         views=views,
         targets=None if data.targets is None else _inputs(data.targets, rows, device),
+        name=name,
     )
 
 

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
 from cmkd_bench.method import HIDDEN, Batch, Losses
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.training.execution import Run
+from cmkd_bench.training.execution import DamagedTeacher, Run
 from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 from cmkd_bench.training.pairing import Pairing
@@ -40,22 +41,27 @@ def execute_vectorized(
         why the runs cannot be executed together, or None if they were; nothing is written if they cannot.
 
     Raises:
-        NonFiniteLoss: if a loss of one run is not finite; nothing is written, and the separate run reports it.
+        NonFiniteLoss: if a loss or gradient of one run is not finite; nothing is written.
+        NonFiniteOutput: if the logits of one run are not finite; that run and later ones are not written.
     """
     folders = [experiment.run(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
     with contextlib.ExitStack() as stack:
         try:
             for folder in folders:
                 stack.enter_context(folder.locked())
+                stack.enter_context(Heartbeat(folder.heartbeat))
         except Busy as error:
             return f"another command works on {error}"
         specs = [experiment.read_spec(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
         places = list(zip(experiments, specs, strict=True))
-        if not all(experiment.run(spec.teacher).result.exists() for experiment, spec in places if spec.teacher):
+        if not all(experiment.run(spec.teacher).is_done() for experiment, spec in places if spec.teacher):
             return "a teacher has no result"
         runs, trainings = [], []
         for experiment, spec in places:
-            runs.append(Run(experiment, spec, device, roots))
+            try:
+                runs.append(Run(experiment, spec, device, roots))
+            except DamagedTeacher as error:
+                return str(error)
             trainings.append(runs[-1].training())
             if reason := _problem(trainings[-1]):  # usually the first one, so the rest need not be built
                 return reason
@@ -156,12 +162,13 @@ def _train(trainings: Sequence[Training]) -> None:
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         history.append(torch.stack(list(losses.values())).detach())
+    gradients = [parameter.grad for parameter in lanes.parameters() if parameter.grad is not None]
     lanes.write_back(trainings)
     seconds = time.perf_counter() - started
     # (epochs, terms, lanes)
     curves = torch.stack(history) if history else torch.zeros(0, 0, len(trainings))
-    if not curves.isfinite().all():
-        raise NonFiniteLoss(f"a loss of one of {len(trainings)} runs trained together is not finite")
+    if not curves.isfinite().all() or not all(gradient.isfinite().all() for gradient in gradients):
+        raise NonFiniteLoss(f"a loss or gradient of one of {len(trainings)} runs trained together is not finite")
     names = list(losses) if history else []
     for lane, training in enumerate(trainings):
         training.progress.history = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ from safetensors.torch import load_file, save_file
 import cmkd_bench
 from cmkd_bench.cli.plot import diagnose as command
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.diagnostics.collect import Diagnosed, Question, as_csv, diagnose_runs, latest_with
-from cmkd_bench.diagnostics.diagnosis_table import as_rich, spread
+from cmkd_bench.diagnostics.collect import Diagnosed, Question, diagnose_runs, latest_with
 from cmkd_bench.diagnostics.pair import Side, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell
-from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.experiment.store import Experiment, RunFolder
+from cmkd_bench.report.diagnosis_table import diagnosis_csv, spread, table_of
 from cmkd_bench.report.plots.diagnosis import plot_diagnosis
+from cmkd_bench.report.text_table import as_rich
 
 PAIR = ("pixels", "fourier")
 
@@ -61,13 +64,13 @@ def test_accuracies_are_those_of_the_runs(trained: Experiment) -> None:
     found = list(diagnose_runs(trained, question(), saved(trained)))
     assert [one.cell.method for one in found] == ["none", "kd"]
     for one in found:
-        numbers = one.diagnosis.numbers()
+        numbers = one.diagnosis.numbers
         result = read_json(trained.run(one.cell.run_id).result)
         teacher = read_json(trained.run(one.cell.teacher_id).result)
         assert numbers["student_accuracy"] == pytest.approx(result["value"])
         assert numbers["teacher_accuracy"] == pytest.approx(teacher["value"])
         assert 0 < numbers["cka_by_chance"] < numbers["cka"] < 1
-    rows = pd.read_csv(io.StringIO(as_csv(found)))
+    rows = pd.read_csv(io.StringIO(diagnosis_csv(found)))
     assert list(rows["method"]) == ["none", "kd"]
     assert rows["gap"][0] == pytest.approx(rows["teacher_accuracy"][0] - rows["student_accuracy"][0])
 
@@ -118,10 +121,16 @@ def test_a_mistake_is_one_clear_message(
     assert said in str(caught.value)
 
 
+def seal_again(folder: RunFolder) -> None:
+    """Let the result have the digests of the files as they are now."""
+    folder.write_result(folder.read_result())
+
+
 def test_a_student_that_is_not_that_of_the_predictions_is_refused(trained: Experiment) -> None:
     (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     weights = trained.run(one.cell.run_id).weights
     save_file({name: value + 1 for name, value in load_file(weights).items()}, weights)
+    seal_again(trained.run(one.cell.run_id))
     with pytest.raises(UserError, match="saved predictions"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
@@ -129,9 +138,10 @@ def test_a_student_that_is_not_that_of_the_predictions_is_refused(trained: Exper
 def test_files_that_cannot_be_read_are_named(trained: Experiment) -> None:
     (one,) = diagnose_runs(trained, question(methods=["kd"]), saved(trained))
     trained.run(one.cell.run_id).predictions.write_bytes(b"no tensors")
-    with pytest.raises(UserError, match=f"cannot read run {one.cell.run_id}"):
+    with pytest.raises(Damaged, match=rf"{one.cell.run_id}/predictions\.safetensors has 10 bytes"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
     save_file({"confusion": torch.ones(1, 2, 2)}, trained.run(one.cell.run_id).predictions)
+    seal_again(trained.run(one.cell.run_id))
     with pytest.raises(UserError, match="segmentation"):
         list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
 
@@ -154,7 +164,7 @@ def test_the_picture_has_the_means_over_seeds() -> None:
     shares, correlations, loss, similar = drawn.figure.subfigs[0].axes
     bars = [patch for patch in shares.patches if isinstance(patch, Rectangle)]
     assert [(bar.get_x(), bar.get_width()) for bar in bars] == [(0.0, 62.5), (62.5, 37.5), (100.0, 0.0), (100.0, 0.0)]
-    numbers = [one.diagnosis.numbers() for one in made()]
+    numbers = [one.diagnosis.numbers for one in made()]
     parts = [patch.get_width() for patch in loss.patches if isinstance(patch, Rectangle)]
     assert parts == pytest.approx(
         [np.mean([n["tckd"] for n in numbers]), np.mean([n["nckd_weighted"] for n in numbers])]
@@ -169,7 +179,7 @@ def test_the_picture_has_the_means_over_seeds() -> None:
 
 def test_the_table_has_means_and_deviations() -> None:
     console = Console(file=io.StringIO(), width=100)
-    console.print(as_rich(made(), 1.0))
+    console.print(as_rich(table_of(made(), 1.0)))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "37.50 ± 17.68" in shown, "gaps of 25 and 50 points"
     assert "undefined" not in shown
@@ -179,7 +189,9 @@ def test_the_table_has_means_and_deviations() -> None:
 
 def test_data_that_have_changed_are_named(trained: Experiment) -> None:
     (run_id,) = (one.name for one in (trained.path / "runs").iterdir() if trained.read_spec(one.name).method == "kd")
-    stored = read_json(trained.run(run_id).spec)
-    write_json(trained.run(run_id).spec, {**stored, "manifest": "0" * 64})
-    with pytest.raises(UserError, match=f"{run_id}.*mfeat.*0000"):
-        list(diagnose_runs(trained, question(methods=["kd"]), saved(trained)))
+    other = replace(trained.read_spec(run_id), manifest="0" * 64)
+    folder = trained.add(other)
+    shutil.copy(trained.run(run_id).predictions, folder.predictions)
+    folder.write_result(trained.read_result(run_id))
+    with pytest.raises(UserError, match=f"{other.id}.*mfeat.*0000"):
+        saved(trained).side(other.id)

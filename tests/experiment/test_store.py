@@ -20,11 +20,11 @@ def test_the_state_is_what_the_files_say(tmp_path: Path) -> None:
     assert folder.state() == "pending"
     folder.checkpoint.touch()
     assert folder.state() == "interrupted"
-    folder.error.touch()
+    write_json(folder.error, {"cause": "bad data", "message": "no file", "traceback": []})
     assert folder.state() == "failed"
     with folder.locked():
         assert folder.state() == "running"
-    folder.result.touch()
+    folder.write_result({"value": 1.0})
     assert folder.state() == "done"
 
 
@@ -51,11 +51,12 @@ def test_a_killed_process_lets_go_of_its_lock(tmp_path: Path) -> None:
 
 def test_a_run_that_is_done_elsewhere_is_taken_over(tmp_path: Path) -> None:
     done = Experiment(tmp_path, "one").add(SPEC)
-    write_json(done.result, {"value": 1.0})
+    done.write_cost({"seconds": 1.0})
+    done.write_result({"value": 1.0})
     done.lock.touch()
     taken = Experiment(tmp_path, "two").add(SPEC)
     assert taken.state() == "done"
-    assert read_json(taken.result) == {"value": 1.0}
+    assert taken.read_result()["value"] == 1.0
     assert not taken.lock.exists(), "a lock that is shared by two folders would couple them"
     done.result.unlink()
     assert taken.state() == "done", "removing one experiment must not harm the other"
@@ -89,5 +90,5 @@ def test_the_plan_of_another_version_is_one_message(tmp_path: Path) -> None:
     experiment = Experiment(tmp_path, "old")
     experiment.path.mkdir()
     write_json(experiment.plan, {"baseline": "none", "conditions": {}, "cells": [], "remarks": {}})
-    with pytest.raises(UserError, match=r"old/plan\.json is not a plan of this version"):
+    with pytest.raises(UserError, match=r"old/plan\.json was written by another version"):
         read_plan(experiment)

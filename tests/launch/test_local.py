@@ -14,6 +14,7 @@ import torch
 from devices import DEVICES, built_in_methods, needs_gpu
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.local import can_fork
 from cmkd_bench.launch.worker import WorkerSettings, serve
 
@@ -27,7 +28,8 @@ def results(quick_run: Run) -> pd.DataFrame:
     return quick_run(methods=methods, plugins=[PLUGIN], jobs=2).set_index("method")
 
 
-def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.DataFrame) -> None:
+def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.DataFrame, tmp_path: Path) -> None:
+    assert not list(tmp_path.rglob("heartbeat")), "also of the worker that was killed"
     assert set(results.loc[["none", "kd"], "status"]) == {"done"}
     assert results.loc["kd", "value"] > 50
     assert set(results.loc[["becomes_nan", "raises", "dies"], "status"]) == {"failed"}
@@ -40,10 +42,10 @@ def test_failures_are_rows_with_their_cause_and_stop_nothing_else(results: pd.Da
 def test_a_student_of_a_failed_teacher_is_blocked(quick_run: Run) -> None:
     # A learning rate that overflows: the teacher's loss is not finite.
     frame = quick_run(overrides=["train.epochs=2", "train.optimizer=sgd", "train.learning_rate=1e38"])
-    assert set(frame[frame.method == "none"].status) == {"failed"}
-    (blocked,) = frame[frame.method == "kd"].to_dict("records")
-    assert blocked["status"] == "blocked"
-    assert blocked["error"].startswith(f"teacher {blocked['teacher']} failed: non-finite loss")
+    frame = frame.set_index("method")
+    assert frame.status.to_dict() == {"teacher": "failed", "none": "failed", "kd": "blocked"}
+    assert frame.error["kd"].startswith(f"teacher {frame.run_id['teacher']} failed: non-finite loss")
+    assert frame[["value", "gain"]].isna().all(axis=None)
 
 
 def test_the_same_command_again_runs_nothing(quick_run: Run, tmp_path: Path) -> None:
@@ -87,7 +89,12 @@ def test_the_number_of_workers_changes_no_byte(quick_run: Run, tmp_path: Path) -
 
 def test_a_worker_ends_when_its_device_can_no_longer_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     executed: list[str] = []
-    monkeypatch.setattr("cmkd_bench.training.execution.execute", lambda _, run_id, *rest: executed.append(run_id))
+
+    def note(_: Experiment, run_id: str, *rest: object) -> list[str]:
+        executed.append(run_id)
+        return []
+
+    monkeypatch.setattr("cmkd_bench.training.execution.execute", note)
     monkeypatch.setattr("cmkd_bench.training.device.is_usable", lambda device: len(executed) < 2)
     ours, theirs = multiprocessing.Pipe()
     for run_id in ("first", "second", "third"):

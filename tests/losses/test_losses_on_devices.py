@@ -69,6 +69,31 @@ CASES: dict[str, Loss] = {
     "kendall_tau": lambda one: (losses.kendall_tau(one["student"], one["teacher"]),),
     "permuted_distance": lambda one: (losses.permuted_distance(one["ours"], one["weight"], one["student"]),),
     "sample_negatives": negatives,
+    "dist_terms": lambda one: losses.dist_terms(one["student"], one["teacher"], 4.0),
+    "standardize_logits": lambda one: (losses.standardize_logits(one["student"]),),
+    "rld_terms": lambda one: losses.rld_terms(one["student"], one["teacher"], one["labels"], 4.0, 1.0),
+    "transformed_teacher_loss": lambda one: (
+        losses.transformed_teacher_loss(one["student"], one["teacher"], 0.2, weighted=True),
+    ),
+    "prediction_relations": lambda one: losses.prediction_relations(one["student"], one["teacher"], 4.0),
+    "ofa_loss": lambda one: (losses.ofa_loss(one["student"], one["teacher"], one["labels"], 1.5, all_classes=False),),
+    "sp_loss": lambda one: (losses.sp_loss(one["student"], one["theirs"]),),
+    "rkd_terms": lambda one: losses.rkd_terms(one["student"], one["theirs"]),
+    "frequency_parts": lambda one: losses.frequency_parts(one["theirs"]),
+    "frequency_distances": lambda one: losses.frequency_distances(
+        one["ours"], one["ours"], one["theirs"], one["theirs"]
+    ),
+    "nkd_terms": lambda one: losses.nkd_terms(one["student"], one["teacher"], one["labels"], 2.0),
+    "pkt_loss": lambda one: (losses.pkt_loss(one["student"], one["theirs"], with_itself=False),),
+    "class_contrast": lambda one: (losses.class_contrast(one["ours"], one["theirs"], one["labels"], 0.07, 0.01),),
+    "direction_loss": lambda one: (losses.direction_loss(one["student"], one["teacher"], 0.1),),
+    "vid_loss": lambda one: (losses.vid_loss(one["ours"], one["theirs"], one["weight"][0].abs()),),
+    "correlation_loss": lambda one: (losses.correlation_loss(one["ours"], one["theirs"], 1.01),),
+    "mutual_information_loss": lambda one: (losses.mutual_information_loss(one["student"], one["theirs"]),),
+    "cosine_distance": lambda one: (losses.cosine_distance(one["ours"], one["theirs"]),),
+    "queue_distillation": lambda one: (
+        losses.queue_distillation(one["ours"], one["theirs"], one["bank"], one["bank"][:, 0] > 0, 0.05, 0.1),
+    ),
 }
 PART_OF_ANOTHER = {"crd_normalizer", "negative_counts", "class_layout", "ClassLayout"}
 

@@ -82,9 +82,13 @@ def test_every_built_in_method_has_an_oracle_and_says_where_each_default_comes_f
 
 
 def test_a_method_has_the_losses_that_its_file_imports_those_they_name_and_those_it_builds_on() -> None:
-    assert used_losses(methods.get("dkd")) == ["dkd_loss", "tckd_nckd"]  # named by the first one's docstring
+    assert used_losses(methods.get("dkd")) == [
+        "dkd_loss",
+        "standardize_logits",
+        "tckd_nckd",  # named by the first one's docstring
+    ]
     assert used_losses(methods.get("fitnet")) == ["hint_loss", "kd_loss"]
-    assert used_losses(methods.get("kd_shuffled")) == ["kd_loss"]
+    assert used_losses(methods.get("kd_shuffled")) == ["kd_loss", "standardize_logits"]
     assert used_losses(methods.get("none")) == []
 
 

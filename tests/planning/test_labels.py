@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from cmkd_bench.errors import GridError, UserError
-from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.planning.build import make_plan
@@ -134,9 +133,9 @@ def tuned_plan(folder: Path, methods: list[str], best: int) -> Plan:
     plan = make_plan(grid)
     for study in plan.studies.values():
         for trial in study.trials:
-            result = grid.experiment.run(trial.run_id).result
-            result.parent.mkdir(parents=True, exist_ok=True)
-            write_json(result, {"val_value": 60.0 if trial.number == best else 50.0, "value": 1.0})
+            folder = grid.experiment.run(trial.run_id)
+            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.write_result({"val_value": 60.0 if trial.number == best else 50.0, "value": 1.0})
     assert add_tuned(plan, grid.experiment, lambda run_id: True) == 0
     return plan
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cmkd_bench import registry
 from cmkd_bench.errors import GridError
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
@@ -66,6 +67,14 @@ def test_the_rows_that_every_table_has_are_added() -> None:
     }
     untrained = [spec for spec in plan.specs.values() if dict(spec.recipe)["epochs"] == 0]
     assert {spec.student_modality for spec in untrained} == {"pixels", "fourier"}
+
+
+def test_a_category_stands_for_its_methods_and_all_for_every_method() -> None:
+    def rows(*methods: str) -> set[str]:
+        return {cell.method for cell in plan_of(methods=methods, pairs=["pixels:fourier"]).cells.values()}
+
+    assert rows("relations", "kd") == {"none", "kd", *registry.methods.in_category("relations")}
+    assert set(registry.methods.names()) <= rows("all")
 
 
 def test_folds_are_an_axis_apart_from_the_seed() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,8 +13,8 @@ import pytest
 from made_runs import LABELS, SAMPLES, logits_of, spec, write_run
 from scipy import stats
 
-from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.record import read_plan, write_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.comparisons import Comparisons, compare
@@ -78,7 +77,7 @@ def test_the_same_runs_in_two_columns_are_one_hypothesis(build: Build) -> None:
     plan = read_json(experiment.plan)
     # neither row has a teacher here, so another teacher modality is another column of the same runs
     plan["cells"] += [cell | {"teacher_modality": "text"} for cell in plan["cells"]]
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     found = compared(experiment)
     first, second = found.pairs.values()
     assert first.column != second.column
@@ -107,7 +106,7 @@ def test_rows_of_the_same_runs_are_one_contender(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7, "dkd": 0.7}, seeds=4, directions=1)
     plan = read_json(experiment.plan)
     copies = [cell | {"method": "copy"} for cell in plan["cells"] if cell["method"] == "kd"]
-    write_json(experiment.plan, plan | {"cells": plan["cells"] + copies})
+    write_plan(experiment, plan | {"cells": plan["cells"] + copies})
     found = compared(experiment)
     assert found.contenders(FORWARD, ["none", "kd", "dkd", "copy"], 1) >= {"kd", "dkd", "copy"}
     # none has one rival in two rows; were it compared with two, twice the p-value would count
@@ -153,13 +152,14 @@ def test_other_data_are_refused(build: Build, change: str) -> None:
     plan = read_json(experiment.plan)
     for cell in plan["cells"]:
         if cell["method"] == "kd" and change == "manifest":
-            path = experiment.run(cell["run_id"]).spec
-            write_json(path, read_json(path) | {"manifest": "other"})
+            other = replace(experiment.read_spec(cell["run_id"]), manifest="other")
+            write_run(experiment, other, 0.7, LABELS)
+            cell["run_id"] = other.id
         elif cell["method"] == "kd":
             other = spec("none", "toy", cell["seed"], "text", None, None)
             write_run(experiment, other, 0.9, LABELS)
             cell["teacher_id"] = other.id
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     found = compared(experiment)
     assert (FORWARD, "kd", "dkd") not in found.pairs
     assert (FORWARD, "dkd", "none") in found.pairs
@@ -185,7 +185,7 @@ def test_folds_are_averaged_and_their_samples_drawn_apart(build: Build) -> None:
         other = spec(run.method, "toy", run.seed + 10, run.student_modality, run.teacher_modality, run.teacher)
         write_run(experiment, other, 0.8 if run.method == "kd" else 0.5, LABELS[:90])
         plan["cells"].append(cell | {"fold": 1, "run_id": other.id})
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     found = compared(experiment).pairs[FORWARD, "kd", "none"]
     assert (found.folds, found.samples, found.seeds) == ((0, 1), 210, (0, 1, 2))
 
@@ -230,16 +230,16 @@ def test_runs_without_predictions_have_a_value_and_no_comparison(build: Build) -
     assert not board.claims
 
 
-def test_damaged_predictions_are_one_message(build: Build, capsys: pytest.CaptureFixture[str]) -> None:
-    from cmkd_bench.errors import UserError
-
+def test_damaged_predictions_are_named_and_left_out(build: Build) -> None:
     experiment = build({"none": 0.5, "kd": 0.7})
-    path = next(iter(experiment.path.glob("runs/*/predictions.safetensors")))
-    path.write_bytes(b"cut off")
-    with pytest.raises(UserError, match="cannot be read") as raised:
-        write_board(experiment)
-    assert str(path.parent) in str(raised.value)
-    shutil.rmtree(path.parent)
+    (run_id,) = [one.run_id for one in read_plan(experiment).cells.values() if one.method == "kd" and one.seed == 1][:1]
+    experiment.run(run_id).predictions.write_bytes(b"cut off")
+    frame, board = write_board(experiment)
+    row = frame.set_index("run_id").loc[run_id]
+    assert row.status == "damaged"
+    assert row.isna().value
+    assert sorted(board.scores["kd", FORWARD].values) == [0, 2]
+    assert any(f"{run_id}/predictions.safetensors has 7 bytes instead of" in note for note in board.notes)
 
 
 def test_the_file_of_comparisons_has_every_pair(build: Build) -> None:

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from cmkd_bench.cli.leaderboard import leaderboard as show_leaderboard
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.record import read_plan, write_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Column, Leaderboard
 from cmkd_bench.report.experiment_tables import make_board, write_board
@@ -86,7 +86,7 @@ def test_a_row_of_fewer_seeds_says_so(build: Build) -> None:
     experiment = build({"none": 0.6, "kd": 0.7, "dkd": 0.7}, seeds=3)
     plan = read_json(experiment.plan)
     plan["cells"] = [cell for cell in plan["cells"] if (cell["method"], cell["seed"]) != ("dkd", 2)]
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     board = write_board(experiment)[1]
     assert re.search(r"│ dkd +│ +\d+\.\d\d ± \d+\.\d\d .. n=2 │", shown(board))
     assert "dkd, toy: 2 of 3 seeds were requested." in board.notes

@@ -11,15 +11,17 @@ import pandas as pd
 import pytest
 from made_runs import LABELS, write_experiment, write_run
 
-from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.record import write_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.csv_files import board_csv
+from cmkd_bench.report.experiment_data import read_experiment
 from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.formats import FORMATS, render
 from cmkd_bench.report.page.report_page import make_page
-from cmkd_bench.report.plots.plot_data import read_plot_data
+from cmkd_bench.report.plots.plot_data import plot_data_of
 
 ALL, FEW = Column("toy", "audio", "video"), Column("toy", "audio", "video", 0.05)
 
@@ -37,11 +39,11 @@ def experiment(tmp_path: Path) -> Experiment:
         write_run(experiment, few, 0.7 if cell["method"] == "kd" else 0.4, LABELS)
         for run in (few, taught):
             folder = experiment.run(run.id)
-            write_json(folder.result, {**read_json(folder.result), "train_labels": 60, "selection_labels": 200})
+            folder.write_result({**read_json(folder.result), "train_labels": 60, "selection_labels": 200})
         changed = {"labels": 0.05, "run_id": few.id, "teacher_id": taught.id}
         plan["cells"].append(dataclasses.asdict(Cell(**{**cell, **changed})))
     plan["conditions"]["toy"] |= {"supervision.teacher_labels": "all", "supervision.mispaired": 0.2}
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     return experiment
 
 
@@ -93,7 +95,7 @@ def test_csv_files_and_the_page_tell_them_apart(experiment: Experiment) -> None:
 
 
 def test_plots_have_one_picture_per_budget(experiment: Experiment) -> None:
-    data = read_plot_data(experiment)
+    data = plot_data_of(read_experiment(experiment))
     assert list(data.datasets) == ["toy", "toy, 5 % of labels"]
     assert [data.stem(block) for block in data.datasets] == ["toy", "toy_0.05"]
     assert data.gains("kd", FEW) != data.gains("kd", ALL)
@@ -109,7 +111,7 @@ def test_a_student_that_taught_itself_is_compared_with_the_others(experiment: Ex
         )  # fmt: skip
         write_run(experiment, run, 0.65, LABELS)
         plan["cells"].append({**cell, "method": "self", "role": "control", "run_id": run.id})
-    write_json(experiment.plan, plan)
+    write_plan(experiment, plan)
     board = write_board(experiment)[1]
     assert board.comparisons.refused == ()
     assert board.comparisons.find(ALL, "self", "kd") is not None

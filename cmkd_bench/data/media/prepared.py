@@ -19,12 +19,13 @@ import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.manifest import TARGETS
+from cmkd_bench.data.media.integrity import check_hash, check_rows, column_hash, load_array, read_manifest, repair_of
 from cmkd_bench.dataset import PARTS, PairedData
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import read_object
 
-FORMAT = 1  # incremented when the same input is stored differently
-DIGEST_BYTES = 16
+FORMAT = 2  # incremented when the same input is stored differently
 MOMENTS = 3  # sum, sum of squares, count
 
 
@@ -33,6 +34,11 @@ class SetFolder:
     """The files of one prepared set."""
 
     path: Path
+
+    @property
+    def dataset(self) -> str:
+        """The name of the dataset."""
+        return self.path.parent.name
 
     @property
     def begun(self) -> Path:
@@ -87,8 +93,14 @@ def set_folder(root: Path, name: str, options: Any, preparation: Preparation) ->
 
 
 def open_prepared(folder: SetFolder) -> PreparedSet | None:
-    """Return the prepared set in a folder, or None if there is no complete one."""
-    return PreparedSet(folder, read_json(folder.manifest)) if folder.manifest.is_file() else None
+    """Return the prepared set in a folder, or None if there is no complete one.
+
+    Raises:
+        Damaged: if its manifest is damaged.
+    """
+    if not folder.manifest.is_file():
+        return None
+    return PreparedSet(folder, read_manifest(folder.manifest, folder.dataset))
 
 
 def load_prepared(name: str, folder: SetFolder) -> PreparedSet:
@@ -107,7 +119,7 @@ def load_prepared(name: str, folder: SetFolder) -> PreparedSet:
 
 @dataclass(frozen=True)
 class PreparedSet:
-    """A complete set.
+    """A complete set, whose files are checked when they are first used; `Damaged` names one that differs.
 
     Attributes:
         folder: its files.
@@ -120,13 +132,24 @@ class PreparedSet:
     @cached_property
     def samples(self) -> Mapping[str, Any]:
         """The index, as JSON values."""
-        values: Mapping[str, Any] = read_json(self.folder.samples)
-        return values
+        check_hash(self.folder.samples, self.manifest["index"], self.folder.dataset)
+        return read_object(self.folder.samples)
 
     @cached_property
     def usable(self) -> np.ndarray:
         """(N,) bool: whether all clips of the sample are available."""
-        return usable_rows(self.folder, list(self.manifest["columns"]), len(self.samples["sample_ids"]))
+        usable = np.ones(len(self.samples["sample_ids"]), bool)
+        for name in self.manifest["columns"]:
+            usable &= self._digests(name).any(axis=1)
+        return usable
+
+    def check(self) -> None:
+        """Check the index, the digests and the sums, and the arrays by a sample of their rows.
+
+        Raises:
+            Damaged: for the first file that differs from the manifest.
+        """
+        self.paired(0)
 
     def paired(self, fold: int) -> PairedData:
         """Return the data with the parts of one fold. Samples with a bad clip keep their row, but are in no part."""
@@ -135,7 +158,7 @@ class PreparedSet:
         parts = {part: np.array(samples["parts"][fold][part], np.int64) for part in PARTS}
         used = {part: rows[self.usable[rows]] for part, rows in parts.items()}
         texts = {name: np.array(strings, np.str_) for name, strings in samples["texts"].items()}
-        arrays = {name: np.load(self.folder.array(name), mmap_mode="r", allow_pickle=False) for name in columns}
+        arrays = {name: self._array(name) for name in columns}
         return PairedData(
             inputs={**{name: arrays[name] for name in modalities}, **texts},
             labels=np.array(samples["labels"], np.int64),
@@ -145,28 +168,42 @@ class PreparedSet:
             hashes={name: columns[name]["hash"] for name in columns},
             classes=tuple(samples["classes"]),
             targets=arrays.get(TARGETS),
-            moments={name: np.load(self.folder.moments(name), allow_pickle=False) for name in modalities},
+            moments={name: self._moments(name) for name in modalities},
             notes=(*samples["notes"], *_loss(parts, used)),
             fixture=bool(self.manifest["fixture"]),
         )
+
+    def _array(self, name: str) -> np.ndarray:
+        path = self.folder.array(name)
+        array = load_array(path, self.folder.dataset, mapped=True)
+        check_rows(path, array, self._digests(name), self.manifest["columns"][name], self.folder.dataset)
+        return array
+
+    def _digests(self, name: str) -> np.ndarray:
+        path, shape = self.folder.digests(name), self.manifest["columns"][name]
+        digests = load_array(path, self.folder.dataset)
+        if column_hash(digests, shape) != shape["hash"] or len(digests) != self.manifest["samples"]:
+            raise Damaged(path, "was changed: its content does not match the manifest", repair_of(self.folder.dataset))
+        return digests
+
+    def _moments(self, name: str) -> np.ndarray:
+        path = self.folder.moments(name)
+        check_hash(path, self.manifest["columns"][name]["moments"], self.folder.dataset)
+        return load_array(path, self.folder.dataset)
 
 
 def usable_rows(folder: SetFolder, columns: list[str], samples: int) -> np.ndarray:
     """Return (N,) bool: the rows that are available in all columns."""
     usable = np.ones(samples, bool)
     for column in columns:
-        usable &= np.load(folder.digests(column), allow_pickle=False).any(axis=1)
+        usable &= load_array(folder.digests(column), folder.dataset).any(axis=1)
     return usable
-
-
-def digest(row: np.ndarray) -> np.ndarray:
-    """Return (16,) uint8: blake2b of an array's bytes."""
-    content = hashlib.blake2b(row.tobytes(), digest_size=DIGEST_BYTES).digest()
-    return np.frombuffer(content, np.uint8)
 
 
 def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
     """Return sums over one row, which give the statistics of any part without reading the arrays.
+
+    They depend on the values alone: NumPy adds in the order of the memory, so the row is brought into the stored one.
 
     Args:
         row: a clip as stored.
@@ -176,6 +213,7 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
     Returns:
         (channels, 3) float64: sum, sum of squares, count.
     """
+    row = np.ascontiguousarray(row)
     channels = row.swapaxes(0, 1) if kind == "video" else row
     # Integers are summed as integers, which is several times faster; 255 squared fits into 16 bits.
     wide, total = (np.uint16, np.uint64) if row.dtype == np.uint8 else (np.float64, np.float64)

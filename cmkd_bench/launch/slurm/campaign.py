@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,11 @@ from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import Estimate, estimate, expected_seconds, recorded
-from cmkd_bench.launch.slurm.ledger import Ledger
+from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, latest_jobs
+from cmkd_bench.launch.slurm.named import CONFIG_HOME, as_words, refuse_unnamed, remember
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.submission import SubmissionReport, environment, jobs_to_cancel, submit_missing, work_of
-from cmkd_bench.launch.slurm.survey import Survey, survey
+from cmkd_bench.launch.slurm.survey import Survey, job_states, survey
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.registry import load_plugin
 
@@ -51,7 +53,8 @@ class Campaign:
         retry: Callable[[RunStatus], bool],
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> SubmissionReport:
-        """Submit what is missing, and save the settings for `retry`."""
+        """Submit what is missing, and save the settings for `retry`; remember that this user has named them."""
+        remember(as_words(self.plugins, self.overrides))
         ledger = Ledger(self.experiment)
         work = work_of(self.experiment, self.settings, self.plugins, self.roots, self.environment)
         ledger.path.mkdir(parents=True, exist_ok=True)
@@ -66,21 +69,27 @@ class Campaign:
         return estimate(profiles, profiles, seconds)
 
 
+def cluster_of(experiment: Experiment) -> Cluster:
+    """Return the cluster's commands, with a log of unreadable answers in the experiment's folder."""
+    return Cluster(log=Ledger(experiment).answers)
+
+
 def campaign_of(grid: Grid) -> Campaign:
     """Return the campaign of a `run` command."""
     settings = read_settings(grid.launcher)
     return Campaign(grid.experiment, settings, grid.launcher_overrides, grid.plugins, grid.roots, environment())
 
 
-def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Campaign:
+def stored_campaign(experiment: Experiment, changes: Sequence[str] = (), plugins: Sequence[Path] = ()) -> Campaign:
     """Return the campaign of the last command, with changes.
 
     Args:
         experiment: the experiment.
         changes: further settings of the launcher, e.g. `launcher.mem_gb=32`.
+        plugins: plug-ins that replace the stored ones; none to keep those.
 
     Raises:
-        UserError: if the experiment was never submitted.
+        UserError: if the experiment was never submitted, or stores plug-ins or settings that this user never named.
         GridError: if a change is not a setting of the launcher.
     """
     file = Ledger(experiment).settings
@@ -89,14 +98,15 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
             f"experiment '{experiment.name}' was never submitted to a cluster. Rerun its failed runs with the original "
             "command and --retry-failed; add --launcher slurm to run them on a cluster."
         )
-    stored = read_json(file)
-    plugins = tuple(Path(plugin) for plugin in stored["plugins"])
-    for plugin in plugins:
-        load_plugin(plugin)
-    foreign = [text for text in changes if not text.startswith("launcher.")]
-    if foreign:
+    if foreign := [text for text in changes if not is_of_launcher(text)]:
         raise GridError([f"{text}: expected a launcher setting, e.g. launcher.mem_gb=32" for text in foreign])
-    overrides = (*stored["overrides"], *changes)
+    stored = read_json(file)
+    chosen = tuple(plugins or map(Path, stored["plugins"]))
+    kept = [text for text in stored["overrides"] if text not in changes]
+    refuse_unnamed(experiment.name, as_words(() if plugins else chosen, kept), _place(experiment))
+    for plugin in chosen:
+        load_plugin(plugin)
+    overrides = (*kept, *changes)
     parsed = parse_overrides([text.lstrip("+") for text in overrides])
     configuration, problems = compose(parsed) if not parsed.problems else (None, list(parsed.problems))
     if configuration is None:
@@ -105,15 +115,20 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = ()) -> Camp
         experiment=experiment,
         settings=read_settings(configuration.launcher),
         overrides=parsed.plain,
-        plugins=plugins,
+        plugins=chosen,
         roots=Roots.from_json(stored["roots"]),
-        environment={**stored["environment"], **environment()},
+        environment={**_of_login_shell(stored["environment"]), **environment()},
     )
+
+
+def is_of_launcher(text: str) -> bool:
+    """Return whether an argument is a setting of the launcher."""
+    return text.lstrip("+").startswith(("launcher.", "launcher="))
 
 
 def specs_of(experiment: Experiment) -> list[RunSpec]:
     """Return all runs of an experiment, each teacher before its first student."""
-    return list(read_specs(read_plan(experiment)).values())
+    return list(read_specs(experiment, read_plan(experiment)).values())
 
 
 def survey_experiment(experiment: Experiment, cluster: Cluster) -> Survey:
@@ -134,13 +149,17 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
     if not ledger.settings.exists():
         return []
     with ledger.locked():
-        jobs = jobs_to_cancel(ledger, cluster.queue())
+        queue = cluster.queue()
+        latest = latest_jobs(ledger.submissions()).items()
+        open_jobs = {one.job_of(i) for run_id, (one, i) in latest if not experiment.run(run_id).is_done()}
+        job_states(ledger, cluster, queue, open_jobs)  # that squeue left out none of them
+        jobs = jobs_to_cancel(ledger, queue)
         cluster.cancel(jobs)
     return jobs
 
 
 def rows(seen: Survey) -> dict[str, tuple[str, str]]:
-    """Return the texts in results.csv for runs that are not done."""
+    """Return the texts in runs.csv for runs that are not done."""
     text = {
         run_id: f"{status.cause}: {status.message}" if status.cause else status.message
         for run_id, status in seen.statuses.items()
@@ -161,3 +180,12 @@ def tidy(experiment: Experiment, seen: Survey) -> None:
     active = {name for name, job in seen.queue.names.items() if job in at_work}
     done = {run_id for run_id, status in seen.statuses.items() if status.kind == "done"}
     Ledger(experiment).tidy(done, active)
+
+
+def _place(experiment: Experiment) -> str:
+    return "" if experiment.root == Path("results") else f" --results {shlex.quote(str(experiment.root))}"
+
+
+def _of_login_shell(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the stored variables that may be set in a job; the folder of what was named is always this user's own."""
+    return {name: value for name, value in variables.items() if name in PASSED_ON and name != CONFIG_HOME}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cmkd_bench.config.slurm import Profile
-from cmkd_bench.experiment.files import read_json
+from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.packing import START_SECONDS
 
 # From the most to the least specific: a run is estimated from recorded runs that match in the first possible way.
@@ -39,11 +41,15 @@ def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
     """Yield the runs that are done in a results folder with their seconds per epoch."""
     seen: set[str] = set()
     for cost in sorted(root.glob("*/runs/*/cost.json")):
-        if cost.parent.name in seen or not (cost.parent / "result.json").exists():
+        run_id, name = cost.parent.name, cost.parent.parent.parent.name
+        if run_id in seen or not (cost.parent / "result.json").exists():
             continue
-        seen.add(cost.parent.name)
-        spec = RunSpec.from_json(read_json(cost.with_name("spec.json")))
-        yield spec, float(read_json(cost)["seconds"]) / max(_epochs(spec), 1)
+        with suppress(UserError):  # damaged, or of another version: no help for an estimate
+            experiment = Experiment(root, name)
+            spec = experiment.read_spec(run_id)
+            seconds = float(experiment.run(run_id).read_cost()["seconds"])
+            seen.add(run_id)
+            yield spec, seconds / max(_epochs(spec), 1)
 
 
 def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, float]]) -> dict[str, float]:

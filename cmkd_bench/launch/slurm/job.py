@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -13,18 +15,23 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.errors import EnvironmentFault
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.heartbeat import slurm_job
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.ledger import Ledger, Submission
-from cmkd_bench.launch.slurm.states import TIME_OUT
+from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, Submission
+from cmkd_bench.launch.slurm.named import as_words, refuse_unnamed
+from cmkd_bench.launch.slurm.states import FAULT_MARK, TIME_OUT
+from cmkd_bench.terminal import replace_unencodable
 
 if TYPE_CHECKING:
     from cmkd_bench.launch.local import LocalLauncher
     from cmkd_bench.launch.schedule import Schedule
 
+FAULT_CODE = 75  # of the job's process; EX_TEMPFAIL of sysexits.h: try again later
+FAULT_CHARACTERS = 2000  # so that the sign still fits into the first block of its file
 REQUEUE_SECONDS = 30  # part of signal_delay_s that is left for submitit after the last checkpoint
 TERMINATION_SECONDS = 20.0  # SLURM kills 30 s after SIGTERM by default
 
@@ -56,17 +63,28 @@ class Job:
 
         Raises:
             NothingDone: if no run is done, although some could be run.
+            UserError: if the submission has a plug-in that this user has never named.
+            SystemExit: if the machine is at fault, e.g. if the disk is full; the runs can be submitted again.
         """
-        from submitit.core.utils import UncompletedJobError
-
+        replace_unencodable(sys.stdout, sys.stderr)
         submission = Submission.from_json(read_json(Path(file)))
         experiment = Experiment(Path(submission.work.root), submission.work.experiment)
         if submission.state == "abandoned":
             print("This submission was abandoned before the job started; another one has its runs.")
             return []
-        os.environ.update(submission.work.environment)
+        os.environ.update({name: value for name, value in submission.work.environment.items() if name in PASSED_ON})
+        refuse_unnamed(experiment.name, as_words(submission.work.plugins, ()))
         sign = Ledger(experiment).started(submission, element)
-        _note_start(sign, submission)
+        try:
+            _note_start(sign, submission)
+            return self._execute(experiment, submission, element, sign)
+        except EnvironmentFault as fault:
+            _note_fault(sign, fault)
+            sys.exit(FAULT_CODE)
+
+    def _execute(self, experiment: Experiment, submission: Submission, element: int, sign: Path) -> list[str]:
+        from submitit.core.utils import UncompletedJobError
+
         schedule = _schedule(experiment, submission, element)
         try:
             self._run(schedule, submission)
@@ -93,11 +111,10 @@ class Job:
     def _run(self, schedule: Schedule, submission: Submission) -> None:
         if schedule.is_over:
             return
-        from rich.console import Console
-
         from cmkd_bench.launch.display import GridDisplay
         from cmkd_bench.launch.local import LocalLauncher, local_devices
         from cmkd_bench.launch.worker import WorkerSettings
+        from cmkd_bench.terminal import Terminal
 
         work, profile = submission.work, submission.profile
         settings = WorkerSettings(
@@ -113,8 +130,9 @@ class Job:
         launcher = LocalLauncher(settings, local_devices(profile.device, profile.at_once), networks)
         self._patience = max(work.signal_delay_s - REQUEUE_SECONDS, 5)
         self._launcher, self._process = launcher, os.getpid()
-        with _answering_sigterm(launcher), GridDisplay(Console(file=sys.stdout, width=120)) as display:
+        with _answering_sigterm(launcher), GridDisplay(Terminal(file=sys.stdout, width=120)) as display:
             launcher.run(schedule, display)
+        print("\n".join(schedule.notes), end="\n" if schedule.notes else "")
         self._launcher = None
 
 
@@ -125,7 +143,7 @@ def _schedule(experiment: Experiment, submission: Submission, element: int) -> S
     specs = {run_id: experiment.read_spec(run_id) for run_id in submission.elements[element]}
     teachers = {spec.teacher for spec in specs.values() if spec.teacher} - set(specs)
     _wait_for(experiment, sorted(teachers), submission.work.teacher_wait_s)
-    trained = {one: experiment.read_spec(one) for one in teachers if experiment.run(one).result.exists()}
+    trained = {one: experiment.read_spec(one) for one in teachers if experiment.run(one).is_done()}
     ready: dict[str, RunSpec] = {}
     for run_id, spec in specs.items():
         if spec.teacher is None or spec.teacher in specs or spec.teacher in trained:
@@ -139,7 +157,7 @@ def _wait_for(experiment: Experiment, teachers: Sequence[str], seconds: float) -
     """Wait for files of another node, which a shared file system may show with a delay."""
     end = time.monotonic() + seconds
     folders = [experiment.run(teacher) for teacher in teachers]
-    while any(not folder.result.exists() and not folder.error.exists() for folder in folders):
+    while any(not folder.is_done() and not folder.has_failed() for folder in folders):
         if time.monotonic() >= end:
             return
         time.sleep(min(1.0, seconds))
@@ -154,11 +172,21 @@ def _note_start(sign: Path, submission: Submission) -> None:
     write_json(sign, values)
 
 
+def _note_fault(sign: Path, fault: EnvironmentFault) -> None:
+    """Record a fault in the job's log and in its sign, which is overwritten in place, because the disk may be full."""
+    print(f"{FAULT_MARK}{fault}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):
+        content = json.dumps({**read_json(sign), "fault": str(fault)[:FAULT_CHARACTERS]})
+        with sign.open("r+", encoding="utf-8") as file:
+            file.write(content)
+            file.truncate()
+
+
 def _note_time_out(schedule: Schedule, submission: Submission) -> None:
     limit, times = submission.profile.timeout_min, submission.work.max_num_timeout + 1
     for run_id in schedule.running:
         folder = schedule.experiment.run(run_id)
-        if not folder.result.exists() and not folder.error.exists():
+        if not folder.is_done() and not folder.has_failed():
             text = f"its job reached its limit of {limit} min {times} times; the checkpoint is kept"
             write_json(folder.error, {"cause": TIME_OUT, "message": text, "traceback": []})
 

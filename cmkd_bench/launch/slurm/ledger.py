@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,13 +13,21 @@ from typing import Any, Literal
 
 from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import file_lock, read_json, write_json
+from cmkd_bench.experiment.containment import check_folder
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import file_lock, read_object, write_json
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.launch.slurm.named import CONFIG_HOME
 
 # intended: sbatch may or may not have been called. abandoned: it was not, or SLURM has no such job; a job that starts
 # nevertheless reads this state and does nothing.
 SubmissionState = Literal["intended", "submitted", "abandoned"]
 LOCK_SECONDS = 60.0
+# Variables of the login shell that a job needs if the site does not export the environment. No other variable is
+# taken from a file, because many can make programs execute code.
+PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME", CONFIG_HOME)
+_TOKEN, _FILE = re.compile(r"[0-9a-f]{12}"), re.compile(r"(\d{5,})-[0-9a-f]{12}\.json")
+FORGET = "Cancel its jobs, which squeue lists as cmkd-..., then rename the file so that it does not end with .json."
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,16 @@ class Submission:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Submission:
-        """Return the submission that `to_json` wrote."""
+        """Return the submission that `to_json` wrote.
+
+        Raises:
+            UserError: if its names could lead out of the experiment's folder.
+        """
+        if not _TOKEN.fullmatch(str(values["token"])) or not re.fullmatch(r"\d*", str(values["job"])):
+            raise UserError(
+                f"a submission has the token {values['token']!r} and the job {values['job']!r}, which is "
+                "not what cmkd-bench writes. Remove its file from slurm/submissions/."
+            )
         work = Work(**{**values["work"], "plugins": tuple(values["work"]["plugins"])})
         elements = tuple(tuple(one) for one in values["elements"])
         return cls(**{**values, "profile": Profile.from_json(values["profile"]), "elements": elements, "work": work})
@@ -101,6 +119,7 @@ class Ledger:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.path = experiment.path / "slurm"
+        check_folder(self.path, experiment.path)
 
     def file(self, submission: Submission) -> Path:
         """Return the file of a submission, which is the only input of a job."""
@@ -125,13 +144,11 @@ class Ledger:
 
     def submissions(self) -> list[Submission]:
         """Return all submissions in order."""
-        files = sorted((self.path / "submissions").glob("*.json"))
-        return [Submission.from_json(read_json(file)) for file in files]
+        return [_read(file) for file in self._files()]
 
     def intend(self, profile: Profile, elements: Sequence[Sequence[str]], after: str, work: Work) -> Submission:
         """Record that sbatch is about to be called."""
-        names = [file.name for file in (self.path / "submissions").glob("*.json")]
-        number = 1 + max((int(name.partition("-")[0]) for name in names), default=0)
+        number = 1 + max((int(file.name.partition("-")[0]) for file in self._files()), default=0)
         runs = tuple(tuple(one) for one in elements)
         one = Submission(uuid.uuid4().hex[:12], number, "intended", "", profile, runs, after, work)
         self._write(one)
@@ -162,14 +179,21 @@ class Ledger:
                 shutil.rmtree(self.files_of_jobs(one.token), ignore_errors=True)
 
     @property
+    def answers(self) -> Path:
+        """The log of SLURM's answers that could not be read."""
+        return self.path / "answers.log"
+
+    @property
     def settings(self) -> Path:
         """The file with the settings of the last submission, so that `retry` needs only the experiment's name."""
         return self.path / "settings.json"
 
     def read_ended(self) -> dict[str, str]:
         """Return how jobs ended, by id."""
-        known: dict[str, str] = read_json(self.ended) if self.ended.exists() else {}
-        return known
+        try:
+            return read_object(self.ended)
+        except Damaged:  # or missing: SLURM and the logs of the jobs are asked again
+            return {}
 
     def note_ended(self, states: Mapping[str, str]) -> None:
         """Record how jobs ended, because SLURM forgets it after minutes."""
@@ -193,10 +217,25 @@ class Ledger:
         with file_lock(self.path / ".lock", refusal, patience):
             yield
 
+    def _files(self) -> list[Path]:
+        return sorted(file for file in (self.path / "submissions").glob("*.json") if _FILE.fullmatch(file.name))
+
     def _write(self, submission: Submission) -> None:
         file = self.file(submission)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, submission.to_json())
+
+
+def _read(file: Path) -> Submission:
+    """Return a submission.
+
+    Raises:
+        Damaged: if its file is damaged; nothing else says which jobs have which runs.
+    """
+    try:
+        return Submission.from_json(read_object(file, FORGET))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(file, f"is not the record of a submission ({type(error).__name__}: {error})", FORGET) from error
 
 
 def latest_jobs(submissions: Sequence[Submission]) -> dict[str, tuple[Submission, int]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from cmkd_bench.config.slurm import Profile, SlurmSettings
 from cmkd_bench.errors import GridError, nearest_match
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.launch.slurm.cluster import NEEDED, Cluster, Partition, SlurmSilent
+from cmkd_bench.launch.slurm.answers import Partition
+from cmkd_bench.launch.slurm.cluster import NEEDED, Cluster, SlurmSilent
 
 SUBMITIT_MINUTES = 10  # up to this limit, submitit takes every signal for a time-out
 

@@ -45,7 +45,8 @@ _LOGGED = {
 }
 # States of squeue for jobs that have started and have not ended.
 _AT_WORK = ("RUNNING", "COMPLETING", "CONFIGURING", "STAGE_OUT", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING")
-_IN_QUEUE = ("PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT")
+OVER = (*_ENDED, "COMPLETED", "LAUNCH_FAILED", "RECONFIG_FAIL")
+FAULT_MARK = "fault of this machine: "  # in a job's log
 NEVER = "DependencyNeverSatisfied"
 
 
@@ -65,8 +66,8 @@ class JobState:
 
     @property
     def is_active(self) -> bool:
-        """Whether the job is in the queue or running."""
-        return self.state in (*_AT_WORK, *_IN_QUEUE)
+        """Whether the job is in the queue or running, as far as is known: of an unknown state nothing is concluded."""
+        return self.state not in OVER
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Evidence:
         error: the content of its error file.
         locked: whether a process on this machine holds its lock.
         checkpoint: whether it has a checkpoint.
+        damage: what is wrong with its record, if that cannot be read.
         beat: its heartbeat.
         job: id of the last job that it was assigned to; empty if there was none.
         slurm: the state of that job; None if SLURM does not know it, or no longer does.
@@ -85,12 +87,14 @@ class Evidence:
         finished: whether the job left a sign that it reached its end, whatever happened to its runs.
         log: the end of the job's log.
         answered: whether SLURM answered at all.
+        fault: the fault of the machine that the job met, as its sign tells.
     """
 
     done: bool = False
     error: Mapping[str, Any] | None = None
     locked: bool = False
     checkpoint: bool = False
+    damage: str = ""
     beat: Beat | None = None
     job: str = ""
     slurm: JobState | None = None
@@ -98,6 +102,7 @@ class Evidence:
     finished: bool = False
     log: str = ""
     answered: bool = True
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,9 +142,11 @@ def derive(evidence: Evidence) -> RunStatus:
         return _failed_by_itself(evidence, evidence.error)
     if slurm is not None and slurm.is_active:
         return _in_queue(job, slurm)
+    if evidence.damage:
+        return RunStatus("waiting", "", evidence.damage)
     if not job:
         return RunStatus("waiting", "", "interrupted; resumes from its checkpoint" if evidence.checkpoint else "")
-    if slurm is None and not evidence.answered and not _logged_cause(evidence.log):
+    if slurm is None and not evidence.answered and not (_logged_cause(evidence.log) or evidence.fault):
         return RunStatus("unknown", "", "SLURM does not answer", job)
     return _ended(evidence)
 
@@ -198,6 +205,8 @@ def _in_queue(job: str, slurm: JobState) -> RunStatus:
 def _ended(evidence: Evidence) -> RunStatus:
     slurm, job = evidence.slurm, evidence.job
     logged = _logged_cause(evidence.log)
+    if fault := evidence.fault or _logged_fault(evidence.log):
+        return RunStatus("waiting", "", f"job {job} was stopped by its machine: {fault}", job)
     if evidence.finished or (slurm is not None and slurm.state == "COMPLETED"):
         return RunStatus("waiting", "", f"job {job} ended without running it", job)
     if "could not find submitted jobs in path" in evidence.log:
@@ -216,6 +225,11 @@ def _logged_cause(log: str) -> str | None:
     found = [(log.rfind(text), cause) for text, cause in _LOGGED.items() if text in log]
     # "CANCELLED AT ... DUE TO TIME LIMIT" contains two texts; the later one is the reason.
     return max(found)[1] if found else None
+
+
+def _logged_fault(log: str) -> str:
+    """Return the fault of the machine in a job's log; empty if there is none."""
+    return log.rpartition(FAULT_MARK)[2].strip() if FAULT_MARK in log else ""
 
 
 def _last_line(log: str) -> str:

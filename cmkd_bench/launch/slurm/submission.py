@@ -12,16 +12,14 @@ from cmkd_bench.config.slurm import SlurmSettings
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.cluster import Cluster, Queue
+from cmkd_bench.launch.slurm.answers import Queue
+from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import expected_seconds, recorded
-from cmkd_bench.launch.slurm.ledger import Ledger, Submission, Work
+from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, Submission, Work
 from cmkd_bench.launch.slurm.sbatch import Refused, complete_pickles, sbatch
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.survey import Survey, survey
 from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_waves
-
-# Variables of the login shell that a job needs if the site does not export the environment.
-_PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME")
 
 
 @dataclass
@@ -49,7 +47,7 @@ class SubmissionReport:
 
 def environment() -> dict[str, str]:
     """Return the environment variables of this process that its jobs need."""
-    return {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
 
 
 def work_of(
@@ -102,7 +100,7 @@ def submit_missing(
     ledger = Ledger(experiment)
     with ledger.locked():
         queue = cluster.queue()
-        reconcile(ledger, queue)
+        reconcile(ledger, queue, cluster)
         seen = survey(experiment, specs, cluster, queue)
         again = {run_id for run_id, status in seen.statuses.items() if status.kind == "failed" and retry(status)}
         for run_id in again:
@@ -115,13 +113,19 @@ def submit_missing(
     return outcome
 
 
-def reconcile(ledger: Ledger, queue: Queue) -> None:
-    """Complete the submissions of a killed command: find its jobs by name, or abandon them."""
-    for one in ledger.submissions():
-        if one.state != "intended":
-            continue
-        if one.job_name in queue.names:
-            job = queue.names[one.job_name]
+def reconcile(ledger: Ledger, queue: Queue, cluster: Cluster) -> None:
+    """Complete the submissions of a killed command: find its jobs by name, or abandon them.
+
+    Raises:
+        SlurmSilent: if squeue does not list such a job, and the controller does not answer.
+    """
+    intended = [one for one in ledger.submissions() if one.state == "intended"]
+    names = dict(queue.names)
+    if any(one.job_name not in names for one in intended):
+        names |= {name: job.partition("_")[0] for job, name in cluster.controlled().items()}
+    for one in intended:
+        if one.job_name in names:
+            job = names[one.job_name]
             complete_pickles(ledger, replace(one, job=job))
             ledger.complete(one, job)
         else:
@@ -183,7 +187,7 @@ def _submit(
         except Refused as error:
             outcome.refused = str(error)
             # sbatch may have accepted it nevertheless: a time-out proves nothing.
-            reconcile(ledger, cluster.queue())
+            reconcile(ledger, cluster.queue(), cluster)
             return
         submitted.append(one)
         outcome.submitted += [run_id for run_ids in wave.elements for run_id in run_ids]

@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmkd_bench.config.slurm import Profile
-from cmkd_bench.experiment.files import read_json
+from cmkd_bench.errors import shortened
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import read_object
 from cmkd_bench.experiment.heartbeat import read_beat
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.launch.slurm.cluster import Cluster, Queue, SlurmSilent
+from cmkd_bench.launch.slurm.answers import Queue
+from cmkd_bench.launch.slurm.cluster import Cluster, SlurmSilent
 from cmkd_bench.launch.slurm.ledger import Ledger, Submission, latest_jobs
 from cmkd_bench.launch.slurm.states import Evidence, JobState, RunStatus, block, derive
 
 LOG_BYTES = 4096
+GONE = "GONE"  # not a state of SLURM: neither squeue, sacct nor scontrol knows the job
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,27 @@ def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, q
         specs: the runs, their teachers among them.
         cluster: commands of the cluster.
         queue: recent output of squeue, if any.
+
+    Raises:
+        SlurmSilent: if the given output of squeue leaves out jobs that SLURM has; other faults of SLURM become notes.
     """
     by_id = {spec.id: spec for spec in specs}
     ledger = Ledger(experiment)
     submissions = ledger.submissions()
     jobs = {run_id: job for run_id, job in latest_jobs(submissions).items() if run_id in by_id}
     notes = []
-    if queue is None and jobs:
+    open_runs = [run_id for run_id in jobs if not experiment.run(run_id).is_done()]
+    open_jobs = {one.job_of(i) for one, i in (jobs[run_id] for run_id in open_runs)}
+    if queue is not None or not jobs:
+        states = job_states(ledger, cluster, queue, open_jobs)
+    else:
         try:
             queue = cluster.queue()
+            states = job_states(ledger, cluster, queue, open_jobs)
         except SlurmSilent as error:
             notes.append(f"{error} The state shown is based only on the runs' folders.")
-    open_runs = [run_id for run_id in jobs if not experiment.run(run_id).result.exists()]
-    states = _job_states(ledger, cluster, queue, {one.job_of(i) for one, i in (jobs[run_id] for run_id in open_runs)})
+            queue = None
+            states = job_states(ledger, cluster, None, open_jobs)
     reader = _Reader(experiment, ledger, states, queue is not None)
     statuses = {run_id: derive(reader.evidence(run_id, jobs.get(run_id))) for run_id in by_id}
     if cluster.accounting is False:
@@ -91,20 +103,25 @@ class _Reader:
         """Return the evidence on one run; a job's log is read only if nothing else says how the job ended."""
         folder = self._experiment.run(run_id)
         name = job[0].job_of(job[1]) if job else ""
-        if folder.result.exists():
+        problem = folder.problem()
+        if problem is None and folder.result.exists():
             return Evidence(done=True, job=name)
+        if problem is not None:
+            self._experiment.note(problem)
         slurm = self._states.get(name)
         is_over = job is not None and (slurm is None or not slurm.is_active)
         sign = self.sign(*job) if job and is_over else {}
         return Evidence(
-            error=_read_error(folder.error),
-            locked=folder.state() == "running",
+            error=folder.failure() if problem is None else None,
+            locked=folder.is_locked(),
             checkpoint=folder.checkpoint.exists(),
+            damage=f"{problem.path.name} {problem.reason}; `run` repeats it" if problem is not None else "",
             beat=read_beat(folder.heartbeat),
             job=name,
             slurm=slurm,
             started=bool(sign),
             finished=bool(sign.get("finished")),
+            fault=str(sign.get("fault") or ""),
             log=self._log(self._ledger.log(*job)) if job and is_over else "",
             answered=self._answered,
         )
@@ -113,7 +130,10 @@ class _Reader:
         """Return what a job recorded when it started; empty if it did not."""
         path = self._ledger.started(submission, element)
         if path not in self._signs:
-            self._signs[path] = read_json(path) if path.exists() else {}
+            try:
+                self._signs[path] = read_object(path)
+            except Damaged:  # or missing: the job's state and log still tell how it ended
+                self._signs[path] = {}
         return self._signs[path]
 
     def _log(self, path: Path) -> str:
@@ -122,8 +142,18 @@ class _Reader:
         return self._logs[path]
 
 
-def _job_states(ledger: Ledger, cluster: Cluster, queue: Queue | None, jobs: set[str]) -> dict[str, JobState]:
-    """Return the states of jobs from squeue, earlier records or sacct, and record how jobs ended."""
+def job_states(ledger: Ledger, cluster: Cluster, queue: Queue | None, jobs: set[str]) -> dict[str, JobState]:
+    """Return the states of jobs from squeue, earlier records or sacct, and record how jobs ended.
+
+    Args:
+        ledger: of the experiment.
+        cluster: commands of the cluster.
+        queue: the output of squeue; None if it did not answer.
+        jobs: ids of the jobs.
+
+    Raises:
+        SlurmSilent: if squeue left out jobs that SLURM has, which would be submitted twice if it were believed.
+    """
     states = {job: queue.jobs[job] for job in jobs if queue is not None and job in queue.jobs}
     noted = ledger.read_ended()
     unknown = {job for job in jobs if job not in states and job not in noted}
@@ -131,10 +161,25 @@ def _job_states(ledger: Ledger, cluster: Cluster, queue: Queue | None, jobs: set
         noted |= {
             job: end for job, end in cluster.ended(sorted({_array(job) for job in unknown})).items() if job in jobs
         }
-    noted = {job: state for job, state in noted.items() if not JobState(state).is_active}
+    noted = {job: state for job, state in noted.items() if state == GONE or not JobState(state).is_active}
+    if queue is not None:
+        noted |= dict.fromkeys(_gone(cluster, unknown - set(noted)), GONE)
     ended = {job: one.state for job, one in states.items() if not one.is_active}
     ledger.note_ended({**{job: state for job, state in noted.items() if job in jobs}, **ended})
-    return {**{job: JobState(state) for job, state in noted.items()}, **states}
+    return {**{job: JobState(state) for job, state in noted.items() if state != GONE}, **states}
+
+
+def _gone(cluster: Cluster, jobs: set[str]) -> set[str]:
+    """Return jobs that squeue does not list after asking the controller too, because squeue may say nothing by mistake.
+
+    Raises:
+        SlurmSilent: if the controller knows one of them, or does not answer.
+    """
+    if not jobs:
+        return set()
+    if left_out := sorted(jobs & set(cluster.controlled())):
+        raise SlurmSilent(f"squeue left out jobs that SLURM has ({shortened(', '.join(left_out))}). Try again later.")
+    return jobs
 
 
 def _changed_code(submissions: Iterable[Submission], states: Mapping[str, JobState], reader: _Reader) -> list[str]:
@@ -160,14 +205,6 @@ def _is_active(states: Mapping[str, JobState], job: str) -> bool:
 
 def _array(job: str) -> str:
     return job.partition("_")[0]
-
-
-def _read_error(path: Path) -> dict[str, str] | None:
-    try:
-        error: dict[str, str] = read_json(path)
-    except FileNotFoundError:
-        return None
-    return error
 
 
 def _tail(path: Path) -> str:

@@ -29,8 +29,6 @@ def load_encoder(model: str, pretrained: str, weights: Path | None, adapt: Calla
 
     Args:
         model: its name on the hub, or the path of a folder.
-        pretrained: as for `build_network`.
-        weights: as for `build_network`.
         adapt: changes the configuration of a random encoder, so that it takes the inputs.
 
     Raises:

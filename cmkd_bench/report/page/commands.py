@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from cmkd_bench.config.compose import GROUPS, compose, parse_overrides
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.label_budget import LabelBudget, as_option
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import Scalar
+from cmkd_bench.experiment.spec import settings as pairs
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.registry import datasets, methods
 
@@ -61,7 +63,6 @@ def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str
 
     Args:
         conditions: of the dataset, as the plan records them.
-        dataset: its name.
         chosen: by method all of its hyper-parameters.
     """
     protocol = str(conditions["protocol"])
@@ -81,9 +82,6 @@ def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str
 @cache
 def _usual(protocol: str, dataset: str) -> dict[str, Any]:
     """Return the conditions of a dataset under a protocol without overrides; empty where they cannot be composed."""
-    from cmkd_bench.config.compose import GROUPS, compose, parse_overrides
-    from cmkd_bench.experiment.spec import settings as pairs
-
     if dataset not in datasets.names():
         return {}
     overrides = parse_overrides([f"{GROUPS[0]}={protocol}"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cmkd_bench.experiment.label_budget import as_option
 from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.report.experiment_data import ExperimentData, seeds_text
 from cmkd_bench.report.page import commands
-from cmkd_bench.report.page.experiment_data import ExperimentData, seeds_text
 from cmkd_bench.report.text_table import TextTable
 
-ORDER = ("done", "failed", "blocked", "running", "interrupted", "pending")
+ORDER = ("done", "failed", "blocked", "running", "interrupted", "pending", "damaged")
 AGAIN = ("failed", "blocked")  # states that a plain command leaves as they are
 
 

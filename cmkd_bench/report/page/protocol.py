@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from cmkd_bench.report.page.experiment_data import ExperimentData, PageValues
+from cmkd_bench.registry import datasets, methods
+from cmkd_bench.report.experiment_data import ExperimentData, PageValues
 from cmkd_bench.report.page.run_details import MISSING
 from cmkd_bench.report.text_table import TextTable
 
@@ -55,16 +56,23 @@ def environments(data: ExperimentData) -> TextTable:
     found: dict[tuple[str, ...], list[PageValues]] = {}
     for cost in data.costs.values():
         packages = ", ".join(f"{name} {version}" for name, version in sorted(cost.get("packages", {}).items()))
-        facts = [*(str(cost.get(name, "")) for name in ("code", "device", "python")), packages]
+        facts = [str(cost.get("code", "")), _device(cost), str(cost.get("python", "")), packages]
         found.setdefault(tuple(fact or MISSING for fact in facts), []).append(cost)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     rows = ((period(costs) or MISSING, *facts, str(len(costs))) for facts, costs in ordered)
     header = ("finished", "cmkd-bench", "device", "Python", "packages", "runs")
     note = (
-        "As recorded by the runs. Results are bit-identical on a CPU with the same version of torch, but not across "
-        "devices."
+        "As recorded by the runs. Results are bit-identical on CPUs of the same model with the same versions of the "
+        "packages, but not across CPU models or on GPUs."
     )
     return TextTable("Environment", header, tuple(rows), (note,), texts=5)
+
+
+def _device(cost: PageValues) -> str:
+    """Name a run's device, and the CPU with the instructions and threads that torch used."""
+    known = {name: str(cost.get(name, "")) for name in ("device", "cpu", "instructions", "threads")}
+    threads = known["threads"] and f"{known['threads']} thread{'s' * (known['threads'] != '1')}"
+    return ", ".join(filter(None, [known["device"], known["cpu"], known["instructions"], threads]))
 
 
 def period(costs: Iterable[PageValues]) -> str:
@@ -75,8 +83,6 @@ def period(costs: Iterable[PageValues]) -> str:
 
 def papers(data: ExperimentData) -> list[tuple[str, str]]:
     """List what to cite: each source of registered methods and datasets, after the names of those that it is for."""
-    from cmkd_bench.registry import datasets, methods
-
     found: dict[str, dict[str, None]] = {}
     for method in dict.fromkeys(cell.method for cell in data.record.cells.values()):
         if method in methods.names() and (paper := methods.declared(method).paper) is not None:

@@ -16,10 +16,10 @@ from cmkd_bench.experiment.files import write_text
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Leaderboard, leaderboard
 from cmkd_bench.report.comparisons import Comparison
+from cmkd_bench.report.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
 from cmkd_bench.report.page import commands, completeness, figures, protocol, run_details
-from cmkd_bench.report.page.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.templating import render_template
@@ -27,6 +27,7 @@ from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.report.wording import by_dataset, legend, numbers_line
 from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.statistics.paired import LEVEL
+from cmkd_bench.terminal import visible
 
 # Characters that could end the block, begin another, or be read as the end of a line by a script
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -36,11 +37,10 @@ def write_page(experiment: Experiment, out: Path | None = None) -> Path:
     """Write an experiment as one HTML file, by rename; the same folder gives the same bytes.
 
     Args:
-        experiment: its folder.
         out: the file; `report.html` in the experiment's folder where None is given.
 
     Raises:
-        UserError: if a record of a run cannot be read, or the file's folder does not exist.
+        UserError: if the plan cannot be read, or the file's folder does not exist.
     """
     path = experiment.path / "report.html" if out is None else out
     if path.is_dir() or not path.parent.is_dir():
@@ -51,19 +51,8 @@ def write_page(experiment: Experiment, out: Path | None = None) -> Path:
 
 
 def make_page(experiment: Experiment) -> str:
-    """Return the page of an experiment.
-
-    Raises:
-        UserError: if a record of a run cannot be read.
-    """
-    try:
-        context = _context(read_experiment(experiment))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{experiment.path} cannot be read: {error}. Delete the folder of that run and rerun the command of the "
-            "experiment."
-        ) from error
-    return render_template("page.html", **context)
+    """Return the page of an experiment; runs with damaged files are listed among those that are missing."""
+    return render_template("page.html", **_context(read_experiment(experiment)))
 
 
 def as_block(values: Any) -> Markup:
@@ -72,6 +61,15 @@ def as_block(values: Any) -> Markup:
     for character, escape in _ESCAPED.items():
         text = text.replace(character, escape)
     return Markup(text)  # noqa: S704 (no character that means anything to HTML is left)
+
+
+def _visible(value: Any) -> Any:
+    """Return JSON values whose texts, names among them, show their control characters."""
+    if isinstance(value, dict):
+        return {_visible(name): _visible(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_visible(one) for one in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 def _context(data: ExperimentData) -> dict[str, Any]:
@@ -107,7 +105,7 @@ def _context(data: ExperimentData) -> dict[str, Any]:
         "papers": protocol.papers(data),
         "place": commands.where(root),
         "root": root,
-        "data": as_block(run_details.run_details(data)),
+        "data": as_block(_visible(run_details.run_details(data))),
     }
 
 

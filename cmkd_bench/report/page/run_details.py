@@ -11,8 +11,8 @@ from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.report.board import TEACHER
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.comparisons import is_distinct
+from cmkd_bench.report.experiment_data import ExperimentData
 from cmkd_bench.report.page import commands
-from cmkd_bench.report.page.experiment_data import ExperimentData
 
 MISSING = "\N{EN DASH}"
 NUMBERS = {"value": 2, "val_value": 2, "seconds": 1, "peak_mb": 0, "teacher_value": 2}  # with their decimals
@@ -49,7 +49,7 @@ def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object,
     found = []
     for cell, run_id in data.columns[column][row]:
         run = _run(data, cell, run_id)
-        if run["id"]:
+        if run["id"] and run_id in data.specs:  # the spec of a run may be damaged
             method = data.board.baseline if row == TEACHER else cell.method
             chosen, conditions = data.hyperparameters(run_id), data.record.conditions[cell.dataset]
             if chosen not in ends:

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from cmkd_bench.report.board import Column
-from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside, plot_arrow
+from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside, off_scale, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, new_figure
-from cmkd_bench.report.plots.plot_data import PlotData
+from cmkd_bench.report.plots.plot_data import PlotData, not_done
 from cmkd_bench.report.plots.style import GRAY, SMALL, styled
 
 QUANTITIES = {"seconds": "training time (s)", "extra_parameters": "extra parameters while training"}
@@ -54,7 +54,7 @@ def _plot_panel(ax: Axes, data: PlotData, column: Column, bars: Bars, quantity: 
     for method, cost in costs.items():
         (mean, deviation), style = bars[method], data.styles[method]
         if is_outside(mean, limits):
-            plot_arrow(ax, cost, mean, limits, style, method, side="right")
+            plot_arrow(ax, cost, mean, limits, style, method, is_numbered=False)
         else:
             ax.errorbar([cost], [mean], yerr=deviation or None, elinewidth=0.8, label=method, **style.mark)
     if costs:
@@ -88,12 +88,9 @@ def _scale(ax: Axes, quantity: str, costs: Collection[float]) -> None:
 
 
 def _note(data: PlotData, bars: Bars, limits: Limits) -> str:
-    far = any(is_outside(mean, limits) for mean, _ in bars.values())
-    arrow = "; an arrow points to a control off the scale" if far else ""
-    missing = [method for method in data.roles if method not in bars]
-    left_out = f" No run is done of: {', '.join(missing)}." if missing else ""
     return (
-        f"Upper left is better. Markers: means over {data.seeds}; bars: ± 1 standard deviation{arrow}. Training time "
-        "is as measured: compare it only where the machine and its load were the same. Extra parameters are not "
-        f"needed at inference.{left_out}"
+        f"Upper left is better. Markers: means over {data.seeds}; bars: ± 1 standard deviation. Training time is as "
+        "measured: compare it only where the machine and its load were the same. Extra parameters are not needed at "
+        f"inference.{off_scale({row: [mean] for row, (mean, _) in bars.items()}, limits, 'a mean')}"
+        f"{not_done(data.roles, bars)}"
     )

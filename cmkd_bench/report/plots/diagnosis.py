@@ -37,18 +37,12 @@ Numbers = Sequence[Mapping[str, float]]  # of each method, by quantity
 
 @styled()
 def plot_diagnosis(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str] = ()) -> Picture:
-    """Plot one picture of a direction, with a row per method.
-
-    Args:
-        found: diagnostics of the direction.
-        temperature: of the parts of the KD loss.
-        marks: what its numbers must not be read without.
-    """
+    """Plot one picture of a direction, with a row per method."""
     first = found[0].cell
     groups: dict[str, list[Diagnosed]] = {}
     for one in found:
         groups.setdefault(one.cell.method, []).append(one)
-    rows = [[one.diagnosis.numbers() for one in group] for group in groups.values()]
+    rows = [[one.diagnosis.numbers for one in group] for group in groups.values()]
     numbers = [{name: float(np.mean([row[name] for row in group])) for name in group[0]} for group in rows]
     title = f"How teacher and student relate: {first.block}, {first.teacher_modality} → {first.student_modality}"
     title += f" ({'; '.join(marks)})" if marks else ""

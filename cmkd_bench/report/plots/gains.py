@@ -67,7 +67,7 @@ def _plot_row(ax: Axes, data: PlotData, method: str, column: Column, y: float, l
         ax.plot(seeds, [y + BELOW] * len(seeds), ".", color=style.color, markersize=2.5, label="_seeds")
         ax.errorbar([entry.gain], [y], xerr=error(entry), elinewidth=1.3, label=method, **style.mark)
         if entry.problem:
-            ax.text(1, y, f"n = {len(seeds)}", ha="right", **text)
+            ax.text(1.01, y, f"n = {len(seeds)}", ha="left", **text)  # outside: a bar may reach the edge
 
 
 def _note(data: PlotData, columns: Sequence[Column], limits: Limits) -> str:

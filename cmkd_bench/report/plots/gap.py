@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.board import TEACHER, MeanScore
-from cmkd_bench.report.plots.limits import Limits, is_outside, minus, plot_arrow
+from cmkd_bench.report.plots.limits import Limits, is_outside, off_scale, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, plot_panels
 from cmkd_bench.report.plots.plot_data import PlotData, error
 from cmkd_bench.report.plots.style import BLACK, GRAY, SMALL, Style, nth_style
@@ -70,19 +70,17 @@ def _plot_panel(points: Points, styles: Mapping[str, Style], limits: Limits, ax:
         for dataset, gap, gain, entry in values:
             style = replace(styles[dataset], is_filled=not row.endswith(TUNED))
             if is_outside(gain, limits):
-                plot_arrow(ax, gap, gain, limits, style, dataset, side=None)
+                plot_arrow(ax, gap, gain, limits, style, dataset, is_numbered=False)
             else:
                 mark = {**style.mark, "markersize": 3.8, "elinewidth": 0.7}
                 ax.errorbar([gap], [gain], yerr=error(entry), label=dataset, **mark)
 
 
 def _note(data: PlotData, points: Points, limits: Limits) -> str:
-    beyond = {row: [gain for _, _, gain, _ in of if is_outside(gain, limits)] for row, of in points.items()}
-    ranges = [f"{row}, {minus(f'{min(gains):.1f} to {max(gains):.1f}')}" for row, gains in beyond.items() if gains]
-    arrows = f" An arrow points to a gain off the scale: {'; '.join(ranges)}." if ranges else ""
+    gains = {row: [gain for _, _, gain, _ in of] for row, of in points.items()}
     tuned = ". Open markers: tuned" if any(row.endswith(TUNED) for row in points) else ""
     return (
         "One point per direction. Right of the dotted line the teacher is better than the student alone; above the "
         f"solid line the method helps{tuned}. Means over {data.seeds}; bars: 95 % intervals of the gain over new seeds "
-        f"and test samples.{arrows}"
+        f"and test samples.{off_scale(gains, limits, 'a gain')}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -52,6 +52,22 @@ def minus(number: str) -> str:
     return number.replace("-", "\N{MINUS SIGN}")
 
 
+def off_scale(rows: Mapping[str, Sequence[float]], limits: Limits, what: str) -> str:
+    """Return a sentence for the note on the values that arrows point to; empty without any.
+
+    Args:
+        rows: values by row.
+        limits: of the axis.
+        what: a value is.
+    """
+    listed = []
+    for row, values in rows.items():
+        if beyond := [value for value in values if is_outside(value, limits)]:
+            ends = dict.fromkeys([f"{min(beyond):.1f}", f"{max(beyond):.1f}"])
+            listed.append(f"{row}, {minus(' to '.join(ends))}")
+    return f" An arrow points to {what} off the scale: {'; '.join(listed)}." if listed else ""
+
+
 def plot_arrow(
     ax: Axes,
     place: float,
@@ -61,19 +77,16 @@ def plot_arrow(
     label: str = "_outside",
     *,
     axis: Literal["x", "y"] = "y",
-    side: Literal["left", "right"] | None = "left",
+    is_numbered: bool = True,
 ) -> None:
-    """Mark a value beyond the limits of an axis.
-
-    Its place is on the other axis. Beside a vertical arrow the value is printed on one side, or not at all.
-    """
+    """Mark a value beyond the limits of an axis, and print it beside the arrow; its place is on the other axis."""
     below = value < limits[0]
     edge, inward = (limits[0], 1) if below else (limits[1], -1)
     point = (edge, place) if axis == "x" else (place, edge)
     mark = {**style.mark, "marker": {"x": "<>", "y": "v^"}[axis][0 if below else 1]}
     ax.plot(*point, label=label, linestyle="", clip_on=False, zorder=4, **mark)
-    if side is not None:
-        shift = (6 * inward, 0) if axis == "x" else (4 if side == "right" else -4, 2 * inward)
+    if is_numbered:
+        shift = (6 * inward, 0) if axis == "x" else (-4, 2 * inward)
         across, along = "left" if shift[0] > 0 else "right", "center" if axis == "x" else "bottom" if below else "top"
         text: dict[str, Any] = {"ha": across, "va": along, "fontsize": SMALL, "color": GRAY}
         ax.annotate(minus(f"{value:.1f}"), point, shift, textcoords="offset points", **text)

@@ -16,11 +16,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from matplotlib.textpath import TextToPath
 
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.plots.style import COLUMN, GRAY, LARGE, NORMAL, PAGE, SMALL, styled
+from cmkd_bench.terminal import visible
 
 FORMATS = ("png", "svg", "pdf")
 CHARACTERS = {SMALL: 16, LARGE: 11.5}  # per inch, fewer than of an average text; in bold the second
@@ -50,8 +52,6 @@ def new_figure(
     """Return an empty figure, and the part of it for panels.
 
     Args:
-        title: what the figure shows.
-        note: how to read it.
         height: of the part for panels, in inches.
         width: of the whole figure, in inches.
         legend: by label, what stands beside it, above the panels.
@@ -88,19 +88,11 @@ def plot_panels(
     """Plot panels in a grid with a common x-axis, in as many numbered pictures as they need.
 
     Args:
-        name: stem of the file.
-        title: what the pictures show.
-        note: how to read them.
         panels: by title, what plots into the axes of a panel; at least one.
         height: of a panel, in inches.
-        across: most panels side by side.
         most: panels per picture.
         width: of a picture, in inches; by default one column for one panel, and two for more.
         margin: inches at the left of the panels.
-        sharey: whether the y-axis is common, too.
-        xlabel: of all panels.
-        ylabel: of all panels.
-        legend: by label, what stands beside it.
     """
     pictures = math.ceil(len(panels) / most)
     each = math.ceil(len(panels) / pictures)
@@ -142,6 +134,8 @@ def render(figure: Figure, file_format: str) -> bytes:
     if file_format not in FORMATS:
         raise UnknownName("format", file_format, FORMATS)
     file = io.BytesIO()
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
     with styled():
         if engine := figure.get_layout_engine():  # once for all formats; saving would do it twice for each
             engine.execute(figure)

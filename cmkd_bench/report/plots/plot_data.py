@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Plan
-from cmkd_bench.experiment.record import read_plan
-from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.cells import by_column, records
-from cmkd_bench.report.experiment_tables import make_board
+from cmkd_bench.report.experiment_data import ExperimentData
 from cmkd_bench.report.plots.limits import Limits, axis_limits
 from cmkd_bench.report.plots.style import styles_of
-from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
-from cmkd_bench.report.results import collect
 from cmkd_bench.report.tuning_results import study_results
 
 History = list[dict[str, Any]]
@@ -31,8 +24,6 @@ class PlotData:
     """An experiment's results for plotting.
 
     Args:
-        plan: the experiment's cells.
-        results: one row per run, as in results.csv.
         history: by run id, what was recorded of each epoch.
         board: the leaderboard with intervals and ranks; by default one without them.
     """
@@ -112,25 +103,20 @@ class PlotData:
                 yield seed, epoch
 
 
-def read_plot_data(experiment: Experiment) -> PlotData:
-    """Read an experiment, and update its results.csv."""
-
-    @cache
-    def history(run_id: str) -> History:
-        path = experiment.run(run_id).history
-        try:
-            return list(read_json(path))
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot read {path}: {error}. Delete the run's folder and rerun the grid.") from error
-
-    outcomes, plan = PredictionCache(experiment), read_plan(experiment)
-    results = collect(experiment, outcomes)
-    return PlotData(plan, results, history, make_board(outcomes, plan, results))
+def plot_data_of(data: ExperimentData) -> PlotData:
+    """Take what plots need of an experiment."""
+    return PlotData(data.record, data.results, data.history, data.board)
 
 
 def plural(count: int, noun: str) -> str:
     """Return a number of things in words."""
     return f"{count} {noun}" + "s" * (count != 1)
+
+
+def not_done(methods: Iterable[str], done: Container[str]) -> str:
+    """Return a sentence for the note on the methods that a picture lacks; empty without any."""
+    missing = [method for method in methods if method not in done]
+    return f" No run is done of: {', '.join(missing)}." if missing else ""
 
 
 def interval(entry: MeanScore) -> tuple[float, float] | None:

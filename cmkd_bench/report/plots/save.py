@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.experiment.faults import make_folder
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.report.experiment_data import read_experiment
 from cmkd_bench.report.plots.picture import FORMATS, Picture, Refusal, render
-from cmkd_bench.report.plots.plot_data import PlotData, read_plot_data
+from cmkd_bench.report.plots.plot_data import PlotData, plot_data_of
 
 KINDS = {
     "gains": "gain of each method over the student alone",
@@ -49,7 +51,7 @@ def save_pictures(
     """
     check(kinds, formats)
     files, refusals = [], []
-    for one in plot(read_plot_data(experiment), kinds):
+    for one in plot(plot_data_of(read_experiment(experiment)), kinds):
         if isinstance(one, Refusal):
             refusals.append(one)
         else:
@@ -59,7 +61,8 @@ def save_pictures(
 
 def save(picture: Picture, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Save a picture in each of the formats, and return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not make_folder(folder):
+        return []
     files = [folder / f"{picture.name}.{one}" for one in formats]
     for file, one in zip(files, formats):
         write_bytes(file, render(picture.figure, one))

@@ -16,7 +16,7 @@ from seaborn.utils import relative_luminance
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import minus
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
-from cmkd_bench.report.plots.plot_data import PlotData
+from cmkd_bench.report.plots.plot_data import PlotData, not_done
 from cmkd_bench.report.plots.style import BLACK, GRAY, PAGE, SMALL, TALLEST
 
 CELL = 0.44  # inches, enough for a signed number with one decimal
@@ -57,8 +57,6 @@ def _plot_matrices(
     # The darkest color is for the largest gain of a method, because a control may be far off.
     sizes = {method: float(np.nanmax(np.abs(matrix))) for method, matrix in gains.items()}
     reach = max([size for method, size in sizes.items() if data.roles[method] == "method"] or sizes.values()) or 1.0
-    missing = [method for method in data.methods if method not in gains]
-    left_out = f" No run is done of: {', '.join(missing)}." if missing else ""
     names = NAME if any(len(one) > WIDE for one in modalities) else 0.15  # inches below the matrices
     side = CELL * len(modalities)
     across = max(1, int((PAGE - NAME - 0.2) / (side + 0.15)))
@@ -68,7 +66,7 @@ def _plot_matrices(
         data.title(f"Gain over the student alone ('{baseline}') by teacher and student", dataset),
         f"Mean gain in test {metric} in percentage points, n = {data.seeds}; purple helps, brown harms, darkest at "
         f"{reach:.1f} or more. On the diagonal in gray: the modality alone, {metric} in percent. Hatched: not run, not "
-        f"defined, or not done.{left_out}",
+        f"defined, or not done.{not_done(data.methods, gains)}",
         {method: partial(_plot_panel, modalities, matrix, alone, reach) for method, matrix in gains.items()},
         height=side + 0.3 + names / min(down, math.ceil(len(gains) / across)),
         across=across,

@@ -20,6 +20,9 @@ def main() -> int:
         print(f"{name}: error: Unable to contact slurm controller", file=sys.stderr)
         return 1
     time.sleep(state["hang"].get(name, 0))
+    if name in state["answers"]:
+        sys.stdout.buffer.write(state["answers"][name].encode("latin-1"))
+        return 0
     return COMMANDS[name](state, arguments)
 
 
@@ -85,6 +88,15 @@ def scontrol(state: dict, arguments: list[str]) -> int:
     if arguments[0] == "requeue":
         state["jobs"][arguments[1]].update(state="PENDING", reason="BeginTime")
         _write(state)
+        return 0
+    if arguments == ["-o", "show", "jobs"]:
+        known = {job: one for job, one in state["jobs"].items() if not one.get("purged")}
+        for job, one in known.items():
+            array, _, task = job.partition("_")
+            place = f" ArrayJobId={array} ArrayTaskId={task}" if task else ""
+            print(f"JobId={array}{place} JobName={one['options']['job-name']} UserId=me(1) JobState={one['state']}")
+        if not known:
+            print("No jobs in the system")
         return 0
     print(f"Configuration data as of now\nMaxArraySize            = {state['max_array'] + 1}\nMaxJobCount = 10000")
     return 0

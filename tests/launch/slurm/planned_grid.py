@@ -15,8 +15,8 @@ from one_spec import SPEC
 from cmkd_bench.config.compose import compose, parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.slurm import read_settings
-from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.record import write_plan
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.campaign import Campaign, survey_experiment
@@ -49,6 +49,7 @@ class FakeSlurm:
             next=100,
             silent=[],
             hang={},
+            answers={},
             kill_before=0,
             kill_after=0,
             refuse=0,
@@ -135,7 +136,7 @@ class Planned:
         return survey_experiment(self.experiment, Cluster())
 
     def finish(self, run_id: str) -> None:
-        write_json(self.experiment.run(run_id).result, {"value": 1.0})
+        self.experiment.run(run_id).write_result({"value": 1.0})
 
     @property
     def teachers(self) -> list[str]:
@@ -158,8 +159,8 @@ def planned(root: Path, teachers: int = 2, students: int = 3) -> Planned:
         asdict(Cell(names[spec.id], "method", "mfeat", 0, 1.0, *SIDES, spec.seed, spec.id, spec.teacher or ""))
         for spec in behind
     ]
-    write_json(
-        experiment.plan,
+    write_plan(
+        experiment,
         {"baseline": "none", "conditions": {"mfeat": CONDITIONS}, "notes": {"mfeat": []}, "cells": cells},
     )
     return Planned(experiment, [*alone, *behind])

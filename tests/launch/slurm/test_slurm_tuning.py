@@ -11,7 +11,7 @@ from planned_grid import FakeSlurm, Planned
 
 from cmkd_bench.cli.cluster_tuning import left_to_tune
 from cmkd_bench.experiment.files import read_json, write_json
-from cmkd_bench.experiment.record import read_plan
+from cmkd_bench.experiment.record import read_plan, write_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.experiment.trials import Study, Trial
 from cmkd_bench.report.results import COPIED
@@ -21,8 +21,8 @@ COMMAND = "cmkd-bench run --methods kd0 --trials 2"
 
 def finish(experiment: Experiment, run_id: str, validation: float) -> None:
     scores = {"value": 1.0, "val_value": validation, "other_metrics": {}, "logged": {}}
-    write_json(experiment.run(run_id).cost, {"seconds": 1.0, "peak_mb": 1.0, "code": "0"})
-    write_json(experiment.run(run_id).result, {**dict.fromkeys(COPIED), **scores})
+    experiment.run(run_id).write_cost({"seconds": 1.0, "peak_mb": 1.0, "code": "0"})
+    experiment.run(run_id).write_result({**dict.fromkeys(COPIED), **scores})
 
 
 def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm: FakeSlurm) -> None:
@@ -31,7 +31,7 @@ def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm
     trials = Study("kd1", "mfeat", 0, 1.0, "pixels", "fourier", 0, trials, COMMAND)
     assert left_to_tune(grid.experiment, grid.survey()) == "", "nothing is tuned"
     plan = read_json(grid.experiment.plan)
-    write_json(grid.experiment.plan, {**plan, "studies": [dataclasses.asdict(trials)]})
+    write_plan(grid.experiment, {**plan, "studies": [dataclasses.asdict(trials)]})
     finish(grid.experiment, first, 1.0)
     told = left_to_tune(grid.experiment, grid.survey())
     assert "have not finished for 1 selection" in told
@@ -41,7 +41,7 @@ def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm
     assert "all trials have finished for 1 selection" in told
     assert told.endswith(f":\n  {COMMAND}")
     cells = [cell | {"tuned": True} if cell["method"] == "kd1" else cell for cell in plan["cells"]]
-    write_json(grid.experiment.plan, {**plan, "cells": cells, "studies": [dataclasses.asdict(trials)]})
+    write_plan(grid.experiment, {**plan, "cells": cells, "studies": [dataclasses.asdict(trials)]})
     assert left_to_tune(grid.experiment, grid.survey()) == ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmkd_bench.experiment.heartbeat import Beat
-from cmkd_bench.launch.slurm.cluster import expand, minutes_of
+from cmkd_bench.launch.slurm.answers import expand, minutes_of
 from cmkd_bench.launch.slurm.states import Evidence, JobState, RunStatus, block, by_cause, derive
 
 ERROR = {"cause": "non-finite loss", "message": "'kd' is nan"}

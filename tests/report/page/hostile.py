@@ -9,11 +9,13 @@ from made_runs import write_experiment
 
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.plan import Cell
+from cmkd_bench.experiment.record import write_plan
 from cmkd_bench.experiment.store import Experiment
 
 METHOD = "<script>alert(1)</script>"
 DATASET = "<img src=x onerror=alert(2)>"
 ERROR = "</script><script>document.title='owned'</script> & \u2028 'loss' is \"nan\""
+SHOWN_ERROR = ERROR.replace("\u2028", r"\u2028")
 REASON = "<b>needs</b> one label per sample"
 SHARES = {"none": 0.6, "shuffled": 0.3, "kd": 0.7, METHOD: 0.8, "aside": 0.5}
 
@@ -36,7 +38,7 @@ def write_hostile(root: Path) -> Experiment:
             values = enumerate([60.0, 75.0, 70.0], 1)
             history = [epoch | {"epoch": number, "selection": value} for number, value in values]
             write_json(experiment.run(cell.run_id).history, history)
-            result = read_json(experiment.run(cell.run_id).result)
-            write_json(experiment.run(cell.run_id).result, result | {"best_epoch": 2, "val_value": 75.0, "epochs": 3})
-    write_json(experiment.plan, plan | {"cells": list(map(dataclasses.asdict, cells))})
+            folder = experiment.run(cell.run_id)
+            folder.write_result(folder.read_result() | {"best_epoch": 2, "val_value": 75.0, "epochs": 3})
+    write_plan(experiment, plan | {"cells": list(map(dataclasses.asdict, cells))})
     return experiment

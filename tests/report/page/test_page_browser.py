@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from chromium import browser, wait_for
-from hostile import DATASET, ERROR, METHOD, REASON, write_hostile
+from hostile import DATASET, METHOD, REASON, SHOWN_ERROR, write_hostile
 from made_runs import write_experiment
 from programs import REQUIRED
 
@@ -110,7 +110,7 @@ def test_a_failed_run_shows_its_cause_and_the_command_that_tries_again(page: Any
     dialog = open_cell(page, "kd")
     (error,) = dialog.find_elements("css selector", ".error")
     shown = error.get_attribute("textContent")
-    assert shown == f"non-finite loss: {ERROR}"
+    assert shown == f"non-finite loss: {SHOWN_ERROR}"
     commands = [one.get_attribute("textContent") for one in dialog.find_elements("css selector", "pre")]
     again = [command for command in commands if "--retry-failed" in command]
     assert len(commands) == 3

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.media.decoding.refusals import BadClip, tolerance
-from cmkd_bench.data.media.decoding.video import decoded, open_container, origin
+from cmkd_bench.data.media.decoding.video import decoded, first_track, open_container, origin
 
 SILENT = 1e-4  # peak of full scale: -80 dB, below the noise of any recording
 SHORTEST = 0.01  # seconds
@@ -99,11 +100,9 @@ def _read_container(path: Path, start: float, stop: float) -> tuple[np.ndarray, 
     import av
 
     with open_container(path) as container:
-        if not container.streams.audio:
-            raise BadClip("no audio track")
-        stream = container.streams.audio[0]
-        stream.thread_type = "NONE"
+        stream = first_track(container, "audio")
         rate = int(stream.rate)
+        expected = _stated_length(container, stream)
         begin = origin(container)
         planar = av.AudioResampler(format="fltp")
         sound = np.zeros(max(0, round(stop * rate)), np.float32)
@@ -115,8 +114,20 @@ def _read_container(path: Path, start: float, stop: float) -> tuple[np.ndarray, 
                 break
             for part in planar.resample(frame):
                 position = _write(sound, position, part.to_ndarray().mean(axis=0))
-        expected = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
-    return sound[min(len(sound), round(start * rate)) : max(0, position)], rate, float(expected)
+    return sound[min(len(sound), round(start * rate)) : max(0, position)], rate, expected
+
+
+def _stated_length(container: Any, stream: Any) -> float:
+    """Return the length of an audio track in seconds according to the file, or 0 if the file does not state it.
+
+    For files without a header, such as raw AAC, FFmpeg divides the size by the bit rate of the first frames. Nothing
+    can be missing from a file whose length agrees with its size, so such a length is of no use, estimated or not.
+    """
+    import av
+
+    length = float(stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base)
+    from_size = 8 * container.size / stream.codec_context.bit_rate if stream.codec_context.bit_rate else 0.0
+    return 0.0 if abs(from_size - length) < 0.01 * length else length
 
 
 def _place(position: int, wanted: float, rate: int) -> int:

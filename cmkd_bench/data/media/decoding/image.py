@@ -19,12 +19,12 @@ def read_rgb(path: Path) -> np.ndarray:
     Raises:
         BadClip: if it cannot be decoded completely.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-            return np.asarray(_to_rgb(image))
+            image, turn = _to_rgb(file), _turn(file)
+            return np.asarray(image if turn is None else image.transpose(turn))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "unknown image format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise BadClip(f"cannot be decoded: {reason}") from error
@@ -51,6 +51,21 @@ def depth_in_millimetres(depth: np.ndarray) -> np.ndarray:
     known = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
     millimetres: np.ndarray = np.rint(known * MILLIMETRES).clip(0, np.iinfo(np.int16).max).astype(np.int16)
     return millimetres
+
+
+def _turn(image: Any) -> Any:
+    """Return how an image must be turned or mirrored to be upright, or None.
+
+    `ImageOps.exif_transpose` also rewrites all other EXIF values, and fails if one of them is broken.
+    """
+    from PIL import ExifTags, Image
+
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # Pillow raises whatever a broken value leads it to; the pixels are good
+        return None
+    turns = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
+    return Image.Transpose[turns[orientation - 2]] if orientation in range(2, 9) else None
 
 
 def _to_rgb(image: Any) -> Any:

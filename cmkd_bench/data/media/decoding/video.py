@@ -31,7 +31,7 @@ def frames_at_middles(path: Path, start: float, end: float | None, count: int) -
         BadClip: if there is no video track, nothing can be decoded, or the frames end before the clip does.
     """
     with open_container(path) as container:
-        stream = _video_stream(container)
+        stream = first_track(container, "video")
         end = _duration(path, container, stream) if end is None else end
         if end <= start:
             raise BadClip(f"starts at {start:.1f} s, but ends at {end:.1f} s")
@@ -39,7 +39,7 @@ def frames_at_middles(path: Path, start: float, end: float | None, count: int) -
         if start >= SEEK_FROM and (chosen := _after_seek(container, stream, start, end, middles)) is not None:
             return chosen
     with open_container(path) as container:
-        return _pick(_timed_frames(container, _video_stream(container)), start, end, middles)
+        return _pick(_timed_frames(container, first_track(container, "video")), start, end, middles)
 
 
 @contextmanager
@@ -56,6 +56,23 @@ def open_container(path: Path) -> Iterator[Any]:
             yield container
     except av.error.FFmpegError as error:
         raise BadClip(f"cannot be decoded: {error.strerror}") from error
+
+
+def first_track(container: Any, kind: str) -> Any:
+    """Return the first track of a kind, to be decoded in one thread.
+
+    Raises:
+        BadClip: if there is none, or FFmpeg has no decoder for it.
+    """
+    streams = getattr(container.streams, kind)
+    if not streams:
+        raise BadClip(f"no {kind} track")
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise BadClip(f"no decoder for the {kind} track")
+    stream.thread_type = "NONE"
+    stream.codec_context.thread_count = 1
+    return stream
 
 
 def origin(container: Any) -> float:
@@ -77,20 +94,27 @@ def decoded(container: Any, stream: Any) -> Iterator[Any]:
         yield from frames
 
 
-def _video_stream(container: Any) -> Any:
-    if not container.streams.video:
-        raise BadClip("no video track")
-    stream = container.streams.video[0]
-    stream.thread_type = "NONE"
-    stream.codec_context.thread_count = 1
-    return stream
-
-
 def _timed_frames(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
     begin = origin(container)
     for frame in decoded(container, stream):
         if frame.time is not None:
             yield frame.time - begin, frame
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """Return a frame as (H, W, 3) uint8 RGB, turned and mirrored as its display matrix says.
+
+    The matrix maps a place (x, y) of the frame to (a x + c y, b x + d y) on the screen; telephones write quarter turns.
+    Of other angles, the nearest quarter turn is used.
+    """
+    pixels: np.ndarray = frame.to_ndarray(format="rgb24")
+    matrix = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    if matrix is None:
+        return pixels
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].astype(np.int64).tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        pixels, a, d = pixels.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 def _pick(frames: Iterator[tuple[float, Any]], start: float, end: float, middles: np.ndarray) -> list[np.ndarray]:
@@ -101,7 +125,7 @@ def _pick(frames: Iterator[tuple[float, Any]], start: float, end: float, middles
         if latest is None:
             latest = frame
         while len(chosen) < len(middles) and shown_from > middles[len(chosen)] + _TIE:
-            chosen.append(latest.to_ndarray(format="rgb24"))
+            chosen.append(_upright(latest))
         if len(chosen) == len(middles):
             return chosen
         time, step, latest = shown_from, shown_from - time, frame
@@ -110,7 +134,7 @@ def _pick(frames: Iterator[tuple[float, Any]], start: float, end: float, middles
     # Assume that the last frame lasts as long as the one before it.
     if time + step + tolerance(end - start) < middles[-1]:
         raise BadClip(f"truncated: frames end at {time + step:.1f} s of {end:.1f} s")
-    last = latest.to_ndarray(format="rgb24")
+    last = _upright(latest)
     return chosen + [last] * (len(middles) - len(chosen))
 
 

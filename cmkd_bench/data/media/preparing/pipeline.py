@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.integrity import column_hash, file_hash, load_array
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import SetFolder, open_prepared, usable_rows
 from cmkd_bench.data.media.preparing.columns import StoredColumn, columns_of
@@ -21,14 +22,14 @@ from cmkd_bench.data.media.preparing.workers import Decoding, DecodingJob
 from cmkd_bench.data.media.preparing.writing import (
     bad_rows,
     begin,
-    column_hash,
-    file_hash,
     finish,
     forget_torn_rows,
     locked,
 )
 from cmkd_bench.data.media.preparing.writing import start_anew as remove_files
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import discard_temporary, read_object
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ def prepare_dataset(
     with locked(folder):
         if start_anew:
             remove_files(folder)
+        discard_temporary(folder.path)
+        if (complete := open_prepared(folder)) is not None:
+            complete.check()
         was_begun = folder.begun.exists()
         begun = begin(folder, dataset, root, catalogue, columns)
         reasons = Reasons(folder)
@@ -116,19 +120,38 @@ def check_prepared(dataset: MediaDataset[Any], display: PreparationDisplay) -> l
         name = dataset.registry_name
         raise UserError(f"dataset '{name}' is not prepared with these settings. Run: cmkd-bench prepare {name}")
     folder, manifest = found.folder, found.manifest
-    problems = [] if file_hash(folder.samples) == manifest["index"] else [f"{folder.samples.name} was changed"]
+    is_changed = not folder.samples.is_file() or file_hash(folder.samples) != manifest["index"]
+    problems = [f"{folder.samples.name} was changed"] if is_changed else []
     columns: dict[str, Any] = manifest["columns"]
     with display.of(f"checking {dataset.registry_name}", len(columns) * manifest["samples"]) as show:
         for number, (name, stored) in enumerate(columns.items()):
-            if column_hash(folder, name, stored) != stored["hash"]:
-                problems.append(f"{folder.digests(name).name} was changed")
-            if stored["kind"] and file_hash(folder.moments(name)) != stored["moments"]:
-                problems.append(f"{folder.moments(name).name} was changed")
-            for row, bad in bad_rows(folder, name, stored["kind"]):
-                if bad:
-                    problems.append(f"{folder.array(name).name}, row {row}: {found.samples['sample_ids'][row]}")
-                show(number * manifest["samples"] + row + 1)
+            try:
+                for row in _problems_of_column(folder, name, stored, problems):
+                    show(number * manifest["samples"] + row + 1)
+            except Damaged as damage:
+                problems.append(f"{damage.path.name} {damage.reason}")
     return problems
+
+
+def _problems_of_column(folder: SetFolder, name: str, stored: Mapping[str, Any], problems: list[str]) -> Iterator[int]:
+    """Add the problems of a column to a list, and yield each row that was checked."""
+    if column_hash(load_array(folder.digests(name), folder.dataset), stored) != stored["hash"]:
+        problems.append(f"{folder.digests(name).name} was changed")
+    if stored["kind"] and folder.moments(name).is_file() and file_hash(folder.moments(name)) != stored["moments"]:
+        problems.append(f"{folder.moments(name).name} was changed")
+    sample_ids = _sample_ids(folder)
+    for row, bad in bad_rows(folder, name, stored["kind"]):
+        if bad:
+            problems.append(f"{folder.array(name).name}, row {row}{sample_ids.get(row, '')}")
+        yield row
+
+
+def _sample_ids(folder: SetFolder) -> dict[int, str]:
+    """Return the ids of the samples as texts for messages; empty if the index cannot be read."""
+    try:
+        return {row: f": {name}" for row, name in enumerate(read_object(folder.samples)["sample_ids"])}
+    except (Damaged, KeyError, TypeError):
+        return {}
 
 
 def _decode(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.integrity import repair_of
 from cmkd_bench.data.media.prepared import SetFolder
 from cmkd_bench.data.media.preparing.columns import StoredColumn
-from cmkd_bench.experiment.files import read_json, write_json, write_text
+from cmkd_bench.experiment.csv_text import write_csv
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import read_object, write_json, write_text
 
 FIELDS = ("sample_id", "modality", "path", "reason")
 
@@ -21,10 +22,14 @@ class Reasons:
 
     def __init__(self, folder: SetFolder) -> None:
         self._path = folder.skipped
-        stored = read_json(self._path) if self._path.is_file() else {}
-        self._reasons: dict[str, dict[int, str]] = {
-            column: {int(row): reason for row, reason in rows.items()} for column, rows in stored.items()
-        }
+        repair = repair_of(folder.dataset)
+        stored = read_object(self._path, repair) if self._path.exists() else {}
+        try:
+            self._reasons: dict[str, dict[int, str]] = {
+                column: {int(row): str(reason) for row, reason in rows.items()} for column, rows in stored.items()
+            }
+        except (AttributeError, ValueError) as error:
+            raise Damaged(self._path, "does not list reasons by column and row", repair) from error
         self._saved = self._path.is_file()
 
     def __len__(self) -> int:
@@ -64,13 +69,10 @@ def list_skipped(catalogue: Catalogue, columns: Sequence[StoredColumn], reasons:
 
 def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
     """Write skipped.csv of a dataset for the set that was prepared last, regardless of other sets."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FIELDS)
-    writer.writerows([one.sample_id, one.modality, one.path, one.reason] for one in skipped)
-    write_text(path, text.getvalue())
+    write_text(path, write_csv(FIELDS, ([one.sample_id, one.modality, one.path, one.reason] for one in skipped)))
 
 
 def count_reasons(skipped: Sequence[Skipped]) -> Counter[str]:
-    """Return how often each reason occurs, without its details."""
-    return Counter(one.reason.partition(":")[0] for one in skipped)
+    """Return how often each reason occurs, without its details; a file that two modalities share counts once."""
+    distinct = dict.fromkeys((one.sample_id, one.path, one.reason) for one in skipped)
+    return Counter(reason.partition(":")[0] for _, _, reason in distinct)

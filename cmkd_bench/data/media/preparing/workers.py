@@ -16,7 +16,8 @@ from numpy.lib.format import open_memmap
 
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.media.clips import BadClip
-from cmkd_bench.data.media.prepared import SetFolder, digest, row_moments
+from cmkd_bench.data.media.integrity import digest
+from cmkd_bench.data.media.prepared import SetFolder, row_moments
 from cmkd_bench.data.media.preparing.columns import StoredColumn
 from cmkd_bench.data.media.preparing.skipped import Reasons
 from cmkd_bench.errors import UserError
@@ -142,7 +143,6 @@ def _serve(job: DecodingJob, parent: int, connection: Connection, inherited: Seq
     """Decode chunks until the connection is closed or the parent has died."""
     for end in inherited:
         end.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
     writers = [_Writer(job, column) for column in job.columns]
     while True:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -18,12 +17,15 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.integrity import DIGEST_BYTES, column_hash, digest, file_hash, load_array, repair_of
 from cmkd_bench.data.media.location import is_fixture
 from cmkd_bench.data.media.media_dataset import MediaDataset
-from cmkd_bench.data.media.prepared import DIGEST_BYTES, FORMAT, MOMENTS, SetFolder, digest, row_moments
+from cmkd_bench.data.media.prepared import FORMAT, MOMENTS, SetFolder, row_moments
 from cmkd_bench.data.media.preparing.columns import StoredColumn, catalogue_hash, index_of, probe
 from cmkd_bench.errors import UserError
-from cmkd_bench.experiment.files import file_lock, read_json, write_json, write_text
+from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.files import file_lock, read_object, write_json, write_text
+from cmkd_bench.experiment.sealed import write_sealed
 
 LOCK_SECONDS = 10.0  # time for the workers of a killed command to exit
 LIBRARIES = ("av", "soundfile", "pillow", "torch", "torchaudio", "numpy", "scipy")
@@ -62,7 +64,7 @@ def begin(
         "samples": len(catalogue.sample_ids),
     }
     if folder.begun.is_file():
-        begun: dict[str, Any] = read_json(folder.begun)
+        begun = read_begun(folder)
         _check_copy(folder, begun, head)
         return begun
     shapes = {
@@ -72,9 +74,23 @@ def begin(
     check_disk(folder, head["samples"], shapes)
     for name, shape in shapes.items():
         _create_arrays(folder, name, head["samples"], shape)
-    write_text(folder.samples, json.dumps(index_of(catalogue), ensure_ascii=False, sort_keys=True) + "\n")
+    index = json.dumps(index_of(catalogue), ensure_ascii=False, sort_keys=True) + "\n"
+    write_text(folder.samples, index, durable=True)
     write_json(folder.begun, {**head, "columns": shapes})
     return {**head, "columns": shapes}
+
+
+def read_begun(folder: SetFolder) -> dict[str, Any]:
+    """Return the description of a set that was begun.
+
+    Raises:
+        Damaged: if it cannot be read.
+    """
+    begun = read_object(folder.begun, repair_of(folder.dataset))
+    if missing := [key for key in ("catalogue", "columns", "fixture", "samples") if key not in begun]:
+        reason = f"is not the description of a set: {', '.join(missing)} missing"
+        raise Damaged(folder.begun, reason, repair_of(folder.dataset))
+    return begun
 
 
 def start_anew(folder: SetFolder) -> None:
@@ -91,7 +107,7 @@ def finish(folder: SetFolder, begun: Mapping[str, Any]) -> None:
     columns = {}
     for name, shape in begun["columns"].items():
         paths = [folder.array(name), folder.digests(name)]
-        columns[name] = {**shape, "hash": column_hash(folder, name, shape)}
+        columns[name] = {**shape, "hash": column_hash(load_array(folder.digests(name), folder.dataset), shape)}
         if shape["kind"]:
             paths.append(folder.moments(name))
             columns[name]["moments"] = file_hash(folder.moments(name))
@@ -100,26 +116,14 @@ def finish(folder: SetFolder, begun: Mapping[str, Any]) -> None:
                 os.fsync(file.fileno())
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     index = {"index": file_hash(folder.samples), "versions": versions}
-    write_json(folder.manifest, {**begun, **index, "columns": columns})
-
-
-def column_hash(folder: SetFolder, name: str, shape: Mapping[str, Any]) -> str:
-    """Return the sha256 of a column's type, shape and row digests."""
-    digests = np.load(folder.digests(name), allow_pickle=False)
-    head = json.dumps([shape["dtype"], [len(digests), *shape["shape"]]])
-    return hashlib.sha256(head.encode() + digests.tobytes()).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a small file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    write_sealed(folder.manifest, {**begun, **index, "columns": columns})
 
 
 def bad_rows(folder: SetFolder, name: str, kind: str, sums: bool = True) -> Iterator[tuple[int, bool]]:
     """Yield the number of each stored row, and whether its bytes (and sums) have changed."""
-    array = np.load(folder.array(name), mmap_mode="r", allow_pickle=False)
-    digests = np.load(folder.digests(name), mmap_mode="r", allow_pickle=False)
-    moments = np.load(folder.moments(name), mmap_mode="r", allow_pickle=False) if kind and sums else None
+    array = load_array(folder.array(name), folder.dataset, mapped=True)
+    digests = load_array(folder.digests(name), folder.dataset, mapped=True)
+    moments = load_array(folder.moments(name), folder.dataset, mapped=True) if kind and sums else None
     for row in np.flatnonzero(digests.any(axis=1)).tolist():
         bad = not np.array_equal(digest(array[row]), digests[row])
         if moments is not None and not bad:

@@ -1,4 +1,4 @@
-"""What the page is made from: an experiment's folder, read once."""
+"""What the page and the plots are made from: an experiment's folder, read once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
+from cmkd_bench.experiment.sealed import read_of_run
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Leaderboard
@@ -25,27 +25,18 @@ PageValues = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ExperimentData:
-    """An experiment's results with all that is known of its runs.
+    """An experiment's results with all that is known of its runs."""
 
-    Attributes:
-        experiment: its folder.
-        record: its cells.
-        results: as `collect` returns them.
-        board: of each dataset's main metric, with statistics.
-        specs: by run id.
-        read: reads a JSON file of a run once, however often it is asked for.
-    """
-
-    experiment: Experiment
-    record: Plan
-    results: pd.DataFrame
-    board: Leaderboard
-    specs: Mapping[str, RunSpec]
-    read: Read
+    experiment: Experiment  # its folder
+    record: Plan  # its cells
+    results: pd.DataFrame  # as `collect` returns them
+    board: Leaderboard  # of each dataset's main metric, with statistics
+    specs: Mapping[str, RunSpec]  # by run id
+    read: Read  # reads a JSON file of a run once, however often it is asked for
 
     @cached_property
     def runs(self) -> Runs:
-        """The rows of results.csv by run id; missing values are None."""
+        """The rows of runs.csv by run id; missing values are None."""
         rows = (
             {name: None if value != value else value for name, value in run.items()} for run in records(self.results)
         )
@@ -66,9 +57,8 @@ class ExperimentData:
         return [run_id for run_id, run in self.runs.items() if run["status"] == "done"]
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the record of each epoch; empty for a run that has not ended."""
-        path = self.experiment.run(run_id).history
-        return list(read_json(path)) if path.exists() else []
+        """Return the record of each epoch; empty for a run that has not ended, or if the record is damaged."""
+        return self.experiment.read_history(run_id)
 
     def hyperparameters(self, run_id: str) -> Settings:
         """Return the hyper-parameters of a run; empty where the method is not defined."""
@@ -81,10 +71,10 @@ class ExperimentData:
 
 
 def read_experiment(experiment: Experiment) -> ExperimentData:
-    """Read an experiment, and bring its results.csv up to date."""
+    """Read an experiment, and bring its results.csv and runs.csv up to date."""
     predictions, record = PredictionCache(experiment), read_plan(experiment)
-    specs = read_specs(record)
-    read = cache(read_json)
+    specs = read_specs(experiment, record)
+    read = cache(read_of_run)
     results = collect(experiment, predictions, specs=specs, read=read)
     return ExperimentData(experiment, record, results, make_board(predictions, record, results), specs, read)
 
