@@ -162,6 +162,7 @@ def _show(
     from cmkd_bench.experiment.files import write_text
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.board import leaderboard
+    from cmkd_bench.report.cells import column_of
     from cmkd_bench.report.diagnosis_table import diagnosis_csv, table_of
     from cmkd_bench.report.plots.diagnosis import plot_diagnosis
     from cmkd_bench.report.plots.save import save
@@ -169,9 +170,9 @@ def _show(
     from cmkd_bench.report.text_table import as_rich
 
     folder = experiment.path / "plots"
-    marks = leaderboard(read_plan(experiment), collect(experiment)).marks[found[0].cell.dataset]
-    for direction in dict.fromkeys((one.cell.teacher_modality, one.cell.student_modality) for one in found):
-        part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
+    every = leaderboard(read_plan(experiment), collect(experiment)).marks
+    for column in dict.fromkeys(column_of(one.cell) for one in found):
+        part, marks = [one for one in found if column_of(one.cell) == column], every[column.block]
         plotted = plot_diagnosis(part, temperature, marks)
         files = save(plotted, folder, formats)
         if files:

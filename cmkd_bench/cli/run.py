@@ -46,6 +46,22 @@ def run(
         str | None, typer.Option(help="Number of seeds, or a list of seeds: 5, or 0,3,7 (default: 3).")
     ] = None,
     folds: Annotated[str | None, typer.Option(help="Fold numbers, comma-separated, or `all` (default: 0).")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Labels of the training part that may be seen: shares, or numbers per class, comma-separated, e.g. "
+            "0.05, or 0.01,6pc,1 (default: the protocol's)."
+        ),
+    ] = None,
+    teacher_labels: Annotated[
+        str | None, typer.Option(help="Labels of the teacher: same as the student's, or all (default: same).")
+    ] = None,
+    pairs_share: Annotated[
+        float | None, typer.Option(help="Share of the training samples whose partner is known (default: 1).")
+    ] = None,
+    mispaired: Annotated[
+        float | None, typer.Option(help="Share of the pairs whose partner belongs to another sample (default: 0).")
+    ] = None,
     experiment: Annotated[
         str | None,
         typer.Option(
@@ -104,6 +120,10 @@ def run(
             pairs=pairs,
             seeds=options.seeds(seeds),
             folds=options.folds(folds),
+            labels=labels,
+            teacher_labels=teacher_labels,
+            pairs_share=pairs_share,
+            mispaired=mispaired,
             overrides=overrides or (),
             experiment=experiment,
             results=results,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,18 @@ from cmkd_bench.config.overrides import Overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.settings_files import DEVICES, FOLDER
+from cmkd_bench.config.supervision import Supervision
 from cmkd_bench.errors import UserError, hint
+from cmkd_bench.experiment.label_budget import EXPECTED, LabelBudget, parse_budget
 from cmkd_bench.parameters import build, problems_of
 
 MOST_JOBS = 4096
-PARAMETERS: Mapping[str, type] = {"train": Recipe, "prepare": Preparation, "augment": Augmentation}
+PARAMETERS: Mapping[str, type] = {
+    "train": Recipe,
+    "supervision": Supervision,
+    "prepare": Preparation,
+    "augment": Augmentation,
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,8 @@ class Configuration:
         protocol: its name.
         deviations: deviations of the protocol from its paper.
         recipe: how networks are trained.
+        labels: how many labels of the training part may be seen; each value is run.
+        supervision: which labels and pairs may be seen.
         preparation: how a downloaded dataset is stored.
         augmentation: what a network sees of it.
         options: the dataset's options under the protocol.
@@ -39,6 +48,8 @@ class Configuration:
     protocol: str
     deviations: tuple[str, ...]
     recipe: Recipe
+    labels: tuple[LabelBudget, ...]
+    supervision: Supervision
     preparation: Preparation
     augmentation: Augmentation
     options: Mapping[str, Any]
@@ -68,7 +79,8 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     if values["only"] is not None and dataset is not None and dataset not in values["only"]:
         return None, [f"protocol={protocol} is defined only for {', '.join(values['only'])}, not for '{dataset}'."]
     problems = [p for section, cls in PARAMETERS.items() for p in problems_of(cls, values[section], section)]
-    problems += [*_problems_of_launcher(values["launcher"]), *_problems_of_data(values["data"])]
+    labels, wrong = parse_labels(values["labels"], "labels=")
+    problems += [*wrong, *_problems_of_launcher(values["launcher"]), *_problems_of_data(values["data"])]
     if values["train"]["epochs"] == 0:  # which a recipe may have: that of an untrained teacher
         problems.append("train.epochs=0: must be at least 1, because a student is trained.")
     if any(text.startswith("model.") for text in overrides.plain):
@@ -79,6 +91,8 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
         protocol=protocol,
         deviations=tuple(values["deviations"]),
         recipe=build(Recipe, values["train"]),
+        labels=labels,
+        supervision=build(Supervision, values["supervision"]),
         preparation=build(Preparation, values["prepare"]),
         augmentation=build(Augmentation, values["augment"]),
         options=values["options"],
@@ -86,6 +100,26 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
         data=values["data"],
         launcher=values["launcher"],
     ), []
+
+
+def parse_labels(given: object, prefix: str) -> tuple[tuple[LabelBudget, ...], list[str]]:
+    """Return label budgets, each once, and the problems of those that are not valid.
+
+    Args:
+        given: one budget or several; text may hold several, separated by commas.
+        prefix: how the user addresses them.
+    """
+    texts = given.split(",") if isinstance(given, str) else given
+    found: dict[LabelBudget, None] = {}
+    problems = []
+    for one in texts if isinstance(texts, Iterable) else [texts]:
+        try:
+            found[parse_budget(one)] = None
+        except ValueError as error:
+            problems.append(f"{prefix}{one}: {error}.")
+    if not found and not problems:
+        problems.append(f"{prefix}: {EXPECTED}.")
+    return tuple(found), problems
 
 
 def as_yaml() -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from cmkd_bench.errors import GridError
 from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.label_budget import LabelBudget, block_name
 from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
 from cmkd_bench.experiment.trials import TUNED, Group, Study
 
-Key = tuple[str, str, int, str, str, int, bool]
+Key = tuple[str, str, int, LabelBudget, str, str, int, bool]
 Conditions = dict[str, Scalar]
 
 
@@ -18,13 +19,15 @@ Conditions = dict[str, Scalar]
 class Cell:
     """One number of a table, for one seed. Several cells may share a run, because the student alone has no teacher.
 
-    A tuned cell has the hyper-parameters that were selected by tuning, and has its own row.
+    A tuned cell has the hyper-parameters that were selected by tuning, and has its own row. Those of a control are the
+    ones selected for another method, `tuned_as`, if that is tuned too.
     """
 
     method: str
     role: str
     dataset: str
     fold: int
+    labels: LabelBudget
     teacher_modality: str
     student_modality: str
     seed: int
@@ -32,6 +35,7 @@ class Cell:
     teacher_id: str
     impossible: str = ""
     tuned: bool = False
+    tuned_as: str = ""
 
     @property
     def key(self) -> Key:
@@ -41,7 +45,17 @@ class Cell:
     @property
     def group(self) -> Group:
         """The values that the cells of all seeds share, tuned or not."""
-        return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality)
+        return (self.method, self.dataset, self.fold, self.labels, self.teacher_modality, self.student_modality)
+
+    @property
+    def study(self) -> Group:
+        """The group of cells whose trials select the hyper-parameters of a tuned cell."""
+        return (self.tuned_as or self.method, *self.group[1:])
+
+    @property
+    def block(self) -> str:
+        """The table that contains the cell: its dataset, with the labels where some are hidden."""
+        return block_name(self.dataset, self.labels)
 
     @property
     def row(self) -> str:
@@ -81,7 +95,7 @@ class Plan:
         """Return the plan with some of its cells, and the trials from which tuned ones among them were selected."""
         cells = {key: self.cells[key] for key in keys if key in self.cells}
         datasets = {cell.dataset for cell in cells.values()}
-        groups = {cell.group for cell in cells.values() if cell.tuned}
+        groups = {cell.study for cell in cells.values() if cell.tuned}
         return Plan(
             baseline=self.baseline,
             conditions={name: values for name, values in self.conditions.items() if name in datasets},
@@ -144,11 +158,11 @@ class Plan:
             if not cell.tuned and key in self.cells and self.cells[key].run_id != cell.run_id
         }
         tuned = [cell for cell in other.cells.values() if cell.tuned and cell.run_id]
-        selected = {cell.group: other.specs[cell.run_id].hyperparameters for cell in tuned}
+        selected = {cell.study: other.specs[cell.run_id].hyperparameters for cell in tuned}
         doubtful = {*other.studies, *changed}
         for key, cell in list(self.cells.items()):
-            if cell.tuned and cell.run_id and cell.group in doubtful:
-                values = selected.get(cell.group)
+            if cell.tuned and cell.run_id and {cell.study, cell.group} & doubtful:
+                values = selected.get(cell.study)
                 if values is None or self._hyperparameters(cell.run_id) != values:
                     del self.cells[key]
         for group in changed:

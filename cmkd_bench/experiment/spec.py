@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from cmkd_bench.experiment.label_budget import LabelBudget
+
 Scalar = str | int | float | bool
 Settings = tuple[tuple[str, Scalar], ...]
 
 # Incremented when a run's files change; part of every run's id. What code computes has versions in code_versions.json.
 RESULTS_VERSION = 4
-_SETTINGS = ("hyperparameters", "options", "preparation", "augmentation", "recipe", "code")
+_SETTINGS = ("hyperparameters", "options", "supervision", "preparation", "augmentation", "recipe", "code")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class RunSpec:
         options: all of the dataset's options, resolved, sorted by name.
         manifest: hash of the data and their split.
         fold: index of the split.
+        labels: how many labels of the training part may be seen.
+        supervision: what else is scarce in this run, sorted by name: only values that differ from full supervision
+            and matter to the run, so that a teacher is shared by all settings that do not concern it.
         student_modality: modality of the student.
         student_network: name of the student's network.
         teacher_modality: modality of the teacher, or None.
@@ -49,6 +54,8 @@ class RunSpec:
     options: Settings
     manifest: str
     fold: int
+    labels: LabelBudget
+    supervision: Settings
     student_modality: str
     student_network: str
     teacher_modality: str | None

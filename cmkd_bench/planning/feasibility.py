@@ -12,14 +12,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
+from cmkd_bench.declaration import Declaration
 from cmkd_bench.errors import CannotTake
 from cmkd_bench.experiment.code_identity import codes_of
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.registry import methods
 
@@ -32,6 +36,7 @@ _ASKED = (
     *("method", "hyperparameters", "dataset", "options", "manifest", "augmentation"),
     *("student_modality", "student_network", "pretrained"),
     *("teacher_modality", "teacher_network", "teacher_pretrained"),
+    *("labels", "supervision"),
 )
 
 
@@ -89,11 +94,12 @@ class Feasibility:
             return str(error)
         if student.positions != teacher.positions:
             return f"student and teacher predict at {student.positions} and {teacher.positions} positions"
-        labels = torch.from_numpy(data.paired.labels[data.paired.parts["train"]])
         cls = methods.get(spec.method)
-        pair = Pair(student, teacher, len(data.classes), labels)
-        reason: str | None = cls.unsupported(build(cls.HyperParameters, dict(spec.hyperparameters)), pair)
-        return reason
+        if reason := _undeclared(cls, spec):
+            return reason
+        pair = Pair(student, teacher, len(data.classes), torch.from_numpy(_visible_labels(data, spec)))
+        refusal: str | None = cls.unsupported(build(cls.HyperParameters, dict(spec.hyperparameters)), pair)
+        return refusal
 
     def _shape(self, spec: RunSpec, modality: str, network: str, pretrained: str) -> NetworkShape:
         asked = (spec.dataset, spec.fold, spec.augmentation, modality, network, pretrained)
@@ -117,8 +123,33 @@ def _shape_of(
     return network_shape(network, inputs, len(data.classes), pretrained, weights)
 
 
+def _undeclared(cls: type[Declaration[Any]], spec: RunSpec) -> str | None:
+    """Return what a method does not say that it can do, but would have to."""
+    if spec.labels != ALL and cls.unlabelled is None:
+        return f"{spec.method} cannot be run with hidden labels: it declares unlabelled = None"
+    if "pairs_share" in dict(spec.supervision) and cls.unpaired is None and cls.teacher != "none":
+        return f"{spec.method} cannot be run with unpaired samples: it does not declare `unpaired`"
+    return None
+
+
+def _visible_labels(data: LoadedFold, spec: RunSpec) -> np.ndarray:
+    """Return the labels of the training part as a method sees them."""
+    from cmkd_bench.method import HIDDEN
+    from cmkd_bench.training.labelled import rows_for
+
+    rows, groups = data.paired.parts["train"], data.paired.groups
+    labels: np.ndarray = data.paired.labels[rows]
+    if spec.labels == ALL:
+        return labels
+    visible = rows_for(spec, "train", labels, None if groups is None else groups[rows])
+    masked = np.full_like(labels, HIDDEN)
+    masked[visible] = labels[visible]
+    return masked
+
+
 def _key(spec: RunSpec) -> str:
-    asked = [getattr(spec, name) for name in _ASKED]
+    # Which labels are hidden depends on the seed.
+    asked = [*(getattr(spec, name) for name in _ASKED), None if spec.labels == ALL else spec.seed]
     code = [one.digest for _, one in sorted(codes_of(spec).items())]
     return hashlib.blake2b(json.dumps([asked, code]).encode(), digest_size=12).hexdigest()
 

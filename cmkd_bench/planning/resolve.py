@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cmkd_bench.config.compose import Configuration, compose
+from cmkd_bench.config.compose import Configuration, compose, parse_labels
 from cmkd_bench.config.overrides import Overrides, parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.settings_files import grid_defaults
@@ -50,6 +50,7 @@ class _Resolution:
     def __init__(self, options: GridOptions, defaults: Mapping[str, Any], plugins: tuple[Path, ...]) -> None:
         self.options, self.plugins, self.baseline = options, plugins, str(defaults["baseline"])
         self.problems: list[str] = []
+        self.changes = [*options.overrides, *_supervision(options)]
         self.overrides = self._overrides()
         asked = self._names("methods") or defaults["methods"]
         asked = [one for name in asked for one in _methods_named(name)]
@@ -59,6 +60,8 @@ class _Resolution:
         self.pairs = self._names("pairs")
         self.seeds = _seeds(defaults["seeds"] if options.seeds is None else options.seeds)
         self.folds = _folds(defaults["folds"] if options.folds is None else options.folds)
+        self.labels, wrong = ((), []) if options.labels is None else parse_labels(options.labels, "--labels ")
+        self.problems += wrong
 
     def grid(self) -> Grid:
         """Return the resolved grid."""
@@ -96,7 +99,8 @@ class _Resolution:
                 self.problems.append(str(error))
                 continue
             folds = tuple(range(cls.folds)) if self.folds is None else self.folds
-            grids[name] = DatasetGrid(dataset, configurations[name], folds, directions[name])
+            labels = self.labels or configurations[name].labels
+            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions[name])
         if self.problems:
             raise GridError(self.problems)
         asked = self.options.experiment
@@ -119,7 +123,7 @@ class _Resolution:
         options = self.options
         chosen = {"launcher": options.launcher, "launcher.jobs": options.jobs, "launcher.device": options.device}
         parsed = parse_overrides(
-            [*options.overrides, *(f"{name}={value}" for name, value in chosen.items() if value is not None)]
+            [*self.changes, *(f"{name}={value}" for name, value in chosen.items() if value is not None)]
         )
         self.problems += parsed.problems
         return parsed
@@ -212,7 +216,7 @@ class _Resolution:
         """Return the protocol and its changes, so that numbers under different settings never share a table."""
         from cmkd_bench.data.media.preparing.missing import is_miniature
 
-        overrides = [text for text in self.options.overrides if not text.startswith(("launcher", "data.", "protocol="))]
+        overrides = [text for text in self.changes if not text.startswith(("launcher", "data.", "protocol="))]
         changed = sorted(overrides)
         mark = ["fixture"] if any(is_miniature(grid.dataset) for grid in grids.values()) else []
         name = "+".join([protocol, *mark, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
@@ -235,6 +239,12 @@ def _problems_of_method(name: str, given: Mapping[str, Any]) -> list[str]:
     if preset is not None and preset not in tuple(cls.presets):  # it may be a list, which has no hash
         return [str(UnknownName(f"preset of {name}", str(preset), cls.presets, f"cmkd-bench show {name}"))]
     return problems_of(cls.HyperParameters, resolve_preset(cls, given), f"method.{name}")
+
+
+def _supervision(options: GridOptions) -> list[str]:
+    """Return the settings of a protocol for which there are options, as overrides."""
+    values = {name: getattr(options, name) for name in ("teacher_labels", "pairs_share", "mispaired")}
+    return [f"supervision.{name}={value}" for name, value in values.items() if value is not None]
 
 
 def _methods_named(name: str) -> list[str]:

@@ -38,6 +38,7 @@ def rows_without_spec(experiment: Experiment, plan: Plan, known: Container[str])
                     "run_id": run_id,
                     "method": method,
                     "dataset": cell.dataset,
+                    "labels": cell.labels,
                     "fold": cell.fold,
                     "teacher_modality": cell.teacher_modality if own else None,
                     "student_modality": cell.student_modality if own else cell.teacher_modality,

@@ -15,7 +15,7 @@ from cmkd_bench.report.text_table import titled_table
 
 
 def as_rich(plan: Plan, name: str, done: Collection[str]) -> RenderableType:
-    """Show one table per dataset, with methods as rows and directions as columns, then reasons and totals.
+    """Show one table per dataset and budget, with methods as rows and directions as columns, then reasons and totals.
 
     Args:
         plan: the plan.
@@ -23,23 +23,26 @@ def as_rich(plan: Plan, name: str, done: Collection[str]) -> RenderableType:
         done: ids of the runs that will not be run.
     """
     parts: list[RenderableType] = [Text(f"plan of experiment '{name}'", style="bold"), Text()]
-    for dataset in plan.conditions:
-        parts += [_table(dataset, [cell for cell in plan.cells.values() if cell.dataset == dataset], done), Text()]
+    blocks: dict[str, list[Cell]] = {}
+    for cell in plan.cells.values():
+        blocks.setdefault(cell.block, []).append(cell)
+    for block, cells in blocks.items():
+        parts += [_table(block, cells, done), Text()]
     reasons = dict.fromkeys(
-        f"{cell.method}, {cell.dataset}: {cell.impossible}" for cell in plan.cells.values() if cell.impossible
+        f"{cell.method}, {cell.block}: {cell.impossible}" for cell in plan.cells.values() if cell.impossible
     )
     parts += [Text(reason, style="yellow") for reason in reasons]
     parts += [Text(_tuning(plan))] if plan.studies else []
     return Group(*parts, Text(_totals(plan, done)))
 
 
-def _table(dataset: str, cells: Sequence[Cell], done: Collection[str]) -> Table:
+def _table(block: str, cells: Sequence[Cell], done: Collection[str]) -> Table:
     grouped: dict[str, dict[Direction, list[Cell]]] = {}
     for cell in cells:
         direction = (cell.teacher_modality, cell.student_modality)
         grouped.setdefault(cell.method, {}).setdefault(direction, []).append(cell)
     directions = list(next(iter(grouped.values())))
-    table = titled_table(dataset)
+    table = titled_table(block)
     table.add_column("method", no_wrap=True)
     for direction in directions:
         table.add_column(Text(" → ".join(direction)), justify="right")
@@ -60,7 +63,7 @@ def _count(cells: Sequence[Cell], done: Collection[str]) -> Text:
 def _tuning(plan: Plan) -> str:
     trials = max(len(study.trials) for study in plan.studies.values())
     groups = {group for group, study in plan.studies.items() if study.trials}
-    later = sum(cell.group in groups for cell in plan.cells.values())
+    later = sum(cell.study in groups for cell in plan.cells.values())
     return (
         f"Tuning: {trials} trials for each of {len(groups)} selections, trial 0 being the defaults; then up to {later} "
         "further runs of all seeds with the selected values."

@@ -27,12 +27,12 @@ Read = Callable[[Path], Any]
 
 COPIED = (
     "metric", "value", "val_value", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs",
-    "extra_parameters",
+    "extra_parameters", "train_labels", "selection_labels",
 )  # fmt: skip
 COLUMNS = (
-    "run_id", "status", "method", "dataset", "fold", "teacher_modality", "student_modality", "student", "teacher",
-    "seed", "tuned", "manifest", *COPIED[:-1], "seconds", "peak_mb", "extra_parameters", "code_version", *NAMED,
-    "hyperparameters", "error",
+    "run_id", "status", "method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "student",
+    "teacher", "seed", "tuned", "manifest", *COPIED[:-3], "seconds", "peak_mb", *COPIED[-3:], "code_version", *NAMED,
+    "hyperparameters", "supervision", "error",
 )  # fmt: skip
 _TAKEN = {*COLUMNS, *FIRST, *QUANTITIES}
 
@@ -102,6 +102,7 @@ def _row(
         "method": spec.method,
         "dataset": spec.dataset,
         "fold": spec.fold,
+        "labels": spec.labels,
         "teacher_modality": spec.teacher_modality,
         "student_modality": spec.student_modality,
         "student": spec.student_network,
@@ -110,6 +111,7 @@ def _row(
         "tuned": "no",
         "manifest": spec.manifest[:16],
         "hyperparameters": " ".join(f"{name}={value}" for name, value in spec.hyperparameters),
+        "supervision": " ".join(f"{name}={value}" for name, value in spec.supervision),
     }
     if row["status"] == "damaged":
         problem = folder.problem()

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.experiment.label_budget import block_name
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY, TIME_OUT, TRANSIENT, RunKind, RunStatus, by_cause, counts
@@ -63,7 +64,7 @@ def _table(survey: Survey) -> Table:
     rows: dict[tuple[str, str], list[RunStatus]] = {}
     for run_id, status in survey.statuses.items():
         spec = survey.specs[run_id]
-        rows.setdefault((spec.dataset, spec.method), []).append(status)
+        rows.setdefault((block_name(spec.dataset, spec.labels), spec.method), []).append(status)
     shown = [kind for kind in _COLUMNS if any(status.kind == kind for status in survey.statuses.values())]
     table = Table()
     for name in ("dataset", "method"):
@@ -123,4 +124,4 @@ def _change(survey: Survey, run_id: str) -> str:
 
 def _name(spec: RunSpec) -> str:
     direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
-    return f"{spec.method} {spec.dataset} {direction}, seed {spec.seed}"
+    return f"{spec.method} {block_name(spec.dataset, spec.labels)} {direction}, seed {spec.seed}"

@@ -48,10 +48,10 @@ def cell_text(board: Leaderboard, row: str, column: Column, with_gain: bool) -> 
 
 def by_dataset(board: Leaderboard) -> Iterator[tuple[str, list[Column]]]:
     """Yield each dataset's title, with the conditions of its numbers, and its columns."""
-    ordered = sorted(board.columns, key=lambda column: list(board.marks).index(column.dataset))
-    for dataset, columns in groupby(ordered, key=lambda column: column.dataset):
-        marks = "; ".join(board.marks[dataset])
-        yield f"{dataset} ({marks})" if marks else dataset, list(columns)
+    ordered = sorted(board.columns, key=lambda column: list(board.marks).index(column.block))
+    for block, columns in groupby(ordered, key=lambda column: column.block):
+        marks = "; ".join(board.marks[block])
+        yield f"{block} ({marks})" if marks else block, list(columns)
 
 
 def sections(board: Leaderboard) -> Iterator[tuple[str, bool]]:

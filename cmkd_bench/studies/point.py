@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cmkd_bench.api import execute
 from cmkd_bench.errors import GridError
+from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import add_plan
 from cmkd_bench.planning.build import make_plan
@@ -53,6 +54,7 @@ class Setting:
             pairs=[self.pair],
             seeds=[seed for seed, _ in self.draws],
             folds=[fold for _, fold in self.draws],
+            labels=ALL,  # as in the publications
             overrides=overrides,
             experiment=point,
             results=self.folder,

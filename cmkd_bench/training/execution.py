@@ -25,7 +25,7 @@ from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment, RunFolder
-from cmkd_bench.method import Method
+from cmkd_bench.method import HIDDEN, Method
 from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
@@ -35,6 +35,7 @@ from cmkd_bench.training.device import processor, use_device
 from cmkd_bench.training.evaluation import NonFiniteOutput, Score, evaluate
 from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
+from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.rehearsal import MethodMistake, check_layers, rehearse_once
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part
@@ -128,6 +129,7 @@ class Run:
         self.student = self.parts.network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
         self.teacher_network = self._teacher_network()
         self.method = self._method().to(device)
+        self.selection = self.parts.selection(self.recipe.select_on)
 
     def execute(self, watch: Watch) -> list[str]:
         """Train the student, select the epoch, and read the test part once.
@@ -154,11 +156,12 @@ class Run:
             student=self.student,
             teacher=self._teacher(self.recipe.cache_mb if cache_mb is None else cache_mb),
             trained_teacher=self.teacher_network if self.method.updates_teacher else None,
-            train=self.parts.part("train"),
-            selection=None if self.recipe.select_on == "last" else self.parts.part(self.recipe.select_on),
+            train=self.parts.train,
+            selection=self.selection,
             modality=self.spec.student_modality,
             classes=self.parts.classes,
             device=self.device,
+            pairing=self._pairing(),
         )
 
     def finish(self, progress: Progress) -> None:
@@ -192,6 +195,8 @@ class Run:
             "value": score.value,
             "other_metrics": dict(score.others),
             "selected_on": self.recipe.select_on,
+            "train_labels": int((self.parts.train.labels != HIDDEN).sum()),
+            "selection_labels": None if self.selection is None else len(self.selection),
             "val_value": progress.best_value if progress.best_value >= 0 else None,
             "teacher_value": self._teacher_result().get("value"),
             "teacher_value_after": after,
@@ -256,6 +261,10 @@ class Run:
         method = build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
         check_layers(method)
         return method
+
+    def _pairing(self) -> Pairing:
+        given: Any = dict(self.spec.supervision)
+        return Pairing(share=given.get("pairs_share", 1.0), mispaired=given.get("mispaired", 0.0))
 
     def _teacher(self, cache_mb: float) -> Teacher | None:
         network, modality = self.teacher_network, self.spec.teacher_modality

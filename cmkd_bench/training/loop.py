@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import time
@@ -19,6 +20,7 @@ from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
 from cmkd_bench.training.teacher import Teacher
@@ -83,11 +85,12 @@ class Training:
         student: the network that is trained.
         teacher: provides the teacher's outputs; None if the method has no teacher.
         trained_teacher: the teacher's network if the method updates it.
-        train: the training part.
+        train: the training part, whose hidden labels are hidden already.
         selection: the part that selects the epoch; None if the last epoch is kept.
         modality: modality of the student.
         classes: C.
         device: device of all tensors.
+        pairing: which samples the teacher is shown.
         progress: progress of the training.
     """
 
@@ -102,14 +105,15 @@ class Training:
     modality: str
     classes: int
     device: torch.device
+    pairing: Pairing = field(default_factory=Pairing)
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         self.phases = self.method.phases()
         self.epochs = phase_epochs(self.phases, self.recipe.epochs)
-        shuffled = self.method.pairing == "shuffled"
+        pairing = dataclasses.replace(self.pairing, shuffled=self.method.pairing == "shuffled")
         size = self.recipe.batch_size
-        self.batches = Batches(self.train, self.modality, self.teacher, shuffled, size, self.seed, self.device)
+        self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device)
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, starting from a checkpoint if there is one.
@@ -158,7 +162,7 @@ class Training:
             # Dropout and negatives of a step depend only on its position, not on the method or on a resume.
             seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
             self.method.logged.clear()
-            losses = self.losses(phase, seen, Batch(seen.index, epoch, epochs, self.labels(phase, seen.index)))
+            losses = self.losses(phase, seen, self.batch(phase, seen, epoch, epochs))
             self.update(torch.stack(list(losses.values())).sum(), optimizer)
             terms.add(losses)
             logged.add(self.method.logged)
@@ -201,9 +205,10 @@ class Training:
                 f"the gradient of the loss is not finite in {bad} of {len(gradients)} parameters {when}"
             )
 
-    def labels(self, phase: Phase, index: Tensor) -> Tensor | None:
-        """Return the labels of training samples that a phase may see."""
-        return self.train.labels.index_select(0, index) if phase.labels else None
+    def batch(self, phase: Phase, seen: BatchInputs, epoch: int, epochs: int) -> Batch:
+        """Return what a phase may see of a batch beside the outputs."""
+        labels = self.train.labels.index_select(0, seen.index) if phase.labels else None
+        return Batch(seen.index, epoch, epochs, labels, pairs=None if self.teacher is None else seen.pairs)
 
     def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
         if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:

@@ -104,7 +104,7 @@ class _Rehearsal:
     def _batches(self, phase: Phase, epochs: int) -> Iterator[tuple[Batch, BatchInputs]]:
         for epoch in range(1, min(epochs, STEPS) + 1):
             for seen in self._training.batches.epoch(phase.name, epoch):
-                yield Batch(seen.index, epoch, epochs, self._training.labels(phase, seen.index)), seen
+                yield self._training.batch(phase, seen, epoch, epochs), seen
 
     def _check(self, losses: Losses, before: str, phase: Phase) -> str:
         """Check what a step returns and logs; return the names of its loss terms."""

@@ -18,11 +18,12 @@ from torch.func import functional_call, stack_module_state, vmap
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
-from cmkd_bench.method import Batch, Losses
+from cmkd_bench.method import HIDDEN, Batch, Losses
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.execution import MB_OF_REHEARSAL, DamagedTeacher, Run
 from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.rehearsal import MethodMistake, rehearse_once
 
 
@@ -96,6 +97,7 @@ def _problem(training: Training) -> str | None:
         "an epoch has several batches": recipe.batch_size < len(training.train),
         "inputs are augmented": training.train.views[training.modality].is_random,
         "pairs are shuffled": method.pairing == "shuffled",
+        "labels or pairs are scarce": bool((training.train.labels == HIDDEN).any()) or training.pairing != Pairing(),
         "gradients are clipped": recipe.gradient_clip > 0,
         "it is not float32": recipe.precision != "float32",
         "labels are maps": training.train.targets is not None,

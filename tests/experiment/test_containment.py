@@ -48,7 +48,7 @@ def experiment(tmp_path: Path) -> Experiment:
 
 
 def cell(run_id: str, teacher_id: str = "") -> Cell:
-    return Cell("none", "baseline", SPEC.dataset, 0, "pixels", "fourier", 0, run_id, teacher_id)
+    return Cell("none", "baseline", SPEC.dataset, 0, 1.0, "pixels", "fourier", 0, run_id, teacher_id)
 
 
 def refused(cmkd: Command, command: str, *parts: str) -> None:

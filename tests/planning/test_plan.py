@@ -63,6 +63,7 @@ def test_the_rows_that_every_table_has_are_added() -> None:
         "label_smoothing",
         "kd_shuffled",
         "kd_random",
+        "kd_self",
         "kd",
     }
     untrained = [spec for spec in plan.specs.values() if dict(spec.recipe)["epochs"] == 0]

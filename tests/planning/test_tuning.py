@@ -24,8 +24,8 @@ from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.planning.tuning import add_tuned, open_studies
 
-KD = ("kd", "mfeat", 0, "pixels", "fourier")
-FREE = Study("m", "d", 0, "a", "b", 0, tuple(Trial(number, {"x": number}, f"run{number}") for number in range(4)))
+KD = ("kd", "mfeat", 0, 1.0, "pixels", "fourier")
+FREE = Study("m", "d", 0, 1.0, "a", "b", 0, tuple(Trial(number, {"x": number}, f"run{number}") for number in range(4)))
 
 
 def make(folder: Path, **changes: Any) -> tuple[Grid, Plan]:
