@@ -11,7 +11,7 @@ import torch
 
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.report.page.experiment_data import read_experiment
+from cmkd_bench.report.experiment_data import read_experiment
 from cmkd_bench.report.page.protocol import environments
 
 
