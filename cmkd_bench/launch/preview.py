@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import statistics
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.errors import GridError, UserError, fault_of
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.local import local_devices
 from cmkd_bench.launch.slurm.cluster import Cluster
@@ -37,6 +38,7 @@ def check_launch(grid: Grid) -> None:
 
     Raises:
         GridError: with all problems at once.
+        EnvironmentFault: if the folder of the results cannot be written.
     """
     problems = [problem] if (problem := _problem_of_folder(grid.experiment.path)) else []
     if grid.launcher["kind"] == "local":
@@ -78,5 +80,6 @@ def _problem_of_folder(folder: Path) -> str | None:
     if not is_folder:
         return f"{existing} is a file, not a folder. Choose another --results or --experiment."
     if not os.access(existing, os.W_OK | os.X_OK):
-        return f"{existing} cannot be written. Choose another --results."
+        number = errno.EROFS if os.statvfs(existing).f_flag & os.ST_RDONLY else errno.EACCES
+        raise fault_of(OSError(number, os.strerror(number)), existing) or OSError(number, str(existing))
     return None

@@ -82,7 +82,7 @@ def test_files_of_an_experiment(tmp_path: Path, cmkd: Command) -> None:
     assert stored[f"'{FORMULA}"].dropna().tolist() == [-0.25]
     loaded = cmkd_bench.load_results("made", experiment.root)
     assert FORMULA in set(loaded.method)
-    assert set(stored.method) == {"none", f"'{FORMULA}"}
+    assert set(stored.method) == {"none", "teacher", f"'{FORMULA}"}
     assert stored.value.tolist() == loaded.value.tolist()
 
 
