@@ -30,8 +30,9 @@ def rows_without_spec(experiment: Experiment, plan: Plan, known: Container[str])
     rows: dict[str, Row] = {}
     for cell in plan.cells.values():
         for run_id, method in ((cell.teacher_id, plan.baseline), (cell.run_id, cell.method)):
-            damage = experiment.damaged.get(experiment.run(run_id).spec)
-            if run_id and run_id not in known and damage is not None:
+            if not run_id or run_id in known:
+                continue
+            if damage := experiment.damaged.get(experiment.run(run_id).spec):
                 own = method == cell.method
                 row = {
                     "run_id": run_id,

@@ -73,7 +73,7 @@ def test_files_of_an_experiment(tmp_path: Path, cmkd: Command) -> None:
     experiment.run(first).write_result(result | {"logged": {FORMULA: -0.25}})
     done = cmkd("leaderboard", "made")
     assert done.returncode == 0, done.stderr
-    for name in ("results.csv", "leaderboard.csv", "comparisons.csv"):
+    for name in ("results.csv", "runs.csv", "leaderboard.csv", "comparisons.csv"):
         assert formulas(experiment.path / name) == []
     printed = cmkd("leaderboard", "made", "--format", "csv").stdout
     assert f"\n{FORMULA}" not in printed
@@ -82,7 +82,7 @@ def test_files_of_an_experiment(tmp_path: Path, cmkd: Command) -> None:
     assert stored[f"'{FORMULA}"].dropna().tolist() == [-0.25]
     loaded = cmkd_bench.load_results("made", experiment.root)
     assert FORMULA in set(loaded.method)
-    assert set(stored.method) == {"none", f"'{FORMULA}"}
+    assert set(stored.method) == {"none", "teacher", f"'{FORMULA}"}
     assert stored.value.tolist() == loaded.value.tolist()
 
 
