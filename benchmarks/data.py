@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks._timing import interleaved
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.fixtures.encoding import write_video
 from cmkd_bench.data.media.clips import AudioClip, VideoClip

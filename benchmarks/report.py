@@ -87,7 +87,8 @@ def _grid(columns: int) -> Iterator[tuple[Cell | None, RunSpec]]:
                 taught = (teacher_modality, teacher.id) if method else (None, None)
                 spec = made_spec(name, dataset, seed, student_modality, *taught, hyperparameters=CHOSEN)
                 role = "method" if method else "baseline"
-                yield Cell(name, role, dataset, 0, teacher_modality, student_modality, seed, spec.id, teacher.id), spec
+                sides = (teacher_modality, student_modality)
+                yield Cell(name, role, dataset, 0, 1.0, *sides, seed, spec.id, teacher.id), spec
 
 
 def write_run(experiment: Experiment, spec: RunSpec, labels: np.ndarray, generator: np.random.Generator) -> None:

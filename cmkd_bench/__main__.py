@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from cmkd_bench.cli.exit_codes import RESUME, ExitCode
+from cmkd_bench.cli.exit_codes import ExitCode, last_line
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -37,7 +37,7 @@ class _Interruption:
 def end_now() -> NoReturn:
     """End this process at once; runs in worker processes notice it and stop after their epochs."""
     show_cursor = "\x1b[?25h" if sys.stdout is not None and sys.stdout.isatty() else ""
-    os.write(2, f"{show_cursor}{RESUME}\n".encode())
+    os.write(2, f"{show_cursor}{last_line(sys.argv)}\n".encode())
     os._exit(ExitCode.INTERRUPTED)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -18,6 +19,7 @@ from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import REBUILD
 from cmkd_bench.experiment.store import Experiment, experiment_names
+from cmkd_bench.launch.repetition import NOT_AGAIN, Again, Repeated
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import RESULTS, GridOptions
 from cmkd_bench.planning.resolve import resolve
@@ -59,7 +61,8 @@ def run(options: GridOptions) -> pd.DataFrame:
     """
     grid = resolve(options)
     console = Terminal(quiet=options.quiet)
-    _, runs = execute(grid, plan_grid(grid, console), console, retry_failed=options.retry_failed)
+    again = Again(options.retry_failed, options.force)
+    _, runs = execute(grid, plan_grid(grid, console), console, again)
     return _by_cell(grid.experiment, runs)
 
 
@@ -67,17 +70,19 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
     """Return the runs of a grid; data that are not prepared yet are prepared first.
 
     Raises:
-        GridError: if data are neither prepared nor found.
+        GridError: if data are neither prepared nor found, or the runs cannot be launched.
     """
     from cmkd_bench.data.media.preparing.missing import prepare_missing
+    from cmkd_bench.launch.preview import check_launch
     from cmkd_bench.planning.build import make_plan
 
+    check_launch(grid)
     prepare_missing([one.dataset for one in grid.datasets.values()], console)
     with console.status("Planning") if console.is_terminal else nullcontext():
         return make_plan(grid, remember=True)
 
 
-def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = False) -> tuple[Schedule, pd.DataFrame]:
+def execute(grid: Grid, plan: Plan, console: Console, again: Again = NOT_AGAIN) -> tuple[Schedule, pd.DataFrame]:
     """Run the unfinished runs of a plan, and write the tables, even after an interruption.
 
     A plan with trials has two steps: once the trials are over, all seeds are run with the selected values.
@@ -93,20 +98,17 @@ def execute(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool = Fa
     """
     if grid.launcher["kind"] != "local":
         raise UserError("launcher=slurm: a grid on a cluster can only be started by the command `cmkd-bench run`.")
-    from cmkd_bench.launch.schedule import is_over
     from cmkd_bench.planning.tuning import run_in_steps
 
     outcomes: list[tuple[Schedule, pd.DataFrame]] = []
 
-    def finished() -> Callable[[str], bool]:
-        again = retry_failed and not outcomes  # a failed run is retried once
-        return lambda run_id: is_over(grid.experiment, plan.specs[run_id], again=again)
+    repeated = Repeated(grid.experiment, again)
 
     def launch(step: str) -> bool:
-        outcomes.append(_execute(grid, plan, console, retry_failed and not outcomes, step))
+        outcomes.append(_execute(grid, plan, console, repeated, step))
         return True
 
-    run_in_steps(plan, grid.experiment, finished, launch)
+    run_in_steps(plan, grid.experiment, lambda: repeated.over(plan), launch)
     return outcomes[-1]
 
 
@@ -181,7 +183,8 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
     if name in {path.parent.name for path in results.glob("*/runs")} - set(names):
         raise Damaged(Experiment(results, name).plan, "is missing, although there are runs", REBUILD)
     if not names:
-        raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run")
+        place = "" if results == RESULTS else f" --results {shlex.quote(str(results))}"
+        raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run{place}")
     if name is None:
         name = max(names, key=lambda one: (results / one / "plan.json").stat().st_mtime)
     if name not in names:
@@ -189,15 +192,12 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
     return Experiment(results, name)
 
 
-def _execute(grid: Grid, plan: Plan, console: Console, retry_failed: bool, step: str) -> tuple[Schedule, pd.DataFrame]:
+def _execute(grid: Grid, plan: Plan, console: Console, repeated: Repeated, step: str) -> tuple[Schedule, pd.DataFrame]:
     from cmkd_bench.launch.schedule import Schedule, first_teachers
     from cmkd_bench.report.experiment_tables import write_tables
 
-    for warning in register(grid.experiment, plan):
+    for warning in [*register(grid.experiment, plan), *repeated.reset(plan)]:
         console.print(warning, style="yellow", markup=False, soft_wrap=True)
-    if retry_failed:
-        for run_id in plan.specs:
-            grid.experiment.run(run_id).forget_failure()
     schedule = Schedule(grid.experiment, {spec.id: spec for spec in first_teachers(plan.specs.values())})
     try:
         _launch(grid, plan, schedule, console, step)
@@ -215,7 +215,6 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
     from cmkd_bench.launch.local import LocalLauncher, local_devices
     from cmkd_bench.launch.worker import WorkerSettings
 
-    networks = {plan.specs[run_id].student_network for run_id in schedule.waiting}
     settings = WorkerSettings(
         root=grid.experiment.root.resolve(),
         experiment=grid.experiment.name,
@@ -225,7 +224,7 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
         roots=grid.roots,
     )
     devices = local_devices(grid.launcher["device"], grid.launcher["jobs"])
-    launcher = LocalLauncher(settings, devices, sorted(networks))
+    launcher = LocalLauncher(settings, devices, [plan.specs[run_id] for run_id in schedule.waiting])
     try:
         with GridDisplay(console, step) as display:
             launcher.run(schedule, display)

@@ -15,6 +15,9 @@ Category = Literal[
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
+SKIPPED = "cross-entropy skips it (mean over the labeled samples); all other terms use it"
+
+
 @dataclass(frozen=True)
 class Paper:
     """The publication of a method."""
@@ -33,8 +36,13 @@ class Declaration(Generic[P]):
         deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
         category: what is distilled, or what for; groups the lists of methods. A control or baseline is in `controls`.
         role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
-        teacher: `trained`, `untrained` (a random network), or `none`.
+        teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
+            modality), or `none`.
         pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
+        unlabelled: what it does with a sample whose label is hidden; None if it cannot be run with such samples.
+        unpaired: what it does with a sample without a partner; None if it cannot be run with such samples.
+        tuned_as: the method whose selected hyper-parameters it gets where both are tuned, so that a control differs
+            from its method in nothing else; None if it is tuned by itself.
         updates_teacher: whether the teacher is trained too; otherwise it is frozen and its outputs may be reused.
         presets: named sets of hyper-parameters, chosen by `method.NAME.preset=...`.
         without_distillation: hyper-parameters under which the method must equal the student alone, bit for bit; None
@@ -47,8 +55,11 @@ class Declaration(Generic[P]):
     deviations: ClassVar[tuple[str, ...]] = ()
     category: ClassVar[Category] = "other"
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
-    teacher: ClassVar[Literal["trained", "untrained", "none"]] = "trained"
+    teacher: ClassVar[Literal["trained", "untrained", "self", "none"]] = "trained"
     pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"
+    unlabelled: ClassVar[str | None] = SKIPPED
+    unpaired: ClassVar[str | None] = None
+    tuned_as: ClassVar[str | None] = None
     updates_teacher: ClassVar[bool] = False
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     without_distillation: ClassVar[Mapping[str, Any] | None] = None

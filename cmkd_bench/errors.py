@@ -131,3 +131,9 @@ def nearest_match(given: str, allowed: Iterable[str]) -> str | None:
     lowered = {name.lower(): name for name in allowed}
     matches = difflib.get_close_matches(given.lower(), lowered, n=1, cutoff=0.5)
     return lowered[matches[0]] if matches else None
+
+
+def hint(given: str, allowed: Iterable[str]) -> str:
+    """Return ` Did you mean '...'?` with the nearest match, or nothing if there is none."""
+    nearest = nearest_match(given, allowed)
+    return f" Did you mean '{nearest}'?" if nearest else ""

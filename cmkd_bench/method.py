@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 import torch
@@ -16,6 +16,9 @@ from cmkd_bench.outputs import Outputs
 
 P = TypeVar("P")
 Losses = dict[str, Tensor]
+
+HIDDEN = -100
+"""The label of a sample whose label may not be seen; `F.cross_entropy` ignores it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Pair:
         student: shape of the student.
         teacher: shape of the teacher; that of the student if the method uses no teacher.
         classes: C.
-        train_labels: (M,) int64, the labels of the training part by sample index; zeros for segmentation.
+        train_labels: (M,) int64, the labels of the training part by sample index, HIDDEN where they may not be seen;
+            the others are zeros for segmentation.
     """
 
     student: NetworkShape
@@ -65,6 +69,8 @@ class Batch:
         epoch: 1-based, within the phase.
         epochs: number of epochs of the phase.
         labels_or_none: (B,) int64, or None in a phase that is declared label-free; read `labels` instead.
+        pairs: (N,) int64, the rows whose sample has a partner in the teacher's modality, which are the rows of the
+            teacher's outputs; None if all have one. `paired` selects them.
         sample: None; for segmentation, where every labeled position is a row of logits, embedding and labels, (P,)
             int64: the sample of the batch that each row belongs to. `index` stays (B,).
     """
@@ -74,10 +80,11 @@ class Batch:
     epochs: int
     labels_or_none: Tensor | None
     sample: Tensor | None = None
+    pairs: Tensor | None = None
 
     @property
     def labels(self) -> Tensor:
-        """The labels: (B,) int64, or (P,) for segmentation.
+        """The labels: (B,) int64, or (P,) for segmentation; HIDDEN where they may not be seen.
 
         Raises:
             RuntimeError: in a phase that is declared label-free.
@@ -85,6 +92,33 @@ class Batch:
         if self.labels_or_none is None:
             raise RuntimeError("this phase is declared label-free (Phase.labels=False) and must not read labels")
         return self.labels_or_none
+
+    @property
+    def labelled(self) -> Tensor:
+        """Whether the label of each row may be seen: bool, of the shape of `labels`."""
+        return self.labels != HIDDEN
+
+    def classes(self, logits: Tensor) -> Tensor:
+        """Return a class for every row: its label, or the largest logit where the label is hidden.
+
+        Args:
+            logits: (B, C), usually the teacher's.
+
+        Returns:
+            int64, of the shape of `labels`.
+        """
+        return torch.where(self.labelled, self.labels, logits.argmax(1))
+
+    def paired(self, student: Outputs) -> tuple[Outputs, Batch]:
+        """Return the student's outputs for the rows of the teacher's outputs, and the batch of these rows.
+
+        If every sample has a partner, both are what was given.
+        """
+        if self.pairs is None:
+            return student, self
+        labels = None if self.labels_or_none is None else self.labels_or_none.index_select(0, self.pairs)
+        rows = replace(self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None)
+        return student.select(self.pairs), rows
 
     def draw_rows(self, per_image: int) -> Tensor:
         """Return the rows whose relations a loss compares: all samples, or some positions of each image.
@@ -150,8 +184,9 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
 
         Args:
             student: outputs with gradients.
-            teacher: outputs of the same samples, without gradients unless the method updates the teacher. A method
-                without a teacher gets the student's own outputs, detached, and should ignore them.
+            teacher: outputs of the same samples, without gradients unless the method updates the teacher; where some
+                have no partner (`batch.pairs`), only of the others. A method without a teacher gets the student's own
+                outputs, detached, and should ignore them.
             batch: index, labels, epoch.
         """
 

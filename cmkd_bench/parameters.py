@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 import typing
 from collections.abc import Collection, Mapping
@@ -142,11 +143,16 @@ def convert(value: Any, wanted: type) -> Any:
 
     Raises:
         TypeError: for any other type; the message names both.
+        ValueError: for a float that is not finite, or an int that does not fit into 64 bits.
     """
     wanted = _value_type(wanted)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("too large; integers have 64 bits")
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is wanted:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("expected a finite number")
         return value
     raise TypeError(f"expected {wanted.__name__}, got {type(value).__name__} ({value!r})")
 

@@ -5,19 +5,20 @@ Listing reads file names and docstrings and imports nothing; an item's module is
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import importlib.metadata
-import importlib.util
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cmkd_bench.declaration import Category, Declaration
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.source_files import import_file, module_file, plugin_name
 from cmkd_bench.stand_ins import declared_in
 
 if TYPE_CHECKING:
@@ -34,11 +35,26 @@ BUILT_IN = "built in"
 
 @dataclass(frozen=True)
 class ItemLocation:
-    """Where to find an item that is not imported yet."""
+    """Where an item is defined, imported or not.
+
+    Attributes:
+        module: the module that registers it.
+        file: its source file; None if it has none.
+        origin: BUILT_IN, the name and version of a package, or empty for a file of the user.
+        conflict: what is wrong if another place claims the same name; otherwise empty.
+    """
 
     module: str
     file: Path | None
     origin: str
+    conflict: str = ""
+
+    @property
+    def place(self) -> str:
+        """The place in words."""
+        if self.origin == BUILT_IN:
+            return f"cmkd-bench ({self.module})"
+        return f"the package {self.origin} ({self.module})" if self.origin else str(self.file or self.module)
 
 
 class Registry(Generic[T]):
@@ -56,6 +72,7 @@ class Registry(Generic[T]):
         self._package = package
         self._group = group
         self._registered: dict[str, T] = {}
+        self._claimed: dict[str, list[ItemLocation]] | None = None
         self._entries: dict[str, ItemLocation] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -64,14 +81,14 @@ class Registry(Generic[T]):
         Raises:
             UserError: if the name is already taken.
         """
+        module = sys._getframe(1).f_globals["__name__"]  # the item itself may come from elsewhere, e.g. a partial
 
         def decorate(item: T) -> T:
-            if (owner := self._other_owner(name, item)) is not None:
-                raise UserError(
-                    f"{self.kind} '{name}' is registered twice: by {owner} and by {item.__module__}. "
-                    "Choose another name."
-                )
+            ours = ItemLocation(module, module_file(module), "")
+            if (owner := self._other_owner(name, item, ours)) is not None:
+                raise UserError(self._twice(name, owner, ours))
             item.registry_name = name  # type: ignore[attr-defined]
+            item.registered_in = module  # type: ignore[attr-defined]
             self._registered[name] = item
             return item
 
@@ -82,76 +99,113 @@ class Registry(Generic[T]):
         return sorted({*self._find_entries(), *self._registered})
 
     def summary(self, name: str) -> str:
-        """Return the first line of the docstring of the item's file; imports nothing."""
+        """Return the first line of the docstring of the item's file, or what is wrong with it; imports nothing."""
+        location = self.location(name)
+        if location.conflict:
+            return location.conflict
         if name in self._registered:
-            module = sys.modules[self._registered[name].__module__]
+            module = sys.modules[location.module]
             return _first_line(module.__doc__ or self._registered[name].__doc__)
-        entry = self._find_entries()[name]
-        if entry.file is None:
-            return entry.origin
-        with entry.file.open(encoding="utf-8") as file:
-            return file.readline().strip().strip('"')  # of a docstring on top; parsing each file would take longer
+        if location.file is None:
+            return f"from {location.origin}"
+        try:
+            text = location.file.read_text(encoding="utf-8")
+            if location.origin != BUILT_IN:
+                ast.parse(text, location.file.name)
+        except (OSError, SyntaxError, ValueError) as error:
+            return self._broken(name, location, error)
+        return text.partition("\n")[0].strip().strip('"')  # of a docstring on top; parsing each would take longer
 
     def get(self, name: str) -> T:
         """Return the item with that name.
 
         Raises:
             UnknownName: with the nearest match and the list.
-            UserError: if the module that should register it does not, or cannot be imported.
+            UserError: if the module that should register it does not, or cannot be imported, or if the name is taken.
         """
+        self.require(name)
         if name not in self._registered:
-            self.require(name)
             entry = self._find_entries()[name]
             try:
                 importlib.import_module(entry.module)
-            except ImportError as error:
-                raise UserError(f"{self.kind} '{name}' ({entry.origin}) cannot be imported: {error}") from error
+            except UserError:
+                raise
+            except (Exception, SystemExit) as error:  # a third party's module may raise anything
+                raise UserError(self._broken(name, entry, error)) from error
             if name not in self._registered:
-                raise UserError(f"{entry.module} does not register {self.kind} '{name}', the name of its file.")
+                raise UserError(f"{entry.place} does not register {self.kind} '{name}', the name of its file.")
         return self._registered[name]
 
     def require(self, name: str) -> None:
-        """Check that the name exists, without importing it.
+        """Check that the name exists once, without importing anything.
 
         Raises:
             UnknownName: with the nearest match and the list.
+            UserError: if two places claim the name; both are named.
         """
-        if name not in self.names():
-            raise UnknownName(self.kind, name, self.names(), f"cmkd-bench list {self.kind}s")
-
-    def _other_owner(self, name: str, item: T) -> str | None:
-        """Return the module of another item with that name, imported or not."""
-        taken, built_in = self._registered.get(name), self._built_in().get(name)
-        if taken is not None and not _same_definition(taken, item):
-            return taken.__module__
-        return built_in.module if built_in is not None and built_in.module != item.__module__ else None
-
-    def source(self, name: str) -> Path | None:
-        """Return the file that defines an item, or None if it is unknown; imports nothing."""
-        if name in self._registered:
-            file = sys.modules[self._registered[name].__module__].__file__
-            return Path(file) if file else None
         entry = self._find_entries().get(name)
-        return entry.file if entry else None
+        if entry is None and name not in self._registered:
+            raise UnknownName(self.kind, name, self.names(), f"cmkd-bench list {self.kind}s")
+        if entry is not None and entry.conflict:
+            raise UserError(entry.conflict)
+
+    def location(self, name: str) -> ItemLocation:
+        """Return where an item is defined; imports nothing."""
+        entry = self._find_entries().get(name)
+        if entry is not None:
+            return entry
+        return self._location_of(self._registered[name])
+
+    def forget(self, modules: Collection[str]) -> None:
+        """Forget what modules registered, so that it can be registered again."""
+        for name, item in list(self._registered.items()):
+            if _home(item) in modules:
+                del self._registered[name]
+
+    def _other_owner(self, name: str, item: T, ours: ItemLocation) -> ItemLocation | None:
+        """Return the location of another item with that name, imported or not."""
+        claims = self._claims().get(name, [])
+        if claims and not any(_is_part_of(ours.module, claim) for claim in claims):
+            return claims[0]
+        if (taken := self._registered.get(name)) is None:
+            return None
+        theirs = self._location_of(taken)
+        same = (theirs.file, getattr(taken, "__qualname__", "")) == (ours.file, getattr(item, "__qualname__", ""))
+        return None if same else theirs
+
+    def _location_of(self, item: T) -> ItemLocation:
+        return ItemLocation(_home(item), module_file(_home(item)), "")
 
     def _find_entries(self) -> dict[str, ItemLocation]:
         if self._entries is None:
-            self._entries = {**self._third_party(), **self._built_in()}
+            self._entries = {
+                name: replace(claims[0], conflict=self._twice(name, *claims[:2]) if len(claims) > 1 else "")
+                for name, claims in self._claims().items()
+            }
         return self._entries
 
-    def _built_in(self) -> dict[str, ItemLocation]:
+    def _claims(self) -> dict[str, list[ItemLocation]]:
+        """Return all places that claim a name, the built-in one first."""
+        if self._claimed is not None:
+            return self._claimed
         folder = Path(__file__).parent.joinpath(*self._package.split(".")[1:])
-        return {
-            path.stem: ItemLocation(f"{self._package}.{path.stem}", path, BUILT_IN)
+        claims = {
+            path.stem: [ItemLocation(f"{self._package}.{path.stem}", path, BUILT_IN)]
             for path in sorted(folder.glob("[!_]*.py"))
         }
-
-    def _third_party(self) -> dict[str, ItemLocation]:
-        found = {}
         for point in _entry_points(tuple(sys.path), self._group):
-            origin = f"from {point.dist.name}" if point.dist else "entry point"
-            found[point.name] = ItemLocation(point.module, _source_file(point.module), origin)
-        return found
+            origin = f"{point.dist.name} {point.dist.version}" if point.dist else "of an entry point"
+            claims.setdefault(point.name, []).append(ItemLocation(point.module, module_file(point.module), origin))
+        self._claimed = claims
+        return claims
+
+    def _twice(self, name: str, one: ItemLocation, other: ItemLocation) -> str:
+        remedy = "Uninstall or rename one of them." if other.origin else "Choose another name for the latter."
+        places = f"in {one.place} and in {other.place}" if one != other else f"in {one.place}, by two definitions"
+        return f"{self.kind} '{name}' is defined twice: {places}. {remedy}"
+
+    def _broken(self, name: str, location: ItemLocation, error: BaseException) -> str:
+        return f"{self.kind} '{name}' in {location.place} cannot be imported: {error_line(error)}"
 
 
 class MethodRegistry(Registry["MethodClass"]):
@@ -205,50 +259,53 @@ def load_plugin(file: Path) -> ModuleType:
     """Import a file that registers methods, datasets, networks or families of networks.
 
     Raises:
-        UserError: if it does not exist, cannot be imported, or registers nothing.
+        UserError: if it does not exist, cannot be imported, registers nothing, or claims a name that is taken.
     """
     path = file.resolve()
     if not path.is_file():
         raise UserError(f"--plugin {file}: no such file.")
-    name = f"cmkd_bench_plugin_{path.stem}"
-    if name in sys.modules and sys.modules[name].__file__ == str(path):
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"--plugin {file}: not a Python file.")
+    if (loaded := sys.modules.get(plugin_name(path))) is not None:
+        return loaded
     before = _registered()
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except UserError:
-        raise
-    except Exception as error:
-        sys.modules.pop(name, None)
-        raise UserError(f"--plugin {file}: {type(error).__name__}: {error}") from error
-    if before == _registered():
-        raise UserError(
-            f"--plugin {file}: nothing is registered. Use @register_method, @register_dataset, @register_network or "
-            "@register_family in it."
-        )
+        module = import_file(path)
+        if before == _registered():
+            raise UserError(
+                "nothing is registered. Use @register_method, @register_dataset, @register_network or "
+                "@register_family in it."
+            )
+    except (Exception, SystemExit) as error:
+        for registry, items in zip(registries(), before, strict=True):
+            registry._registered.clear()
+            registry._registered.update(items)
+        raise UserError(f"--plugin {file}: {error if isinstance(error, UserError) else error_line(error)}") from error
     return module
 
 
-def _registered() -> tuple[int, ...]:
-    """Return the number of names of each kind."""
-    return tuple(len(registry.names()) for registry in (methods, datasets, networks, families))
+def registries() -> tuple[Registry[Any], ...]:
+    """Return the registries of all kinds."""
+    return methods, datasets, networks, families
 
 
-def _same_definition(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
-    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
+def error_line(error: BaseException) -> str:
+    """Return an error that a user's or a third party's file raised, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
 
 
-def _source_file(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ImportError:
-        return None
-    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+def _registered() -> list[dict[str, Any]]:
+    return [dict(registry._registered) for registry in registries()]
+
+
+def _home(item: Callable[..., Any]) -> str:
+    """Return the module that registered an item."""
+    return str(getattr(item, "registered_in", item.__module__))
+
+
+def _is_part_of(module: str, claim: ItemLocation) -> bool:
+    """Return whether a module may register the item: a built-in one's own file, or any module of the package."""
+    if claim.origin == BUILT_IN:
+        return module == claim.module
+    return module.partition(".")[0] == claim.module.partition(".")[0]
 
 
 def _first_line(docstring: str | None) -> str:

@@ -73,6 +73,11 @@ class C2KD(Method[C2KDParameters]):
         "Optimizer and schedule are those of the protocol, the same for all methods, instead of the paper's SGD.",
     )
     updates_teacher = True
+    unlabelled = (
+        "both cross-entropies skip it; the class that the cross term leaves out is the teacher's class of largest "
+        "probability, while the teacher is trained too"
+    )
+    unpaired = "learns from its label only; proxies and teacher see pairs only"
     presets = {
         "official_code": {
             "nontarget": "zeroed",
@@ -105,23 +110,31 @@ class C2KD(Method[C2KDParameters]):
         return self._tapped(self.pair.teacher)
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        if len(batch.index) < 2:
-            raise ValueError("C2KD normalizes its proxies over the batch and needs at least 2 samples per batch")
+        paired, pairs = batch.paired(student)
+        if len(pairs.index) < 2:
+            raise ValueError(
+                "C2KD normalizes its proxies over the batch and needs at least 2 samples with a partner per batch"
+            )
         given = self.hyperparameters
-        student_proxy = self.student_proxy(self._features(student, self.pair.student))
+        student_proxy = self.student_proxy(self._features(paired, self.pair.student))
         teacher_proxy = self.teacher_proxy(self._features(teacher, self.pair.teacher))
         on_main = given.krc_on == "main"
-        ranked = (teacher.logits if on_main else teacher_proxy, student.logits if on_main else student_proxy)
-        keep = self._select(*ranked, batch.sample)
+        ranked = (teacher.logits if on_main else teacher_proxy, paired.logits if on_main else student_proxy)
+        keep = self._select(*ranked, pairs.sample)
         # in each pair, the first divergence trains the second argument, and the second one the first
         z_to_p_teacher, p_to_z_teacher = mutual_kl(teacher.logits, teacher_proxy)
-        z_to_p_student, p_to_z_student = mutual_kl(student.logits, student_proxy)
+        z_to_p_student, p_to_z_student = mutual_kl(paired.logits, student_proxy)
         to_student, to_teacher = mutual_nontarget_kl(
-            teacher_proxy, student_proxy, batch.labels, keep, given.nontarget, given.nontarget_reduction
+            teacher_proxy,
+            student_proxy,
+            pairs.classes(teacher.logits),
+            keep,
+            given.nontarget,
+            given.nontarget_reduction,
         )
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
-            "teacher_cross_entropy": F.cross_entropy(teacher.logits, batch.labels),
+            "teacher_cross_entropy": F.cross_entropy(teacher.logits, pairs.labels),
             "teacher_and_proxy": given.teacher_weight * (z_to_p_teacher + p_to_z_teacher),
             "student_and_proxy": given.student_weight * (z_to_p_student + p_to_z_student),
             "cross": given.cross_weight * (to_student + to_teacher),

@@ -53,6 +53,8 @@ class CMCD(Method[CMCDParameters]):
         "the number of epochs were not available, so the defaults are ours.",
     )
 
+    unpaired = "is left out of the contrast, and enters phase 2 with its label only"
+
     def __init__(self, hyperparameters: CMCDParameters, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
         width = pair.student.embedding
@@ -77,7 +79,7 @@ class CMCD(Method[CMCDParameters]):
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """The label-free phase."""
         given = self.hyperparameters
-        projected = self.projection(student.embedding)
+        projected = self.projection(batch.paired(student)[0].embedding)
         if given.form == "cmc":
             return {"cmc": info_nce(projected, teacher.embedding.detach(), given.temperature)}
         loss = similarity_distillation(projected, teacher.embedding, given.temperature, given.teacher_temperature)

@@ -18,6 +18,7 @@ from cmkd_bench.losses import (
     negative_counts,
     sample_negatives,
 )
+from cmkd_bench.method import HIDDEN
 from cmkd_bench.search import LogUniform
 
 
@@ -59,6 +60,11 @@ class CRD(Method[CRDParameters]):
         "Negatives are sampled with replacement; if other classes have fewer than K samples, each counts once.",
         "The constant Z of the released code, set at the first batch, is not in the paper.",
     )
+    unlabelled = (
+        "cross-entropy skips it; its class for drawing negatives is the teacher's of largest probability, and before "
+        "its first batch it is a negative of every other sample"
+    )
+    unpaired = "learns from its label only; its rows of the banks keep their random start and are negatives"
     without_distillation = {"weight": 0.0}
     teacher_bank: Tensor
     student_bank: Tensor
@@ -77,11 +83,13 @@ class CRD(Method[CRDParameters]):
         for name in ("student_bank", "teacher_bank"):
             self.register_buffer(name, torch.empty(samples, dimension).uniform_(-bound, bound))
         self.register_buffer("normalizers", torch.zeros(2))
-        layout = class_layout(pair.train_labels)
+        hidden = pair.train_labels == HIDDEN
+        layout = class_layout(pair.train_labels.masked_fill(hidden, pair.classes))
         for name in ("order", "start", "size"):
             self.register_buffer(name, getattr(layout, name), persistent=False)
-        self.register_buffer("labels", pair.train_labels, persistent=False)
-        self.takes_all = hyperparameters.negatives >= samples - int(layout.size.max())
+        self.register_buffer("labels", pair.train_labels.clone())
+        self.takes_all = hyperparameters.negatives >= samples - int(layout.size[: pair.classes].max())
+        self._has_hidden = bool(hidden.any())
         self._is_normalized = False
         self._latest: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -91,20 +99,23 @@ class CRD(Method[CRDParameters]):
             return "not defined for segmentation: its banks hold one embedding per sample"
         if not pair.student.layers:
             return "CRD trains the embedding, and that of a linear classifier is its input"
-        if bool((pair.train_labels == pair.train_labels[0]).all()):
+        known = pair.train_labels[pair.train_labels != HIDDEN]
+        if bool((known == known[0]).all()):
             return "CRD draws negatives from other classes, and the training part has one class"
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        ours = F.normalize(self.student_projection(student.embedding).float(), dim=1)
+        paired, pairs = batch.paired(student)
+        ours = F.normalize(self.student_projection(paired.embedding).float(), dim=1)
         theirs = F.normalize(self.teacher_projection(teacher.embedding).float(), dim=1)
-        counts = self._negatives(batch.labels)
-        self._normalize(ours, theirs, batch.index, counts)
-        self._latest = (batch.index, ours.detach(), theirs.detach())
+        kept = _first_of_each(pairs.index)
+        counts = self._negatives(pairs.index, pairs.classes(teacher.logits).index_select(0, kept))
+        self._normalize(ours, theirs, pairs.index, counts)
+        self._latest = (pairs.index, ours.detach().index_select(0, kept), theirs.detach().index_select(0, kept))
         temperature, weight = self.hyperparameters.temperature, self.hyperparameters.weight
         first, second = self.normalizers
-        side_s = crd_side_loss(ours, self.teacher_bank, batch.index, counts, temperature, first)
-        side_t = crd_side_loss(theirs, self.student_bank, batch.index, counts, temperature, second)
+        side_s = crd_side_loss(ours, self.teacher_bank, pairs.index, counts, temperature, first)
+        side_t = crd_side_loss(theirs, self.student_bank, pairs.index, counts, temperature, second)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "student_side": weight * side_s,
@@ -121,13 +132,16 @@ class CRD(Method[CRDParameters]):
         for bank, embedding in ((self.student_bank, ours), (self.teacher_bank, theirs)):
             bank[index] = F.normalize(share * bank[index] + (1 - share) * embedding, dim=1)
 
-    def _negatives(self, labels: Tensor) -> Tensor:
+    def _negatives(self, index: Tensor, classes: Tensor) -> Tensor:
         """Count how often each bank row is a negative of each sample: (B, M)."""
+        if self._has_hidden:
+            self.labels[index] = classes
         if self.takes_all:
-            return (self.labels != labels[:, None]).float()
+            return (self.labels != classes[:, None]).float()
         layout = ClassLayout(self.order, self.start, self.size)
-        drawn = sample_negatives(labels, layout, self.hyperparameters.negatives)
-        return negative_counts(drawn, len(self.labels))
+        counts = negative_counts(sample_negatives(classes, layout, self.hyperparameters.negatives), len(self.labels))
+        # The layout knows no class of hidden rows, so some of those drawn are of the sample's own class.
+        return counts * (self.labels != classes[:, None]) if self._has_hidden else counts
 
     def _normalize(self, ours: Tensor, theirs: Tensor, index: Tensor, counts: Tensor) -> None:
         """Set Z of both sides at the first batch; checkpoints keep it."""
@@ -136,3 +150,8 @@ class CRD(Method[CRDParameters]):
             self.normalizers[0] = crd_normalizer(ours, self.teacher_bank, index, counts, temperature)
             self.normalizers[1] = crd_normalizer(theirs, self.student_bank, index, counts, temperature)
         self._is_normalized = True
+
+
+def _first_of_each(index: Tensor) -> Tensor:
+    """Return for each row the first row of its sample, which a batch repeats if few are labeled: (B,) int64."""
+    return (index[:, None] == index).int().argmax(1)

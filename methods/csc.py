@@ -43,6 +43,7 @@ class CSC(Method[CSCParameters]):
         "The noise filter MNF is left out; the teacher's embedding is projected by a trained linear layer instead.",
         "The temperature has a floor; in the released code it is negative for cosines below -0.07.",
     )
+    unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
     without_distillation = {"weight": 0.0}
 
     def __init__(self, hyperparameters: CSCParameters, pair: Pair) -> None:
@@ -62,7 +63,7 @@ class CSC(Method[CSCParameters]):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
         ours, theirs = self.student_projection(student.embedding), self.teacher_projection(teacher.embedding)
-        contrast = class_contrast(ours, theirs, batch.labels, given.shift, given.floor)
+        contrast = class_contrast(ours, theirs, batch.classes(teacher.logits), given.shift, given.floor)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "contrast": given.weight * contrast,

@@ -48,14 +48,18 @@ class DKD(Method[DKDParameters]):
     deviations = (
         "The warm-up is a share of the epochs (20 of 240 in the released code), so that short runs complete it too.",
     )
+    unlabelled = "cross-entropy skips it; the target of TCKD and NCKD is the teacher's class of largest probability"
+    unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0, "beta": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        ours, theirs = student.logits, teacher.logits
+        paired, pairs = batch.paired(student)
+        ours, theirs = paired.logits, teacher.logits
         if given.logits == "standardized":
             ours, theirs = standardize_logits(ours), standardize_logits(theirs)
-        loss = dkd_loss(ours, theirs, batch.labels, given.alpha, given.beta, given.temperature)
+        classes = pairs.classes(teacher.logits)
+        loss = dkd_loss(ours, theirs, classes, given.alpha, given.beta, given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self._warmup(batch) * loss,

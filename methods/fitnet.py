@@ -80,6 +80,7 @@ class FitNet(Method[FitNetParameters]):
         "Both phases share the epochs of one training, and the hint phase keeps its last epoch.",
         "H(p_T, p_S) is computed as KL(p_T || p_S): the same gradient, but a value lower by the teacher's entropy.",
     )
+    unpaired = "has no hint and learns from its label only"
     presets = {"gupta": {"hint_share": 0.5, "weight_start": 0.0, "weight_end": 0.0}}
     without_distillation = {"form": "joint", "hint_weight": 0.0}
 
@@ -118,12 +119,12 @@ class FitNet(Method[FitNetParameters]):
 
     def hint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """Equation 3."""
-        guided, hint = self._features(student, teacher)
+        guided, hint = self._features(batch.paired(student)[0], teacher)
         return {"hint": hint_loss(self.regressor(guided), hint)}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         temperature = self.hyperparameters.temperature
-        softened = kd_loss(student.logits, teacher.logits, temperature) / temperature**2
+        softened = kd_loss(batch.paired(student)[0].logits, teacher.logits, temperature) / temperature**2
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self._weight(batch) * softened,

@@ -48,13 +48,14 @@ class KD(Method[KDParameters]):
         url="https://arxiv.org/abs/1503.02531",
     )
     presets = {"mfh": {"alpha": 1.0, "temperature": 1.0, "labels": "all", "classes": "mean"}}
+    unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
         labels = 1.0 if given.labels == "all" else 1 - given.alpha
         weight = given.alpha / (self.pair.classes if given.classes == "mean" else 1)
-        ours, theirs = student.logits, teacher.logits
+        ours, theirs = batch.paired(student)[0].logits, teacher.logits
         if given.logits == "standardized":
             ours, theirs = standardize_logits(ours), standardize_logits(theirs)
         return {

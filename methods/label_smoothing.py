@@ -37,6 +37,7 @@ class LabelSmoothing(Method[LabelSmoothingParameters]):
     )
     role = "control"
     teacher = "none"
+    unlabelled = "skipped, also by the smoothing (mean over the labeled samples)"
     without_distillation = {"smoothing": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:

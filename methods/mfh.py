@@ -63,6 +63,7 @@ class MFH(Method[MFHParameters]):
         "the last joint epoch (the released RAVDESS code keeps only the last batch).",
         "Channels are kept by the rank of their salience; the released VGGSound code compares channel numbers instead.",
     )
+    unpaired = "enters the student's cross-entropy only; teacher, agreement and salience see pairs only"
     presets = {"table2": {"joint_share": 1 / 3, "general_share": 1 / 3}}
     without_distillation = {"joint_share": 0.0, "label_weight": 1.0, "distillation_weight": 0.0}
     salience: Tensor
@@ -95,23 +96,26 @@ class MFH(Method[MFHParameters]):
 
     def joint(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """Return the losses of Algorithm 1; the last epoch also measures the salience."""
+        _, pairs = batch.paired(student)
         student_logits = self.student_classifier(student.embedding)
+        paired_logits = student_logits if batch.pairs is None else student_logits.index_select(0, batch.pairs)
         teacher_logits = self.teacher_classifier(teacher.embedding)
         if batch.epoch == batch.epochs:
-            self._measure(teacher.embedding, teacher_logits - student_logits)
+            self._measure(teacher.embedding, teacher_logits - paired_logits)
         return {
             "student": F.cross_entropy(student_logits, batch.labels),
-            "teacher": F.cross_entropy(teacher_logits, batch.labels),
-            "agreement": F.mse_loss(teacher_logits, student_logits),
+            "teacher": F.cross_entropy(teacher_logits, pairs.labels),
+            "agreement": F.mse_loss(teacher_logits, paired_logits),
         }
 
     def general(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """Return the loss of a new classifier on the kept channels."""
-        return {"general": F.cross_entropy(self.general_logits(teacher.embedding), batch.labels)}
+        _, pairs = batch.paired(student)
+        return {"general": F.cross_entropy(self.general_logits(teacher.embedding), pairs.labels)}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        divergence = kd_loss(student.logits, self.general_logits(teacher.embedding), given.temperature)
+        divergence = kd_loss(batch.paired(student)[0].logits, self.general_logits(teacher.embedding), given.temperature)
         return {
             "cross_entropy": given.label_weight * F.cross_entropy(student.logits, batch.labels),
             "distillation": given.distillation_weight / self.pair.classes * divergence,

@@ -36,11 +36,12 @@ class NKD(Method[NKDParameters]):
         venue="ICCV 2023",
         url="https://arxiv.org/abs/2303.13005",
     )
+    unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
     without_distillation = {"weight": 0.0, "gamma": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        target, others = nkd_terms(student.logits, teacher.logits, batch.labels, given.temperature)
+        target, others = nkd_terms(student.logits, teacher.logits, batch.classes(teacher.logits), given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "target": given.weight * target,

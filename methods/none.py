@@ -14,6 +14,7 @@ class StudentOnly(Method[NoParameters]):
 
     role = "baseline"
     teacher = "none"
+    unlabelled = "skipped (mean over the labeled samples)"
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}

@@ -50,6 +50,7 @@ class OFA(Method[OFAParameters]):
         "The branches are left out for segmentation, where feature maps belong to images and labels to positions.",
     )
     presets = {"official_code": {"classes": "all"}}
+    unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
     without_distillation = {"weight": 0.0, "logit_weight": 0.0}
 
     def __init__(self, hyperparameters: OFAParameters, pair: Pair) -> None:
@@ -81,4 +82,4 @@ class OFA(Method[OFAParameters]):
 
     def _loss(self, logits: Tensor, teacher: Outputs, batch: Batch) -> Tensor:
         given = self.hyperparameters
-        return ofa_loss(logits, teacher.logits, batch.labels, given.exponent, given.classes == "all")
+        return ofa_loss(logits, teacher.logits, batch.classes(teacher.logits), given.exponent, given.classes == "all")

@@ -45,6 +45,7 @@ class RLD(Method[RLDParameters]):
     deviations = (
         "The warm-up is a share of the epochs (20 of 240 in the released code), so that short runs complete it too.",
     )
+    unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
     without_distillation = {"alpha": 0.0, "beta": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
@@ -53,7 +54,7 @@ class RLD(Method[RLDParameters]):
         if given.logits == "standardized":
             ours, theirs = standardize_logits(ours), standardize_logits(theirs)
         confidence, correlation, masked = rld_terms(
-            ours, theirs, batch.labels, given.temperature, given.confidence_temperature
+            ours, theirs, batch.classes(teacher.logits), given.temperature, given.confidence_temperature
         )
         self.log(masked_share=masked)
         weight = self._warmup(batch)

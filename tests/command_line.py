@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cmkd_bench import registry
+from cmkd_bench.source_files import is_of_plugin
 
 REGISTRIES = (registry.methods, registry.datasets, registry.networks, registry.families)
 
@@ -29,7 +30,8 @@ Command = Callable[..., Done]
 def without_plugins() -> Iterator[None]:
     """Registries as in a new process; what the block registers is forgotten at its end."""
     with ExitStack() as stack:
-        stack.enter_context(_set_aside(sys.modules, lambda name, _: name.startswith("cmkd_bench_plugin_")))
+        stack.enter_context(_set_aside(sys.modules, lambda _, module: is_of_plugin(module)))
+        stack.callback(sys.path.__setitem__, slice(None), list(sys.path))
         for items in REGISTRIES:
             stack.enter_context(_set_aside(items._registered, lambda _, item: not _is_built_in(item)))
         yield

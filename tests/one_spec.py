@@ -11,6 +11,8 @@ SPEC = RunSpec(
     options=(),
     manifest="hash",
     fold=0,
+    labels=1.0,
+    supervision=(),
     student_modality="fourier",
     student_network="mlp",
     teacher_modality="pixels",
@@ -22,4 +24,5 @@ SPEC = RunSpec(
     augmentation=(("flip", False),),
     recipe=(("epochs", 1),),
     seed=0,
+    code=(),
 )

@@ -101,8 +101,8 @@ def test_list_and_show(cmkd: Command) -> None:
 
 def test_run_then_leaderboard(cmkd: Command, tmp_path: Path) -> None:
     plan = cmkd("run", *QUICK, "--methods", "kd", "--dry-run")
-    # teacher, untrained teacher, student alone, and four rows with a run of their own
-    assert "7 runs (0 done, 7 to do)" in plan.stdout
+    # teacher, untrained teacher, student alone, and five rows with a run of their own
+    assert "8 runs (0 done, 8 to do)" in plan.stdout
     assert not (tmp_path / "results").exists()
 
     done = cmkd("run", *QUICK, "--methods", "kd")
@@ -111,7 +111,7 @@ def test_run_then_leaderboard(cmkd: Command, tmp_path: Path) -> None:
     experiment = tmp_path / "results" / "fair+train.epochs=1"
     frame = pd.read_csv(experiment / "results.csv")
     assert set(frame.status) == {"done"}
-    assert set(frame.method) == {"teacher", "none", "kd", "kd_shuffled", "kd_random", "label_smoothing"}
+    assert set(frame.method) == {"teacher", "none", "kd", "kd_shuffled", "kd_random", "kd_self", "label_smoothing"}
 
     board = cmkd("leaderboard").stdout
     row = next(line for line in board.splitlines() if line.startswith("│ kd "))
@@ -136,7 +136,7 @@ def test_an_experiment_keeps_its_conditions(cmkd: Command) -> None:
     assert "mfeat: train.batch_size=32" in changed.stderr
     method = cmkd("run", *QUICK, "method.kd.temperature=2.0", *place)
     assert method.returncode == 0
-    assert "kd: the settings differ from those of an earlier command" in method.stdout
+    assert "kd: the settings or the code differ from those of an earlier command" in method.stdout
 
 
 def test_no_experiment_yet(cmkd: Command) -> None:

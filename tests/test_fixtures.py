@@ -176,7 +176,7 @@ def test_pretrained_weights_of_a_folder_are_where_training_starts(miniature: Min
     weights = tmp_path / "weights"
     weights.mkdir()
     save_file(backbone.state_dict(), weights / "test_resnet.safetensors")
-    untrained = (*QUICK, "train.epochs=0", f"model.pretrained={weights}")
+    untrained = (*QUICK, "train.learning_rate=0", "train.final_learning_rate=0", f"model.pretrained={weights}")
     results = _run("sketchy", tmp_path, methods="none", overrides=untrained, one_way=True)
     experiment = Experiment(tmp_path / "results", "small")
     for run_id in results["run_id"]:

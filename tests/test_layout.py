@@ -26,6 +26,7 @@ FLOORS = (
     {"experiment"},
     {
         "registry",
+        "source_files",
         "stand_ins",
         "declaration",
         "method",

@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from cmkd_bench.experiment.code_versions import TABLE
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -43,6 +45,12 @@ def test_every_folder_with_code_is_packaged() -> None:
     folders = {path.parent for path in (ROOT / "cmkd_bench").rglob("*.py")}
     linked = {ROOT / "cmkd_bench" / name for name in ("methods", "datasets", "configs")}
     assert packaged == {".".join(folder.relative_to(ROOT).parts) for folder in folders | linked}
+
+
+def test_the_versions_of_built_in_files_are_packaged() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["setuptools"]["package-data"]["cmkd_bench.experiment"] == [TABLE.name]
+    assert TABLE.parent == ROOT / "cmkd_bench" / "experiment"
 
 
 def test_the_three_folders_of_the_top_level_are_the_packages() -> None:

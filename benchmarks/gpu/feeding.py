@@ -20,11 +20,13 @@ from torch.nn import functional as F
 
 from benchmarks.gpu._part import Part, run_part
 from cmkd_bench.augmentation import Augmentation
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.network import InputShape
 from cmkd_bench.networks import Network, build_network
 from cmkd_bench.training import batches, tensors, views
 from cmkd_bench.training.batches import Batches
+from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.teacher import TrainedTeacher
 from cmkd_bench.training.tensors import Inputs, Mapped, Resident
 from cmkd_bench.training.tensors import Part as Data
@@ -90,7 +92,7 @@ def _measure(part: Part, data: Data, source: str, half: bool, device: torch.devi
     }
     teacher, student = (networks[name].to(device).train() for name in ("audio", "video"))
     optimizer = torch.optim.SGD([*teacher.parameters(), *student.parameters()], 0.01, fused=True)
-    fed = Batches(data, "video", TrainedTeacher(teacher, "audio", ()), False, 8 if part.is_small else 64, 0, device)
+    fed = Batches(data, "video", TrainedTeacher(teacher, "audio", ()), Pairing(), 8 if part.is_small else 64, 0, device)
     epochs = 1 if part.is_small else 4
 
     def step(student_sees: Tensor, teacher_sees: Tensor | None, index: Tensor) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from cmkd_bench.cli.doctor import doctor
-from cmkd_bench.cli.exit_codes import RESUME, ExitCode
+from cmkd_bench.cli.exit_codes import ExitCode, last_line
 from cmkd_bench.cli.jobs import cancel, collect, retry, status, watch
 from cmkd_bench.cli.leaderboard import leaderboard
 from cmkd_bench.cli.plot import diagnose, plot
@@ -28,12 +30,29 @@ COMMANDS = (
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help takes half the time, and looks the same through a pipe
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Compare methods of cross-modal knowledge distillation on equal terms.",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from cmkd_bench.experiment.provenance import code_version
+
+        typer.echo(f"cmkd-bench {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Compare methods of cross-modal knowledge distillation on equal terms."""
+
+
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 
@@ -45,8 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments after the program name (default: those of this process).
     """
     replace_unencodable(sys.stdout, sys.stderr)
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        code = _call(argv)
+        code = _call(words)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has seen enough, e.g. head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left cannot be flushed either
@@ -54,13 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _refuse(error)
     if code == ExitCode.INTERRUPTED:
-        print(RESUME, file=sys.stderr)
+        print(last_line(words), file=sys.stderr)
     return code
 
 
-def _call(argv: Sequence[str] | None) -> int:
+def _call(words: Sequence[str]) -> int:
     try:
-        app(args=None if argv is None else list(argv), prog_name="cmkd-bench")
+        _refuse_empty(words)
+        app(args=list(words), prog_name="cmkd-bench")
     except SystemExit as end:  # raised by typer for usage errors, --help, exit codes and Ctrl-C
         return int(end.code or ExitCode.DONE)
     except UserError as error:
@@ -77,3 +98,16 @@ def _refuse(error: UserError | OSError) -> int:
         raise error
     print(f"cmkd-bench: {visible(str(shown))}", file=sys.stderr)
     return ExitCode.INCOMPLETE if isinstance(shown, EnvironmentFault) else ExitCode.USAGE
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuse empty values, which an unset shell variable leaves behind, instead of taking them for the default.
+
+    Raises:
+        UserError: naming the option.
+    """
+    for before, word in itertools.pairwise(("", *words)):
+        if word and not (word.startswith("--") and word.endswith("=")):
+            continue
+        option = word.rstrip("=") or (before if before.startswith("-") else "an argument")
+        raise UserError(f"{option} is empty; is a shell variable unset? Give a value, or omit it for the default.")

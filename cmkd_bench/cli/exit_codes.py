@@ -1,8 +1,14 @@
 """The exit codes of the commands, and the line that an interrupted one ends with."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 RESUME = "cmkd-bench: interrupted. Progress is saved; rerun the same command to resume."
+
+
+def last_line(words: Sequence[str]) -> str:
+    """Return the last line of a command that was interrupted, from its arguments."""
+    return RESUME.replace("command to", "command without --force to") if "--force" in words else RESUME
 
 
 class ExitCode(IntEnum):

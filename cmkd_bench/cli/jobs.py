@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cmkd_bench.cli import completion
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Plugins, Results, place_of, say_damage, say_unwritten
+from cmkd_bench.cli.options import EXPERIMENT, Plugins, Results, place_of, say_damage, say_unwritten
 from cmkd_bench.errors import UserError
 from cmkd_bench.terminal import Terminal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cmkd_bench.experiment.plan import Plan
     from cmkd_bench.experiment.spec import RunSpec
     from cmkd_bench.experiment.store import Experiment
+    from cmkd_bench.launch.repetition import Again
     from cmkd_bench.launch.slurm.campaign import Campaign
     from cmkd_bench.launch.slurm.cluster import Cluster
     from cmkd_bench.launch.slurm.submission import SubmissionReport
@@ -29,12 +31,10 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 30.0
 
-Name = Annotated[
-    str | None, typer.Argument(metavar="[EXPERIMENT]", help="Experiment name (default: the latest experiment).")
-]
+Name = Annotated[str | None, EXPERIMENT]
 
 
-def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bool, wait: bool) -> int:
+def run_on_cluster(grid: Grid, plan: Plan, console: Console, again: Again, wait: bool) -> int:
     """Check the grid, submit runs that have no job, and print how to follow them; with `wait`, wait and collect.
 
     Returns:
@@ -42,22 +42,28 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     """
     from cmkd_bench.api import register
     from cmkd_bench.cli.cluster_tuning import finished_on_cluster, trials_are_awaited
+    from cmkd_bench.launch.repetition import Again, Repeated
     from cmkd_bench.launch.slurm.campaign import campaign_of, cluster_of
     from cmkd_bench.launch.slurm.preflight import check_cluster
     from cmkd_bench.planning.tuning import run_in_steps
 
     campaign = campaign_of(grid)
     cluster = cluster_of(grid.experiment)
+    repeated = Repeated(grid.experiment, Again(all=again.all))  # failed runs are retried when they are submitted
     codes: list[int] = []
 
     def finished() -> Callable[[str], bool]:
-        return finished_on_cluster(grid.experiment, plan, cluster, retry_failed and not codes)
+        if again.all and not codes:
+            return lambda run_id: False
+        return finished_on_cluster(grid.experiment, plan, cluster, again.failed and not codes)
 
     def launch(step: str) -> bool:
-        for warning in register(grid.experiment, plan):
+        if again.all:
+            _refuse_active(grid.experiment, cluster)
+        for warning in [*register(grid.experiment, plan), *repeated.reset(plan)]:
             _say(console, warning, "yellow")
-        specs, again = list(plan.specs.values()), retry_failed and not codes
-        codes.append(_submit(console, campaign, specs, cluster, grid.experiment.root, again, wait))
+        specs, retry = list(plan.specs.values()), again.failed and not codes
+        codes.append(_submit(console, campaign, specs, cluster, grid.experiment.root, retry, wait))
         return wait
 
     for note in check_cluster(campaign.settings, plan.specs.values(), cluster, grid.experiment.root):
@@ -69,13 +75,19 @@ def run_on_cluster(grid: Grid, plan: Plan, console: Console, *, retry_failed: bo
     return _collect(console, grid.experiment.name, grid.experiment.root) if wait else codes[-1]
 
 
-def estimated_cost(grid: Grid, plan: Plan) -> str:
-    """Return one line with the estimated cluster cost of a plan's unfinished runs."""
-    from cmkd_bench.experiment.store import find_done
+def expected_cost(grid: Grid, plan: Plan, to_do: Collection[RunSpec]) -> str:
+    """Check a plan for the cluster, and return one line with the expected cost of some of its runs.
+
+    Raises:
+        GridError: if the cluster cannot run the plan.
+    """
     from cmkd_bench.launch.slurm.campaign import campaign_of
+    from cmkd_bench.launch.slurm.cluster import Cluster
+    from cmkd_bench.launch.slurm.preflight import check_cluster
 
     campaign = campaign_of(grid)
-    return _cost(campaign, [spec for spec in plan.specs.values() if not find_done(grid.experiment, spec.id)])
+    check_cluster(campaign.settings, plan.specs.values(), Cluster(), grid.experiment.root)
+    return _cost(campaign, to_do)
 
 
 def status(experiment: Name = None, results: Results = Path("results")) -> None:
@@ -123,7 +135,9 @@ def retry(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[EXPERIMENT] [KEY=VALUE]...", help="Experiment name, and settings, e.g. launcher.mem_gb=64"
+            metavar="[EXPERIMENT] [KEY=VALUE]...",
+            help="Experiment name, and settings, e.g. launcher.mem_gb=64",
+            autocompletion=completion.experiments,
         ),
     ] = None,
     cause: Annotated[list[str] | None, typer.Option(help="Retry only failures with this cause; repeatable.")] = None,
@@ -210,6 +224,17 @@ def _submit(
     if outcome.refused:
         return ExitCode.INCOMPLETE
     return _watch(console, experiment, place, POLL_SECONDS) if wait else 0
+
+
+def _refuse_active(experiment: Experiment, cluster: Cluster) -> None:
+    """Refuse `--force` while jobs have runs: such a job may have passed a run whose result is discarded now."""
+    from cmkd_bench.launch.slurm.campaign import active_jobs
+
+    if jobs := active_jobs(experiment, cluster):
+        raise UserError(
+            f"--force: jobs of '{experiment.name}' have not ended: {', '.join(jobs)}. Wait for them, or "
+            f"first run: cmkd-bench cancel {experiment.name}{place_of(experiment.root)}"
+        )
 
 
 def _report(console: Console, experiment: Experiment, outcome: SubmissionReport, place: str) -> None:

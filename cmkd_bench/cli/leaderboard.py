@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cmkd_bench.cli.options import Results, say_damage, say_unwritten
+from cmkd_bench.cli.options import EXPERIMENT, Results, say_damage, say_unwritten
 from cmkd_bench.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ FILES = "results.csv, runs.csv, leaderboard.md, leaderboard.csv, comparisons.csv
 
 
 def leaderboard(
-    experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
+    experiment: Annotated[str | None, EXPERIMENT] = None,
     form: Annotated[str, typer.Option("--format", help="Output format: rich, markdown, latex, csv or html.")] = "rich",
     metric: Annotated[
         str | None,

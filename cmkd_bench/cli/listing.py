@@ -11,17 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.cli.completion import LISTED
 from cmkd_bench.cli.options import load_plugins
 from cmkd_bench.declaration import CATEGORIES
-from cmkd_bench.errors import UnknownName
+from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.parameters import describe
 from cmkd_bench.registry import Registry, datasets, families, methods, networks
 from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
-
-KINDS = ("methods", "datasets", "networks")
 
 
 def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
@@ -41,12 +40,15 @@ def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
                 console.print(_summaries(category, methods, names))
     elif kind == "datasets":
         for name in datasets.names():
-            _print_dataset(console, name)
+            try:
+                _print_dataset(console, name)
+            except UserError as error:  # of a third party; the others are listed all the same
+                console.print(Text(str(error), style="yellow"))
     elif kind == "networks":
         console.print(_summaries("networks", networks))
         console.print(_summaries("families, as FAMILY/MODEL", families))
     else:
-        raise UnknownName("kind", kind, KINDS)
+        raise UnknownName("kind", kind, LISTED)
 
 
 def print_one(name: str, plugin: Sequence[Path] | None) -> None:
@@ -66,8 +68,10 @@ def print_one(name: str, plugin: Sequence[Path] | None) -> None:
         _print_dataset(Terminal(), name)
         _print_parameters(Terminal(), f"dataset.{name}", datasets.get(name).Options)
     elif name in networks.names():
+        networks.require(name)
         Terminal().print(Text(f"{name}: {networks.summary(name)}", style="bold"))
     elif (family := name.partition("/")[0]) in families.names():
+        families.require(family)
         Terminal().print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
     else:
         known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
@@ -152,6 +156,8 @@ def _print_method(console: Console, name: str) -> None:
         "category": methods.category(name),
         "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
         "pairs": cls.pairing,
+        "unlabeled": cls.unlabelled or "not supported",
+        "unpaired": "no teacher" if cls.teacher == "none" else cls.unpaired or "not supported",
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
     }
     _print_rows(console, traits)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cmkd_bench.cli import completion
 from cmkd_bench.errors import EnvironmentFault, UserError
 from cmkd_bench.terminal import visible
 
 if TYPE_CHECKING:
     from cmkd_bench.experiment.store import Experiment
 
+EXPERIMENT = typer.Argument(
+    metavar="[EXPERIMENT]",
+    help="Experiment name (default: the latest experiment).",
+    autocompletion=completion.experiments,
+)
 Results = Annotated[Path, typer.Option(help="Folder that contains the experiments.")]
 Plugins = Annotated[
     list[Path] | None,
@@ -99,12 +105,13 @@ def say_damage(experiment: Experiment) -> None:
         print(line, file=sys.stderr)
 
 
-def command(context: typer.Context) -> str:
-    """Return the current command as text that can be run again."""
+def command(context: typer.Context, without: Collection[str] = ()) -> str:
+    """Return the current command as text that can be run again, without some of its options."""
     given = (
         word
         for parameter in context.command.params
-        if (value := context.params.get(str(parameter.name))) not in (None, parameter.default)
+        if parameter.name not in without
+        and (value := context.params.get(str(parameter.name))) not in (None, parameter.default)
         for word in _words(parameter, value)
     )
     return shlex.join(["cmkd-bench", str(context.info_name), *given])

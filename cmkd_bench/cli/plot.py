@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cmkd_bench.cli import options
+from cmkd_bench.cli import completion, options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Results, say_damage, say_unwritten
 from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
@@ -25,11 +25,12 @@ Formats = Annotated[str, typer.Option("--format", help="Image formats, comma-sep
 
 
 def plot(
-    experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
+    experiment: Annotated[str | None, options.EXPERIMENT] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="Plots: gains, transfer, critical, cost, learning, logged, gap or tuning; repeatable (default: all)."
+            help="Plots: gains, transfer, critical, cost, learning, logged, gap or tuning; repeatable (default: all).",
+            autocompletion=completion.plots,
         ),
     ] = None,
     formats: Formats = "png,svg",
@@ -38,7 +39,8 @@ def plot(
     """Plot an experiment: gains, transfer, ranks, cost, learning curves, logged values, tuning."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.experiment.faults import tolerating_faults
-    from cmkd_bench.report.plots.save import KINDS, check, save_pictures
+    from cmkd_bench.report.plots.kinds import KINDS
+    from cmkd_bench.report.plots.save import check, save_pictures
 
     kinds = options.names(kind) or list(KINDS)
     chosen = options.names(formats)
@@ -57,7 +59,9 @@ def plot(
 
 
 def diagnose(
-    dataset: Annotated[str, typer.Argument(help="Name of a dataset with finished runs.")],
+    dataset: Annotated[
+        str, typer.Argument(help="Name of a dataset with finished runs.", autocompletion=completion.datasets)
+    ],
     pairs: Annotated[
         str | None,
         typer.Option(help="Directed pairs teacher:student, comma-separated (default: all pairs of the experiment)."),
@@ -66,15 +70,22 @@ def diagnose(
         str | None, typer.Option(help="Number of seeds, or a list of seeds: 5, or 0,3,7 (default: all).")
     ] = None,
     methods: Annotated[
-        str | None, typer.Option(help="Methods of the students, comma-separated (default: the student alone).")
+        str | None,
+        typer.Option(
+            help="Methods of the students, comma-separated (default: the student alone).",
+            autocompletion=completion.methods,
+        ),
     ] = None,
     experiment: Annotated[
-        str | None, typer.Option(help="Experiment name (default: the latest with this dataset).")
+        str | None,
+        typer.Option(
+            help="Experiment name (default: the latest with this dataset).", autocompletion=completion.experiments
+        ),
     ] = None,
     temperature: Annotated[float, typer.Option(help="Temperature of the KD loss terms.")] = 1.0,
     formats: Formats = "png,svg",
     results: Results = Path("results"),
-    device: Annotated[str, typer.Option(help="Device: cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Device: cpu or cuda.", autocompletion=completion.devices)] = "cpu",
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", help="Python file that registers a dataset; repeatable.")
     ] = None,
@@ -136,7 +147,7 @@ def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
 def _check_device(device: str) -> None:
     import torch
 
-    from cmkd_bench.config.compose import DEVICES
+    from cmkd_bench.config.settings_files import DEVICES
 
     if device not in DEVICES:
         raise UnknownName("device", device, DEVICES)
@@ -151,6 +162,7 @@ def _show(
     from cmkd_bench.experiment.files import write_text
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.board import leaderboard
+    from cmkd_bench.report.cells import column_of
     from cmkd_bench.report.diagnosis_table import diagnosis_csv, table_of
     from cmkd_bench.report.plots.diagnosis import plot_diagnosis
     from cmkd_bench.report.plots.save import save
@@ -158,9 +170,9 @@ def _show(
     from cmkd_bench.report.text_table import as_rich
 
     folder = experiment.path / "plots"
-    marks = leaderboard(read_plan(experiment), collect(experiment)).marks[found[0].cell.dataset]
-    for direction in dict.fromkeys((one.cell.teacher_modality, one.cell.student_modality) for one in found):
-        part = [one for one in found if (one.cell.teacher_modality, one.cell.student_modality) == direction]
+    every = leaderboard(read_plan(experiment), collect(experiment)).marks
+    for column in dict.fromkeys(column_of(one.cell) for one in found):
+        part, marks = [one for one in found if column_of(one.cell) == column], every[column.block]
         plotted = plot_diagnosis(part, temperature, marks)
         files = save(plotted, folder, formats)
         if files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cmkd_bench.cli import completion
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Plugins, load_plugins
 from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
-    from cmkd_bench.config.compose import Overrides
+    from cmkd_bench.config.overrides import Overrides
     from cmkd_bench.data.media.media_dataset import MediaDataset
     from cmkd_bench.data.media.preparing.pipeline import Report
 
@@ -28,7 +30,9 @@ def prepare(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME... [KEY=VALUE]...", help="Dataset names, and settings as for `run`, e.g. prepare.frames=5"
+            metavar="NAME... [KEY=VALUE]...",
+            help="Dataset names, and settings as for `run`, e.g. prepare.frames=5",
+            autocompletion=completion.datasets,
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="Dataset folder (default: searched below $CMKD_DATA_ROOT).")] = None,
@@ -44,7 +48,7 @@ def prepare(
     plugin: Plugins = None,
 ) -> None:
     """Decode downloaded datasets once into memory-mapped arrays. Finished work is not repeated."""
-    from cmkd_bench.config.compose import parse_overrides
+    from cmkd_bench.config.overrides import parse_overrides
     from cmkd_bench.data.media.location import find_root
     from cmkd_bench.data.media.preparing.pipeline import check_prepared, prepare_dataset
     from cmkd_bench.data.media.preparing.progress import PreparationDisplay
@@ -70,7 +74,7 @@ def prepare(
 
 
 def fixture(
-    name: Annotated[str, typer.Argument(help="Name of a downloadable dataset.")],
+    name: Annotated[str, typer.Argument(help="Name of a downloadable dataset.", autocompletion=completion.datasets)],
     out: Annotated[Path, typer.Option(help="Output folder, which can be used as CMKD_DATA_ROOT.")],
     clips: Annotated[int, typer.Option(min=1, help="Approximate number of samples.")] = FIXTURE_CLIPS,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the generated media.")] = 0,
@@ -93,7 +97,7 @@ def fixture(
     write_json(folder / FIXTURE_MARK, {"dataset": name, "clips": clips, "seed": seed})
     console = Terminal()
     console.print(f"{folder}: a miniature of '{name}', labeled as such in every table.", markup=False, soft_wrap=True)
-    console.print(f"Next: {DATA_ROOT}={out} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
+    console.print(f"Next: {DATA_ROOT}={shlex.quote(str(out))} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
 
 
 def _names(arguments: Sequence[str]) -> list[str]:
@@ -154,7 +158,7 @@ def _print_problems(console: Console, dataset: MediaDataset[Any], problems: Sequ
         return False
     shown = "\n".join(f"  - {problem}" for problem in problems)
     text = f"{name}: differences from the manifest ({len(problems)}):\n{shown}\n"
-    console.print(Text(f"{text}Prepare it again: cmkd-bench prepare {name} --force"), soft_wrap=True)
+    console.print(Text(f"{text}Prepare it again: the same command with --force instead of --check."), soft_wrap=True)
     return True
 
 

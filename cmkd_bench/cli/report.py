@@ -10,12 +10,12 @@ import typer
 from rich.text import Text
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import say_damage, say_unwritten
+from cmkd_bench.cli.options import EXPERIMENT, say_damage, say_unwritten
 from cmkd_bench.terminal import Terminal
 
 
 def report(
-    experiment: Annotated[str | None, typer.Argument(help="Experiment name (default: the latest experiment).")] = None,
+    experiment: Annotated[str | None, EXPERIMENT] = None,
     results: Annotated[Path, typer.Option(help="Folder that contains the experiments.")] = Path("results"),
     out: Annotated[
         Path | None, typer.Option(help="Output file (default: report.html in the experiment's folder).")

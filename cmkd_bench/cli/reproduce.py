@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cmkd_bench.cli import options
+from cmkd_bench.cli import completion, options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Results
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    name: Annotated[str | None, typer.Argument(help="Name of a published experiment (default: list all).")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of a published experiment (default: list all).", autocompletion=completion.reproductions
+        ),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Number of random draws of the data (default: as in the paper).")
     ] = None,
@@ -43,14 +48,18 @@ def reproduce(
 
 
 def sweep(
-    dataset: Annotated[str, typer.Argument(help="Dataset name; see cmkd-bench list datasets.")],
+    dataset: Annotated[
+        str, typer.Argument(help="Dataset name; see cmkd-bench list datasets.", autocompletion=completion.datasets)
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings for all values, e.g. train.epochs=30")
     ] = None,
     vary: Annotated[
         str, typer.Option(help="Dataset option to vary, OPTION=from:to:step, e.g. misalignment=0:1:0.1")
     ] = "",
-    methods: Annotated[str | None, typer.Option(help="Method names, comma-separated (default: kd).")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Method names, comma-separated (default: kd).", autocompletion=completion.methods)
+    ] = None,
     pair: Annotated[
         str | None, typer.Option(help="Directed pair teacher:student (default: the dataset's first pair).")
     ] = None,
@@ -59,7 +68,7 @@ def sweep(
     jobs: Annotated[int | None, typer.Option(help="Number of worker processes (default: one per core).")] = None,
 ) -> None:
     """Vary an option of a dataset: every method's gain over the student alone, and measured gaps, with intervals."""
-    from cmkd_bench.config.compose import grid_defaults
+    from cmkd_bench.config.settings_files import grid_defaults
     from cmkd_bench.studies.sweep import sweep as run
     from cmkd_bench.studies.sweep_table import as_rich
     from cmkd_bench.terminal import Terminal

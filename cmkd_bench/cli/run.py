@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cmkd_bench.cli import completion, options
 from cmkd_bench.cli import jobs as cluster_jobs
-from cmkd_bench.cli import options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Plugins, Results
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cmkd_bench.experiment.store import Experiment
-    from cmkd_bench.planning.grid import Grid
 
 
 def run(
@@ -28,10 +27,17 @@ def run(
     ] = None,
     methods: Annotated[
         str | None,
-        typer.Option(help="Method names or categories, comma-separated, or all; see `cmkd-bench list methods`."),
+        typer.Option(
+            help="Method names or categories, comma-separated, or all; see `cmkd-bench list methods`.",
+            autocompletion=completion.methods,
+        ),
     ] = None,
     datasets: Annotated[
-        str | None, typer.Option(help="Dataset names, comma-separated (default: the bundled real datasets).")
+        str | None,
+        typer.Option(
+            help="Dataset names, comma-separated (default: the bundled real datasets).",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     pairs: Annotated[
         str | None, typer.Option(help="Pairs teacher:student, comma-separated (default: each dataset's own pairs).")
@@ -40,18 +46,44 @@ def run(
         str | None, typer.Option(help="Number of seeds, or a list of seeds: 5, or 0,3,7 (default: 3).")
     ] = None,
     folds: Annotated[str | None, typer.Option(help="Fold numbers, comma-separated, or `all` (default: 0).")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Labels of the training part that may be seen: shares, or numbers per class, comma-separated, e.g. "
+            "0.05, or 0.01,6pc,1 (default: the protocol's)."
+        ),
+    ] = None,
+    teacher_labels: Annotated[
+        str | None, typer.Option(help="Labels of the teacher: same as the student's, or all (default: same).")
+    ] = None,
+    pairs_share: Annotated[
+        float | None, typer.Option(help="Share of the training samples whose partner is known (default: 1).")
+    ] = None,
+    mispaired: Annotated[
+        float | None, typer.Option(help="Share of the pairs whose partner belongs to another sample (default: 0).")
+    ] = None,
     experiment: Annotated[
-        str | None, typer.Option(help="Experiment name (default: derived from the settings).")
+        str | None,
+        typer.Option(
+            help="Experiment name (default: derived from the settings).", autocompletion=completion.experiments
+        ),
     ] = None,
     results: Results = Path("results"),
     plugin: Plugins = None,
     launcher: Annotated[
-        str | None, typer.Option(help="Launcher: local, slurm, or another file in configs/launcher/ (default: local).")
+        str | None,
+        typer.Option(
+            help="Launcher: local, slurm, or another file in configs/launcher/ (default: local).",
+            autocompletion=completion.launchers,
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Number of worker processes (default: one per core, or one per GPU).")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Device: cpu or cuda (default: the launcher's).")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Device: cpu or cuda (default: the launcher's).", autocompletion=completion.devices),
+    ] = None,
     controls: Annotated[bool, typer.Option(help="Include the control methods, which every table should have.")] = True,
     one_way: Annotated[
         bool, typer.Option("--one-way", help="Run each pair only from teacher to student, not in both directions.")
@@ -66,17 +98,21 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Rerun failed runs.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Rerun all runs of this command, finished ones and teachers too.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="On a cluster: wait until all runs have ended, then collect the results.")
     ] = False,
 ) -> None:
     """Run a grid of methods, datasets, pairs and seeds. Finished runs are not repeated."""
     from cmkd_bench.api import execute, plan_grid
+    from cmkd_bench.launch.repetition import Again
     from cmkd_bench.planning.request import GridOptions
     from cmkd_bench.planning.resolve import resolve
     from cmkd_bench.terminal import Terminal
 
-    console = Terminal()
+    console, again = Terminal(), Again(retry_failed, force)
     grid = resolve(
         GridOptions(
             methods=methods,
@@ -84,6 +120,10 @@ def run(
             pairs=pairs,
             seeds=options.seeds(seeds),
             folds=options.folds(folds),
+            labels=labels,
+            teacher_labels=teacher_labels,
+            pairs_share=pairs_share,
+            mispaired=mispaired,
             overrides=overrides or (),
             experiment=experiment,
             results=results,
@@ -94,30 +134,21 @@ def run(
             controls=controls,
             one_way=one_way,
             trials=trials,
-            command=options.command(context),
+            command=options.command(context, without=("force",)),  # which repeated would start over for ever
         )
     )
     if dry_run:
-        _show_plan(console, grid)
+        from cmkd_bench.cli.dry_run import show_plan
+
+        show_plan(console, grid, force)
         return
     plan = plan_grid(grid, console)
     if grid.launcher["kind"] == "slurm":
-        raise typer.Exit(cluster_jobs.run_on_cluster(grid, plan, console, retry_failed=retry_failed, wait=wait))
-    schedule, outcome = execute(grid, plan, console, retry_failed=retry_failed)
+        raise typer.Exit(cluster_jobs.run_on_cluster(grid, plan, console, again, wait))
+    schedule, outcome = execute(grid, plan, console, again)
     _show_leaderboard(console, grid.experiment, outcome, list(plan.cells))
     if schedule.failed or schedule.blocked:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _show_plan(console: Console, grid: Grid) -> None:
-    """Print the planned runs without preparing or writing anything."""
-    from cmkd_bench.planning.build import make_plan
-    from cmkd_bench.report.plan_table import as_rich
-
-    plan = make_plan(grid)
-    console.print(as_rich(plan, grid.experiment))
-    if grid.launcher["kind"] == "slurm":
-        console.print(cluster_jobs.estimated_cost(grid, plan), markup=False)
 
 
 def _show_leaderboard(

@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
+from cmkd_bench.cli import completion
 from cmkd_bench.cli.options import Plugins
 
 
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="What to list: methods, datasets or networks (default: methods and datasets).")
+        str | None,
+        typer.Argument(
+            help="What to list: methods, datasets or networks (default: methods and datasets).",
+            autocompletion=completion.kinds_to_list,
+        ),
     ] = None,
     plugin: Plugins = None,
 ) -> None:
@@ -22,7 +27,10 @@ def list_(
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="Name of a method, dataset or network, or `config`.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Name of a method, dataset or network, or `config`.", autocompletion=completion.anything),
+    ],
     plugin: Plugins = None,
     fidelity: Annotated[
         bool,

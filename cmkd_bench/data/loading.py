@@ -34,6 +34,7 @@ class PreparedData:
             are normalized when they are read.
         targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
         fixture: whether this is a miniature of the dataset.
+        groups: (N,) groups such as speakers, or None if there are none.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -46,6 +47,7 @@ class PreparedData:
     normalisation: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     targets: np.ndarray | None = None
     fixture: bool = False
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +115,7 @@ class LoadedFold:
             normalisation=normalisation,
             targets=data.targets,
             fixture=data.fixture,
+            groups=data.groups,
         )
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ def latest_with(dataset: str, results: Path) -> Experiment:
                 return experiment
     raise UserError(
         f"no experiment in {results}/ contains '{dataset}'. To train teachers and students, run: {train(dataset)}"
+        f"{'' if results == Path('results') else f' --results {shlex.quote(str(results))}'}"
     )
 
 

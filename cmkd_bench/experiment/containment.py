@@ -12,7 +12,7 @@ from cmkd_bench.errors import UserError
 
 LARGEST_JSON = 2**30  # bytes; the index of the largest dataset has 30 MB, the plan of 100,000 cells 40 MB
 DEEPEST_JSON = 32  # lists and objects within each other; our own files have at most 6
-_TOO_DEEP = f"is nested more than {DEEPEST_JSON} lists and objects deep"
+_TOO_DEEP = f"contains lists and objects nested more than {DEEPEST_JSON} deep"
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -74,7 +74,7 @@ def read_bounded(path: Path) -> bytes:
         NotJson: if it is.
     """
     if (size := path.stat().st_size) > LARGEST_JSON:
-        raise NotJson(f"has {size / 1e9:.1f} GB, too much for a JSON file of cmkd-bench")
+        raise NotJson(f"is too large for a JSON file of cmkd-bench: {size / 1e9:.1f} GB")
     return path.read_bytes()
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from cmkd_bench.errors import GridError
 from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.label_budget import LabelBudget, block_name
 from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
 from cmkd_bench.experiment.trials import TUNED, Group, Study
 
-Key = tuple[str, str, int, str, str, int, bool]
+Key = tuple[str, str, int, LabelBudget, str, str, int, bool]
 Conditions = dict[str, Scalar]
 
 
@@ -18,13 +19,15 @@ Conditions = dict[str, Scalar]
 class Cell:
     """One number of a table, for one seed. Several cells may share a run, because the student alone has no teacher.
 
-    A tuned cell has the hyper-parameters that were selected by tuning, and has its own row.
+    A tuned cell has the hyper-parameters that were selected by tuning, and has its own row. Those of a control are the
+    ones selected for another method, `tuned_as`, if that is tuned too.
     """
 
     method: str
     role: str
     dataset: str
     fold: int
+    labels: LabelBudget
     teacher_modality: str
     student_modality: str
     seed: int
@@ -32,6 +35,7 @@ class Cell:
     teacher_id: str
     impossible: str = ""
     tuned: bool = False
+    tuned_as: str = ""
 
     @property
     def key(self) -> Key:
@@ -41,7 +45,17 @@ class Cell:
     @property
     def group(self) -> Group:
         """The values that the cells of all seeds share, tuned or not."""
-        return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality)
+        return (self.method, self.dataset, self.fold, self.labels, self.teacher_modality, self.student_modality)
+
+    @property
+    def study(self) -> Group:
+        """The group of cells whose trials select the hyper-parameters of a tuned cell."""
+        return (self.tuned_as or self.method, *self.group[1:])
+
+    @property
+    def block(self) -> str:
+        """The table that contains the cell: its dataset, with the labels where some are hidden."""
+        return block_name(self.dataset, self.labels)
 
     @property
     def row(self) -> str:
@@ -81,7 +95,7 @@ class Plan:
         """Return the plan with some of its cells, and the trials from which tuned ones among them were selected."""
         cells = {key: self.cells[key] for key in keys if key in self.cells}
         datasets = {cell.dataset for cell in cells.values()}
-        groups = {cell.group for cell in cells.values() if cell.tuned}
+        groups = {cell.study for cell in cells.values() if cell.tuned}
         return Plan(
             baseline=self.baseline,
             conditions={name: values for name, values in self.conditions.items() if name in datasets},
@@ -95,7 +109,7 @@ class Plan:
         """Merge the plan of another command; cells that it repeats replace the earlier ones.
 
         Returns:
-            the rows whose cells have changed settings.
+            the rows whose cells have changed settings or code.
 
         Raises:
             GridError: if a dataset has other conditions, or if miniatures and real datasets would share a table; their
@@ -111,11 +125,30 @@ class Plan:
         }
         self.specs.update(other.specs)
         self._drop_stale(other)
+        replaced |= self._drop_other_code(other)
         self.conditions = merged
         self.notes.update(other.notes)
         self.cells.update(other.cells)
         self.studies.update(other.studies)
         return sorted(replaced)
+
+    def _drop_other_code(self, other: Plan) -> set[str]:
+        """Remove cells that depend on earlier code of what the other plan uses, and return their rows.
+
+        A table must not mix, say, new numbers of a method for the first seed with old ones for the other seeds.
+        """
+        present = {one: code for spec in other.specs.values() for one, code in spec.codes_by_role.values()}
+        stale = [
+            cell
+            for key, cell in self.cells.items()
+            if key not in other.cells
+            for spec in [self.specs[run_id] for run_id in (cell.teacher_id, cell.run_id) if run_id]
+            if any(present.get(one, code) != code for one, code in spec.codes_by_role.values())
+        ]
+        for cell in stale:
+            self.cells.pop(cell.key, None)
+            self.studies.pop(cell.group, None)
+        return {cell.row for cell in stale}
 
     def _drop_stale(self, other: Plan) -> None:
         """Remove tuned cells whose values are no longer selected, and trials around other defaults."""
@@ -125,11 +158,11 @@ class Plan:
             if not cell.tuned and key in self.cells and self.cells[key].run_id != cell.run_id
         }
         tuned = [cell for cell in other.cells.values() if cell.tuned and cell.run_id]
-        selected = {cell.group: other.specs[cell.run_id].hyperparameters for cell in tuned}
+        selected = {cell.study: other.specs[cell.run_id].hyperparameters for cell in tuned}
         doubtful = {*other.studies, *changed}
         for key, cell in list(self.cells.items()):
-            if cell.tuned and cell.run_id and cell.group in doubtful:
-                values = selected.get(cell.group)
+            if cell.tuned and cell.run_id and {cell.study, cell.group} & doubtful:
+                values = selected.get(cell.study)
                 if values is None or self._hyperparameters(cell.run_id) != values:
                     del self.cells[key]
         for group in changed:

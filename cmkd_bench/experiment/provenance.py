@@ -8,14 +8,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
+def package_version() -> str:
+    """Return the version of this package."""
+    try:
+        return version("cmkd-bench")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 @functools.cache
 def code_version() -> str:
     """Return the package's version and, in a git checkout, the commit, with `+changed` if files differ from it."""
-    try:
-        number = version("cmkd-bench")
-    except PackageNotFoundError:
-        number = "unknown"
-    commit = _git("rev-parse", "--short=12", "HEAD")
+    number, commit = package_version(), _git("rev-parse", "--short=12", "HEAD")
     if not commit:
         return number
     return f"{number} ({commit}{'+changed' if _git('status', '--porcelain', '--untracked-files=no') else ''})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cmkd_bench.experiment.containment import check_folder
@@ -92,13 +92,18 @@ def read_specs(experiment: Experiment, plan: Plan) -> dict[str, RunSpec]:
     return specs
 
 
+def check_plan(experiment: Experiment, plan: Plan) -> list[str]:
+    """Return the messages of `add_plan` and raise what it raises, but write nothing."""
+    return _explain(read_plan(experiment).merge(plan)) if experiment.plan.exists() else []
+
+
 def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
     """Add a command's cells to the experiment and its runs to the store, under a lock.
 
     A damaged plan is rebuilt with this command's cells; a damaged spec is written anew.
 
     Returns:
-        messages for the user: damage, and methods whose cells have changed settings.
+        messages for the user: damage, and methods whose cells have changed settings or code.
 
     Raises:
         GridError: if a dataset has other conditions in the experiment, because numbers would not be comparable.
@@ -121,9 +126,13 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
                 "studies": [dataclasses.asdict(one) for one in stored.studies.values()],
             },
         )
-    return messages + [
-        f"{row}: the settings differ from those of an earlier command. Its earlier runs stay in runs/ but leave the "
-        "tables; use --experiment NAME to keep both."
+    return messages + _explain(replaced)
+
+
+def _explain(replaced: Iterable[str]) -> list[str]:
+    return [
+        f"{row}: the settings or the code differ from those of an earlier command. Its earlier runs stay in runs/ but "
+        "leave the tables; use --experiment NAME to keep both."
         for row in replaced
     ]
 

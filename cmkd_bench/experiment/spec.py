@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from cmkd_bench.experiment.label_budget import LabelBudget
+
 Scalar = str | int | float | bool
 Settings = tuple[tuple[str, Scalar], ...]
 
-# Incremented when the engine changes what the same spec computes, or what it stores; part of every run's id.
-RESULTS_VERSION = 3
-_SETTINGS = ("hyperparameters", "options", "preparation", "augmentation", "recipe")
+# Incremented when a run's files change; part of every run's id. What code computes has versions in code_versions.json.
+RESULTS_VERSION = 4
+_SETTINGS = ("hyperparameters", "options", "supervision", "preparation", "augmentation", "recipe", "code")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class RunSpec:
         options: all of the dataset's options, resolved, sorted by name.
         manifest: hash of the data and their split.
         fold: index of the split.
+        labels: how many labels of the training part may be seen.
+        supervision: what else is scarce in this run, sorted by name: only values that differ from full supervision
+            and matter to the run, so that a teacher is shared by all settings that do not concern it.
         student_modality: modality of the student.
         student_network: name of the student's network.
         teacher_modality: modality of the teacher, or None.
@@ -40,6 +45,7 @@ class RunSpec:
         augmentation: settings of the networks' views of the inputs, sorted by name.
         recipe: the training recipe, sorted by name.
         seed: determines initialization, data order and all other random choices.
+        code: identities of the engine, the method, the dataset and the networks, sorted by name.
     """
 
     method: str
@@ -48,6 +54,8 @@ class RunSpec:
     options: Settings
     manifest: str
     fold: int
+    labels: LabelBudget
+    supervision: Settings
     student_modality: str
     student_network: str
     teacher_modality: str | None
@@ -59,6 +67,7 @@ class RunSpec:
     augmentation: Settings
     recipe: Settings
     seed: int
+    code: Settings
     version: int = RESULTS_VERSION
 
     @cached_property
@@ -66,6 +75,18 @@ class RunSpec:
         """12 hexadecimal digits; equal specs have equal ids on every machine."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
+
+    @property
+    def codes_by_role(self) -> dict[str, tuple[tuple[str, str], str]]:
+        """The kind and name of what each part of the code defines, and its identity."""
+        names = {
+            "engine": ("engine", ""),
+            "method": ("method", self.method),
+            "dataset": ("dataset", self.dataset),
+            "student": ("network", self.student_network),
+            "teacher": ("network", self.teacher_network or ""),
+        }
+        return {role: (names[role], str(code)) for role, code in self.code}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` is the inverse."""

@@ -69,6 +69,24 @@ class RunFolder(RunFiles):
         ended = self.result.exists() or self.error.exists()
         return (ended and self.heartbeat.exists()) or (self.result.exists() and self.error.exists())
 
+    def discard(self) -> bool:
+        """Make the run pending again, unless a process works on it; return whether anything was removed.
+
+        Other experiments that share its files as hard links keep them.
+
+        Raises:
+            Busy: if another process holds the run's lock.
+        """
+        if not self.path.exists():
+            return False
+        with self.locked():
+            # The result goes first: without the other files it would pass for a run that is done.
+            files = [self.result, *(path for path in self.path.iterdir() if path not in (self.spec, self.lock))]
+            found = [path for path in files if path.exists()]
+            for path in found:
+                path.unlink(missing_ok=True)
+        return bool(found)
+
     def discard_leftovers(self) -> None:
         """Remove what a killed process left behind; only the holder of the lock and of the claim may call this."""
         discard_temporary(self.path)

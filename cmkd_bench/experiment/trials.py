@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cmkd_bench.experiment.label_budget import LabelBudget
 from cmkd_bench.search import Value
 
-Group = tuple[str, str, int, str, str]
+Group = tuple[str, str, int, LabelBudget, str, str]
 
 TUNED = " (tuned)"
 """Suffix of a method's row with the selected values."""
@@ -37,6 +38,7 @@ class Study:
         method: name of the method.
         dataset: its name.
         fold: index of the split.
+        labels: how many labels of the training part may be seen.
         teacher_modality: modality of the teacher.
         student_modality: modality of the student.
         seed: seed of all trials.
@@ -47,6 +49,7 @@ class Study:
     method: str
     dataset: str
     fold: int
+    labels: LabelBudget
     teacher_modality: str
     student_modality: str
     seed: int
@@ -56,7 +59,7 @@ class Study:
     @property
     def group(self) -> Group:
         """The group of cells, over all seeds, for which values are selected."""
-        return (self.method, self.dataset, self.fold, self.teacher_modality, self.student_modality)
+        return (self.method, self.dataset, self.fold, self.labels, self.teacher_modality, self.student_modality)
 
     @property
     def run_ids(self) -> list[str]:

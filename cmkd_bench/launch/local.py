@@ -9,8 +9,9 @@ from typing import Protocol
 
 from cmkd_bench.errors import NO_ROOM, EnvironmentFault, UserError
 from cmkd_bench.experiment.files import write_json
+from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.launch.schedule import BUSY_SECONDS, Schedule
-from cmkd_bench.launch.worker import Message, WorkerSettings, serve, warm_up
+from cmkd_bench.launch.worker import Message, WorkerSettings, import_code, serve, warm_up
 from cmkd_bench.processes.pool import Death, Worker, WorkerPool
 
 POLL_SECONDS = 0.2
@@ -56,15 +57,19 @@ class LocalLauncher:
     Args:
         settings: settings of the workers, apart from the device.
         devices: one per worker: `cpu`, or `cuda:N`.
-        networks: names of networks to import before the workers are forked.
+        specs: the runs; their code is imported before the workers are forked.
+
+    Raises:
+        UserError: if a plug-in cannot be loaded, or code was edited after the runs were planned.
     """
 
-    def __init__(self, settings: WorkerSettings, devices: Sequence[str], networks: Sequence[str]) -> None:
+    def __init__(self, settings: WorkerSettings, devices: Sequence[str], specs: Sequence[RunSpec]) -> None:
         self._settings = replace(settings, parent=os.getpid())
         self._devices = devices
         forks = can_fork(devices)
         if forks:
-            warm_up(networks)
+            import_code(settings.plugins, specs)
+            warm_up(sorted({spec.student_network for spec in specs}))
         self._pool: WorkerPool[str] = WorkerPool("fork" if forks else "spawn", serve)
         self._stop = self._pool.context.Event()
         self._progress: dict[str, Message] = {}  # by run id, the last message of its worker

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.errors import EnvironmentFault
+from cmkd_bench.errors import EnvironmentFault, UserError
 from cmkd_bench.experiment.heartbeat import holder
+from cmkd_bench.experiment.spec import RunSpec
 
 RunOutcome = Literal["finished", "busy", "stopped", "fault"]
 TELL_SECONDS = 0.1  # reporting an epoch of a linear network takes longer than the epoch
@@ -152,6 +154,27 @@ def warm_up(networks: Sequence[str]) -> None:
     # The first optimizer imports torch's compiler, which takes longer than a small run.
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
     assert execution
+
+
+def import_code(plugins: Iterable[Path], specs: Iterable[RunSpec]) -> None:
+    """Import the code of runs in the launcher, so that all forked workers have it as it is now, whenever they start.
+
+    Raises:
+        UserError: if a plug-in cannot be loaded, or a file was edited after the runs were planned.
+    """
+    from cmkd_bench.experiment.code_identity import codes_of
+    from cmkd_bench.experiment.code_versions import edited_while_imported
+    from cmkd_bench.registry import datasets, load_plugin, methods
+
+    for plugin in plugins:
+        load_plugin(plugin)
+    for spec in {(one.method, one.dataset, one.student_network, one.teacher_network): one for one in specs}.values():
+        with contextlib.suppress(UserError):  # the run fails with this error, and no other run does
+            methods.get(spec.method)
+            datasets.get(spec.dataset)
+            codes_of(spec)
+    if edited := edited_while_imported():
+        raise UserError(f"{', '.join(edited)}: edited after the runs were planned. Run the same command again.")
 
 
 def _receive(connection: Connection) -> str | None:

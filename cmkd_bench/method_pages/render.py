@@ -118,6 +118,10 @@ def _traits(cls: type[Method[Any]]) -> Iterator[str]:
     yield f"teacher: {cls.teacher}" + (", and updated with the student" if cls.updates_teacher else "")
     if cls.teacher != "none":
         yield f"pairs: {cls.pairing}"
+        yield f"a sample without a partner: {cls.unpaired or 'not supported'}"
+    yield f"a sample without a label: {cls.unlabelled or 'not supported'}"
+    if cls.tuned_as:
+        yield f"where methods are tuned, it has the selected hyper-parameters of `{cls.tuned_as}`"
     if cls.without_distillation:
         yield f"bit-identical to the student alone at {_settings(cls.without_distillation.items())}"
 

@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cmkd_bench.config.compose import Configuration
+from cmkd_bench.config.supervision import FULL
 from cmkd_bench.data.loading import LoadedFold, load_fold
 from cmkd_bench.data.opening import preparation_settings
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.code_identity import run_code
+from cmkd_bench.experiment.label_budget import ALL, LabelBudget
 from cmkd_bench.experiment.plan import Cell, Conditions, Plan
-from cmkd_bench.experiment.spec import RunSpec, settings
+from cmkd_bench.experiment.spec import RunSpec, Settings, settings
 from cmkd_bench.parameters import build
+from cmkd_bench.planning.directions import Direction
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid
-from cmkd_bench.planning.tuning import add_trials
+from cmkd_bench.planning.tuning import add_trials, is_searched
 from cmkd_bench.registry import methods
 
 SELECTED = {
     "test": "epoch is selected on the test part, so the numbers are optimistic",
     "train": "epoch is selected on the training part",
 }
+LEAK = (
+    "the teacher has all labels, also those that are hidden from the student, and they leak through it: a teacher of "
+    "the student's own modality may gain as much, so a gain does not show that the other modality helps."
+)
 
 
-def make_plan(grid: Grid, *, remember: bool = False) -> Plan:
+def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str] = ()) -> Plan:
     """Return all runs of a grid as a plan.
 
     Args:
         grid: the resolved grid.
         remember: whether to save, in the results folder, which methods are defined for which networks.
+        unprepared: datasets to plan although they are not prepared; their runs will have other ids.
 
     Raises:
         UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
     """
     plan = Plan(grid.baseline)
-    feasibility = Feasibility(grid.experiment.root, grid.roots, grid.plugins)
+    feasibility = Feasibility(grid.experiment.root, grid.roots)
+
+    def reason_of(spec: RunSpec) -> str | None:
+        return None if spec.dataset in unprepared else feasibility.reason(spec)
+
     for name, part in grid.datasets.items():
         fixture = False
         for fold in part.folds:
-            data = load_fold(part.dataset, fold)
-            _check_selection(name, part.configuration, data)
-            feasibility.add(data)
-            specs = _FoldSpecs(grid, part, data)
-            plan.notes[name] = [*data.paired.notes, *_notes(part.configuration)]
-            fixture |= data.paired.fixture
+            data = None if name in unprepared else load_fold(part.dataset, fold)
+            specs = _FoldSpecs(grid, part, fold, data)
+            plan.notes[name] = _notes(part)
+            if data is not None:
+                _check_selection(name, part.configuration, data)
+                _check_supervision(name, part, data)
+                feasibility.add(data)
+                plan.notes[name] = [*data.paired.notes, *plan.notes[name]]
+                fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
-                reason = feasibility.reason(runs[-1])
+                reason = reason_of(runs[-1])
                 for spec in runs[:-1] if reason else runs:
                     plan.add(spec)
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
     if grid.trials is not None:
-        add_trials(plan, grid, lambda spec: feasibility.reason(spec) is None)
+        add_trials(plan, grid, lambda spec: reason_of(spec) is None)
     if remember:
         feasibility.save()
     return plan
@@ -63,19 +80,40 @@ class _FoldSpecs:
 
     grid: Grid
     part: DatasetGrid
-    data: LoadedFold
+    fold: int
+    data: LoadedFold | None
 
-    def alone(self, modality: str, role: str, seed: int) -> RunSpec:
-        """Return the run of one modality without a teacher, which serves as the teacher of other runs."""
+    def student(self, modality: str, labels: LabelBudget, seed: int) -> RunSpec:
+        """Return the run of the student alone, whose batches depend on the number of pairs like those of a method."""
+        return self._alone(modality, "student", labels, self._supervision(labels, "pairs_share"), seed)
+
+    def teachers(self, direction: Direction, labels: LabelBudget, seed: int) -> dict[str, RunSpec]:
+        """Return the runs of teachers, which need no pairs, by what a method declares."""
+        seen = ALL if self.part.configuration.supervision.teacher_labels == "all" else labels
+        given, (teacher, student) = self._supervision(seen), direction
+        trained = self._alone(teacher, "teacher", seen, given, seed)
+        # Usually, the last one is the run of the student alone.
+        own = self._alone(student, "student", seen, given, seed)
+        return {"trained": trained, "untrained": untrained(trained), "self": own}
+
+    def _supervision(self, labels: LabelBudget, *names: str) -> Settings:
+        """Return the values that differ from full supervision: those named, and those of labels if some are hidden."""
+        given, full = dict(settings(self.part.configuration.supervision)), dict(settings(FULL))
+        matter = (*names, *(("labels_by", "select_labels") if labels != ALL else ()))
+        return settings({name: given[name] for name in matter if given[name] != full[name]})
+
+    def _alone(self, modality: str, role: str, labels: LabelBudget, supervision: Settings, seed: int) -> RunSpec:
         configuration, dataset = self.part.configuration, self.part.dataset
         network = configuration.network(role, dataset.modality(modality).kind)
-        return RunSpec(
+        spec = RunSpec(
             method=self.grid.baseline,
             hyperparameters=settings(build(methods.declared(self.grid.baseline).HyperParameters, {})),
             dataset=dataset.registry_name,
             options=settings(dataset.options),
-            manifest=self.data.manifest(modality),
-            fold=self.data.fold,
+            manifest=self._manifest(modality),
+            fold=self.fold,
+            labels=labels,
+            supervision=supervision,
             student_modality=modality,
             student_network=network,
             teacher_modality=None,
@@ -87,23 +125,39 @@ class _FoldSpecs:
             augmentation=settings(configuration.augmentation),
             recipe=settings(configuration.recipe),
             seed=seed,
+            code=(),
         )
+        return replace(spec, code=run_code(spec))
 
-    def of(self, method: str, alone: RunSpec, teacher: RunSpec) -> RunSpec:
-        """Return the run of a method, given the runs of the student and of the teacher alone."""
+    def of(self, method: str, alone: RunSpec, teachers: Mapping[str, RunSpec]) -> RunSpec:
+        """Return the run of a method, given the run of the student alone and those of teachers."""
         cls = methods.declared(method)
         parameters = settings(build(cls.HyperParameters, self.grid.methods[method]))
         spec = replace(alone, method=method, hyperparameters=parameters)
         if cls.teacher == "none":
-            return spec
-        return replace(
+            return replace(spec, code=run_code(spec))
+        teacher, supervision = teachers[cls.teacher], alone.supervision
+        if cls.teacher != "self" and cls.pairing == "paired":
+            supervision = self._supervision(alone.labels, "pairs_share", "mispaired")
+        spec = replace(
             spec,
-            manifest=self.data.manifest(teacher.student_modality, alone.student_modality),
+            supervision=supervision,
+            manifest=self._manifest(*{teacher.student_modality, alone.student_modality}),
             teacher_modality=teacher.student_modality,
             teacher_network=teacher.student_network,
             teacher_pretrained=teacher.pretrained,
-            teacher=(teacher if cls.teacher == "trained" else untrained(teacher)).id,
+            teacher=teacher.id,
         )
+        return replace(spec, code=run_code(spec))
+
+    def _manifest(self, *modalities: str) -> str:
+        return "not prepared yet" if self.data is None else self.data.manifest(*modalities)
+
+    def tuned_as(self, method: str) -> str:
+        """Return the method in the grid whose selected hyper-parameters a control gets; empty if there is none."""
+        other = methods.declared(method).tuned_as
+        searched = other is not None and other in self.grid.methods and is_searched(other, self.grid.methods[other])
+        return other if other is not None and searched else ""
 
     def _pretrained(self, network: str) -> str:
         given = self.part.configuration.model["pretrained"]
@@ -115,31 +169,33 @@ class _FoldSpecs:
 
 
 def untrained(teacher: RunSpec) -> RunSpec:
-    """Return the run of the same network without training, which has no epochs."""
-    return replace(teacher, recipe=settings({**dict(teacher.recipe), "epochs": 0}))
+    """Return the run of the same network without training, which has no epochs and reads no label."""
+    return replace(teacher, labels=ALL, supervision=(), recipe=settings({**dict(teacher.recipe), "epochs": 0}))
 
 
 def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec]]]:
     """Yield each cell of a fold with its runs: first its teachers, then its own run."""
-    for teacher_modality, student_modality in specs.part.directions:
+    for labels, (teacher_modality, student_modality) in itertools.product(specs.part.labels, specs.part.directions):
         for seed in specs.grid.seeds:
-            alone = specs.alone(student_modality, "student", seed)
-            teacher = specs.alone(teacher_modality, "teacher", seed)
+            alone = specs.student(student_modality, labels, seed)
+            teachers = specs.teachers((teacher_modality, student_modality), labels, seed)
             for method in specs.grid.methods:
-                spec = specs.of(method, alone, teacher)
-                others = [untrained(teacher)] if spec.teacher not in (None, teacher.id) else []
+                spec, declared = specs.of(method, alone, teachers), methods.declared(method)
                 cell = Cell(
                     method=method,
-                    role=methods.declared(method).role,
+                    role=declared.role,
                     dataset=dataset,
-                    fold=specs.data.fold,
+                    fold=specs.fold,
+                    labels=labels,
                     teacher_modality=teacher_modality,
                     student_modality=student_modality,
                     seed=seed,
                     run_id=spec.id,
-                    teacher_id=teacher.id,
+                    teacher_id=teachers["trained"].id,
+                    tuned_as=specs.tuned_as(method),
                 )
-                yield cell, [teacher, *others, spec]
+                others = [teachers[declared.teacher]] if declared.teacher in teachers else []
+                yield cell, [teachers["trained"], *others, spec]
 
 
 def _check_selection(name: str, configuration: Configuration, data: LoadedFold) -> None:
@@ -150,10 +206,26 @@ def _check_selection(name: str, configuration: Configuration, data: LoadedFold) 
         )
 
 
-def _notes(configuration: Configuration) -> list[str]:
+def _check_supervision(name: str, part: DatasetGrid, data: LoadedFold) -> None:
+    supervision = part.configuration.supervision
+    if supervision.labels_by == "group" and data.paired.groups is None:
+        raise UserError(
+            f"supervision.labels_by=group: dataset '{name}' has no groups. Use supervision.labels_by=class."
+        )
+    if supervision.pairs_share < 1 and data.paired.targets is not None:
+        raise UserError(
+            f"supervision.pairs_share={supervision.pairs_share}: not defined for segmentation ('{name}'), where pairs "
+            "are those of positions. Use supervision.pairs_share=1."
+        )
+
+
+def _notes(grid: DatasetGrid) -> list[str]:
     """Return what a reader of the tables must know about a protocol."""
+    configuration = grid.configuration
     part = configuration.recipe.select_on
     selected = [] if part == "validation" else [f"the {'last epoch is kept' if part == 'last' else SELECTED[part]}."]
+    if configuration.supervision.teacher_labels == "all" and grid.labels != (ALL,):
+        selected.append(LEAK)
     return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.deviations)]
 
 
@@ -163,6 +235,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
     own = [spec for spec in specs if spec.dataset == dataset.registry_name]
     sections = {
         "train": settings(configuration.recipe),
+        "supervision": settings(configuration.supervision),
         "augment": settings(configuration.augmentation),
         "prepare": preparation_settings(dataset),
         f"dataset.{dataset.registry_name}": settings(dataset.options),

@@ -1,27 +1,31 @@
 """Decide whether a method is defined for the networks and data of a run, before anything is trained.
 
-The answer needs networks and thus torch, so it is cached in the results folder. The cache is valid for the code that
-gave the answer; other code computes it again.
+The answer needs networks and thus torch, so it is cached in the results folder. It is valid for the code and the
+packages that gave it; with others, it is computed again.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
+from cmkd_bench.declaration import Declaration
 from cmkd_bench.errors import CannotTake
+from cmkd_bench.experiment.code_identity import codes_of
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.spec import RunSpec, Settings
-from cmkd_bench.registry import families, methods, networks
+from cmkd_bench.registry import methods
 
 if TYPE_CHECKING:
     from cmkd_bench.method import NetworkShape
@@ -32,6 +36,7 @@ _ASKED = (
     *("method", "hyperparameters", "dataset", "options", "manifest", "augmentation"),
     *("student_modality", "student_network", "pretrained"),
     *("teacher_modality", "teacher_network", "teacher_pretrained"),
+    *("labels", "supervision"),
 )
 
 
@@ -41,11 +46,10 @@ class Feasibility:
     Args:
         results: the folder of the experiments, where answers are kept.
         roots: folders of the pretrained weights.
-        plugins: files whose code the answers depend on.
     """
 
-    def __init__(self, results: Path, roots: Roots, plugins: Iterable[Path] = ()) -> None:
-        self._file, self._roots, self._code = results / FILE, roots, _code(tuple(plugins))
+    def __init__(self, results: Path, roots: Roots) -> None:
+        self._file, self._roots, self._code = results / FILE, roots, " ".join(map(version, PACKAGES))
         self._known = _read(self._file, self._code)
         self._folds: dict[tuple[str, int], LoadedFold] = {}
         self._shapes: dict[tuple[object, ...], NetworkShape] = {}
@@ -90,11 +94,12 @@ class Feasibility:
             return str(error)
         if student.positions != teacher.positions:
             return f"student and teacher predict at {student.positions} and {teacher.positions} positions"
-        labels = torch.from_numpy(data.paired.labels[data.paired.parts["train"]])
         cls = methods.get(spec.method)
-        pair = Pair(student, teacher, len(data.classes), labels)
-        reason: str | None = cls.unsupported(build(cls.HyperParameters, dict(spec.hyperparameters)), pair)
-        return reason
+        if reason := _undeclared(cls, spec):
+            return reason
+        pair = Pair(student, teacher, len(data.classes), torch.from_numpy(_visible_labels(data, spec)))
+        refusal: str | None = cls.unsupported(build(cls.HyperParameters, dict(spec.hyperparameters)), pair)
+        return refusal
 
     def _shape(self, spec: RunSpec, modality: str, network: str, pretrained: str) -> NetworkShape:
         asked = (spec.dataset, spec.fold, spec.augmentation, modality, network, pretrained)
@@ -118,17 +123,35 @@ def _shape_of(
     return network_shape(network, inputs, len(data.classes), pretrained, weights)
 
 
+def _undeclared(cls: type[Declaration[Any]], spec: RunSpec) -> str | None:
+    """Return what a method does not say that it can do, but would have to."""
+    if spec.labels != ALL and cls.unlabelled is None:
+        return f"{spec.method} cannot be run with hidden labels: it declares unlabelled = None"
+    if "pairs_share" in dict(spec.supervision) and cls.unpaired is None and cls.teacher != "none":
+        return f"{spec.method} cannot be run with unpaired samples: it does not declare `unpaired`"
+    return None
+
+
+def _visible_labels(data: LoadedFold, spec: RunSpec) -> np.ndarray:
+    """Return the labels of the training part as a method sees them."""
+    from cmkd_bench.method import HIDDEN
+    from cmkd_bench.training.labelled import rows_for
+
+    rows, groups = data.paired.parts["train"], data.paired.groups
+    labels: np.ndarray = data.paired.labels[rows]
+    if spec.labels == ALL:
+        return labels
+    visible = rows_for(spec, "train", labels, None if groups is None else groups[rows])
+    masked = np.full_like(labels, HIDDEN)
+    masked[visible] = labels[visible]
+    return masked
+
+
 def _key(spec: RunSpec) -> str:
-    asked = [getattr(spec, name) for name in _ASKED]
-    sources = [methods.source(spec.method), *map(_source_of, (spec.student_network, spec.teacher_network))]
-    content = json.dumps([asked, [_digest(source) for source in sources]])
-    return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
-
-
-def _source_of(network: str | None) -> Path | None:
-    """Return the file that defines a network or its family, which may be a third party's."""
-    family, slash, _ = (network or "").partition("/")
-    return (families if slash else networks).source(family)
+    # Which labels are hidden depends on the seed.
+    asked = [*(getattr(spec, name) for name in _ASKED), None if spec.labels == ALL else spec.seed]
+    code = [one.digest for _, one in sorted(codes_of(spec).items())]
+    return hashlib.blake2b(json.dumps([asked, code]).encode(), digest_size=12).hexdigest()
 
 
 def _read(file: Path, code: str) -> dict[str, str]:
@@ -138,18 +161,3 @@ def _read(file: Path, code: str) -> dict[str, str]:
         if isinstance(stored, Mapping) and stored.get("code") == code and isinstance(stored.get("reasons"), dict):
             return {str(key): str(reason) for key, reason in stored["reasons"].items()}
     return {}
-
-
-def _code(plugins: tuple[Path, ...]) -> str:
-    """Return a hash of the built-in networks and methods, which inherit from each other, and of what they depend on."""
-    package = Path(__file__).parent.parent
-    interface = [package / name for name in ("method.py", "network.py", "weights.py")]
-    built_in = [*sorted((package / "networks").rglob("*.py")), *sorted((package / "methods").glob("*.py"))]
-    files = [*interface, *built_in, *plugins]
-    parts = [*(version(name) for name in PACKAGES), *(_digest(file) for file in files)]
-    return hashlib.blake2b(" ".join(parts).encode(), digest_size=12).hexdigest()
-
-
-@functools.cache
-def _digest(file: Path | None) -> str:
-    return "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()

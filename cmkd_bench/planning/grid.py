@@ -10,6 +10,7 @@ from typing import Any
 from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.dataset import Dataset
+from cmkd_bench.experiment.label_budget import LabelBudget
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.planning.directions import Direction
 
@@ -22,12 +23,14 @@ class DatasetGrid:
         dataset: dataset with its options, not loaded.
         configuration: configuration composed for the dataset.
         folds: folds of its split.
+        labels: how many labels of the training part may be seen; each value is run.
         directions: pairs of a teacher modality and a student modality.
     """
 
     dataset: Dataset[Any]
     configuration: Configuration
     folds: tuple[int, ...]
+    labels: tuple[LabelBudget, ...]
     directions: tuple[Direction, ...]
 
 

@@ -20,6 +20,11 @@ class GridOptions:
         pairs: `teacher:student`; None for each dataset's own pairs. Each is run in both directions.
         seeds: number of seeds (0, 1, ...), or a list of seeds.
         folds: fold numbers, or `all`.
+        labels: how many labels of the training part may be seen: a share, or a number per class such as `6pc`; several
+            values are run side by side. None for the protocol's.
+        teacher_labels: `same` labels as the student's, or `all`; None for the protocol's, like the next two.
+        pairs_share: share of the training samples whose partner in the other modality is known.
+        mispaired: share of the pairs whose partner belongs to another sample.
         overrides: `KEY=VALUE`, e.g. `train.epochs=5` or `method.kd.temperature=2.0`.
         experiment: name of the folder under `results`; None for a name derived from the protocol and the overrides.
         results: folder of the experiments.
@@ -31,6 +36,7 @@ class GridOptions:
         one_way: whether to run pairs only in the direction in which they are written.
         trials: number of trials to tune each method, on the first seed, selected on validation; None for no tuning.
         retry_failed: whether to rerun failed runs.
+        force: whether to rerun all runs of the request, finished ones too.
         quiet: whether to hide progress.
         command: the command that repeats this request; empty for a Python program.
     """
@@ -40,6 +46,10 @@ class GridOptions:
     pairs: Names = None
     seeds: int | Iterable[int] | None = None
     folds: int | Iterable[int] | str | None = None
+    labels: float | str | Iterable[float | str] | None = None
+    teacher_labels: str | None = None
+    pairs_share: float | None = None
+    mispaired: float | None = None
     overrides: Sequence[str] = ()
     experiment: str | None = None
     results: Path | str = RESULTS
@@ -51,5 +61,6 @@ class GridOptions:
     one_way: bool = False
     trials: int | None = None
     retry_failed: bool = False
+    force: bool = False
     quiet: bool = False
     command: str = ""

@@ -6,19 +6,24 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from cmkd_bench.config.compose import Configuration, Overrides, compose, grid_defaults, parse_overrides
+from cmkd_bench.config.compose import Configuration, compose, parse_labels
+from cmkd_bench.config.overrides import Overrides, parse_overrides
 from cmkd_bench.config.roots import Roots
+from cmkd_bench.config.settings_files import grid_defaults
 from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import GridError, UnknownName, UserError
+from cmkd_bench.experiment.plugins import load_plugins
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.parameters import problems_of
 from cmkd_bench.planning.directions import directions_of, problems_of_pairs
 from cmkd_bench.planning.grid import DatasetGrid, Grid
 from cmkd_bench.planning.request import GridOptions, Names
 from cmkd_bench.planning.tuning import is_searched
-from cmkd_bench.registry import Registry, datasets, load_plugin, methods
+from cmkd_bench.registry import Registry, datasets, methods
+
+MOST_SEEDS, LARGEST_SEED = 10_000, 2**32 - 1
 
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
@@ -35,8 +40,7 @@ def resolve(options: GridOptions) -> Grid:
         UserError: if a plug-in cannot be loaded.
     """
     plugins = tuple(Path(plugin).resolve() for plugin in options.plugins)
-    for plugin in plugins:
-        load_plugin(plugin)
+    load_plugins(plugins)
     return _Resolution(options, grid_defaults(), plugins).grid()
 
 
@@ -46,24 +50,27 @@ class _Resolution:
     def __init__(self, options: GridOptions, defaults: Mapping[str, Any], plugins: tuple[Path, ...]) -> None:
         self.options, self.plugins, self.baseline = options, plugins, str(defaults["baseline"])
         self.problems: list[str] = []
+        self.changes = [*options.overrides, *_supervision(options)]
         self.overrides = self._overrides()
-        asked = _names(options.methods) or defaults["methods"]
+        asked = self._names("methods") or defaults["methods"]
         asked = [one for name in asked for one in _methods_named(name)]
         rows = [*(defaults["always"] if options.controls else [self.baseline]), *asked]
         self.methods = self._known(methods, rows)
-        self.datasets = self._known(datasets, _names(options.datasets) or defaults["datasets"])
+        self.datasets = self._known(datasets, self._names("datasets") or defaults["datasets"])
+        self.pairs = self._names("pairs")
         self.seeds = _seeds(defaults["seeds"] if options.seeds is None else options.seeds)
         self.folds = _folds(defaults["folds"] if options.folds is None else options.folds)
+        self.labels, wrong = ((), []) if options.labels is None else parse_labels(options.labels, "--labels ")
+        self.problems += wrong
 
     def grid(self) -> Grid:
         """Return the resolved grid."""
         given = self._hyperparameters()
         configurations = self._configurations()
-        pairs = _names(self.options.pairs)
         # Import only what can cause problems, so that a mistyped name is reported immediately.
-        asked = not self.problems or pairs is not None or self.options.folds is not None
+        asked = not self.problems or self.pairs or self.options.folds is not None
         classes = {name: datasets.get(name) for name in self.datasets} if asked else {}
-        self.problems += problems_of_pairs(pairs, classes)
+        self.problems += problems_of_pairs(self.pairs or None, classes)
         self.problems += self._problems_of_folds(classes)
         if self.options.trials is not None and not self.problems:
             self.problems += self._problems_of_trials(given, configurations)
@@ -82,7 +89,7 @@ class _Resolution:
         general = configurations[None]
         weights = general.model["pretrained"]
         roots = Roots.read(**general.data, weights=weights if isinstance(weights, str) else None)
-        directions = directions_of(_names(self.options.pairs), classes, self.options.one_way)
+        directions = directions_of(self.pairs, classes, self.options.one_way)
         grids = {}
         for name, cls in classes.items():
             given_options = self.overrides.datasets.get(name, {})
@@ -92,10 +99,12 @@ class _Resolution:
                 self.problems.append(str(error))
                 continue
             folds = tuple(range(cls.folds)) if self.folds is None else self.folds
-            grids[name] = DatasetGrid(dataset, configurations[name], folds, directions[name])
+            labels = self.labels or configurations[name].labels
+            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions[name])
         if self.problems:
             raise GridError(self.problems)
-        name = self.options.experiment or self._experiment_name(general.protocol, grids)
+        asked = self.options.experiment
+        name = self._experiment_name(general.protocol, grids) if asked is None else asked
         return Grid(
             experiment=Experiment(Path(self.options.results), name),
             baseline=self.baseline,
@@ -114,10 +123,21 @@ class _Resolution:
         options = self.options
         chosen = {"launcher": options.launcher, "launcher.jobs": options.jobs, "launcher.device": options.device}
         parsed = parse_overrides(
-            [*options.overrides, *(f"{name}={value}" for name, value in chosen.items() if value is not None)]
+            [*self.changes, *(f"{name}={value}" for name, value in chosen.items() if value is not None)]
         )
         self.problems += parsed.problems
         return parsed
+
+    def _names(self, option: Literal["methods", "datasets", "pairs"]) -> tuple[str, ...] | None:
+        """Return the names in an option, None if it was not given; add a problem if it was given without a name."""
+        asked: Names = getattr(self.options, option)
+        if asked is None:
+            return None
+        names = asked.split(",") if isinstance(asked, str) else asked
+        found = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+        if not found:
+            self.problems.append(f"--{option} is empty. Give names separated by commas, or omit it for the default.")
+        return found
 
     def _known(self, registry: Registry[Any], names: Iterable[str]) -> list[str]:
         """Return the names that are registered; add the others to the problems."""
@@ -196,7 +216,7 @@ class _Resolution:
         """Return the protocol and its changes, so that numbers under different settings never share a table."""
         from cmkd_bench.data.media.preparing.missing import is_miniature
 
-        overrides = [text for text in self.options.overrides if not text.startswith(("launcher", "data.", "protocol="))]
+        overrides = [text for text in self.changes if not text.startswith(("launcher", "data.", "protocol="))]
         changed = sorted(overrides)
         mark = ["fixture"] if any(is_miniature(grid.dataset) for grid in grids.values()) else []
         name = "+".join([protocol, *mark, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
@@ -216,14 +236,15 @@ def resolve_preset(cls: type[Declaration[Any]], given: Mapping[str, Any]) -> dic
 def _problems_of_method(name: str, given: Mapping[str, Any]) -> list[str]:
     cls = methods.declared(name)
     preset = given.get("preset")
-    if preset is not None and preset not in cls.presets:
+    if preset is not None and preset not in tuple(cls.presets):  # it may be a list, which has no hash
         return [str(UnknownName(f"preset of {name}", str(preset), cls.presets, f"cmkd-bench show {name}"))]
     return problems_of(cls.HyperParameters, resolve_preset(cls, given), f"method.{name}")
 
 
-def _names(asked: Names) -> tuple[str, ...] | None:
-    names = asked.split(",") if isinstance(asked, str) else asked
-    return tuple(dict.fromkeys(name.strip() for name in names if name.strip())) if names else None
+def _supervision(options: GridOptions) -> list[str]:
+    """Return the settings of a protocol for which there are options, as overrides."""
+    values = {name: getattr(options, name) for name in ("teacher_labels", "pairs_share", "mispaired")}
+    return [f"supervision.{name}={value}" for name, value in values.items() if value is not None]
 
 
 def _methods_named(name: str) -> list[str]:
@@ -235,10 +256,18 @@ def _methods_named(name: str) -> list[str]:
 
 def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:
     if isinstance(asked, int):
-        if asked < 1:
-            raise UserError(f"--seeds {asked}: expected a positive number of seeds, or a list of seeds, e.g. 0,3,7.")
+        if not 1 <= asked <= MOST_SEEDS:
+            hint = f" For seed {asked} alone: --seeds {asked}," if MOST_SEEDS < asked <= LARGEST_SEED else ""
+            raise UserError(
+                f"--seeds {asked}: expected a number of seeds from 1 to {MOST_SEEDS}, or a list of seeds, e.g. 0,3,7."
+                f"{hint}"
+            )
         return tuple(range(asked))
-    return tuple(dict.fromkeys(asked))
+    seeds = tuple(dict.fromkeys(asked))
+    for seed in seeds:
+        if not 0 <= seed <= LARGEST_SEED:
+            raise UserError(f"--seeds: {seed} is not a seed. Expected integers from 0 to {LARGEST_SEED}.")
+    return seeds
 
 
 def _folds(asked: int | Iterable[int] | str) -> tuple[int, ...] | None:

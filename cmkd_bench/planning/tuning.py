@@ -21,12 +21,13 @@ def add_trials(plan: Plan, grid: Grid, is_defined: Callable[[RunSpec], bool]) ->
     """Add the trials of every method that has something to tune, each as a run with the first seed.
 
     Undefined cells of the plan must be marked beforehand. The baseline is the reference for all other methods and is
-    not tuned.
+    not tuned; a control of a method in the grid later gets that method's values (`add_tuned`).
     """
     assert grid.trials is not None
     for cell in list(plan.cells.values()):
         given = grid.methods[cell.method]
-        if cell.seed == grid.seeds[0] and cell.method != grid.baseline and is_searched(cell.method, given):
+        own = cell.method != grid.baseline and cell.study == cell.group
+        if cell.seed == grid.seeds[0] and own and is_searched(cell.method, given):
             trials = () if cell.impossible else tuple(_trials(plan, cell, given, grid.trials, is_defined))
             plan.studies[cell.group] = Study(*cell.group, cell.seed, trials, grid.command)
 
@@ -118,8 +119,8 @@ def _validation(experiment: Experiment, study: Study) -> dict[str, float]:
 
 def _tuned_cells(plan: Plan, chosen: Mapping[Group, Trial | None]) -> Iterator[Cell]:
     for cell in plan.cells.values():
-        selected = chosen.get(cell.group)
-        if cell.impossible and cell.group in chosen:
+        selected = chosen.get(cell.study)
+        if cell.impossible and cell.study in chosen:
             yield replace(cell, tuned=True)
         elif selected is not None:
             values = plan.specs[selected.run_id].hyperparameters

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
-from cmkd_bench.report.cells import TEACHER, Column, Runs, by_column, by_row, runs_of
+from cmkd_bench.report.cells import TEACHER, Column, Runs, by_column, by_row, column_of, runs_of
+from cmkd_bench.report.code_origins import code_line
 from cmkd_bench.report.comparisons import Comparisons
+from cmkd_bench.report.label_marks import supervision_marks
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.ranking import Ranking, rank
 from cmkd_bench.report.scores import CellRuns, MeanScore, finished, mean_score, state_of
@@ -22,6 +24,7 @@ __all__ = ["TEACHER", "Column", "Leaderboard", "MeanScore", "leaderboard"]
 
 ROLES = ("teacher", "baseline", "control", "method")
 NO_COMPARISONS = Comparisons({}, 0)
+UNRANKED = "there is no average rank, because it would mix columns with different numbers of labels."
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,14 @@ class Leaderboard:
         columns: the directions of the datasets.
         scores: by row and column.
         seeds: all that were requested.
-        marks: by dataset, what qualifies its numbers: folds, metric, deviations from a fair comparison.
+        marks: by block, what qualifies its numbers: folds, metric, deviations from a fair comparison.
         notes: shown below the table.
         baseline: the row of the student alone.
         quantity: what the numbers are, where all columns agree.
         comparisons: of all pairs of rows.
-        ranking: over all columns; None where there is none.
+        ranking: over all columns; None where there is none, as with different numbers of labels.
         tuning: the selected values and their cost; None where nothing was drawn.
+        code: where the code of the runs came from, in one line; empty where it is not recorded.
     """
 
     rows: dict[str, str]
@@ -53,6 +57,7 @@ class Leaderboard:
     comparisons: Comparisons = NO_COMPARISONS
     ranking: Ranking | None = None
     tuning: TextTable | None = None
+    code: str = ""
 
     @property
     def claims(self) -> bool:
@@ -93,7 +98,11 @@ def leaderboard(
         _mark_best(scores, column, competitors, quantity.better, comparisons)
     notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.notes.items() for text in texts)
     notes |= dict.fromkeys(comparisons.refused)
-    shown = {column.dataset for column in columns}
+    ranking = None
+    if len({column.labels for column in columns}) == 1:
+        ranking = rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS)
+    elif columns:
+        notes[UNRANKED] = None
     metrics = {str(run.get("dataset")): run.get("metric") for run in runs.values() if run["status"] == "done"}
     return Leaderboard(
         rows=rows,
@@ -101,16 +110,21 @@ def leaderboard(
         scores=scores,
         seeds=seeds,
         marks={
-            name: _marks({c.fold for c in cells if c.dataset == name}, conditions, metric or metrics.get(name), metric)
+            column.block: [
+                *supervision_marks([cell for cell in cells if column_of(cell).block == column.block], conditions, runs),
+                *_marks({c.fold for c in cells if c.dataset == name}, conditions, metric or metrics.get(name), metric),
+            ]
             for name, conditions in record.conditions.items()
-            if name in shown
+            for column in columns
+            if column.dataset == name
         },
         notes=list(notes),
         baseline=record.baseline,
         quantity=quantity,
         comparisons=comparisons,
-        ranking=rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS),
+        ranking=ranking,
         tuning=tuning_of(record, results),
+        code=code_line(results),
     )
 
 
@@ -145,7 +159,7 @@ def _marks(folds: set[int], conditions: Mapping[str, Any], metric: str | None, a
 
 
 def _notes(row: str, column: Column, cells: CellRuns, runs: Runs, seeds: int) -> Iterable[str]:
-    where = f"{row}, {column.dataset}, {column.direction}"
+    where = f"{row}, {column.block}, {column.direction}"
     for cell, run_id in cells:
         if cell.impossible and run_id == cell.run_id:
             yield f"{where}: not defined: {cell.impossible}"
@@ -153,7 +167,7 @@ def _notes(row: str, column: Column, cells: CellRuns, runs: Runs, seeds: int) ->
             yield f"{where}, seed {cell.seed}: {state_of(cell, run_id, runs)}: {error}"
     asked = len({cell.seed for cell, _ in cells})
     if cells and asked != seeds:
-        yield f"{row}, {column.dataset}: {asked} of {seeds} seeds were requested."
+        yield f"{row}, {column.block}: {asked} of {seeds} seeds were requested."
 
 
 def _mark_best(

@@ -8,25 +8,40 @@ from typing import Any
 
 import pandas as pd
 
+from cmkd_bench.experiment.label_budget import ALL, LabelBudget, as_option, block_name, block_stem
 from cmkd_bench.experiment.plan import Cell, Plan
 
 TEACHER = "teacher"  # the name of its row
-NEEDED = ("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error")
+NEEDED = (
+    *("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error"),
+    *("teacher_modality", "student_modality", "train_labels", "selection_labels"),
+)
 Runs = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A direction of a dataset."""
+    """A direction of a dataset with a number of labels."""
 
     dataset: str
     teacher_modality: str
     student_modality: str
+    labels: LabelBudget = ALL
 
     @property
-    def names(self) -> tuple[str, str, str]:
-        """Dataset, teacher's and student's modality."""
-        return self.dataset, self.teacher_modality, self.student_modality
+    def names(self) -> tuple[str, str, str, str]:
+        """Dataset, labels, teacher's and student's modality."""
+        return self.dataset, as_option(self.labels), self.teacher_modality, self.student_modality
+
+    @property
+    def block(self) -> str:
+        """What a table or plot has in common: the dataset, and the labels where some are hidden."""
+        return block_name(self.dataset, self.labels)
+
+    @property
+    def stem(self) -> str:
+        """The same as a part of a file's name."""
+        return block_stem(self.dataset, self.labels)
 
     @property
     def direction(self) -> str:
@@ -34,11 +49,16 @@ class Column:
         return f"{self.teacher_modality} → {self.student_modality}"
 
 
+def column_of(cell: Cell) -> Column:
+    """Return the column of a cell."""
+    return Column(cell.dataset, cell.teacher_modality, cell.student_modality, cell.labels)
+
+
 def by_column(record: Plan) -> dict[Column, list[Cell]]:
     """Group the cells by column, in the order of the plan."""
     columns: dict[Column, list[Cell]] = {}
     for cell in record.cells.values():
-        columns.setdefault(Column(cell.dataset, cell.teacher_modality, cell.student_modality), []).append(cell)
+        columns.setdefault(column_of(cell), []).append(cell)
     return columns
 
 

@@ -175,18 +175,20 @@ class _Column:
         """Whether the runs have the same test samples; the same teacher means the same split of the same data."""
         for unit in itertools.product(shared[1], shared[0]):
             first, second = self.units[row][unit], self.units[other][unit]
-            manifests = {self.runs[cell.run_id].get("manifest") for cell in (first, second) if self._has_teacher(cell)}
+            manifests = {self.runs[c.run_id].get("manifest") for c in (first, second) if self._reads_both(c)}
             same_samples = self.done[first.run_id].samples == self.done[second.run_id].samples
             if first.teacher_id != second.teacher_id or not same_samples or len(manifests) > 1:
-                where = f"{self.column.dataset}, {self.column.direction}, seed {unit[0]}"
+                where = f"{self.column.block}, {self.column.direction}, seed {unit[0]}"
                 self.refused.append(
                     f"{row} and {other} are not compared: {where}: they ran on different data. Rerun both."
                 )
                 return False
         return True
 
-    def _has_teacher(self, cell: Cell) -> bool:
-        return isinstance(self.runs[cell.run_id].get("teacher"), str)
+    def _reads_both(self, cell: Cell) -> bool:
+        """Whether a run read both modalities, so that its manifest is of both."""
+        run = self.runs[cell.run_id]
+        return isinstance(run.get("teacher"), str) and run.get("teacher_modality") != run.get("student_modality")
 
     def _draws(self) -> dict[str, Array]:
         """Return by run the metric under each draw of test samples; all runs of a fold see the same draws."""

@@ -11,7 +11,7 @@ from cmkd_bench.report.board import Leaderboard
 from cmkd_bench.report.comparisons import Comparison
 from cmkd_bench.report.text_table import TextTable
 
-_PLACE = ("dataset", "teacher_modality", "student_modality", "row")
+_PLACE = ("dataset", "labels", "teacher_modality", "student_modality", "row")
 _BOARD = (
     *_PLACE, "role", "mean", "std", "gain", "seeds", "problem", "marks", "gain_low", "gain_high", "gain_p", "best",
     "second", "may_be_best", "average_rank",
@@ -44,7 +44,7 @@ def board_csv(board: Leaderboard) -> str:
     ranks = board.ranking.ranks if board.ranking else {}
     lines: list[list[object]] = []
     for column in board.columns:
-        marks = "; ".join(board.marks[column.dataset])
+        marks = "; ".join(board.marks[column.block])
         for row, role in board.rows.items():
             one = board.scores[row, column]
             tested = [one.comparison.low, one.comparison.high, one.comparison.p_gain] if one.comparison else [None] * 3

@@ -32,12 +32,13 @@ def rows_without_spec(experiment: Experiment, plan: Plan, known: Container[str])
         for run_id, method in ((cell.teacher_id, plan.baseline), (cell.run_id, cell.method)):
             if not run_id or run_id in known:
                 continue
-            if damage := experiment.damaged.get(experiment.run(run_id).spec):
+            if (damage := experiment.damaged.get(experiment.run(run_id).spec)) is not None:
                 own = method == cell.method
                 row = {
                     "run_id": run_id,
                     "method": method,
                     "dataset": cell.dataset,
+                    "labels": cell.labels,
                     "fold": cell.fold,
                     "teacher_modality": cell.teacher_modality if own else None,
                     "student_modality": cell.student_modality if own else cell.teacher_modality,

@@ -7,13 +7,17 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cmkd_bench.experiment.label_budget import as_option
 from cmkd_bench.report.csv_files import as_csv
 from cmkd_bench.report.text_table import TextTable
 
 if TYPE_CHECKING:  # the page has tables without torch
     from cmkd_bench.diagnostics.collect import Diagnosed
 
-PLACE = ("dataset", "teacher_modality", "student_modality", "method", "fold", "seed", "teacher_run", "student_run")
+PLACE = (
+    *("dataset", "labels", "teacher_modality", "student_modality"),
+    *("method", "fold", "seed", "teacher_run", "student_run"),
+)
 UNDEFINED = "rank_correlation_undefined"
 ROWS = {
     "teacher_accuracy": ("teacher's accuracy (%)", 2),
@@ -50,7 +54,7 @@ def diagnosis_table(title: str, found: Mapping[str, Sequence[Mapping[str, float]
 def table_of(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str] = ()) -> TextTable:
     """Tabulate the diagnostics of one direction, with `marks` after the title."""
     first = found[0].cell
-    title = f"{first.dataset}: {first.teacher_modality} → {first.student_modality}"
+    title = f"{first.block}: {first.teacher_modality} → {first.student_modality}"
     by_method: dict[str, list[Mapping[str, float]]] = {}
     for one in found:
         by_method.setdefault(one.cell.method, []).append(one.diagnosis.numbers)
@@ -63,7 +67,8 @@ def diagnosis_csv(found: Sequence[Diagnosed]) -> str:
     rows = []
     for one in found:
         cell = one.cell
-        place = [cell.dataset, cell.teacher_modality, cell.student_modality, cell.method, cell.fold, cell.seed]
+        sides = [as_option(cell.labels), cell.teacher_modality, cell.student_modality]
+        place = [cell.dataset, *sides, cell.method, cell.fold, cell.seed]
         rows.append([*place, cell.teacher_id, cell.run_id, *one.diagnosis.numbers.values()])
     return as_csv([*PLACE, *found[0].diagnosis.numbers], rows)
 

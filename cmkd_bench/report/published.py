@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.report.board import TEACHER, Column, Leaderboard, MeanScore
 from cmkd_bench.report.text_table import TextTable
 
@@ -58,8 +59,8 @@ def compare_published(board: Leaderboard, results: pd.DataFrame) -> TextTable:
                 rows.append(_row(board, column, name, score, row, mark))
     if not rows:
         return _table((), ("No published numbers are known for these methods on these datasets and directions.",))
-    datasets = dict.fromkeys(column.dataset for column in board.columns)
-    marks = (f"{name}: {', '.join(board.marks[name]) or FAIR}" for name in datasets if any(r[0] == name for r in rows))
+    blocks = {column.block: column.dataset for column in board.columns if any(r[0] == column.dataset for r in rows)}
+    marks = (f"{block}: {', '.join(board.marks[block]) or FAIR}" for block in blocks)
     ours = f"Ours, {'; '.join(marks)}."
     return _table(tuple(rows), (ADVICE, ours, *(f"[{mark}] {text}" for text, mark in footnotes.items())))
 
@@ -69,14 +70,16 @@ def _table(rows: tuple[tuple[str, ...], ...], lines: tuple[str, ...]) -> TextTab
 
 
 def _matching(board: Leaderboard, column: Column, name: str) -> Iterator[Row]:
-    """Return the published rows of a cell; a row without a teacher is of a network alone."""
+    """Return the published rows of a cell, which are of all labels; a row without a teacher is of a network alone."""
+    if column.labels != ALL:
+        return iter(())
     alone = name in (TEACHER, board.baseline)
     modality = column.teacher_modality if name == TEACHER else column.student_modality
     wanted = {
         "method": name,
         "student_modality": modality,
         "teacher_modality": "" if alone else column.teacher_modality,
-        "metric": "miou" if "mean IoU" in board.marks[column.dataset] else "accuracy",
+        "metric": "miou" if "mean IoU" in board.marks[column.block] else "accuracy",
     }
     return (row for row in _rows_of(column.dataset) if all(row[key] == value for key, value in wanted.items()))
 

@@ -16,6 +16,7 @@ from cmkd_bench.experiment.sealed import read_of_run
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
+from cmkd_bench.report.code_origins import NAMED, origins
 from cmkd_bench.report.csv_files import frame_csv
 from cmkd_bench.report.damaged_rows import damaged_row, rows_without_spec
 from cmkd_bench.report.predictions import PredictionCache
@@ -26,12 +27,12 @@ Read = Callable[[Path], Any]
 
 COPIED = (
     "metric", "value", "val_value", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs",
-    "extra_parameters",
+    "extra_parameters", "train_labels", "selection_labels",
 )  # fmt: skip
 COLUMNS = (
-    "run_id", "status", "method", "dataset", "fold", "teacher_modality", "student_modality", "student", "teacher",
-    "seed", "tuned", "manifest", *COPIED[:-1], "seconds", "peak_mb", "extra_parameters", "code_version",
-    "hyperparameters", "error",
+    "run_id", "status", "method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "student",
+    "teacher", "seed", "tuned", "manifest", *COPIED[:-3], "seconds", "peak_mb", *COPIED[-3:], "code_version", *NAMED,
+    "hyperparameters", "supervision", "error",
 )  # fmt: skip
 _TAKEN = {*COLUMNS, *FIRST, *QUANTITIES}
 
@@ -101,6 +102,7 @@ def _row(
         "method": spec.method,
         "dataset": spec.dataset,
         "fold": spec.fold,
+        "labels": spec.labels,
         "teacher_modality": spec.teacher_modality,
         "student_modality": spec.student_modality,
         "student": spec.student_network,
@@ -109,6 +111,7 @@ def _row(
         "tuned": "no",
         "manifest": spec.manifest[:16],
         "hyperparameters": " ".join(f"{name}={value}" for name, value in spec.hyperparameters),
+        "supervision": " ".join(f"{name}={value}" for name, value in spec.supervision),
     }
     if row["status"] == "damaged":
         problem = folder.problem()
@@ -120,7 +123,7 @@ def _row(
             return damaged_row(experiment, row, damage)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **result["other_metrics"]}
+        row |= {"code_version": cost["code"], **origins(cost.get("sources", {})), **result["other_metrics"]}
         row |= {f"logged_{name}" if name in _TAKEN else name: value for name, value in result["logged"].items()}
     elif known is not None:
         row |= {"status": known[0], "error": known[1] or None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,11 +10,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.experiment.label_budget import block_name
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY, TIME_OUT, TRANSIENT, RunKind, RunStatus, by_cause, counts
 from cmkd_bench.launch.slurm.survey import Survey
 
+BY_RUN = "rerun the `cmkd-bench run` command that started it, with --retry-failed"
 MOST_RUNNING, MOST_REASONS = 12, 5
 _COLUMNS: tuple[RunKind, ...] = ("done", "running", "queued", "waiting", "failed", "blocked", "unknown")
 _STYLES = {"done": "green", "running": "cyan", "failed": "red", "blocked": "yellow", "unknown": "magenta"}
@@ -50,17 +53,18 @@ def next_command(experiment: Experiment, survey: Survey, place: str = "") -> str
     if kinds & {"running", "queued", "unknown"}:
         return f"cmkd-bench watch {experiment.name}{place}"
     if "failed" in kinds:
-        return f"cmkd-bench retry {experiment.name}{place}"
+        by_retry = any(status.kind == "failed" and run_id in survey.logs for run_id, status in survey.statuses.items())
+        return f"cmkd-bench retry {experiment.name}{place}" if by_retry else BY_RUN
     if kinds <= {"done"}:
         return f"cmkd-bench collect {experiment.name}{place}"
-    return "rerun the same `cmkd-bench run` to submit what no job has"
+    return "rerun the same `cmkd-bench run` for the runs that no job has"
 
 
 def _table(survey: Survey) -> Table:
     rows: dict[tuple[str, str], list[RunStatus]] = {}
     for run_id, status in survey.statuses.items():
         spec = survey.specs[run_id]
-        rows.setdefault((spec.dataset, spec.method), []).append(status)
+        rows.setdefault((block_name(spec.dataset, spec.labels), spec.method), []).append(status)
     shown = [kind for kind in _COLUMNS if any(status.kind == kind for status in survey.statuses.values())]
     table = Table()
     for name in ("dataset", "method"):
@@ -101,10 +105,10 @@ def _failures(experiment: Experiment, survey: Survey, cause: str, place: str) ->
     yield Text(f"  {_name(survey.specs[first])} ({first}): {survey.statuses[first].message}")
     if first in survey.logs:
         yield Text(f"  log:   {survey.logs[first]}", no_wrap=True, overflow="ignore")
-        command = f"cmkd-bench retry {experiment.name} --cause '{cause}'{_change(survey, first)}{place}"
+        command = f"cmkd-bench retry {experiment.name} --cause {shlex.quote(cause)}{_change(survey, first)}{place}"
     else:
         yield Text(f"  error: {experiment.run(first).error}", no_wrap=True, overflow="ignore")
-        command = "the command that started it, with --retry-failed"
+        command = BY_RUN
     yield Text(f"  retry: {command}", no_wrap=True, overflow="ignore")
 
 
@@ -120,4 +124,4 @@ def _change(survey: Survey, run_id: str) -> str:
 
 def _name(spec: RunSpec) -> str:
     direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
-    return f"{spec.method} {spec.dataset} {direction}, seed {spec.seed}"
+    return f"{spec.method} {block_name(spec.dataset, spec.labels)} {direction}, seed {spec.seed}"

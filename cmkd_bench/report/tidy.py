@@ -9,7 +9,7 @@ import pandas as pd
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import TEACHER, by_column, by_row
 
-KEYS = ("method", "dataset", "fold", "teacher_modality", "student_modality", "seed", "tuned")
+KEYS = ("method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "seed", "tuned")
 FIRST = (*KEYS, "role", "status", "metric", "value", "gain")
 _PLACE = [name for name in KEYS if name not in ("method", "tuned")]
 # What describes a run and not its cells: the same run can fill several cells, so sums over cells would be wrong.

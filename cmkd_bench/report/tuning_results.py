@@ -14,8 +14,8 @@ from cmkd_bench.report.cells import Column, records
 
 Run = Mapping[str, Any]
 TRIAL_COLUMNS = (
-    "method", "dataset", "fold", "teacher_modality", "student_modality", "number", "seed", "values", "validation",
-    "test", "status", "selected", "seconds", "run_id", "error",
+    "method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "number", "seed", "values",
+    "validation", "test", "status", "selected", "seconds", "run_id", "error",
 )  # fmt: skip
 _NEEDED = ("run_id", "status", "value", "val_value", "seconds", "hyperparameters", "error")
 _NOT_DEFINED: Run = {"status": "not defined"}
@@ -55,7 +55,7 @@ class StudyResult:
     @property
     def column(self) -> Column:
         """The direction that was tuned."""
-        return Column(self.study.dataset, self.study.teacher_modality, self.study.student_modality)
+        return Column(self.study.dataset, self.study.teacher_modality, self.study.student_modality, self.study.labels)
 
     @property
     def lost(self) -> int:

@@ -19,8 +19,8 @@ def tuning_of(record: Plan, results: pd.DataFrame) -> TextTable | None:
     studies = study_results(record, results)
     if not studies:
         return None
-    places = {(result.study.dataset, result.study.fold) for result in studies}
-    several = {dataset for dataset, fold in places for other, another in places if dataset == other and fold != another}
+    places = {(result.column.block, result.study.fold) for result in studies}
+    several = {block for block, fold in places for other, another in places if block == other and fold != another}
     missing = [result for result in studies if result.selected is None]
     rows = tuple(_row(result, several) for result in studies if result.selected is not None)
     lines = [_selection(studies), _untuned(record), *_missing(missing, several), _cost(studies)]
@@ -32,7 +32,7 @@ def _row(result: StudyResult, several: Collection[str]) -> tuple[str, ...]:
     assert chosen is not None
     return (
         result.study.method,
-        result.study.dataset,
+        result.column.block,
         _direction(result, several),
         chosen.text,
         f"{chosen.trial.number}" if chosen.trial.number else "0 (defaults)",
@@ -43,7 +43,7 @@ def _row(result: StudyResult, several: Collection[str]) -> tuple[str, ...]:
 
 
 def _direction(result: StudyResult, several: Collection[str]) -> str:
-    fold = f", fold {result.study.fold}" if result.study.dataset in several else ""
+    fold = f", fold {result.study.fold}" if result.column.block in several else ""
     return f"{result.column.direction}{fold}"
 
 
@@ -65,12 +65,14 @@ def _selection(studies: Sequence[StudyResult]) -> str:
 
 def _untuned(record: Plan) -> str:
     searched = {study.method for study in record.studies.values()}
-    left = dict.fromkeys(cell.method for cell in record.cells.values() if cell.method not in searched)
+    left = {cell.method: cell.tuned_as for cell in record.cells.values() if cell.method not in searched}
     reasons = [
         f"{name} (the student alone, the reference of all gains)"
         if name == record.baseline
+        else f"{name} (it has the values selected for {other}, so that it differs from it in nothing else)"
+        if other
         else f"{name} (nothing to search: it has no search space, or all of it is set)"
-        for name in left
+        for name, other in left.items()
     ]
     return f"Not tuned: {', '.join(reasons)}." if reasons else ""
 
@@ -84,7 +86,7 @@ def _missing(studies: Sequence[StudyResult], several: Collection[str]) -> Iterat
         yield f"{selections(len(waiting))} must wait for trials, of which {over} of {len(drawn)} are over."
     for result in studies:
         if result.lost == len(result.trials):
-            where = f"{result.study.method}, {result.study.dataset}, {_direction(result, several)}"
+            where = f"{result.study.method}, {result.column.block}, {_direction(result, several)}"
             yield f"{where}: none of the {result.lost} trials was completed, so there is nothing to select."
     if ready := sum(result not in waiting and result.lost < len(result.trials) for result in studies):
         yield f"{selections(ready)} can be made: rerun the same command to run all seeds with the selected values."

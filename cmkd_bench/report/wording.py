@@ -48,10 +48,10 @@ def cell_text(board: Leaderboard, row: str, column: Column, with_gain: bool) -> 
 
 def by_dataset(board: Leaderboard) -> Iterator[tuple[str, list[Column]]]:
     """Yield each dataset's title, with the conditions of its numbers, and its columns."""
-    ordered = sorted(board.columns, key=lambda column: list(board.marks).index(column.dataset))
-    for dataset, columns in groupby(ordered, key=lambda column: column.dataset):
-        marks = "; ".join(board.marks[dataset])
-        yield f"{dataset} ({marks})" if marks else dataset, list(columns)
+    ordered = sorted(board.columns, key=lambda column: list(board.marks).index(column.block))
+    for block, columns in groupby(ordered, key=lambda column: column.block):
+        marks = "; ".join(board.marks[block])
+        yield f"{block} ({marks})" if marks else block, list(columns)
 
 
 def sections(board: Leaderboard) -> Iterator[tuple[str, bool]]:
@@ -63,12 +63,12 @@ def sections(board: Leaderboard) -> Iterator[tuple[str, bool]]:
 
 
 def legend(board: Leaderboard, with_gain: bool, list_ranks: bool = True) -> list[str]:
-    """Explain numbers, statistics and ranks in one line each.
+    """Explain numbers, statistics and ranks in one line each, and say where the code came from.
 
     Args:
         list_ranks: whether to list the ranks because the table has no column for them.
     """
-    return [numbers_line(board, with_gain), *filter(None, [_statistics(board), _ranks(board, list_ranks)])]
+    return [numbers_line(board, with_gain), *filter(None, [_statistics(board), _ranks(board, list_ranks), board.code])]
 
 
 def numbers_line(board: Leaderboard, with_gain: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from cmkd_bench.api import execute
 from cmkd_bench.errors import GridError
+from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import add_plan
 from cmkd_bench.planning.build import make_plan
@@ -52,6 +54,7 @@ class Setting:
             pairs=[self.pair],
             seeds=[seed for seed, _ in self.draws],
             folds=[fold for _, fold in self.draws],
+            labels=ALL,  # as in the publications
             overrides=overrides,
             experiment=point,
             results=self.folder,
@@ -87,7 +90,7 @@ class Setting:
         if missing := [row for row, of in values.items() if np.isnan(of).any()]:
             raise Unfinished(
                 f"{grid.experiment.name}: some runs of {', '.join(missing)} have no result. See: "
-                f"cmkd-bench leaderboard {grid.experiment.name} --results {self.folder}"
+                f"cmkd-bench leaderboard {grid.experiment.name} --results {shlex.quote(str(self.folder))}"
             )
         return values
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.config.compose import grid_defaults
+from cmkd_bench.config.settings_files import grid_defaults
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import write_text
 from cmkd_bench.planning.request import RESULTS

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cmkd_bench.method import Batch, NetworkShape, Pair
+from cmkd_bench.method import HIDDEN, Batch, NetworkShape, Pair
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._case import MethodCase, not_finite
@@ -32,6 +32,8 @@ class SegmentationTests(MethodCase):
             method = cls(given, pair)
             student, teacher = _rows(STUDENT), _rows(pair.teacher)
             labels = torch.randint(CLASSES, (ROWS,))
+        if cls.unlabelled is not None:
+            labels[torch.arange(ROWS) % IMAGES == 0] = HIDDEN  # all positions of an image
         reached = False
         for phase in method.phases():
             batch = Batch(torch.tensor([7, 2, 29]), 1, 2, labels if phase.labels else None, torch.arange(ROWS) % IMAGES)

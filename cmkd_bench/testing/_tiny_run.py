@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,9 @@ from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
 from cmkd_bench.training.assembly import build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.loop import Stopped, Training
+from cmkd_bench.training.pairing import UNPAIRED, Pairing
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
-from cmkd_bench.training.tensors import Part
+from cmkd_bench.training.tensors import Part, Resident
 
 RECIPE = Recipe(
     epochs=2,
@@ -79,7 +81,10 @@ class StopAfter:
 
 @dataclass
 class TinyRun:
-    """A method between two networks on paired data, assembled as the engine does it for a run."""
+    """A method between two networks on paired data, assembled as the engine does it for a run.
+
+    `every_label` is the training part with all labels, of which `train` may hide some.
+    """
 
     method: Method[Any]
     student: Network
@@ -88,6 +93,8 @@ class TinyRun:
     train: Part
     validation: Part
     seed: int
+    every_label: Part
+    pairing: Pairing
 
     def training(self, recipe: Recipe = RECIPE, only: Phase | None = None) -> Training:
         """Return the engine's training; `only` replaces the method's phases by one that gets all epochs."""
@@ -103,6 +110,7 @@ class TinyRun:
             modality=self.direction.student,
             classes=self.method.pair.classes,
             device=CPU,
+            pairing=self.pairing,
         )
         if only is not None:
             training.phases, training.epochs = (dataclasses.replace(only, share=1.0),), [recipe.epochs]
@@ -170,6 +178,10 @@ def build_tiny_run(
     seed: int = 0,
     shuffled_labels: bool = False,
     linear: tuple[str, ...] = (),
+    labelled: int | None = None,
+    permuted: bool = False,
+    pairs_share: float = 1.0,
+    damaged: bool = False,
 ) -> TinyRun | str:
     """Return a tiny run, or the method's reason for not being defined there.
 
@@ -181,10 +193,22 @@ def build_tiny_run(
         seed: seed of initialization, data order and all other randomness of the training.
         shuffled_labels: whether to permute the labels of the training samples.
         linear: the modalities whose network is a linear classifier, without hidden layers.
+        labelled: the first so many labels may be seen; None for all.
+        permuted: whether to permute the others.
+        pairs_share: share of the samples with a partner.
+        damaged: whether the teacher's inputs of the others are replaced by NaN.
     """
     train, validation = paired_part(16, classes, "train"), paired_part(9, classes, "validation")
     if shuffled_labels:
         train = dataclasses.replace(train, labels=train.labels.roll(1))
+    if permuted:
+        train = dataclasses.replace(train, labels=torch.cat([train.labels[:labelled], train.labels[labelled:].roll(1)]))
+    pairing = Pairing(share=pairs_share)
+    if damaged:
+        train = _damaged(train, direction.teacher, pairing.partners(len(train), seed) == UNPAIRED)
+    every_label = train
+    if labelled is not None:
+        train = train.hide(torch.arange(labelled))
     given: Any = build(cls.HyperParameters, hyperparameters)
     student, teacher = (
         tiny_network(modality, classes, seed, modality in linear) for modality in (direction.student, direction.teacher)
@@ -195,4 +219,11 @@ def build_tiny_run(
     if (reason := cls.unsupported(given, pair)) is not None:
         return reason
     method = build_method(cls, hyperparameters, pair, seed)
-    return TinyRun(method, student, teacher, direction, train, validation, seed)
+    return TinyRun(method, student, teacher, direction, train, validation, seed, every_label, pairing)
+
+
+def _damaged(part: Part, modality: str, rows: Tensor) -> Part:
+    """Replace some inputs of a modality by NaN; rows: (M,) bool."""
+    values = part.inputs[modality].stored(torch.arange(len(part)))
+    broken = values.masked_fill(rows.view(-1, *[1] * (values.ndim - 1)), math.nan)
+    return dataclasses.replace(part, inputs={**part.inputs, modality: Resident(broken)})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from cmkd_bench.testing._declaration import DeclarationTests
 from cmkd_bench.testing._dense import SegmentationTests
 from cmkd_bench.testing._losses import LossTests
+from cmkd_bench.testing._scarcity import ScarcityTests
 from cmkd_bench.testing._training import TrainingTests
 
 
-class MethodConformance(DeclarationTests, LossTests, SegmentationTests, TrainingTests):
+class MethodConformance(DeclarationTests, LossTests, ScarcityTests, SegmentationTests, TrainingTests):
     """Provides the tests of a method; subclass it in a test file and name the method.
 
     The method is trained between tiny networks, in both directions and with embeddings of unequal width, by the

@@ -10,6 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from cmkd_bench.experiment.files import write_json
+from cmkd_bench.experiment.label_budget import ALL, LabelBudget
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.record import write_plan
 from cmkd_bench.experiment.spec import RunSpec, Settings
@@ -17,7 +18,10 @@ from cmkd_bench.experiment.store import Experiment
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 EPOCHS = 15
-_UNKNOWN = ("val_value", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs")
+_UNKNOWN = (
+    *("val_value", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs"),
+    *("train_labels", "selection_labels"),
+)
 
 
 def made_spec(
@@ -28,6 +32,7 @@ def made_spec(
     teacher_modality: str | None = None,
     teacher: str | None = None,
     hyperparameters: Settings = (),
+    labels: LabelBudget = ALL,
 ) -> RunSpec:
     """Return the spec of a small network's run on one modality, with or without a teacher."""
     return RunSpec(
@@ -37,6 +42,8 @@ def made_spec(
         options=(),
         manifest="m" * 64,
         fold=0,
+        labels=labels,
+        supervision=(),
         student_modality=modality,
         student_network="mlp",
         teacher_modality=teacher_modality,
@@ -48,6 +55,7 @@ def made_spec(
         augmentation=(),
         recipe=(("epochs", EPOCHS),),
         seed=seed,
+        code=(),
     )
 
 

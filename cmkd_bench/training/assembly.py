@@ -14,12 +14,14 @@ from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.method import Method, NetworkShape, Pair
 from cmkd_bench.network import InputShape, Network, shape_of
 from cmkd_bench.networks import build_network, tokenizer_of
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets
+from cmkd_bench.training.labelled import rows_for
 from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.tensors import Part, input_shape, part_of, view_of
 
@@ -62,12 +64,35 @@ class Assembly:
 
     def pair(self, student: NetworkShape, teacher: NetworkShape) -> Pair:
         """Return what a method may know of two networks and the data."""
-        labels = torch.from_numpy(self.data.labels[self.data.parts["train"]])
-        return Pair(student, teacher, self.classes, labels)
+        return Pair(student, teacher, self.classes, self.train.labels.cpu())
+
+    @functools.cached_property
+    def train(self) -> Part:
+        """The training part with the labels that the run may see."""
+        part = self.part("train")
+        return part if self.spec.labels == ALL else part.hide(self._labelled("train"))
+
+    def selection(self, name: str) -> Part | None:
+        """Return the samples that select the epoch; None if the last one is kept.
+
+        Args:
+            name: a part, or `last`. Of the training part, only labels are read that training may read.
+        """
+        if name == "last":
+            return None
+        part, of_all = self.part(name), dict(self.spec.supervision).get("select_labels", "all") == "all"
+        if self.spec.labels == ALL or (of_all and name != "train"):
+            return part
+        return part.only(self._labelled(name))
 
     def part(self, name: str) -> Part:
         """Return one of the parts train, validation and test on the device."""
         return _load_part(self.data, self.spec.dataset, self.spec.augmentation, name, str(self.device))
+
+    def _labelled(self, part: str) -> torch.Tensor:
+        rows, groups = self.data.parts[part], self.data.groups
+        chosen = rows_for(self.spec, part, self.data.labels[rows], None if groups is None else groups[rows])
+        return torch.from_numpy(chosen)
 
     def _input_shape(self, modality: str) -> InputShape:
         kind = datasets.get(self.spec.dataset).modality(modality)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cmkd_bench.training.composition import kinds_of
 from cmkd_bench.training.device import to_device
+from cmkd_bench.training.pairing import UNPAIRED, Pairing
 from cmkd_bench.training.read_ahead import AHEAD, read_ahead
-from cmkd_bench.training.seeding import derangement, derive_seed, permutation
+from cmkd_bench.training.seeding import derive_seed
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 from cmkd_bench.training.views import Box
@@ -27,7 +29,8 @@ class BatchInputs:
     Attributes:
         index: (B,) int64, rows of the training part.
         student: the student's inputs.
-        teacher_index: rows of the teacher's inputs; different ones if pairs are shuffled.
+        teacher_index: (P,) int64, rows of the teacher's inputs; different ones if pairs are shuffled or wrong.
+        pairs: (P,) int64, positions in the batch of the samples with a partner; None if all have one.
         teacher: the teacher's inputs, or None if its outputs are stored.
         targets: (B, H, W) uint8 label maps, for segmentation.
         box: the crop and flip of inputs and label maps, for segmentation.
@@ -36,6 +39,7 @@ class BatchInputs:
     index: Tensor
     student: Tensor
     teacher_index: Tensor
+    pairs: Tensor | None = None
     teacher: Tensor | None = None
     targets: Tensor | None = None
     box: Box | None = None
@@ -44,11 +48,14 @@ class BatchInputs:
 class Batches:
     """Splits the training part into batches; a partial last batch is dropped.
 
+    If labels or pairs are scarce, every batch has the same number of labeled and of paired samples (`kinds_of`), and
+    an epoch has as many steps as with all of them.
+
     Args:
         train: the training part.
         modality: modality of the student.
         teacher: decides which inputs it is shown; None if the method has no teacher.
-        shuffled: whether the teacher gets other samples than the student.
+        pairing: which samples the teacher is shown.
         size: samples per batch.
         seed: seed of the run.
         device: device of the batches.
@@ -59,7 +66,7 @@ class Batches:
         train: Part,
         modality: str,
         teacher: Teacher | None,
-        shuffled: bool,
+        pairing: Pairing,
         size: int,
         seed: int,
         device: torch.device,
@@ -69,15 +76,15 @@ class Batches:
         self._teacher_is_augmented = teacher is not None and teacher.is_augmented
         self._seed, self._device = seed, device
         self._size = min(size, len(train))
-        self._partners = derangement(len(train), seed, "pairs") if shuffled else torch.arange(len(train))
+        self._partners = pairing.partners(len(train), seed)
+        self._kinds = kinds_of(train.labels.cpu() >= 0, self._partners != UNPAIRED, self._size)
 
     def __len__(self) -> int:
         return len(self._train) // self._size
 
     def epoch(self, phase: str, epoch: int) -> Iterator[BatchInputs]:
         """Yield the batches of one epoch of a phase; order and views depend only on seed, phase and epoch."""
-        order = permutation(len(self._train), self._seed, "order", phase, epoch)
-        rows = torch.split(order[: len(self) * self._size], self._size)
+        rows = torch.cat([one.batches(len(self), self._seed, phase, epoch) for one in self._kinds], dim=1)
         read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
         resident = all(inputs.is_resident for inputs in read)
         jobs = (functools.partial(self._read, index, (phase, epoch, step)) for step, index in enumerate(rows))
@@ -88,11 +95,17 @@ class Batches:
         """Return the stored rows of a batch; may run in another thread."""
         stored = {"student": self._stored(self._modality, index, place, augmented=True)}
         if self._shown is not None:
-            partners, augmented = self._partners.index_select(0, index), self._teacher_is_augmented
-            stored["teacher"] = self._stored(self._shown, partners, place, augmented)
+            _, partners = self._pairs(index)
+            stored["teacher"] = self._stored(self._shown, partners, place, self._teacher_is_augmented)
         if self._train.targets is not None:
             stored["targets"] = self._train.targets.stored(index)
         return stored
+
+    def _pairs(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the positions of the samples with a partner, and their partners: (P,) each."""
+        partners = self._partners.index_select(0, index)
+        pairs = (partners != UNPAIRED).nonzero().squeeze(1)
+        return pairs, partners.index_select(0, pairs)
 
     def _stored(self, modality: str, index: Tensor, place: Place, augmented: bool) -> Tensor:
         inputs, view = self._train.inputs[modality], self._train.views[modality]
@@ -100,13 +113,14 @@ class Batches:
         return inputs.stored(index, view.frames(len(index), inputs.shape[0], generator))
 
     def _inputs(self, index: Tensor, stored: Stored, place: Place) -> BatchInputs:
-        teacher = None
+        teacher, (pairs, partners) = None, self._pairs(index)
         if self._shown is not None:
             teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)
         return BatchInputs(
             index=to_device(index, self._device),
             student=self._view(self._modality, stored["student"], place, augmented=True),
-            teacher_index=to_device(self._partners.index_select(0, index), self._device),
+            teacher_index=to_device(partners, self._device),
+            pairs=None if len(pairs) == len(index) else to_device(pairs, self._device),
             teacher=teacher,
             targets=stored.get("targets"),
             box=self._box(len(index), place),

@@ -1,4 +1,4 @@
-"""The state of a training run on disk, with the run's id and a digest."""
+"""The state of a training run on disk, with the run's id and a digest, and the weights that remain of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
+from safetensors.torch import save
+from torch import Tensor, nn
 
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_atomically
@@ -45,6 +47,19 @@ def load_checkpoint(path: Path, run_id: str, device: torch.device) -> dict[str, 
     if (owner := state.pop("run_id")) != run_id:
         raise Damaged(path, f"belongs to run {owner}", RESTART)
     return state
+
+
+def weights_file(network: nn.Module) -> bytes:
+    """Return the content of a weights file. Weights that a network uses in several places are stored for each."""
+    stored: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, value in network.state_dict().items():
+        weights = value.detach().cpu().contiguous()
+        storage = weights.untyped_storage().data_ptr()
+        stored[name] = weights.clone() if storage in places else weights  # safetensors refuses shared memory
+        places.add(storage)
+    content: bytes = save(stored)
+    return content
 
 
 class _Digesting(io.RawIOBase):

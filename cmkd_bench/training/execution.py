@@ -18,28 +18,32 @@ from torch import Tensor, nn
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.errors import fault_behind, fault_of
+from cmkd_bench.experiment.code_identity import CodeChanged, check_code, codes_of
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes, write_json, write_records
 from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment, RunFolder
-from cmkd_bench.method import Method
+from cmkd_bench.method import HIDDEN, Method
 from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
 from cmkd_bench.training.assembly import Assembly, BadData, build_method
-from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
+from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint, weights_file
 from cmkd_bench.training.device import processor, use_device
 from cmkd_bench.training.evaluation import NonFiniteOutput, Score, evaluate
 from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
 from cmkd_bench.training.memory import peak_mb, reset_peak
+from cmkd_bench.training.pairing import Pairing
+from cmkd_bench.training.rehearsal import MethodMistake, check_layers, rehearse_once
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.tensors import Part
 
 # The result of a run survives a power failure, and so do its other files if it took longer than this. For a shorter
 # run, flushing them would take a few percent of its time; if they are lost, the digests in its result show it.
 DURABLE_SECONDS = 5.0
+MB_OF_REHEARSAL = -1.0  # the teacher need not see the whole training part for a few steps
 
 
 class TeacherMissing(Exception):
@@ -83,8 +87,11 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
             try:
                 use_device(device)
                 reset_peak(device)
-                run = Run(experiment, experiment.read_spec(run_id), device, roots)
-                notes += run.execute(_Beating(watch, heartbeat))
+                spec = experiment.read_spec(run_id)
+                if not folder.checkpoint.exists():  # otherwise it was rehearsed before it began
+                    rehearse_once(spec, device, lambda: Run(experiment, spec, device, roots).training(MB_OF_REHEARSAL))
+                    reset_peak(device)
+                notes += Run(experiment, spec, device, roots).execute(_Beating(watch, heartbeat))
             except Stopped:
                 raise
             except DamagedTeacher as error:
@@ -116,11 +123,13 @@ class Run:
     def __init__(self, experiment: Experiment, spec: RunSpec, device: torch.device, roots: Roots) -> None:
         self.experiment, self.spec, self.device = experiment, spec, device
         self.folder = experiment.run(spec.id)
+        check_code(spec)
         self.parts = Assembly(spec, device, roots)
         self.recipe = build(Recipe, dict(spec.recipe))
         self.student = self.parts.network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
         self.teacher_network = self._teacher_network()
         self.method = self._method().to(device)
+        self.selection = self.parts.selection(self.recipe.select_on)
 
     def execute(self, watch: Watch) -> list[str]:
         """Train the student, select the epoch, and read the test part once.
@@ -134,20 +143,25 @@ class Run:
         self.finish(training.progress)
         return notes
 
-    def training(self) -> Training:
-        """Return the training of the run, not started yet."""
+    def training(self, cache_mb: float | None = None) -> Training:
+        """Return the training of the run, not started yet.
+
+        Args:
+            cache_mb: largest size of a frozen teacher's outputs that are kept (default: the recipe's).
+        """
         return Training(
             recipe=self.recipe,
             seed=self.spec.seed,
             method=self.method,
             student=self.student,
-            teacher=self._teacher(),
+            teacher=self._teacher(self.recipe.cache_mb if cache_mb is None else cache_mb),
             trained_teacher=self.teacher_network if self.method.updates_teacher else None,
-            train=self.parts.part("train"),
-            selection=None if self.recipe.select_on == "last" else self.parts.part(self.recipe.select_on),
+            train=self.parts.train,
+            selection=self.selection,
             modality=self.spec.student_modality,
             classes=self.parts.classes,
             device=self.device,
+            pairing=self._pairing(),
         )
 
     def finish(self, progress: Progress) -> None:
@@ -181,6 +195,8 @@ class Run:
             "value": score.value,
             "other_metrics": dict(score.others),
             "selected_on": self.recipe.select_on,
+            "train_labels": int((self.parts.train.labels != HIDDEN).sum()),
+            "selection_labels": None if self.selection is None else len(self.selection),
             "val_value": progress.best_value if progress.best_value >= 0 else None,
             "teacher_value": self._teacher_result().get("value"),
             "teacher_value_after": after,
@@ -204,6 +220,7 @@ class Run:
             "host": platform.node(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code": code_version(),
+            "sources": {role: one.origin for role, one in codes_of(self.spec).items()},
             "python": platform.python_version(),
             "packages": package_versions(),
         }
@@ -241,9 +258,15 @@ class Run:
         if self.teacher_network is not None and self.spec.teacher_modality is not None:
             teacher = self.parts.shape(self.teacher_network, self.spec.teacher_modality)
         pair = self.parts.pair(student, teacher)
-        return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
+        method = build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
+        check_layers(method)
+        return method
 
-    def _teacher(self) -> Teacher | None:
+    def _pairing(self) -> Pairing:
+        given: Any = dict(self.spec.supervision)
+        return Pairing(share=given.get("pairs_share", 1.0), mispaired=given.get("mispaired", 0.0))
+
+    def _teacher(self, cache_mb: float) -> Teacher | None:
         network, modality = self.teacher_network, self.spec.teacher_modality
         if network is None or modality is None:
             return None
@@ -252,7 +275,7 @@ class Run:
             return TrainedTeacher(network, modality, layers)
         # Use the precision of a training step, so that storing the outputs makes no difference.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self.parts.part("train"), modality, layers, self.recipe.cache_mb)
+            return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb)
 
 
 @functools.cache
@@ -262,8 +285,7 @@ def package_versions() -> dict[str, str]:
 
 
 def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor], durable: bool) -> None:
-    weights = {name: value.detach().cpu().contiguous() for name, value in student.state_dict().items()}
-    write_bytes(folder.weights, save(weights), durable=durable)
+    write_bytes(folder.weights, weights_file(student), durable=durable)
     write_bytes(folder.predictions, save(dict(predictions)), durable=durable)
 
 
@@ -283,6 +305,8 @@ def _describe(error: Exception) -> Checkpoint:
         TeacherMissing: "teacher missing",
         MemoryError: "out of memory",
         BadData: "bad data",
+        MethodMistake: "mistake in a method",
+        CodeChanged: "code changed",
     }
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
     if isinstance(error, torch.cuda.OutOfMemoryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import time
@@ -19,6 +20,7 @@ from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
 from cmkd_bench.training.teacher import Teacher
@@ -83,11 +85,12 @@ class Training:
         student: the network that is trained.
         teacher: provides the teacher's outputs; None if the method has no teacher.
         trained_teacher: the teacher's network if the method updates it.
-        train: the training part.
+        train: the training part, whose hidden labels are hidden already.
         selection: the part that selects the epoch; None if the last epoch is kept.
         modality: modality of the student.
         classes: C.
         device: device of all tensors.
+        pairing: which samples the teacher is shown.
         progress: progress of the training.
     """
 
@@ -102,14 +105,15 @@ class Training:
     modality: str
     classes: int
     device: torch.device
+    pairing: Pairing = field(default_factory=Pairing)
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         self.phases = self.method.phases()
         self.epochs = phase_epochs(self.phases, self.recipe.epochs)
-        shuffled = self.method.pairing == "shuffled"
+        pairing = dataclasses.replace(self.pairing, shuffled=self.method.pairing == "shuffled")
         size = self.recipe.batch_size
-        self.batches = Batches(self.train, self.modality, self.teacher, shuffled, size, self.seed, self.device)
+        self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device)
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, starting from a checkpoint if there is one.
@@ -134,7 +138,7 @@ class Training:
 
     def _run_phase(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         number, phase = self.progress.phase, self.phases[self.progress.phase]
-        optimizer = build_optimizer(self.recipe, self._trained_modules(phase))
+        optimizer = build_optimizer(self.recipe, self.trained_modules(phase))
         if checkpoint is not None:
             optimizer.load_state_dict(checkpoint["optimizer"])
         for epoch in range(self.progress.epoch + 1, self.epochs[number] + 1):
@@ -150,7 +154,7 @@ class Training:
                 raise Stopped
 
     def _run_epoch(self, phase: Phase, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> EpochRecord:
-        self._set_modes(phase)
+        self.set_modes(phase)
         terms, logged = _Means(), _Means()
         steps = len(self.batches)
         for step, seen in enumerate(self.batches.epoch(phase.name, epoch)):
@@ -158,8 +162,8 @@ class Training:
             # Dropout and negatives of a step depend only on its position, not on the method or on a resume.
             seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
             self.method.logged.clear()
-            losses = self._losses(phase, seen, Batch(seen.index, epoch, epochs, self._labels(phase, seen.index)))
-            self._update(torch.stack(list(losses.values())).sum(), optimizer)
+            losses = self.losses(phase, seen, self.batch(phase, seen, epoch, epochs))
+            self.update(torch.stack(list(losses.values())).sum(), optimizer)
             terms.add(losses)
             logged.add(self.method.logged)
         means = {"losses": terms.by_name(), "logged": logged.by_name()}
@@ -169,7 +173,8 @@ class Training:
         self._check_gradients(optimizer, f"in the last step of epoch {epoch} of phase '{phase.name}'")
         return {"phase": phase.name, **means}
 
-    def _losses(self, phase: Phase, seen: BatchInputs, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, phase: Phase, seen: BatchInputs, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss terms of one step."""
         with autocast(self.device, self.recipe):
             student = self.student(seen.student, self.method.student_layers())
             teacher = student.detach()
@@ -179,7 +184,8 @@ class Training:
                 student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
             return phase.loss(student, teacher, batch)
 
-    def _update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    def update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        """Take one step of the optimizer."""
         optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
@@ -199,8 +205,10 @@ class Training:
                 f"the gradient of the loss is not finite in {bad} of {len(gradients)} parameters {when}"
             )
 
-    def _labels(self, phase: Phase, index: Tensor) -> Tensor | None:
-        return self.train.labels.index_select(0, index) if phase.labels else None
+    def batch(self, phase: Phase, seen: BatchInputs, epoch: int, epochs: int) -> Batch:
+        """Return what a phase may see of a batch beside the outputs."""
+        labels = self.train.labels.index_select(0, seen.index) if phase.labels else None
+        return Batch(seen.index, epoch, epochs, labels, pairs=None if self.teacher is None else seen.pairs)
 
     def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
         if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
@@ -226,7 +234,8 @@ class Training:
         if self.trained_teacher is not None:
             self.progress.best["teacher"] = _copy(self.trained_teacher)
 
-    def _trained_modules(self, phase: Phase) -> list[nn.Module]:
+    def trained_modules(self, phase: Phase) -> list[nn.Module]:
+        """Return the modules whose parameters a phase trains."""
         modules: list[nn.Module] = [self.student.head if phase.trains == "head" else self.student]
         if phase.extras:
             modules.append(self.method)
@@ -234,7 +243,8 @@ class Training:
             modules.append(self.trained_teacher)
         return modules
 
-    def _set_modes(self, phase: Phase) -> None:
+    def set_modes(self, phase: Phase) -> None:
+        """Put the modules into the modes in which a phase trains."""
         whole = phase.trains == "student"
         self.student.train(whole).requires_grad_(whole)
         self.student.head.requires_grad_(True)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmkd_bench.method import Batch
+from cmkd_bench.method import HIDDEN, Batch
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.training.views import IGNORED, Box, resize_labels
+from cmkd_bench.training.views import HIDDEN_MAP, IGNORED, Box, resize_labels
 
 
 def as_positions(
@@ -18,22 +18,26 @@ def as_positions(
 ) -> tuple[Outputs, Outputs, Batch]:
     """Return every labeled position as one row of logits and embedding, so that a loss per sample is per position.
 
-    The label maps are resized to the resolution of the logits by nearest neighbor. Feature maps stay per image.
+    The label maps are resized to the resolution of the logits by nearest neighbor. Feature maps stay per image. Of an
+    image whose labels are hidden, every position is a row, with the label HIDDEN.
 
     Args:
         student: logits (B, C, h, w), positions (B, D, h, w).
         teacher: the same for the teacher, with the same h and w.
         batch: its labels are replaced, if the phase may read them.
-        targets: (B, H, W) uint8, 255 is ignored.
+        targets: (B, H, W) uint8, 255 is ignored, HIDDEN_MAP is hidden.
         box: the crop and flip of this batch, the same for both modalities; None is none.
 
     Returns:
-        logits (P, C), embedding (P, D) and labels (P,) of the P labeled positions; `batch.sample` gives their samples.
+        logits (P, C), embedding (P, D) and labels (P,) of the P positions; `batch.sample` gives their samples.
     """
     labels = resize_labels(targets, (student.logits.shape[2], student.logits.shape[3]), box)
     rows = (labels.flatten() != IGNORED).nonzero().squeeze(1)
     sample = rows // labels[0].numel()
-    known = labels.flatten().index_select(0, rows) if batch.labels_or_none is not None else None
+    known = None
+    if batch.labels_or_none is not None:
+        known = labels.flatten().index_select(0, rows)
+        known = known.masked_fill(known == HIDDEN_MAP, HIDDEN)
     seen = dataclasses.replace(batch, labels_or_none=known, sample=sample)
     return _rows(student, rows), _rows(teacher, rows), seen
 

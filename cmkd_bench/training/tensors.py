@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,9 +15,10 @@ from torch import Tensor
 from cmkd_bench.config.augmentation import Augmentation
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.dataset import Modality
+from cmkd_bench.method import HIDDEN
 from cmkd_bench.network import InputShape
 from cmkd_bench.training.device import to_device
-from cmkd_bench.training.views import View
+from cmkd_bench.training.views import HIDDEN_MAP, View
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of RGB between 0 and 1
 
@@ -108,12 +110,49 @@ class Mapped(Inputs):
 
 
 @dataclass(frozen=True)
+class Chosen(Inputs):
+    """Some rows of other inputs.
+
+    Attributes:
+        source: the other inputs.
+        rows: (M,) int64 on the CPU.
+    """
+
+    source: Inputs
+    rows: Tensor
+
+    @property
+    def is_resident(self) -> bool:  # type: ignore[override]  # read-only, as it is in every frozen dataclass here
+        return self.source.is_resident
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.source.shape
+
+    def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
+        return self.source.stored(self.rows.index_select(0, index), frames)
+
+
+@dataclass(frozen=True)
+class HiddenMaps(Chosen):
+    """Label maps of which some are hidden; `rows` is (M,) bool, whether a map may be seen."""
+
+    def stored(self, index: Tensor, frames: Tensor | None = None) -> Tensor:
+        maps = self.source.stored(index, frames)
+        hidden = to_device(~self.rows.index_select(0, index), maps.device)
+        return maps.masked_fill(hidden[:, None, None], HIDDEN_MAP)
+
+
+@dataclass(frozen=True)
 class Part:
     """One part of a dataset.
 
     Attributes:
         inputs: by modality, M rows each.
-        labels: (M,) int64 on the device; zeros for segmentation.
+        labels: (M,) int64 on the device, HIDDEN where they may not be seen; the others are zeros for segmentation.
         views: by modality, the map from stored rows to the network's inputs.
         targets: M label maps (H, W) uint8 for segmentation, 255 is ignored.
         name: train, validation or test, for messages.
@@ -127,6 +166,26 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def hide(self, labeled: Tensor) -> Part:
+        """Return the same samples with only some of the labels; the others are HIDDEN, and so are their label maps.
+
+        Args:
+            labeled: (N,) int64, the rows that keep their labels.
+        """
+        kept = torch.zeros(len(self), dtype=torch.bool).index_fill(0, labeled, True)
+        labels = self.labels.masked_fill(to_device(~kept, self.labels.device), HIDDEN)
+        targets = None if self.targets is None else HiddenMaps(self.targets, kept)
+        return dataclasses.replace(self, labels=labels, targets=targets)
+
+    def only(self, rows: Tensor) -> Part:
+        """Return some of the samples; rows: (N,) int64 on the CPU."""
+        return Part(
+            inputs={modality: Chosen(inputs, rows) for modality, inputs in self.inputs.items()},
+            labels=self.labels.index_select(0, to_device(rows, self.labels.device)),
+            views=self.views,
+            targets=None if self.targets is None else Chosen(self.targets, rows),
+        )
 
     def evaluation_view(self, modality: str, index: Tensor) -> Tensor:
         """Return the evaluation view: (B, ...); index: (B,) int64 on the CPU."""

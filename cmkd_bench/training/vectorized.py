@@ -18,11 +18,13 @@ from torch.func import functional_call, stack_module_state, vmap
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
-from cmkd_bench.method import Batch, Losses
+from cmkd_bench.method import HIDDEN, Batch, Losses
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.training.execution import DamagedTeacher, Run
+from cmkd_bench.training.execution import MB_OF_REHEARSAL, DamagedTeacher, Run
 from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.pairing import Pairing
+from cmkd_bench.training.rehearsal import MethodMistake, rehearse_once
 
 
 def execute_vectorized(
@@ -55,6 +57,11 @@ def execute_vectorized(
         places = list(zip(experiments, specs, strict=True))
         if not all(experiment.run(spec.teacher).is_done() for experiment, spec in places if spec.teacher):
             return "a teacher has no result"
+        experiment, spec = places[0]
+        try:
+            rehearse_once(spec, device, lambda: Run(experiment, spec, device, roots).training(MB_OF_REHEARSAL))
+        except (MethodMistake, DamagedTeacher) as error:  # each separate run reports it
+            return str(error)
         runs, trainings = [], []
         for experiment, spec in places:
             try:
@@ -90,6 +97,7 @@ def _problem(training: Training) -> str | None:
         "an epoch has several batches": recipe.batch_size < len(training.train),
         "inputs are augmented": training.train.views[training.modality].is_random,
         "pairs are shuffled": method.pairing == "shuffled",
+        "labels or pairs are scarce": bool((training.train.labels == HIDDEN).any()) or training.pairing != Pairing(),
         "gradients are clipped": recipe.gradient_clip > 0,
         "it is not float32": recipe.precision != "float32",
         "labels are maps": training.train.targets is not None,
@@ -98,6 +106,8 @@ def _problem(training: Training) -> str | None:
         "the teacher is not run once": teacher is not None and teacher.modality is not None,
         "the network keeps statistics or is random": any(True for _ in training.student.buffers())
         or any(isinstance(module, nn.Dropout) for module in training.student.modules()),
+        "the network uses weights in several places": len(list(training.student.parameters()))
+        < len(training.student.state_dict()),
     }
     return next((text for text, holds in problems.items() if holds), None)
 

@@ -13,6 +13,7 @@ from cmkd_bench.training.device import to_device
 
 PICTURES = ("image", "video", "depth")
 IGNORED = 255  # in a label map
+HIDDEN_MAP = 254  # everywhere in the label map of an image whose labels may not be seen
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cmkd_bench.config.compose import Configuration, compose, parse_overrides
+from cmkd_bench.config.compose import Configuration, compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.registry import datasets
 from cmkd_bench.training.optimization import learning_rate
 

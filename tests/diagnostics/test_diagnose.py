@@ -154,7 +154,7 @@ def made() -> list[Diagnosed]:
     found = []
     for seed, said in enumerate(([0, 1, 2, 1], [0, 1, 1, 1])):
         student = Side(torch.eye(3)[said] * 2 + torch.tensor([0.3, 0.2, 0.1]), embedding * 2)
-        cell = Cell("alone", "baseline", "toy", 0, "audio", "video", seed, "s", "t")
+        cell = Cell("alone", "baseline", "toy", 0, 1.0, "audio", "video", seed, "s", "t")
         found.append(Diagnosed(cell, diagnose(teacher, student, labels)))
     return found
 

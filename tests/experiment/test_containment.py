@@ -48,7 +48,7 @@ def experiment(tmp_path: Path) -> Experiment:
 
 
 def cell(run_id: str, teacher_id: str = "") -> Cell:
-    return Cell("none", "baseline", SPEC.dataset, 0, "pixels", "fourier", 0, run_id, teacher_id)
+    return Cell("none", "baseline", SPEC.dataset, 0, 1.0, "pixels", "fourier", 0, run_id, teacher_id)
 
 
 def refused(cmkd: Command, command: str, *parts: str) -> None:
@@ -74,6 +74,17 @@ def test_what_is_no_run_id(experiment: Experiment, run_id: str) -> None:
 
 
 def test_the_teacher_of_a_stored_spec_is_no_path(experiment: Experiment, outside: Path, cmkd: Command) -> None:
+    spec = replace(SPEC, teacher="../../../private")
+    write_json(experiment.run(SPEC.id).spec, spec.to_json())
+    experiment.run(SPEC.id).error.unlink()
+    done = cmkd("leaderboard", "theirs", "--results", "results")
+    assert "spec.json" in done.stderr  # it does not hash to the run's id, so nothing in it is followed
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_the_teacher_of_a_stored_spec_under_its_own_id_is_no_path(
+    experiment: Experiment, outside: Path, cmkd: Command
+) -> None:
     spec = replace(SPEC, teacher="../../../private")
     experiment.add(spec)
     write_made_plan(experiment, [cell(spec.id)])
@@ -133,7 +144,7 @@ def test_json_is_bounded_in_depth(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "a.json"
     for depth in (33, sys.getrecursionlimit() * 100):
         file.write_text(nested(depth, kind))
-        with pytest.raises(UserError, match=r"a\.json.*32 .*deep"):
+        with pytest.raises(UserError, match=r"a\.json.*32 deep"):
             read_json(file)
     file.write_text(nested(32, kind))
     assert read_json(file) == json.loads(nested(32, kind))
@@ -155,4 +166,4 @@ def test_a_plan_that_is_too_deep_is_one_message(
     experiment.plan.write_text(json.dumps(plan | {"notes": deep}))
     refused(cmkd, "status", "plan.json", "deep")
     monkeypatch.setattr(containment, "LARGEST_JSON", 10)
-    refused(cmkd, "status", "plan.json", "too much")
+    refused(cmkd, "status", "plan.json", "too large")

@@ -60,7 +60,7 @@ def test_what_can_be_made_again_is_not_flushed(calls: list[str], tmp_path: Path)
         (bytes(7), "contains only zeros"),
         (b'{"a": 1', "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
-        (b"[" * 100_000, "is nested more than 32 lists and objects deep"),
+        (b"[" * 100_000, "contains lists and objects nested more than 32 deep"),
         (b"[]", "contains a list, not an object"),
         (b"null", "contains null, not an object"),
         (b"3", "contains a number, not an object"),

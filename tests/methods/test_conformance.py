@@ -13,8 +13,12 @@ from cmkd_bench.testing._declaration import DeclarationTests
 from cmkd_bench.testing._training import TrainingTests
 
 # KD's loss, with another teacher or other pairs: only the tests that see the difference. In a conformance test no
-# teacher is trained, so the one of kd_random differs from KD's in nothing but its declaration.
-CONTROLS = {"kd_random": (DeclarationTests,), "kd_shuffled": (DeclarationTests, TrainingTests)}
+# teacher is trained, so those of kd_random and kd_self differ from KD's in nothing but its declaration.
+CONTROLS = {
+    "kd_random": (DeclarationTests,),
+    "kd_self": (DeclarationTests,),
+    "kd_shuffled": (DeclarationTests, TrainingTests),
+}
 
 for name in methods.names():
     globals()[f"Test_{name}"] = type(f"Test_{name}", CONTROLS.get(name, (MethodConformance,)), {"method": name})

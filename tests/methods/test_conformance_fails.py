@@ -17,7 +17,7 @@ from cmkd_bench.methods.fitnet import FitNet
 from cmkd_bench.methods.kd import KD
 from cmkd_bench.testing import MethodConformance
 from cmkd_bench.testing._tiny import TinyCNN, TinyMLP
-from cmkd_bench.testing._tiny_run import Direction
+from cmkd_bench.testing._tiny_run import Direction, TinyRun
 from cmkd_bench.training.loop import NonFiniteLoss
 
 TO_VECTOR = Direction("signal", "vector")
@@ -60,6 +60,29 @@ class ReadsLabelsOfTheBatch(CMCD):
 class ReadsLabelsOfThePair(CMCD):
     def distil(self, student, teacher, batch):
         return {"hidden": nn.functional.cross_entropy(student.logits, self.pair.train_labels[batch.index])}
+
+
+class ReadsHiddenLabels(KD):
+    """A method is not handed hidden labels, so a broken one has to search the process for them."""
+
+    def forward(self, student, teacher, batch):
+        run = next(item for item in gc.get_objects() if type(item) is TinyRun and item.method is self)
+        return {"hidden": nn.functional.cross_entropy(student.logits, run.every_label.labels[batch.index])}
+
+
+class TakesHiddenForAClass(KD):
+    def forward(self, student, teacher, batch):
+        known = nn.functional.one_hot(batch.labels, self.pair.classes)
+        return {"loss": (student.logits.softmax(1) - known).square().mean()}
+
+
+class IgnoresThatPairsAreMissing(KD):
+    def forward(self, student, teacher, batch):
+        return {"loss": (student.logits - teacher.logits).square().mean()}
+
+
+class SaysNothing(KD):
+    unlabelled = " "
 
 
 class KeepsATermAtZeroWeight(KD):
@@ -176,6 +199,10 @@ class HasUndescribedParameters(Method[Loose]):
         (LeavesTheTeacherAsItIs, "test_only_the_declared_parts_are_trained", "updates_teacher is set, but"),
         (ReadsLabelsOfTheBatch, "test_label_free_phases_know_no_label", "declared label-free"),
         (ReadsLabelsOfThePair, "test_label_free_phases_know_no_label", "other labels change .* 'distillation'"),
+        (ReadsHiddenLabels, "test_hidden_labels_change_nothing", "'ReadsHiddenLabels' reads hidden labels.*student"),
+        (TakesHiddenForAClass, "test_hidden_labels_change_nothing", "'TakesHiddenForAClass' fails.*batch.labelled"),
+        (IgnoresThatPairsAreMissing, "test_unpaired_samples_of_the_teacher_change_nothing", "batch.paired"),
+        (SaysNothing, "test_says_what_it_does_with_scarce_samples", "'SaysNothing': unlabelled"),
         (KeepsATermAtZeroWeight, "test_without_distillation_it_is_the_student_alone", "differs from the student alone"),
         (NeverUsesItsExtra, "test_extras_are_trained", r"no gradient.*adapter\.weight"),
         (MakesItsExtraLate, "test_extras_are_trained", "in the constructor"),

@@ -144,7 +144,7 @@ def test_negatives_come_from_other_classes(toys, sizes, asked, expected):
     labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
     method = toys.method("crd", Pair(shape, shape, len(sizes), labels), negatives=asked)
     index = torch.tensor([0, 19, 8])
-    counts = method._negatives(labels[index])
+    counts = method._negatives(index, labels[index])
     assert counts.sum(1).tolist() == expected
     own = labels == labels[index][:, None]
     assert not counts[own].any()

@@ -9,6 +9,7 @@ import torch
 
 from cmkd_bench.methods.kd import KD
 from cmkd_bench.methods.kd_random import RandomTeacherKD
+from cmkd_bench.methods.kd_self import SelfKD
 from cmkd_bench.methods.kd_shuffled import ShuffledKD
 from cmkd_bench.methods.none import StudentOnly
 from cmkd_bench.outputs import Outputs
@@ -30,7 +31,7 @@ def losses_of(toys, name, student, teacher, **hyperparameters):
 
 
 @pytest.mark.oracle("kd", "one sample of two classes by hand, at the defaults")
-@pytest.mark.parametrize("name", ["kd", "kd_random", "kd_shuffled"])
+@pytest.mark.parametrize("name", ["kd", "kd_random", "kd_self", "kd_shuffled"])
 def test_kd_weighs_labels_against_the_softened_teacher(toys, name):
     student, teacher = outputs(0.5, 0.5, temperature=4), outputs(0.75, 0.25, temperature=4)
     losses = losses_of(toys, name, student, teacher)
@@ -74,16 +75,21 @@ def test_the_student_alone_has_cross_entropy_and_nothing_else(toys):
 
 
 def test_the_controls_differ_from_kd_in_what_the_teacher_is():
-    declared = {cls.registry_name: (cls.teacher, cls.pairing) for cls in (KD, RandomTeacherKD, ShuffledKD)}
+    declared = {cls.registry_name: (cls.teacher, cls.pairing) for cls in (KD, RandomTeacherKD, SelfKD, ShuffledKD)}
     assert declared == {
         "kd": ("trained", "paired"),
         "kd_random": ("untrained", "paired"),
+        "kd_self": ("self", "paired"),
         "kd_shuffled": ("trained", "shuffled"),
     }
-    roles = {name: methods.get(name).role for name in ("kd", "kd_random", "kd_shuffled", "label_smoothing", "none")}
+    roles = {
+        name: methods.get(name).role
+        for name in ("kd", "kd_random", "kd_self", "kd_shuffled", "label_smoothing", "none")
+    }
     assert set(roles.values()) == {"method", "control", "baseline"}
     assert [name for name, role in roles.items() if role == "control"] == [
         "kd_random",
+        "kd_self",
         "kd_shuffled",
         "label_smoothing",
     ]

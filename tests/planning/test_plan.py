@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 
 from cmkd_bench import registry
 from cmkd_bench.errors import GridError
+from cmkd_bench.experiment import code_identity, code_versions
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.planning import feasibility
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.request import GridOptions
@@ -62,6 +63,7 @@ def test_the_rows_that_every_table_has_are_added() -> None:
         "label_smoothing",
         "kd_shuffled",
         "kd_random",
+        "kd_self",
         "kd",
     }
     untrained = [spec for spec in plan.specs.values() if dict(spec.recipe)["epochs"] == 0]
@@ -152,19 +154,42 @@ def test_a_spec_survives_json() -> None:
     assert replace(spec, seed=9).id != spec.id
 
 
-def test_an_answer_is_not_remembered_for_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def edited_kd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Pretend that methods/kd.py has been edited."""
+
+    def edit() -> None:
+        edited = replace(code_versions.source_of("methods/kd.py"), digest="another")
+        monkeypatch.setitem(code_versions._sources, "methods/kd.py", edited)
+        code_identity._built_in.cache_clear()
+
+    yield edit
+    monkeypatch.undo()
+    code_identity._built_in.cache_clear()
+
+
+def test_an_answer_is_not_remembered_for_other_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited_kd: Callable[[], None]
+) -> None:
     grid = resolve(GridOptions(methods=["kd_random"], datasets=["mfeat"], seeds=1, results=tmp_path))
     asked: list[str] = []
     answer = Feasibility._answer
-    monkeypatch.setattr(Feasibility, "_answer", lambda self, spec: (asked.append(spec.id), answer(self, spec))[1])
+    monkeypatch.setattr(Feasibility, "_answer", lambda self, spec: (asked.append(spec.method), answer(self, spec))[1])
     make_plan(grid, remember=True)
-    first = len(asked)
-    assert first > 0
+    first = list(asked)
+    assert first
     make_plan(grid, remember=True)
-    assert len(asked) == first, "the answers are remembered"
-    digest = feasibility._digest
-    monkeypatch.setattr(
-        feasibility, "_digest", lambda file: "another" if file and file.name == "kd.py" else digest(file)
-    )
+    assert asked == first, "the answers are remembered"
+    edited_kd()
     make_plan(grid, remember=True)
-    assert len(asked) == 2 * first, "kd_random inherits from kd"
+    heirs = [method for method in first if method in ("kd_random", "kd_shuffled")]
+    assert sorted(asked) == sorted([*first, *heirs]), "they inherit from kd, and nothing else does"
+
+
+def test_edited_code_gets_another_id_and_the_teachers_keep_theirs(edited_kd: Callable[[], None]) -> None:
+    methods = ["kd", "kd_random", "dkd"]
+    before = plan_of(methods=methods).specs
+    edited_kd()
+    after = plan_of(methods=methods).specs
+    assert {spec.method for run_id, spec in before.items() if run_id not in after} == {"kd", "kd_random"}
+    assert {spec.method for run_id, spec in before.items() if run_id in after} == {"none", "dkd"}

@@ -24,8 +24,8 @@ from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.planning.tuning import add_tuned, open_studies
 
-KD = ("kd", "mfeat", 0, "pixels", "fourier")
-FREE = Study("m", "d", 0, "a", "b", 0, tuple(Trial(number, {"x": number}, f"run{number}") for number in range(4)))
+KD = ("kd", "mfeat", 0, 1.0, "pixels", "fourier")
+FREE = Study("m", "d", 0, 1.0, "a", "b", 0, tuple(Trial(number, {"x": number}, f"run{number}") for number in range(4)))
 
 
 def make(folder: Path, **changes: Any) -> tuple[Grid, Plan]:
@@ -184,7 +184,7 @@ def test_other_defaults_take_the_draws_around_the_old_ones_out(tmp_path: Path) -
     assert sorted(tuned(read_plan(grid.experiment))) == [4, 7], "the same defaults without trials change nothing"
     _, other = make(tmp_path, trials=None, overrides=["method.kd.alpha=0.25"])
     (warning,) = add_plan(grid.experiment, other)
-    assert warning.startswith("kd: the settings differ")
+    assert warning.startswith("kd: the settings or the code differ")
     record = read_plan(grid.experiment)
     assert (tuned(record), record.studies) == ({}, {})
 

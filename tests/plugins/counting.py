@@ -13,12 +13,17 @@ from cmkd_bench import Batch, Losses, Method, Outputs, Pair, register_method
 
 @register_method("counted")
 class Counted(Method):
-    """The student alone; its constructor is called once per execution."""
+    """The student alone; the third step of a training leaves the line, which a rehearsal does not reach."""
 
     def __init__(self, hyperparameters: Any, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
-        with Path(os.environ["COUNT_FILE"]).open("a") as file:
-            file.write("executed\n")
+        self.steps = 0
+
+    def after_step(self) -> None:
+        self.steps += 1
+        if self.steps == 3:
+            with Path(os.environ["COUNT_FILE"]).open("a") as file:
+                file.write("executed\n")
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}

@@ -47,6 +47,6 @@ def write_experiment(
                 taught = (None, None) if row == "none" else (pair[0], teacher.id)
                 run = spec(row, dataset, seed, pair[1], *taught)
                 write_run(experiment, run, share, LABELS)
-                cells.append(Cell(row, ROLES.get(row, "method"), dataset, 0, *pair, seed, run.id, teacher.id))
+                cells.append(Cell(row, ROLES.get(row, "method"), dataset, 0, 1.0, *pair, seed, run.id, teacher.id))
     write_made_plan(experiment, cells, CONDITIONS | changes)
     return experiment

@@ -33,7 +33,7 @@ def board() -> Leaderboard:
             teacher = f"teacher{seed}{fold}"
             runs.append({"run_id": teacher, "status": "done", "value": 80.0 + seed, "error": None})
             for method in ["kd", *VALUES, "never"]:
-                place = (method, ROLES.get(method, "method"), "toy", fold, "audio", "video", seed)
+                place = (method, ROLES.get(method, "method"), "toy", fold, 1.0, "audio", "video", seed)
                 if method == "never":
                     cells.append(Cell(*place, "", teacher, "needs a | bar"))
                     continue
@@ -72,7 +72,7 @@ def test_a_row_with_fewer_folds_is_compared_on_those_and_is_not_the_best() -> No
     cells, runs = [], []
     values = {("none", 0): 50.0, ("none", 1): 70.0, ("kd", 0): 52.0, ("kd", 1): 74.0, ("early", 1): 80.0}
     for (method, fold), value in values.items():
-        cells.append(Cell(method, "method", "toy", fold, "audio", "video", 0, f"{method}{fold}", "teacher"))
+        cells.append(Cell(method, "method", "toy", fold, 1.0, "audio", "video", 0, f"{method}{fold}", "teacher"))
         runs.append({"run_id": f"{method}{fold}", "status": "done", "value": value, "error": None})
     record = Plan("none", {"toy": CONDITIONS | {"folds": 2}}, {cell.key: cell for cell in cells})
     entries = leaderboard(record, pd.DataFrame(runs)).scores
@@ -114,7 +114,7 @@ def test_csv_has_unrounded_numbers() -> None:
 
 
 def test_the_terminal_shows_names_as_text_and_not_as_markup() -> None:
-    cell = Cell("[red]m", "method", "[bold]d", 0, "a", "b", 0, "r", "t")
+    cell = Cell("[red]m", "method", "[bold]d", 0, 1.0, "a", "b", 0, "r", "t")
     runs = pd.DataFrame([{"run_id": name, "status": "done", "value": 1.0, "error": None} for name in "rt"])
     console = Console(file=io.StringIO(), width=80)
     console.print(as_rich(leaderboard(Plan("none", {"[bold]d": CONDITIONS}, {cell.key: cell}), runs)))
@@ -135,7 +135,7 @@ def test_the_terminal_shows_names_as_text_and_not_as_markup() -> None:
 def test_what_a_number_must_not_be_read_without_stands_in_every_table(
     changes: dict[str, Any], metric: str, title: str
 ) -> None:
-    cell = Cell("none", "baseline", "toy", 0, "audio", "video", 0, "alone", "teacher")
+    cell = Cell("none", "baseline", "toy", 0, 1.0, "audio", "video", 0, "alone", "teacher")
     run = {"run_id": "alone", "status": "done", "value": 50.0, "error": None, "dataset": "toy", "metric": metric}
     record = Plan("none", {"toy": CONDITIONS | changes}, {cell.key: cell}, {"toy": ["speakers are shared."]})
     found = leaderboard(record, pd.DataFrame([run]))

@@ -125,7 +125,7 @@ def test_a_method_can_be_there_tuned_and_untuned(tmp_path: Path) -> None:
         usual, tuned, trial = (made_spec(*taught, (("weight", weight),)) for weight in (1.0, 0.5, 0.1))
         for share, run in zip((0.9, 0.6, 0.7, 0.8, 0.1), (teacher, alone, usual, tuned, trial), strict=True):
             write_made_run(experiment, run, logits_of(share, seed), LABELS)
-        place = ("toy", 0, "audio", "video", seed)
+        place = ("toy", 0, 1.0, "audio", "video", seed)
         cells.append(Cell("none", "baseline", *place, alone.id, teacher.id))
         cells += [Cell("kd", "method", *place, one.id, teacher.id, tuned=one is tuned) for one in (usual, tuned)]
     write_made_plan(experiment, cells)

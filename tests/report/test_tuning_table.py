@@ -21,7 +21,7 @@ from cmkd_bench.report.tuning_results import TRIAL_COLUMNS, study_results, trial
 
 CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on": "validation"}
 DIRECTION = Column("toy", "audio", "video")
-PLACE = ("toy", 0, "audio", "video")
+PLACE = ("toy", 0, 1.0, "audio", "video")
 
 
 def run(run_id: str, value: float | None = None, **more: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.batches import Batches, BatchInputs
+from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.teacher import StoredTeacher, Teacher, TrainedTeacher
 from cmkd_bench.training.tensors import Inputs, Mapped, Part, Resident
 from cmkd_bench.training.views import View
@@ -59,7 +60,7 @@ class Shown(Teacher):
 def epoch(
     train: Part, teacher: Teacher | None = None, shuffled: bool = False, seed: int = 0, number: int = 1
 ) -> list[BatchInputs]:
-    return list(Batches(train, "image", teacher, shuffled, 3, seed, CPU).epoch("train", number))
+    return list(Batches(train, "image", teacher, Pairing(shuffled), 3, seed, CPU).epoch("train", number))
 
 
 def test_memory_and_disk_give_the_same_batches(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_gpu_sees_what_a_cpu_sees(tmp_path: Path) -> None:
     np.save(tmp_path / "image.npy", arrays()["image"])
     read = Mapped.of(np.load(tmp_path / "image.npy", mmap_mode="r"), ROWS, device)
     train = part({"image": read})
-    seen = list(Batches(train, "image", None, False, 3, 0, device).epoch("train", 1))
+    seen = list(Batches(train, "image", None, Pairing(), 3, 0, device).epoch("train", 1))
     for there, here in zip(seen, epoch(part({"image": resident()["image"]})), strict=True):
         assert there.student.device.type == "cuda"
         torch.testing.assert_close(there.student.cpu(), here.student, atol=1e-3, rtol=1e-4)
@@ -156,7 +157,7 @@ def test_a_batch_is_made_without_waiting_for_the_gpu(tmp_path: Path) -> None:
         inputs[name] = Mapped.of(np.load(tmp_path / f"{name}.npy", mmap_mode="r"), ROWS, device)
     resident = {name: Resident(torch.from_numpy(values[ROWS]).to(device)) for name, values in arrays().items()}
     for source in (inputs, resident):
-        batches = Batches(part(source), "image", Shown(), True, 3, 0, device)
+        batches = Batches(part(source), "image", Shown(), Pairing(shuffled=True), 3, 0, device)
         list(batches.epoch("train", 1))
         torch.cuda.set_sync_debug_mode("error")
         try:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.slurm import SlurmSettings, read_settings
 from cmkd_bench.errors import GridError, UserError
@@ -95,8 +96,8 @@ def stored_campaign(experiment: Experiment, changes: Sequence[str] = (), plugins
     file = Ledger(experiment).settings
     if not file.exists():
         raise UserError(
-            f"experiment '{experiment.name}' was never submitted to a cluster. Rerun its failed runs with the original "
-            "command and --retry-failed; add --launcher slurm to run them on a cluster."
+            f"experiment '{experiment.name}' was never submitted to a cluster. To rerun its failed runs, rerun the "
+            "`cmkd-bench run` command that started it, with --retry-failed."
         )
     if foreign := [text for text in changes if not is_of_launcher(text)]:
         raise GridError([f"{text}: expected a launcher setting, e.g. launcher.mem_gb=32" for text in foreign])
@@ -156,6 +157,16 @@ def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:
         jobs = jobs_to_cancel(ledger, queue)
         cluster.cancel(jobs)
     return jobs
+
+
+def active_jobs(experiment: Experiment, cluster: Cluster) -> list[str]:
+    """Return the ids of the jobs of an experiment that are queued or running, arrays as a whole.
+
+    Raises:
+        SlurmSilent: if squeue does not answer.
+    """
+    ledger = Ledger(experiment)
+    return jobs_to_cancel(ledger, cluster.queue()) if ledger.settings.exists() else []
 
 
 def rows(seen: Survey) -> dict[str, tuple[str, str]]:

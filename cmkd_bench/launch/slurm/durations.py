@@ -11,7 +11,7 @@ from pathlib import Path
 from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.launch.slurm.packing import START_SECONDS
 
 # From the most to the least specific: a run is estimated from recorded runs that match in the first possible way.
@@ -39,17 +39,27 @@ class Estimate:
 
 def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:
     """Yield the runs that are done in a results folder with their seconds per epoch."""
+    for spec, folder in recorded_runs(root):
+        with suppress(UserError):
+            yield spec, float(RunFolder(folder).read_cost()["seconds"]) / max(_epochs(spec), 1)
+
+
+def recorded_runs(root: Path) -> Iterator[tuple[RunSpec, Path]]:
+    """Yield the runs that are done in a results folder with one of their folders."""
     seen: set[str] = set()
     for cost in sorted(root.glob("*/runs/*/cost.json")):
         run_id, name = cost.parent.name, cost.parent.parent.parent.name
         if run_id in seen or not (cost.parent / "result.json").exists():
             continue
         with suppress(UserError):  # damaged, or of another version: no help for an estimate
-            experiment = Experiment(root, name)
-            spec = experiment.read_spec(run_id)
-            seconds = float(experiment.run(run_id).read_cost()["seconds"])
+            spec = Experiment(root, name).read_spec(run_id)
             seen.add(run_id)
-            yield spec, seconds / max(_epochs(spec), 1)
+            yield spec, cost.parent
+
+
+def alike(spec: RunSpec) -> Iterator[tuple[object, ...]]:
+    """Yield what a run shares with similar ones, from the most to the least specific."""
+    yield from ((level, *key(spec)) for level, key in enumerate(_ALIKE))
 
 
 def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, float]]) -> dict[str, float]:
@@ -63,9 +73,8 @@ def expected_seconds(specs: Iterable[RunSpec], known: Iterable[tuple[RunSpec, fl
     """
     per_epoch: dict[tuple[object, ...], list[float]] = {}
     for spec, seconds in known:
-        for level, key in enumerate(_ALIKE):
-            if _epochs(spec):
-                per_epoch.setdefault((level, *key(spec)), []).append(seconds)
+        for key in alike(spec) if _epochs(spec) else ():
+            per_epoch.setdefault(key, []).append(seconds)
     medians = {key: statistics.median(values) for key, values in per_epoch.items()}
     found = {spec.id: _expected(spec, medians) for spec in specs} if medians else {}
     return {run_id: seconds for run_id, seconds in found.items() if seconds is not None}
@@ -88,8 +97,7 @@ def estimate(run_ids: Iterable[str], profiles: Mapping[str, Profile], seconds: M
 def _expected(spec: RunSpec, medians: Mapping[tuple[object, ...], float]) -> float | None:
     if not _epochs(spec):
         return 0.0
-    keys = ((level, *key(spec)) for level, key in enumerate(_ALIKE))
-    return next((medians[key] * _epochs(spec) for key in keys if key in medians), None)
+    return next((medians[key] * _epochs(spec) for key in alike(spec) if key in medians), None)
 
 
 def _epochs(spec: RunSpec) -> int:

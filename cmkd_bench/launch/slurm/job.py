@@ -126,8 +126,8 @@ class Job:
             roots=Roots.from_json(work.roots),
             shielded=True,
         )
-        networks = sorted({schedule.specs[run_id].student_network for run_id in schedule.waiting})
-        launcher = LocalLauncher(settings, local_devices(profile.device, profile.at_once), networks)
+        waiting = [schedule.specs[run_id] for run_id in schedule.waiting]
+        launcher = LocalLauncher(settings, local_devices(profile.device, profile.at_once), waiting)
         self._patience = max(work.signal_delay_s - REQUEUE_SECONDS, 5)
         self._launcher, self._process = launcher, os.getpid()
         with _answering_sigterm(launcher), GridDisplay(Terminal(file=sys.stdout, width=120)) as display:

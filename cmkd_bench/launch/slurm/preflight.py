@@ -30,15 +30,10 @@ def check_cluster(settings: SlurmSettings, specs: Iterable[RunSpec], cluster: Cl
     Raises:
         GridError: with all problems at once.
     """
-    if missing := cluster.missing_commands():
-        raise GridError(
-            [
-                f"SLURM's commands are not on the path: {', '.join(missing)} (of {', '.join(NEEDED)}). Run this on a "
-                "login node of the cluster, or use --launcher local."
-            ]
-        )
+    if problems := problems_of_commands(cluster):
+        raise GridError(problems)
     profiles = {settings.profile(spec): None for spec in specs}
-    problems = list(_problems_of_folder(folder))
+    problems += _problems_of_folder(folder)
     try:
         partitions = cluster.partitions()
     except SlurmSilent as error:
@@ -48,6 +43,16 @@ def check_cluster(settings: SlurmSettings, specs: Iterable[RunSpec], cluster: Cl
     if problems:
         raise GridError(list(dict.fromkeys(problems)))
     return list(dict.fromkeys(_notes(profiles)))
+
+
+def problems_of_commands(cluster: Cluster) -> list[str]:
+    """Return the problem that SLURM's commands are missing, if they are."""
+    if not (missing := cluster.missing_commands()):
+        return []
+    return [
+        f"SLURM's commands are not on the path: {', '.join(missing)} (of {', '.join(NEEDED)}). Run this on a login "
+        "node of the cluster, or use --launcher local."
+    ]
 
 
 def problems_of_profile(profile: Profile, partitions: Mapping[str, Partition], signal_delay_s: int) -> Iterator[str]:

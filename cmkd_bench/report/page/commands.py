@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from cmkd_bench.config.compose import GROUPS, compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
+from cmkd_bench.config.settings_files import GROUPS
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.label_budget import LabelBudget, as_option
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.experiment.spec import Scalar
 from cmkd_bench.experiment.spec import settings as pairs
@@ -22,10 +25,11 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = ("true", "false", "null", "nan", "inf")  # a text that reads like these needs quotes
 
 
-def grid(names: Iterable[str], dataset: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """Return the part of a command that selects rows and directions of a dataset."""
+def grid(names: Iterable[str], dataset: str, pairs: Iterable[tuple[str, str]], labels: LabelBudget) -> str:
+    """Return the part of a command that selects rows and directions of a dataset, and how many labels are seen."""
     directions = ",".join(":".join(pair) for pair in pairs)
     options = ["--methods", ",".join(names), "--datasets", dataset, "--pairs", directions]
+    options += ["--labels", as_option(labels)]
     return f"cmkd-bench run {shlex.join(options)} --one-way --no-controls"
 
 
@@ -44,7 +48,7 @@ def one_run(experiment: Experiment, cell: Cell, method: str, conditions: Mapping
 
     Tuned values given by hand would be the untuned row's, so those runs go to another folder as well.
     """
-    start = grid([method], cell.dataset, [(cell.teacher_modality, cell.student_modality)])
+    start = grid([method], cell.dataset, [(cell.teacher_modality, cell.student_modality)], cell.labels)
     fold = f" --folds {cell.fold}," if has_folds(conditions) else ""
     is_own = state != "done" and not cell.tuned
     target = place(experiment.name, experiment.root.name, retry=True) if is_own else place(experiment.name, REPEATED)
@@ -88,6 +92,7 @@ def _usual(protocol: str, dataset: str) -> dict[str, Any]:
         return {}
     sections = {
         "train": dict(pairs(found.recipe)),
+        "supervision": dict(pairs(found.supervision)),
         "augment": dict(pairs(found.augmentation)),
         "prepare": dict(pairs(found.preparation)),
         f"dataset.{dataset}": {**dict(pairs(datasets.get(dataset).Options())), **found.options},

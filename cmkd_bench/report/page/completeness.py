@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cmkd_bench.experiment.label_budget import as_option
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.report.experiment_data import ExperimentData, seeds_text
 from cmkd_bench.report.page import commands
@@ -26,7 +27,7 @@ def gaps(data: ExperimentData) -> TextTable:
     for cell in data.record.cells.values():
         state, reason = state_of(data, cell)
         if state != "done":
-            where = f"{cell.dataset}: {cell.teacher_modality} → {cell.student_modality}"
+            where = f"{cell.block}: {cell.teacher_modality} → {cell.student_modality}"
             found.setdefault((cell.row, state, where, reason), []).append(cell)
     rows = ((row, state, where, seeds_text(cells), reason) for (row, state, where, reason), cells in found.items())
     return TextTable("What is missing", ("method", "state", "where", "seeds", "reason"), tuple(rows), (), texts=5)
@@ -45,20 +46,20 @@ def repairs(data: ExperimentData) -> list[str]:
 
     Only the command that tuned a row knows it, so that command is given again.
     """
-    lacking: dict[tuple[str, str], list[Cell]] = {}
+    lacking: dict[tuple[str, str, str], list[Cell]] = {}
     tuning: dict[str, bool] = {}
     for cell in data.record.cells.values():
         state, _ = state_of(data, cell)
         if state in ("done", "not defined"):
             continue
         if not cell.tuned:
-            lacking.setdefault((cell.dataset, cell.method), []).append(cell)
-        elif (study := data.record.studies.get(cell.group)) is not None and study.command:
+            lacking.setdefault((cell.dataset, as_option(cell.labels), cell.method), []).append(cell)
+        elif (study := data.record.studies.get(cell.study)) is not None and study.command:
             tuning[study.command] = tuning.get(study.command, False) or state in AGAIN
     alike: dict[tuple[object, ...], list[list[Cell]]] = {}
-    for (dataset, _), cells in lacking.items():
+    for (dataset, labels, _), cells in lacking.items():
         retry = any(state_of(data, cell)[0] in AGAIN for cell in cells)
-        alike.setdefault((dataset, *_extent(cells), retry), []).append(cells)
+        alike.setdefault((dataset, labels, *_extent(cells), retry), []).append(cells)
     usual = [_command(data, rows, retry=bool(key[-1])) for key, rows in alike.items()]
     return [*usual, *(f"{command}{' --retry-failed' if retry else ''}" for command, retry in tuning.items())]
 
@@ -70,7 +71,7 @@ def _command(data: ExperimentData, rows: list[list[Cell]], retry: bool) -> str:
     some_folds = f" --folds {folds}" if commands.has_folds(conditions) else ""
     chosen = {cells[0].method: dict(data.hyperparameters(cells[0].run_id)) for cells in rows}
     return (
-        commands.grid(chosen, dataset, pairs)
+        commands.grid(chosen, dataset, pairs, rows[0][0].labels)
         + f" --seeds {seeds}{some_folds}"
         + commands.place(data.experiment.name, data.experiment.root.name, retry)
         + commands.settings(conditions, dataset, chosen)

@@ -9,11 +9,13 @@ from typing import Any
 
 from cmkd_bench.experiment.csv_text import read_rows
 from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.label_budget import block_name, parse_budget
 from cmkd_bench.report.diagnosis_table import ROWS, diagnosis_table
 from cmkd_bench.report.experiment_data import ExperimentData
+from cmkd_bench.report.plots.kinds import KINDS
 from cmkd_bench.report.plots.picture import Refusal, render
 from cmkd_bench.report.plots.plot_data import plot_data_of
-from cmkd_bench.report.plots.save import KINDS, plot
+from cmkd_bench.report.plots.save import plot
 
 MOST_DIRECTIONS = 12  # with more, the plots alone take minutes and tens of megabytes
 OF_ALL = ("critical",)  # one plot, however many directions there are
@@ -64,7 +66,8 @@ def _diagnosis(data: ExperimentData, path: Path) -> dict[str, Any]:
             numbers.setdefault(line["method"], []).append({name: float(line[name] or "nan") for name in ROWS})
         runs = {line[name] for line in lines for name in ("teacher_run", "student_run")}
         first = lines[0]
-        title = f"{first['dataset']}: {first['teacher_modality']} → {first['student_modality']}"
+        block = block_name(first["dataset"], parse_budget(first["labels"]))
+        title = f"{block}: {first['teacher_modality']} → {first['student_modality']}"
     except (KeyError, ValueError, IndexError, TypeError) as error:
         repair = "Rerun `cmkd-bench diagnose` for this dataset: it writes the file anew."
         raise Damaged(path, "is not a table of diagnostics", repair) from error

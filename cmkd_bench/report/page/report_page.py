@@ -15,6 +15,7 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import write_text
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Leaderboard, leaderboard
+from cmkd_bench.report.code_origins import code_table
 from cmkd_bench.report.comparisons import Comparison
 from cmkd_bench.report.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.experiment_tables import known_metrics
@@ -102,6 +103,7 @@ def _context(data: ExperimentData) -> dict[str, Any]:
         "splits": protocol.splits(data),
         "deviations": protocol.deviations(data),
         "environments": protocol.environments(data),
+        "code": code_table(data.specs, data.costs),
         "papers": protocol.papers(data),
         "place": commands.where(root),
         "root": root,

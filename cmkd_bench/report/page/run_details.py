@@ -33,7 +33,7 @@ def run_details(data: ExperimentData) -> RunDetail:
     settings: dict[object, int] = {}
     cells = {
         address(row, column): {
-            "title": f"{row} on {column.dataset}, {column.direction}",
+            "title": f"{row} on {column.block}, {column.direction}",
             "has_folds": commands.has_folds(data.record.conditions[column.dataset]),
             "runs": _runs(data, row, column, settings),
             **_comparisons(data, row, column),
@@ -92,8 +92,10 @@ def _settings(spec: RunSpec) -> tuple[object, ...]:
         ("networks", tuple((name, text) for name, text in networks.items() if text)),
         ("recipe", spec.recipe),
         ("dataset options", spec.options),
+        ("supervision", (("labels", spec.labels), *spec.supervision)),
         ("preparation", spec.preparation),
         ("augmentation", spec.augmentation),
+        ("code", spec.code),
         ("data", (("fold", spec.fold), ("sha256", spec.manifest), ("results version", spec.version))),
     )
 

@@ -23,19 +23,19 @@ Bars = dict[str, tuple[float, float]]  # by method: mean and standard deviation
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     """Plot a picture per direction, with one panel for time and one for parameters."""
     for column in data.columns:
-        name = file_stem("cost", column.dataset, column.teacher_modality, column.student_modality)
+        name = file_stem("cost", column.stem, column.teacher_modality, column.student_modality)
         entries = {method: data.entry(method, column) for method in data.roles}
         bars = {method: (one.mean, one.deviation or 0.0) for method, one in entries.items() if one.mean is not None}
         if bars:
             yield _plot_picture(data, column, bars, name)
         else:
-            yield Refusal(name, f"no run of '{column.dataset}', {column.direction} is done.")
+            yield Refusal(name, f"no run of '{column.block}', {column.direction} is done.")
 
 
 @styled()
 def _plot_picture(data: PlotData, column: Column, bars: Bars, name: str) -> Picture:
-    metric = data.metric(column.dataset)
-    title = data.title(f"{metric[0].upper()}{metric[1:]} against cost", column.dataset, column)
+    metric = data.metric(column.block)
+    title = data.title(f"{metric[0].upper()}{metric[1:]} against cost", column.block, column)
     limits = axis_limits((data.roles[one], (mean, mean - sd, mean + sd)) for one, (mean, sd) in bars.items())
     legend = {method: data.styles[method].handle() for method in bars}
     figure, body = new_figure(title, _note(data, bars, limits), 2.2, legend=legend)

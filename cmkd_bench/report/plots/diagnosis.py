@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from cmkd_bench.diagnostics.collect import Diagnosed
+from cmkd_bench.experiment.label_budget import block_stem
 from cmkd_bench.report.plots.picture import Picture, file_stem, new_figure, shorten
 from cmkd_bench.report.plots.plot_data import plural
 from cmkd_bench.report.plots.style import BLACK, COLORS, GRAY, HATCHES, styled
@@ -43,7 +44,7 @@ def plot_diagnosis(found: Sequence[Diagnosed], temperature: float, marks: Sequen
         groups.setdefault(one.cell.method, []).append(one)
     rows = [[one.diagnosis.numbers for one in group] for group in groups.values()]
     numbers = [{name: float(np.mean([row[name] for row in group])) for name in group[0]} for group in rows]
-    title = f"How teacher and student relate: {first.dataset}, {first.teacher_modality} → {first.student_modality}"
+    title = f"How teacher and student relate: {first.block}, {first.teacher_modality} → {first.student_modality}"
     title += f" ({'; '.join(marks)})" if marks else ""
     figure, body = new_figure(title, _note(found, temperature), 0.9 + 0.42 * len(groups), legend=_legend())
     axes: Any = body.subplots(1, 4, sharey=True, width_ratios=[1.25, 1, 1, 1])
@@ -55,7 +56,10 @@ def plot_diagnosis(found: Sequence[Diagnosed], temperature: float, marks: Sequen
     axes[0].set_ylim(len(groups) - 0.45, -0.55)
     for ax in axes:
         ax.tick_params(axis="y", length=0)
-    return Picture(file_stem("diagnosis", first.dataset, first.teacher_modality, first.student_modality), title, figure)
+    name = file_stem(
+        "diagnosis", block_stem(first.dataset, first.labels), first.teacher_modality, first.student_modality
+    )
+    return Picture(name, title, figure)
 
 
 def _plot_bars(ax: Axes, numbers: Numbers, parts: Mapping[str, tuple[str, str]], label: str) -> None:

@@ -23,7 +23,7 @@ NAME, ACROSS = 1.5, 3  # inches of a name; panels side by side
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     """Plot a panel per direction, a dataset at a time."""
     for dataset, columns in data.datasets.items():
-        name = file_stem("gains", dataset)
+        name = file_stem("gains", data.stem(dataset))
         if not any(data.gains(method, column) for method in data.methods for column in columns):
             yield Refusal(name, f"no seed of '{dataset}' has both a method and '{data.baseline}' done.")
             continue

@@ -56,7 +56,7 @@ def _points(data: PlotData, method: str) -> Iterator[Point]:
     for column in data.columns:
         entry, teacher, alone = (data.entry(row, column) for row in (method, TEACHER, data.baseline))
         if entry.gain is not None and teacher.mean is not None and alone.mean is not None:
-            yield column.dataset, teacher.mean - alone.mean, entry.gain, entry
+            yield column.block, teacher.mean - alone.mean, entry.gain, entry
 
 
 def _plot_panel(points: Points, styles: Mapping[str, Style], limits: Limits, ax: Axes) -> None:

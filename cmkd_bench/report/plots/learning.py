@@ -26,16 +26,16 @@ Curves = Mapping[str, pd.DataFrame]  # by row
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     """Plot a picture per direction: a panel per method and its tuned row, with the student alone behind them."""
     for column in data.columns:
-        name = file_stem("learning", column.dataset, column.teacher_modality, column.student_modality)
+        name = file_stem("learning", column.stem, column.teacher_modality, column.student_modality)
         curves = {method: curve(data, method, column) for method in data.roles}
         if all(one.empty for one in curves.values()):
-            yield Refusal(name, f"no finished run of '{column.dataset}', {column.direction} measured an epoch.")
+            yield Refusal(name, f"no finished run of '{column.block}', {column.direction} measured an epoch.")
             continue
         limits = _limits(data, curves)
         _, run = next(run for method in data.roles for run in data.runs(method, column))
         yield from plot_panels(
             name,
-            data.title("Learning curves", column.dataset, column),
+            data.title("Learning curves", column.block, column),
             _note(data),
             {
                 rows[0]: partial(_plot_panel, data, rows, column, curves, limits)
@@ -45,7 +45,7 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
             across=4,
             most=20,
             xlabel="epoch",
-            ylabel=f"{run.get('selected_on', 'validation')} {data.metric(column.dataset)} (%)",
+            ylabel=f"{run.get('selected_on', 'validation')} {data.metric(column.block)} (%)",
         )
 
 

@@ -28,7 +28,7 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
             for start in range(0, len(directions), most):
                 found = True
                 number = [str(start // most + 1)] if len(directions) > most else []
-                name, part = file_stem("logged", method, dataset, *number), directions[start : start + most]
+                name, part = file_stem("logged", method, data.stem(dataset), *number), directions[start : start + most]
                 yield from _plot_directions(data, dataset, method, part, values, name)
     if not found:
         yield Refusal("logged", "no method of this experiment reports a quantity while it trains.")

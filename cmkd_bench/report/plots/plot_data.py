@@ -46,7 +46,7 @@ class PlotData:
         self.columns = self._board.columns
         self.datasets: dict[str, list[Column]] = {}
         for column in self.columns:
-            self.datasets.setdefault(column.dataset, []).append(column)
+            self.datasets.setdefault(column.block, []).append(column)
         self.ranking = self._board.ranking
         self.studies = study_results(plan, results)
         self.styles = styles_of(self.roles)
@@ -59,8 +59,13 @@ class PlotData:
         text += f": {dataset}" * bool(dataset) + (f", {column.direction}" if column else "")
         return f"{text} ({'; '.join(shared)})" if shared else text
 
-    def metric(self, dataset: str) -> str:
+    def stem(self, block: str) -> str:
+        """Return a dataset, with its labels where some are hidden, as a part of a file's name."""
+        return self.datasets[block][0].stem
+
+    def metric(self, block: str) -> str:
         """Return what the values of a dataset are, in words."""
+        dataset = self.datasets[block][0].dataset
         metrics = (run.get("metric") for run in self._runs.values() if run.get("dataset") == dataset)
         name = next((metric for metric in metrics if isinstance(metric, str)), "accuracy")
         return QUANTITIES[name].title if name in QUANTITIES else name

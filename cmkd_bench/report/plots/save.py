@@ -1,4 +1,4 @@
-"""Which kinds of pictures there are, and saving those of an experiment."""
+"""Save the plots of an experiment."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ from cmkd_bench.experiment.faults import make_folder
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.experiment_data import read_experiment
+from cmkd_bench.report.plots.kinds import KINDS
 from cmkd_bench.report.plots.picture import FORMATS, Picture, Refusal, render
 from cmkd_bench.report.plots.plot_data import PlotData, plot_data_of
-
-KINDS = {
-    "gains": "gain of each method over the student alone",
-    "transfer": "gains as a matrix of the teacher's and student's modalities",
-    "critical": "average ranks with critical differences",
-    "cost": "accuracy against training time and extra parameters",
-    "learning": "learning curves",
-    "logged": "what methods logged while they trained",
-    "gap": "gap between the modalities against the gain",
-    "tuning": "test accuracy against the number of trials",
-}
-"""By name, what the pictures show."""
 
 _MODULES = {"tuning": "tuning_curve"}  # where it is not the kind's name
 DEFAULT_FORMATS = ("png", "svg")

@@ -28,7 +28,7 @@ COLORS = "PuOr"  # its ends differ for all kinds of color vision, and the sign i
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     """Plot a matrix per method for each dataset with more than one pair of modalities."""
     for dataset, columns in data.datasets.items():
-        name = file_stem("transfer", dataset)
+        name = file_stem("transfer", data.stem(dataset))
         modalities = list(dict.fromkeys(one for c in columns for one in (c.teacher_modality, c.student_modality)))
         matrices = {method: _matrix(data, method, columns, modalities) for method in data.methods}
         gains = {method: matrix for method, matrix in matrices.items() if not np.isnan(matrix).all()}
@@ -62,7 +62,7 @@ def _plot_matrices(
     across = max(1, int((PAGE - NAME - 0.2) / (side + 0.15)))
     down = max(1, int((TALLEST - names) / (side + 0.3)))
     return plot_panels(
-        file_stem("transfer", dataset),
+        file_stem("transfer", data.stem(dataset)),
         data.title(f"Gain over the student alone ('{baseline}') by teacher and student", dataset),
         f"Mean gain in test {metric} in percentage points, n = {data.seeds}; purple helps, brown harms, darkest at "
         f"{reach:.1f} or more. On the diagonal in gray: the modality alone, {metric} in percent. Hatched: not run, not "

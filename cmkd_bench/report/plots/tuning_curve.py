@@ -26,12 +26,14 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     if not data.studies:
         yield Refusal("tuning", "no method was tuned here; to tune, run `cmkd-bench run --trials N`.")
     for dataset, columns in data.datasets.items():
-        seeds = {outcome.study.seed for outcome in data.studies if outcome.study.dataset == dataset}
+        seeds = {outcome.study.seed for outcome in data.studies if outcome.column.block == dataset}
         curves = {column: found for column in columns if (found := curves_of(data, column))}
         if curves:
             yield from _plot_dataset(data, dataset, curves, ", ".join(map(str, sorted(seeds))))
         elif seeds:
-            yield Refusal(file_stem("tuning", dataset), f"no method has finished all its trials of '{dataset}'.")
+            yield Refusal(
+                file_stem("tuning", data.stem(dataset)), f"no method has finished all its trials of '{dataset}'."
+            )
 
 
 def curves_of(data: PlotData, column: Column) -> dict[str, Curve]:
@@ -65,7 +67,7 @@ def _plot_dataset(
     styles = {m: data.styles[m] for m in data.methods if any(m in found for found in curves.values())}
     alone = Line2D([], [], color=BLACK, linestyle=DOTTED, linewidth=0.9)
     return plot_panels(
-        file_stem("tuning", dataset),
+        file_stem("tuning", data.stem(dataset)),
         data.title("Test score by number of hyper-parameter trials", dataset),
         f"Expected test {metric} of the trial that validation selects among this many trials, over all orders of the "
         f"trials in which the defaults come first. One seed ({seeds}): differences hold for this seed only. A "

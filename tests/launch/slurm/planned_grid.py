@@ -12,7 +12,8 @@ from typing import Any
 
 from one_spec import SPEC
 
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.slurm import read_settings
 from cmkd_bench.experiment.plan import Cell
@@ -28,6 +29,7 @@ from cmkd_bench.launch.slurm.survey import Survey
 NAMES = ("sbatch", "squeue", "sacct", "scancel", "scontrol", "sinfo", "srun")
 SCRIPT = Path(__file__).parent / "fake_slurm.py"
 CONDITIONS = {"protocol": "fair", "folds": 1, "fixture": False, "pretrained": False, "train.select_on": "validation"}
+SIDES = ("pixels", "fourier")
 TINY = ("launcher.device=cpu", "launcher.gpus=0", "launcher.runs_per_job=1")
 
 
@@ -155,7 +157,7 @@ def planned(root: Path, teachers: int = 2, students: int = 3) -> Planned:
         experiment.add(spec)
     names = {spec.id: f"kd{dict(spec.hyperparameters)['number']}" for spec in behind}
     cells = [
-        asdict(Cell(names[spec.id], "method", "mfeat", 0, "pixels", "fourier", spec.seed, spec.id, spec.teacher or ""))
+        asdict(Cell(names[spec.id], "method", "mfeat", 0, 1.0, *SIDES, spec.seed, spec.id, spec.teacher or ""))
         for spec in behind
     ]
     write_plan(

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 from one_spec import SPEC
 
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.config.slurm import Profile, read_settings
 
 

@@ -132,7 +132,7 @@ def test_status_of_a_local_experiment_asks_slurm_nothing(grid: Planned, slurm: F
     done = cmkd("status", "grid")
     assert done.returncode == 4
     assert "8 runs: 0 done, 4 waiting, 1 failed, 3 blocked" in done.stdout
-    assert "retry: the command that started it, with --retry-failed" in done.stdout
+    assert "retry: rerun the `cmkd-bench run` command that started it, with --retry-failed" in done.stdout
     assert not slurm.calls()
     cancelled = cmkd("cancel", "grid")
     assert "has no jobs to cancel" in cancelled.stdout
@@ -145,12 +145,12 @@ def test_the_commands_from_submission_to_status(slurm: FakeSlurm, cmkd: Command,
     grid = ["--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--seeds", "1", "--methods", "kd"]
     command = ["run", *grid, "--launcher", "slurm", "--device", "cpu", "launcher.gpus=0", "--experiment", "grid"]
     plan = cmkd(*command, "--dry-run")
-    assert "7 runs to do; 7 have no similar run on record" in plan.stdout, plan.stderr
+    assert "8 runs to do; 8 have no similar run on record" in plan.stdout, plan.stderr
     assert not (tmp_path / "results").exists()
-    assert not slurm.calls()
+    assert [call[0] for call in slurm.calls()] == ["sinfo"], "asked what the partitions offer, and nothing else"
     done = cmkd(*command)
     assert done.returncode == 0, done.stderr
-    assert "submitted 7 runs in 7 jobs with 3 calls of sbatch" in done.stdout
+    assert "submitted 8 runs in 8 jobs with 3 calls of sbatch" in done.stdout
     for name in ("status", "watch", "collect", "cancel"):
         assert f"cmkd-bench {name} grid" in done.stdout
     shown = cmkd("status")

@@ -14,21 +14,21 @@ from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.record import read_plan, write_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.experiment.trials import Study, Trial
+from cmkd_bench.report.results import COPIED
 
 COMMAND = "cmkd-bench run --methods kd0 --trials 2"
 
 
 def finish(experiment: Experiment, run_id: str, validation: float) -> None:
-    names = ("metric", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs", "extra_parameters")
     scores = {"value": 1.0, "val_value": validation, "other_metrics": {}, "logged": {}}
     experiment.run(run_id).write_cost({"seconds": 1.0, "peak_mb": 1.0, "code": "0"})
-    experiment.run(run_id).write_result({**dict.fromkeys(names), **scores})
+    experiment.run(run_id).write_result({**dict.fromkeys(COPIED), **scores})
 
 
 def test_what_is_left_is_said_with_the_command_that_goes_on(grid: Planned, slurm: FakeSlurm) -> None:
     first, second = (spec.id for spec in grid.specs if spec.teacher == grid.teachers[0] and spec.hyperparameters[0][1])
     trials = (Trial(0, {"x": 0}, first), Trial(1, {"x": 1}, second))
-    trials = Study("kd1", "mfeat", 0, "pixels", "fourier", 0, trials, COMMAND)
+    trials = Study("kd1", "mfeat", 0, 1.0, "pixels", "fourier", 0, trials, COMMAND)
     assert left_to_tune(grid.experiment, grid.survey()) == "", "nothing is tuned"
     plan = read_json(grid.experiment.plan)
     write_plan(grid.experiment, {**plan, "studies": [dataclasses.asdict(trials)]})

@@ -76,7 +76,7 @@ def test_each_command_plans_its_own_run(
             _, found = plan_of(tmp_path / "results", arguments)
             assert run["id"] in found.specs
             seen += 1
-    assert seen == 2 * 2 * (3 + 2 + 1)  # directions, seeds, and rows: asked for, further controls, teacher
+    assert seen == 2 * 2 * (3 + 3 + 1)  # directions, seeds, and rows: asked for, further controls, teacher
 
 
 def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from cmkd_bench.report.page import figures
 from cmkd_bench.report.page.report_page import as_block, make_page, write_page
 
 Build = Callable[..., Experiment]
-PLACE = ("dataset", "teacher_modality", "student_modality", "method", "teacher_run", "student_run")
+PLACE = ("dataset", "labels", "teacher_modality", "student_modality", "method", "teacher_run", "student_run")
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ def test_the_block_leads_from_each_number_to_its_runs(hostile: Experiment) -> No
     data = block(page)
     links = {value for tag, values in Reader(page).tags if tag == "a" and (value := values["href"] or "")}
     assert {f"#{address}" for address in data["cells"]} == {link for link in links if link.startswith("#cell/")}
-    (cell,) = [one for address, one in data["cells"].items() if re.fullmatch(r"cell/kd/[^/]+/audio/video", address)]
+    (cell,) = [one for address, one in data["cells"].items() if re.fullmatch(r"cell/kd/[^/]+/1/audio/video", address)]
     assert [run["seed"] for run in cell["runs"]] == [0, 1, 2]
     assert [run["state"] for run in cell["runs"]] == ["done", "failed", "done"]
     for run in cell["runs"][::2]:
@@ -189,7 +189,7 @@ def test_a_curve_has_the_value_of_each_epoch(build: Build) -> None:
 
 def write_diagnosis(experiment: Experiment, runs: tuple[str, str]) -> None:
     names = [*PLACE, *ROWS]
-    values = ["toy", "audio", "video", "none", *runs, *["0.25"] * len(ROWS)]
+    values = ["toy", "1", "audio", "video", "none", *runs, *["0.25"] * len(ROWS)]
     folder = experiment.path / "plots"
     folder.mkdir(exist_ok=True)
     (folder / "diagnosis-toy-audio-video.csv").write_text(f"{','.join(names)}\n{','.join(values)}\n")

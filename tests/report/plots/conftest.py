@@ -51,7 +51,8 @@ def plot_data(
     for (method, column), by_seed in values.items():
         seeds = range(max(len(one) for one in values.values()))
         for seed in seeds:
-            place = (method, roles[method], column.dataset, 0, column.teacher_modality, column.student_modality, seed)
+            sides = (column.teacher_modality, column.student_modality)
+            place = (method, roles[method], column.dataset, 0, column.labels, *sides, seed)
             teacher = f"teacher-{column.dataset}-{column.teacher_modality}-{column.student_modality}-{seed}"
             runs[teacher] = _run(teacher, column, (teachers or {}).get(column, 80.0), (1.0, 0))
             if not by_seed:

@@ -22,10 +22,11 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.plots import gains, transfer
 from cmkd_bench.report.plots.critical import cliques, plot_ranking
+from cmkd_bench.report.plots.kinds import KINDS
 from cmkd_bench.report.plots.limits import minus
 from cmkd_bench.report.plots.picture import Picture, Refusal, render
 from cmkd_bench.report.plots.plot_data import PlotData
-from cmkd_bench.report.plots.save import KINDS, check, plot
+from cmkd_bench.report.plots.save import check, plot
 from cmkd_bench.report.ranking import Ranking
 
 ROLES = {"none": "baseline", "kd": "method", "lost": "method", "never": "method", "shuffled": "control"}

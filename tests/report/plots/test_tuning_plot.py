@@ -26,7 +26,7 @@ SCORES = {0: [(60.0, 50.0), (70.0, 56.0), (40.0, 10.0)], 1: [(60.0, 52.0), (40.0
 def data(scores: dict[int, list[tuple[float, float] | None]] | Any, with_trials: bool = True) -> PlotData:
     cells, runs, studies = [], [], {}
     for fold, drawn in scores.items():
-        place = ("toy", fold, "audio", "video")
+        place = ("toy", fold, 1.0, "audio", "video")
         cells.append(Cell("none", "baseline", *place, 0, f"none{fold}", "teacher"))
         cells.append(Cell("kd", "method", *place, 0, f"kd{fold}0", "teacher"))
         runs.append({"run_id": f"none{fold}", "status": "done", "value": 47.0 + fold, "val_value": 1.0})

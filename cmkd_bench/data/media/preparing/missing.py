@@ -28,8 +28,8 @@ def is_miniature(dataset: Dataset[Any]) -> bool:
     return root is not None and is_fixture(root)
 
 
-def prepare_missing(datasets: Iterable[Dataset[Any]], console: Console) -> None:
-    """Prepare the datasets that are not prepared yet, on all cores.
+def find_missing(datasets: Iterable[Dataset[Any]]) -> list[tuple[MediaDataset[Any], Path]]:
+    """Return the datasets that are not prepared yet, with their folders.
 
     Raises:
         GridError: if some are neither prepared nor found, each with the searched folders.
@@ -45,7 +45,16 @@ def prepare_missing(datasets: Iterable[Dataset[Any]], console: Console) -> None:
             problems.append(str(error))
     if problems:
         raise GridError(problems)
-    for dataset, root in found:
+    return found
+
+
+def prepare_missing(datasets: Iterable[Dataset[Any]], console: Console) -> None:
+    """Prepare the datasets that are not prepared yet, on all cores.
+
+    Raises:
+        GridError: if some are neither prepared nor found.
+    """
+    for dataset, root in find_missing(datasets):
         _prepare(dataset, root, console)
 
 

@@ -118,7 +118,7 @@ def check_prepared(dataset: MediaDataset[Any], display: PreparationDisplay) -> l
     found = open_prepared(dataset.folder_of_set())
     if found is None:
         name = dataset.registry_name
-        raise UserError(f"dataset '{name}' is not prepared with these settings. Run: cmkd-bench prepare {name}")
+        raise UserError(f"dataset '{name}' is not prepared with these settings. Run the same command without --check.")
     folder, manifest = found.folder, found.manifest
     is_changed = not folder.samples.is_file() or file_hash(folder.samples) != manifest["index"]
     problems = [f"{folder.samples.name} was changed"] if is_changed else []

@@ -164,8 +164,9 @@ def _check_copy(folder: SetFolder, begun: Mapping[str, Any], head: Mapping[str, 
     was, now = (f"{'a miniature' if one['fixture'] else 'files'} of {one['samples']} samples" for one in (begun, head))
     raise UserError(
         f"dataset '{head['dataset']}': {folder.path} was prepared from another copy with {was}; this one has "
-        f"{now}{' with other annotations' if was == now else ''}. Use --force to start over, or "
-        "--prepared DIR or CMKD_PREPARED_ROOT to keep both."
+        f"{now}{' with other annotations' if was == now else ''}. Start over with "
+        f"`cmkd-bench prepare {head['dataset']} --force` and the same settings, or keep both with another "
+        "CMKD_PREPARED_ROOT."
     )
 
 

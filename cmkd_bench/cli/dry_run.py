@@ -1,0 +1,62 @@
+"""`cmkd-bench run --dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from cmkd_bench.cli.jobs import expected_cost
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cmkd_bench.experiment.spec import RunSpec
+    from cmkd_bench.planning.grid import Grid
+
+
+def show_plan(console: Console, grid: Grid, force: bool) -> None:
+    """Print the planned runs, and refuse what `run` would refuse, without preparing or writing anything.
+
+    Args:
+        console: where to print.
+        grid: the resolved request.
+        force: whether finished runs would be repeated.
+    """
+    from cmkd_bench.data.media.preparing.missing import find_missing
+    from cmkd_bench.experiment.record import check_plan
+    from cmkd_bench.experiment.store import find_done
+    from cmkd_bench.launch.preview import check_launch
+    from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.report.plan_table import as_rich
+
+    check_launch(grid)
+    missing = find_missing(one.dataset for one in grid.datasets.values())
+    plan = make_plan(grid, unprepared=[dataset.registry_name for dataset, _ in missing])
+    warnings = check_plan(grid.experiment, plan)
+    done = {run_id for run_id in plan.specs if not force and find_done(grid.experiment, run_id)}
+    to_do = [spec for run_id, spec in plan.specs.items() if run_id not in done]
+    cost = expected_cost(grid, plan, to_do) if grid.launcher["kind"] == "slurm" else _expected_here(grid, to_do)
+    console.print(as_rich(plan, grid.experiment.name, done))
+    console.print(cost, markup=False, soft_wrap=True)
+    # Runs on data that are not prepared have other ids than later, so they always seem to differ.
+    notes = [f"{dataset.registry_name}: {root}" for dataset, root in missing]
+    for text in _unprepared(notes) if missing else warnings:
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
+
+
+def _expected_here(grid: Grid, to_do: Collection[RunSpec]) -> str:
+    """Return the expected time and disk space of runs on this machine."""
+    from cmkd_bench.launch.local import local_devices
+    from cmkd_bench.launch.preview import expectation
+    from cmkd_bench.report.plan_table import expected
+
+    if not to_do:
+        return "Nothing to do."
+    workers = len(local_devices(grid.launcher["device"], grid.launcher["jobs"]))
+    return expected(expectation(to_do, grid.experiment.root), len(to_do), min(workers, len(to_do)))
+
+
+def _unprepared(places: Collection[str]) -> Iterator[str]:
+    yield "Not prepared yet; `run` prepares them first, which is not part of the expected time:"
+    yield from (f"  {place}" for place in places)
+    yield "Which samples can be read and which methods are defined is known only then."

@@ -1,0 +1,123 @@
+"""The `KEY=VALUE` arguments of a command, sorted by what they configure. Mistyped keys are found without Hydra."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cmkd_bench.config.settings_files import GROUPS, choices, grid_defaults, known_settings
+from cmkd_bench.errors import hint
+
+_KEY = re.compile(r"[A-Za-z_][^\s=@]*")
+_OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # sections whose keys the user chooses
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,99})")
+_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,99})(\.\d+)?(e-?\d+)?")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_SPECIAL = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """The `KEY=VALUE` arguments of a command, sorted by what they configure.
+
+    Attributes:
+        plain: arguments for Hydra: groups, and values of its sections.
+        methods: hyper-parameters by method.
+        datasets: options by dataset.
+        problems: arguments that cannot be read.
+    """
+
+    plain: tuple[str, ...] = ()
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+class _Malformed(Exception):
+    """An argument that is not of the form KEY=VALUE, or has no single value."""
+
+
+def parse_overrides(arguments: Sequence[str]) -> Overrides:
+    """Sort the overrides by what they configure; nothing is composed yet."""
+    plain: list[str] = []
+    chosen = {group: value for group, _, value in (text.partition("=") for text in arguments) if group in GROUPS}
+    chosen = {group: value for group, value in chosen.items() if value in choices(group)}
+    addressed: dict[str, dict[str, dict[str, Any]]] = {"method": {}, "dataset": {}}
+    problems = []
+    for argument in arguments:
+        key, _, text = argument.partition("=")
+        head, _, rest = key.partition(".")
+        try:
+            _check_form(argument)
+            if head in addressed:
+                name, _, parameter = rest.partition(".")
+                if not name or not parameter or "." in parameter:
+                    raise _Malformed(
+                        f"{argument}: expected {head}.NAME.PARAMETER=VALUE; `cmkd-bench show NAME` lists them."
+                    )
+                addressed[head].setdefault(name, {})[parameter] = _value(argument, text)
+            elif _OPEN.match(key):
+                _value(argument, text)
+                plain.append(f"++{argument}")  # unknown names are found when it is composed
+            elif problem := _problem_of_key(key, text, chosen):
+                problems.append(problem)
+            else:
+                _value(argument, text)
+                plain.append(argument)
+        except _Malformed as error:
+            problems.append(str(error))
+    return Overrides(tuple(plain), addressed["method"], addressed["dataset"], tuple(problems))
+
+
+def _check_form(argument: str) -> None:
+    key, equals, _ = argument.partition("=")
+    if argument[:1] in ("+", "~") or "@" in key:
+        raise _Malformed(
+            f"'{argument}': expected KEY=VALUE without Hydra's +, ~ and @: settings are changed, not added or removed."
+        )
+    if not equals or not _KEY.fullmatch(key) or key.endswith("."):
+        raise _Malformed(f"'{argument}': expected KEY=VALUE, e.g. train.epochs=30.")
+
+
+def _value(argument: str, text: str) -> Any:
+    """Return a value as Hydra reads it; what is not plainly a number or a word is left to Hydra."""
+    if text in _SPECIAL:
+        return _SPECIAL[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    if _WORD.fullmatch(text) and text.lower() not in (*_SPECIAL, "nan", "inf"):
+        return text
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        override = OverridesParser.create().parse_override(f"value={text}")
+    except (HydraException, ValueError):  # the latter for thousands of digits
+        raise _Malformed(f"'{argument}': the value cannot be read. Quote special characters: KEY='\"TEXT\"'.") from None
+    if override.is_sweep_override():
+        raise _Malformed(f"{argument}: expected a single value; run each value under its own --experiment.")
+    return override.value()
+
+
+def _problem_of_key(key: str, value: str, chosen: Mapping[str, str]) -> str | None:
+    if key in GROUPS:
+        return _problem_of_group(key, value)
+    known = known_settings(chosen)
+    if key in known:
+        return None
+    if key in known_settings({**chosen, "launcher": "slurm"}):
+        return f"{key}={value}: this is a setting of launcher=slurm, which is not selected. Add --launcher slurm."
+    if key in ("methods", "datasets", "seeds", "folds", "labels") and key in grid_defaults():
+        return f"{key}={value}: this is an option, not a setting. Use --{key} {value}."
+    return f"{key}={value}: no such setting.{hint(key, known)} See: cmkd-bench show config"
+
+
+def _problem_of_group(group: str, value: str) -> str | None:
+    allowed = choices(group)
+    if value in allowed:
+        return None
+    return f"{group}={value}: no such file in configs/{group}/.{hint(value, allowed)} Available: {', '.join(allowed)}."

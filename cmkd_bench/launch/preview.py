@@ -1,0 +1,82 @@
+"""What `run` would refuse, and what it would cost, before anything is prepared, planned or written."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmkd_bench.errors import GridError, UserError
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.launch.local import local_devices
+from cmkd_bench.launch.slurm.cluster import Cluster
+from cmkd_bench.launch.slurm.durations import alike, expected_seconds, recorded, recorded_runs
+from cmkd_bench.launch.slurm.preflight import problems_of_commands
+from cmkd_bench.planning.grid import Grid
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What runs are expected to take.
+
+    Attributes:
+        seconds: training time of all runs that are similar to a recorded one, one after another.
+        bytes: size of these runs on disk.
+        unknown: number of runs without a similar one.
+    """
+
+    seconds: float
+    bytes: float
+    unknown: int
+
+
+def check_launch(grid: Grid) -> None:
+    """Check that the results can be written and that the device exists.
+
+    Raises:
+        GridError: with all problems at once.
+    """
+    problems = [problem] if (problem := _problem_of_folder(grid.experiment.path)) else []
+    if grid.launcher["kind"] == "local":
+        try:
+            local_devices(grid.launcher["device"], grid.launcher["jobs"])
+        except UserError as error:
+            problems.append(str(error))
+    elif grid.launcher["kind"] == "slurm":
+        problems += problems_of_commands(Cluster())
+    if problems:
+        raise GridError(problems)
+
+
+def expectation(specs: Collection[RunSpec], root: Path) -> Expectation:
+    """Return what runs are expected to take, from the finished runs in a results folder."""
+    seconds = expected_seconds(specs, recorded(root))
+    sizes = _expected_bytes(specs, root)
+    known = [spec.id for spec in specs if spec.id in seconds and spec.id in sizes]
+    return Expectation(sum(seconds[one] for one in known), sum(sizes[one] for one in known), len(specs) - len(known))
+
+
+def _expected_bytes(specs: Iterable[RunSpec], root: Path) -> dict[str, float]:
+    found: dict[tuple[object, ...], list[float]] = {}
+    for spec, folder in recorded_runs(root):
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        for key in alike(spec):
+            found.setdefault(key, []).append(size)
+    medians = {key: statistics.median(sizes) for key, sizes in found.items()}
+    nearest = {spec.id: next((medians[key] for key in alike(spec) if key in medians), None) for spec in specs}
+    return {run_id: size for run_id, size in nearest.items() if size is not None}
+
+
+def _problem_of_folder(folder: Path) -> str | None:
+    try:
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        is_folder = existing.is_dir()
+    except OSError as error:  # e.g. a name that is too long
+        return f"{folder}: {error.strerror}. Choose another --results or --experiment."
+    if not is_folder:
+        return f"{existing} is a file, not a folder. Choose another --results or --experiment."
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return f"{existing} cannot be written. Choose another --results."
+    return None

@@ -1,0 +1,131 @@
+"""A few steps with modules that are then thrown away: they find mistakes that training would find late, or never.
+
+A run is rehearsed in full, from the first batch of each phase to the bytes of the weights file. That is done before the
+first run of its kind in a process, and changes no number: the real modules are built afterwards, from their own seeds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.method import Batch, Losses, Method, Phase
+from cmkd_bench.network import Network
+from cmkd_bench.training.batches import BatchInputs
+from cmkd_bench.training.checkpoint import weights_file
+from cmkd_bench.training.loop import Training
+from cmkd_bench.training.optimization import build_optimizer
+from cmkd_bench.training.seeding import seed_generators
+
+STEPS = 2
+Kind = tuple[object, ...]
+_rehearsed: set[Kind] = set()
+
+
+class MethodMistake(Exception):
+    """A mistake in a method or a network; the message names it."""
+
+
+def rehearse_once(spec: RunSpec, device: torch.device, build: Callable[[], Training]) -> None:
+    """Rehearse a run, unless this process has rehearsed one of the same method, networks and dataset.
+
+    Args:
+        spec: spec of the run.
+        device: device of the networks; its random generator is left as it was.
+        build: returns a training to throw away.
+
+    Raises:
+        MethodMistake: if the run would fail at its end, or train nothing.
+        Exception: whatever the method itself raises.
+    """
+    kind = (spec.method, spec.dataset, spec.student_network, spec.teacher_network, str(device))
+    if kind in _rehearsed or not dict(spec.recipe).get("epochs"):
+        return
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        _Rehearsal(build()).run()
+    _rehearsed.add(kind)
+
+
+def check_layers(method: Method[object]) -> None:
+    """Check that the layers whose feature maps a method reads exist.
+
+    Raises:
+        MethodMistake: for an index that is negative or too large.
+    """
+    for role, layers in (("student", method.student_layers()), ("teacher", method.teacher_layers())):
+        count = len(getattr(method.pair, role).layers)
+        for layer in layers:
+            if not 0 <= layer < count:
+                allowed = f"layers 0 to {count - 1}" if count else "no layer besides its head"
+                raise MethodMistake(
+                    f"method '{method.registry_name}': {role}_layers() returns {layer}, but the {role} has {allowed}"
+                )
+
+
+class _Rehearsal:
+    """The first steps of each phase of a training."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._name = f"method '{training.method.registry_name}'"
+        self._has_trained_student = False
+
+    def run(self) -> None:
+        """Take the steps, and try to save the student."""
+        training = self._training
+        for phase, epochs in zip(training.phases, training.epochs, strict=True):
+            if epochs:
+                self._rehearse(phase, epochs)
+        if not self._has_trained_student:
+            raise MethodMistake(f"{self._name}: no loss has a gradient for the student, so it would not be trained")
+        _try_to_save(training.student)
+
+    def _rehearse(self, phase: Phase, epochs: int) -> None:
+        training, names, trains = self._training, "", False
+        optimizer = build_optimizer(training.recipe, training.trained_modules(phase))
+        training.set_modes(phase)
+        for batch, seen in itertools.islice(self._batches(phase, epochs), STEPS):
+            seed_generators(training.device, training.seed, "rehearsal", phase.name, batch.epoch)
+            training.method.logged.clear()
+            losses = training.losses(phase, seen, batch)
+            names = self._check(losses, names, phase)
+            loss = torch.stack(list(losses.values())).sum()
+            training.update(loss, optimizer)
+            # A batch may have nothing to learn from, e.g. photos without a labeled pixel.
+            trains |= loss.requires_grad
+            self._has_trained_student |= any(one.grad is not None for one in training.student.parameters())
+        if names and not trains:
+            raise MethodMistake(f"{self._name}: the loss of phase '{phase.name}' has no gradient, so it trains nothing")
+
+    def _batches(self, phase: Phase, epochs: int) -> Iterator[tuple[Batch, BatchInputs]]:
+        for epoch in range(1, min(epochs, STEPS) + 1):
+            for seen in self._training.batches.epoch(phase.name, epoch):
+                yield self._training.batch(phase, seen, epoch, epochs), seen
+
+    def _check(self, losses: Losses, before: str, phase: Phase) -> str:
+        """Check what a step returns and logs; return the names of its loss terms."""
+        where = f"{self._name}: phase '{phase.name}'"
+        if not isinstance(losses, dict) or not losses:
+            raise MethodMistake(f"{where} must return loss terms by name, not {losses!r}")
+        for name, value in [*losses.items(), *self._training.method.logged.items()]:
+            if not isinstance(value, Tensor) or value.numel() != 1:
+                what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise MethodMistake(f"{where}: '{name}' must be a tensor with one number, but it is of {what}")
+        names = ", ".join(sorted(losses))
+        if before and names != before:
+            raise MethodMistake(
+                f"{where} returns other loss terms in its second step ({names}) than in its first ({before}). Return "
+                "the same names in each step; a term that does not apply is zero"
+            )
+        return names
+
+
+def _try_to_save(student: Network) -> None:
+    try:
+        weights_file(student)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise MethodMistake(f"network '{student.name}': its weights cannot be saved: {error}") from error
