@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from cmkd_bench.cli.prepare import _media_names
-from cmkd_bench.config.compose import compose, parse_overrides
+from cmkd_bench.config.compose import compose
+from cmkd_bench.config.overrides import parse_overrides
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.media.catalogue import Skipped
 from cmkd_bench.data.media.media_dataset import MediaDataset

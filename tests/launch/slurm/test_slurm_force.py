@@ -7,7 +7,8 @@ from pathlib import Path
 from command_line import Command
 from planned_grid import FakeSlurm
 
-from cmkd_bench.experiment.files import read_json, write_json
+from cmkd_bench.experiment.files import read_json
+from cmkd_bench.experiment.store import RunFolder
 
 GRID = ["run", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--seeds", "1", "--methods", "kd"]
 GRID += ["--no-controls", "--launcher", "slurm", "--device", "cpu", "launcher.gpus=0", "--experiment", "grid"]
@@ -19,7 +20,8 @@ def test_finished_runs_are_submitted_again_once_no_job_is_active(
     assert "submitted 3 runs" in cmkd(*GRID).stdout
     specs = list(tmp_path.glob("results/grid/runs/*/spec.json"))
     for spec in specs:
-        write_json(spec.with_name("result.json"), {})
+        RunFolder(spec.parent).write_cost({"seconds": 1.0})
+        RunFolder(spec.parent).write_result({"value": 1.0})
     refused = cmkd(*GRID, "--force")
     assert refused.returncode == 2
     assert "--force: jobs of 'grid' have not ended: 100, " in refused.stderr
