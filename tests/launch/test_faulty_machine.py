@@ -101,7 +101,7 @@ def test_what_a_run_cannot_read_is_no_failure_of_it(
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/data/array.npy")
 
-    load_data.cache_clear()  # an earlier test may have loaded the data in this process
+    load_data.cache_clear()  # workers are forked, and other tests load the same data in this process
     monkeypatch.setattr("cmkd_bench.training.assembly.DataSpec.open", refuse)
     with pytest.raises(EnvironmentFault, match=r"^/data/array\.npy: permission denied"):
         quick_run()
