@@ -47,8 +47,10 @@ CPU = torch.device("cpu")
 
 
 def _flipped(content: bytes, _: bytes) -> bytes:
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :] if content else b"\1"
+    """Flip a bit of a number in the second half, because JSON then stays JSON; of the middle if there is no number."""
+    number = re.compile(rb"\d(?=,?\n)").search(content, len(content) // 2)
+    place = number.start() if number else len(content) // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :] if content else b"\1"
 
 
 KINDS: dict[str, Callable[[bytes, bytes], bytes]] = {

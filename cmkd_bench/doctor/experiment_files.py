@@ -60,7 +60,9 @@ def _damage_of_checkpoint(folder: RunFolder) -> Iterator[Damaged]:
 
 
 def _folders(experiment: Experiment) -> list[RunFolder]:
-    return [RunFolder(path) for path in sorted((experiment.path / "runs").glob("*")) if path.is_dir()]
+    """Return the folders of all runs, also those of earlier commands; whatever else is there is no run."""
+    names = sorted(path.name for path in (experiment.path / "runs").glob("[0-9a-f]" * 12) if path.is_dir())
+    return [experiment.run(name) for name in names]
 
 
 def _finding(experiment: Experiment, damage: UserError) -> Finding:

@@ -32,7 +32,7 @@ def check_launch(grid: Grid) -> None:
 
     Raises:
         GridError: with all problems at once.
-        EnvironmentFault: if the folder of the results cannot be written.
+        EnvironmentFault: if nothing else is wrong, but the results cannot be written.
     """
     problems = [problem] if (problem := _problem_of_folder(grid.experiment.path)) else []
     if grid.launcher["kind"] == "local":
@@ -44,6 +44,7 @@ def check_launch(grid: Grid) -> None:
         problems += problems_of_commands(Cluster())
     if problems:
         raise GridError(problems)
+    _check_writable(grid.experiment.path)
 
 
 def expectation(specs: Collection[RunSpec], root: Path) -> Expectation:
@@ -67,13 +68,22 @@ def _expected_bytes(specs: Iterable[RunSpec], root: Path) -> dict[str, float]:
 
 def _problem_of_folder(folder: Path) -> str | None:
     try:
-        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        existing = _existing(folder)
         is_folder = existing.is_dir()
     except OSError as error:  # e.g. a name that is too long
         return f"{folder}: {error.strerror}. Choose another --results or --experiment."
     if not is_folder:
         return f"{existing} is a file, not a folder. Choose another --results or --experiment."
+    return None
+
+
+def _check_writable(folder: Path) -> None:
+    existing = _existing(folder)
     if not os.access(existing, os.W_OK | os.X_OK):
         number = errno.EROFS if os.statvfs(existing).f_flag & os.ST_RDONLY else errno.EACCES
-        raise fault_of(OSError(number, os.strerror(number)), existing) or OSError(number, str(existing))
-    return None
+        error = OSError(number, os.strerror(number), str(existing))
+        raise fault_of(error) or error
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())

@@ -23,7 +23,7 @@ from cmkd_bench.launch.slurm.durations import recorded
 from cmkd_bench.launch.slurm.ledger import Ledger
 from cmkd_bench.testing.made import write_made_plan
 
-COMMANDS = ("leaderboard", "status", "collect", "report", "plot")
+COMMANDS = ("leaderboard", "status", "collect", "report", "plot", "doctor")
 SECRET = "the owner's secret"
 
 
@@ -82,6 +82,15 @@ def test_the_teacher_of_a_stored_spec_is_no_path(experiment: Experiment, outside
     assert SECRET not in done.stdout + done.stderr
 
 
+def test_the_teacher_of_a_stored_spec_under_its_own_id_is_no_path(
+    experiment: Experiment, outside: Path, cmkd: Command
+) -> None:
+    spec = replace(SPEC, teacher="../../../private")
+    experiment.add(spec)
+    write_made_plan(experiment, [cell(spec.id)])
+    refused(cmkd, "leaderboard", "../../../private")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("place", ["runs", f"runs/{SPEC.id}", f"runs/{SPEC.id}/error.json", "plan.json", "plots"])
 def test_links_out_of_an_experiment_are_refused(
@@ -99,6 +108,30 @@ def test_a_link_of_the_cluster_files_is_refused(experiment: Experiment, outside:
     (experiment.path / "slurm" / "jobs").symlink_to(outside)
     with pytest.raises(LeadsOut, match="slurm/jobs"):
         Ledger(experiment)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Experiment:
+    """One cell, whose run has no teacher and has not begun."""
+    experiment = Experiment(tmp_path / "results", "theirs")
+    spec = replace(SPEC, teacher=None)
+    experiment.add(spec)
+    write_made_plan(experiment, [cell(spec.id)])
+    return experiment
+
+
+def test_the_doctor_follows_no_link_of_a_run_that_no_cell_needs(
+    alone: Experiment, outside: Path, cmkd: Command
+) -> None:
+    (alone.path / "runs" / "0123456789ab").symlink_to(outside)
+    refused(cmkd, "doctor", "0123456789ab", "symbolic link", str(outside))
+
+
+def test_the_doctor_passes_over_what_a_killed_process_left_beside_the_runs(alone: Experiment, cmkd: Command) -> None:
+    (alone.path / "runs" / f".{SPEC.id}.7.tmp").mkdir()
+    done = cmkd("doctor", "theirs", "--results", "results")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 (1 pending)" in done.stdout
 
 
 def test_links_within_an_experiment_and_to_it_are_followed(experiment: Experiment, tmp_path: Path) -> None:

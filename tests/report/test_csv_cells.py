@@ -73,7 +73,7 @@ def test_files_of_an_experiment(tmp_path: Path, cmkd: Command) -> None:
     experiment.run(first).write_result(result | {"logged": {FORMULA: -0.25}})
     done = cmkd("leaderboard", "made")
     assert done.returncode == 0, done.stderr
-    for name in ("results.csv", "leaderboard.csv", "comparisons.csv"):
+    for name in ("results.csv", "runs.csv", "leaderboard.csv", "comparisons.csv"):
         assert formulas(experiment.path / name) == []
     printed = cmkd("leaderboard", "made", "--format", "csv").stdout
     assert f"\n{FORMULA}" not in printed

@@ -103,6 +103,16 @@ def test_a_run_is_refused_in_one_message(read_only: Path, cmkd: Command) -> None
     assert "the file system is read-only" in done.stderr
 
 
+def test_a_folder_that_is_not_ours_is_refused_before_a_run(
+    cmkd: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)  # root may write everywhere
+    done = cmkd("run", "--methods", "kd", "--datasets", "mfeat", "--dry-run", "--results", str(tmp_path / "new"))
+    assert done.returncode == INCOMPLETE
+    assert f"{tmp_path}: permission denied" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_program_reads_the_results(read_only: Path) -> None:
     assert set(cmkd_bench.load_results("one", read_only).status) == {"done"}
 
