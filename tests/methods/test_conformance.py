@@ -20,7 +20,7 @@ CONTROLS = {
     "kd_shuffled": (DeclarationTests, TrainingTests),
 }
 
-# In the quick suite, one method of each kind: logits, layers and phases, a bank, no labels, a trained teacher, relations.
+# The quick suite has one of each kind: logits, layers and phases, a bank, no labels, a trained teacher, relations.
 QUICK = ("none", "kd", "fitnet", "crd", "cmcd", "c2kd", "sp")
 
 for name in methods.names():
