@@ -20,7 +20,7 @@ def test_finished_runs_are_submitted_again_once_no_job_is_active(
     assert "submitted 3 runs" in cmkd(*GRID).stdout
     specs = list(tmp_path.glob("results/grid/runs/*/spec.json"))
     for spec in specs:
-        RunFolder(spec.parent).write_cost({})
+        RunFolder(spec.parent).write_cost({"seconds": 1.0})
         RunFolder(spec.parent).write_result({})
     refused = cmkd(*GRID, "--force")
     assert refused.returncode == 2
