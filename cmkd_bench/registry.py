@@ -35,19 +35,12 @@ BUILT_IN = "built in"
 
 @dataclass(frozen=True)
 class ItemLocation:
-    """Where an item is defined, imported or not.
+    """Where an item is defined, imported or not."""
 
-    Attributes:
-        module: the module that registers it.
-        file: its source file; None if it has none.
-        origin: BUILT_IN, the name and version of a package, or empty for a file of the user.
-        conflict: what is wrong if another place claims the same name; otherwise empty.
-    """
-
-    module: str
-    file: Path | None
-    origin: str
-    conflict: str = ""
+    module: str  # the module that registers it
+    file: Path | None  # its source file; None if it has none
+    origin: str  # BUILT_IN, the name and version of a package, or empty for a file of the user
+    conflict: str = ""  # what is wrong if another place claims the same name; otherwise empty
 
     @property
     def place(self) -> str:

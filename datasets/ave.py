@@ -64,18 +64,14 @@ class AVEOptions:
 
 @dataclass(frozen=True)
 class Event:
-    """A line: an event in a video, with its start and end in seconds.
-
-    Attributes:
-        number: 1 for the first line of a video, 2 for the second, and so on, across all parts.
-    """
+    """A line: an event in a video, with its start and end in seconds."""
 
     category: str
     video: str
     start: int
     end: int
     part: str
-    number: int
+    number: int  # 1 for the first line of a video, 2 for the second, and so on, across all parts
 
     @property
     def sample_id(self) -> str:

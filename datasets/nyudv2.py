@@ -119,13 +119,9 @@ class RgbRow(Row):
 
 @dataclass(frozen=True)
 class DepthRow(Row):
-    """A depth map.
+    """A depth map."""
 
-    Attributes:
-        key: key of the array.
-    """
-
-    key: str
+    key: str  # key of the array
 
     def metres(self, root: Path) -> np.ndarray:
         """(H, W) float32, 0 where unknown.
@@ -146,13 +142,9 @@ class DepthRow(Row):
 
 @dataclass(frozen=True)
 class LabelRow(Row):
-    """A label map.
+    """A label map."""
 
-    Attributes:
-        mapping: the class (or 255) of each label from 0 (unlabeled) to 894, as one byte each.
-    """
-
-    mapping: bytes
+    mapping: bytes  # the class (or 255) of each label from 0 (unlabeled) to 894, as one byte each
 
     def classes(self, root: Path) -> np.ndarray:
         """Return the classes, (H, W) uint8; 255 is ignored.

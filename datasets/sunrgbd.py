@@ -87,19 +87,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Sample:
-    """An image as listed in the annotations.
+    """An image as listed in the annotations."""
 
-    Attributes:
-        name: its folder below SUNRGBD, which is its id.
-        rgb: path of the photo, relative to the root.
-        depth: path of the depth map, relative to the root.
-        row: its row in SUNRGBDMeta.mat and SUNRGBD2Dseg.mat; None if it is not in SUNRGBDMeta.mat.
-    """
-
-    name: str
-    rgb: str
-    depth: str
-    row: int | None
+    name: str  # its folder below SUNRGBD, which is its id
+    rgb: str  # path of the photo, relative to the root
+    depth: str  # path of the depth map, relative to the root
+    row: int | None  # its row in SUNRGBDMeta.mat and SUNRGBD2Dseg.mat; None if it is not in SUNRGBDMeta.mat
 
 
 @dataclass(frozen=True)
@@ -134,13 +127,9 @@ class RotatedDepth(Clip):
 
 @dataclass(frozen=True)
 class LabelMap(Clip):
-    """A label map of SUNRGBD2Dseg.mat.
+    """A label map of SUNRGBD2Dseg.mat."""
 
-    Attributes:
-        row: its row in the file.
-    """
-
-    row: int
+    row: int  # its row in the file
 
     def classes(self, root: Path) -> np.ndarray:
         """Read the classes, (H, W) uint8 from 0 to 36; 255 is ignored.

@@ -75,17 +75,11 @@ class VGGSoundOptions:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a list.
+    """A line of a list."""
 
-    Attributes:
-        sample_id: the clip's name without the suffix; in the list of avel50k possibly just the YouTube id.
-        video: the YouTube id.
-        start: the clip's first second in six digits; empty if the list does not give it.
-    """
-
-    sample_id: str
-    video: str
-    start: str
+    sample_id: str  # the clip's name without the suffix; in the list of avel50k possibly just the YouTube id
+    video: str  # the YouTube id
+    start: str  # the clip's first second in six digits; empty if the list does not give it
     label: str
     part: str
 

@@ -29,33 +29,19 @@ PARAMETERS: Mapping[str, type] = {
 
 @dataclass(frozen=True)
 class Configuration:
-    """The composed configuration for one dataset.
+    """The composed configuration for one dataset."""
 
-    Attributes:
-        protocol: its name.
-        deviations: deviations of the protocol from its paper.
-        recipe: how networks are trained.
-        labels: how many labels of the training part may be seen; each value is run.
-        supervision: which labels and pairs may be seen.
-        preparation: how a downloaded dataset is stored.
-        augmentation: what a network sees of it.
-        options: the dataset's options under the protocol.
-        model: networks by role and by kind of modality, and `pretrained`.
-        data: folders of downloaded datasets (`root`) and prepared arrays (`prepared`).
-        launcher: settings that change no result.
-    """
-
-    protocol: str
-    deviations: tuple[str, ...]
-    recipe: Recipe
-    labels: tuple[LabelBudget, ...]
-    supervision: Supervision
-    preparation: Preparation
-    augmentation: Augmentation
-    options: Mapping[str, Any]
-    model: Mapping[str, Any]
-    data: Mapping[str, Any]
-    launcher: Mapping[str, Any]
+    protocol: str  # its name
+    deviations: tuple[str, ...]  # deviations of the protocol from its paper
+    recipe: Recipe  # how networks are trained
+    labels: tuple[LabelBudget, ...]  # how many labels of the training part may be seen; each value is run
+    supervision: Supervision  # which labels and pairs may be seen
+    preparation: Preparation  # how a downloaded dataset is stored
+    augmentation: Augmentation  # what a network sees of it
+    options: Mapping[str, Any]  # the dataset's options under the protocol
+    model: Mapping[str, Any]  # networks by role and by kind of modality, and `pretrained`
+    data: Mapping[str, Any]  # folders of downloaded datasets (`root`) and prepared arrays (`prepared`)
+    launcher: Mapping[str, Any]  # settings that change no result
 
     def network(self, role: str, kind: str) -> str:
         """Return the network of the student or the teacher for a kind of modality."""

@@ -20,19 +20,12 @@ _SPECIAL = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True)
 class Overrides:
-    """The `KEY=VALUE` arguments of a command, sorted by what they configure.
+    """The `KEY=VALUE` arguments of a command, sorted by what they configure."""
 
-    Attributes:
-        plain: arguments for Hydra: groups, and values of its sections.
-        methods: hyper-parameters by method.
-        datasets: options by dataset.
-        problems: arguments that cannot be read.
-    """
-
-    plain: tuple[str, ...] = ()
-    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()  # arguments for Hydra: groups, and values of its sections
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # hyper-parameters by method
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # options by dataset
+    problems: tuple[str, ...] = ()  # arguments that cannot be read
 
 
 class _Malformed(Exception):

@@ -12,17 +12,11 @@ DATA_ROOT, PREPARED_ROOT, WEIGHTS = "CMKD_DATA_ROOT", "CMKD_PREPARED_ROOT", "CMK
 
 @dataclass(frozen=True)
 class Roots:
-    """The data folders of a process. They change no result, so they are not part of a run's id.
+    """The data folders of a process. They change no result, so they are not part of a run's id."""
 
-    Attributes:
-        data: folder of the downloaded datasets; None if the user set none.
-        prepared: folder of the prepared arrays.
-        weights: path of local pretrained weights; None if none are used.
-    """
-
-    data: Path | None = None
-    prepared: Path = Path("prepared")
-    weights: Path | None = None
+    data: Path | None = None  # folder of the downloaded datasets; None if the user set none
+    prepared: Path = Path("prepared")  # folder of the prepared arrays
+    weights: Path | None = None  # path of local pretrained weights; None if none are used
 
     @classmethod
     def read(

@@ -63,16 +63,11 @@ class General:
 
 @dataclass(frozen=True)
 class SlurmSettings:
-    """The `launcher` section of the configuration, for a cluster.
+    """The `launcher` section of the configuration, for a cluster."""
 
-    Attributes:
-        general: settings that all jobs share.
-        values: the default profile.
-        changes: different values, by `datasets`, `networks` and `methods`, then by name.
-    """
-
-    general: General
-    values: Mapping[str, Any]
+    general: General  # settings that all jobs share
+    values: Mapping[str, Any]  # the default profile
+    # different values, by `datasets`, `networks` and `methods`, then by name
     changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     def profile(self, spec: RunSpec) -> Profile:

@@ -20,49 +20,31 @@ from cmkd_bench.errors import UnknownName, UserError
 
 @dataclass(frozen=True, eq=False)
 class PreparedData:
-    """One fold, ready for training. Row i of every array is the same sample. Instances are compared by identity.
+    """One fold, ready for training. Row i of every array is the same sample. Instances are compared by identity."""
 
-    Attributes:
-        inputs: by modality: float32 arrays (N, ...), or int64 token ids (N, L), 0 is padding, for a text.
-        labels: (N,) int64, 0 to C-1.
-        parts: the rows of train, validation and test.
-        sample_ids: (N,) strings.
-        classes: the C class names.
-        vocabularies: by modality, for texts.
-        manifest: sha256 of the split and of the raw inputs in use.
-        normalisation: mean and standard deviation of each channel over the training part, by modality, for inputs that
-            are normalized when they are read.
-        targets: (N, H, W) uint8 label maps for segmentation, 255 is ignored.
-        fixture: whether this is a miniature of the dataset.
-        groups: (N,) groups such as speakers, or None if there are none.
-    """
-
+    # by modality: float32 arrays (N, ...), or int64 token ids (N, L), 0 is padding, for a text
     inputs: Mapping[str, np.ndarray]
-    labels: np.ndarray
-    parts: Mapping[str, np.ndarray]
-    sample_ids: np.ndarray
-    classes: tuple[str, ...]
-    vocabularies: Mapping[str, Tokenizer]
-    manifest: str
+    labels: np.ndarray  # (N,) int64, 0 to C-1
+    parts: Mapping[str, np.ndarray]  # the rows of train, validation and test
+    sample_ids: np.ndarray  # (N,) strings
+    classes: tuple[str, ...]  # the C class names
+    vocabularies: Mapping[str, Tokenizer]  # by modality, for texts
+    manifest: str  # sha256 of the split and of the raw inputs in use
+    # mean and standard deviation of each channel over the training part, by modality, for inputs that are normalized
+    # when they are read
     normalisation: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-    targets: np.ndarray | None = None
-    fixture: bool = False
-    groups: np.ndarray | None = None
+    targets: np.ndarray | None = None  # (N, H, W) uint8 label maps for segmentation, 255 is ignored
+    fixture: bool = False  # whether this is a miniature of the dataset
+    groups: np.ndarray | None = None  # (N,) groups such as speakers, or None if there are none
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedFold:
-    """One loaded and checked fold of a dataset; derived values are computed once.
+    """One loaded and checked fold of a dataset; derived values are computed once."""
 
-    Attributes:
-        dataset: with its options.
-        fold: index of the split.
-        paired: the raw arrays.
-    """
-
-    dataset: Dataset[Any]
-    fold: int
-    paired: PairedData
+    dataset: Dataset[Any]  # with its options
+    fold: int  # index of the split
+    paired: PairedData  # the raw arrays
     _hashes: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -22,16 +22,12 @@ COMMITTED = Path(__file__).parent.parent / "datasets" / "embedded" / "manifests.
 
 @dataclass(frozen=True)
 class Manifest:
-    """The hashes of one fold.
+    """The hashes of one fold."""
 
-    Attributes:
-        split: sha256 over the dataset's name and options, the fold, the sample ids of each part in order, the labels,
-            the groups, and the classes and targets if there are any.
-        inputs: by modality, sha256 over the type, the shape and the bytes of the raw array.
-    """
-
+    # sha256 over the dataset's name and options, the fold, the sample ids of each part in order, the labels, the
+    # groups, and the classes and targets if there are any
     split: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, str]  # by modality, sha256 over the type, the shape and the bytes of the raw array
 
     @property
     def hash(self) -> str:

@@ -19,23 +19,14 @@ from cmkd_bench.registry import datasets
 
 @dataclass(frozen=True)
 class DataSpec:
-    """The data that a run reads.
+    """The data that a run reads."""
 
-    Attributes:
-        dataset: name in the registry.
-        options: options of the dataset.
-        preparation: settings of its preparation; empty for a dataset that is loaded into memory.
-        fold: index of the split.
-        modalities: those in use.
-        tokenizers: by modality, for texts.
-    """
-
-    dataset: str
-    options: Settings
-    preparation: Settings
-    fold: int
-    modalities: tuple[str, ...]
-    tokenizers: tuple[tuple[str, str], ...] = ()
+    dataset: str  # name in the registry
+    options: Settings  # options of the dataset
+    preparation: Settings  # settings of its preparation; empty for a dataset that is loaded into memory
+    fold: int  # index of the split
+    modalities: tuple[str, ...]  # those in use
+    tokenizers: tuple[tuple[str, str], ...] = ()  # by modality, for texts
 
     def open(self, roots: Roots) -> PreparedData:
         """Return the prepared data.

@@ -11,20 +11,13 @@ FindingLevel = Literal["ok", "note", "missing", "damaged"]
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check.
+    """The result of one check."""
 
-    Attributes:
-        subject: what was checked.
-        found: what was found.
-        verdict: `ok`; `note` if something optional is missing; `missing` if something required is missing;
-            `damaged` if a file is.
-        advice: how to fix it.
-    """
-
-    subject: str
-    found: str
+    subject: str  # what was checked
+    found: str  # what was found
+    # `ok`; `note` if something optional is missing; `missing` if something required is missing; `damaged` if a file is
     verdict: FindingLevel = "ok"
-    advice: str = ""
+    advice: str = ""  # how to fix it
 
 
 def all_is_there(findings: Iterable[Finding]) -> bool:

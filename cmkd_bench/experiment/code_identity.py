@@ -30,17 +30,11 @@ class CodeChanged(Exception):
 
 @dataclass(frozen=True)
 class CodeIdentity:
-    """What identifies the code of an item.
+    """What identifies the code of an item."""
 
-    Attributes:
-        id: part of a run's id: other code has another one. A built-in file counts by its version.
-        digest: of the syntax trees of all files.
-        origin: where the code comes from, in words.
-    """
-
-    id: str
-    digest: str
-    origin: str
+    id: str  # part of a run's id: other code has another one. A built-in file counts by its version.
+    digest: str  # of the syntax trees of all files
+    origin: str  # where the code comes from, in words
 
 
 def code_of(registry: Registry[Any], name: str) -> CodeIdentity:

@@ -27,27 +27,16 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EA
 
 @dataclass(frozen=True)
 class Beat:
-    """The content of a heartbeat.
+    """The content of a heartbeat."""
 
-    Attributes:
-        host: name of the machine.
-        job: id of the SLURM job; empty elsewhere.
-        epoch: finished epochs, over all phases.
-        epochs: total number of epochs; 0 before the first one is done.
-        machine: the identity of the machine, because two may share a name.
-        process: id of the process.
-        started: when the process began to work on the run, in seconds since 1970; 0 if unknown.
-        age: seconds since the file was touched; negative if its time is in the future.
-    """
-
-    host: str
-    job: str
-    epoch: int
-    epochs: int
-    machine: str = ""
-    process: int = 0
-    started: float = 0.0
-    age: float = 0.0
+    host: str  # name of the machine
+    job: str  # id of the SLURM job; empty elsewhere
+    epoch: int  # finished epochs, over all phases
+    epochs: int  # total number of epochs; 0 before the first one is done
+    machine: str = ""  # the identity of the machine, because two may share a name
+    process: int = 0  # id of the process
+    started: float = 0.0  # when the process began to work on the run, in seconds since 1970; 0 if unknown
+    age: float = 0.0  # seconds since the file was touched; negative if its time is in the future
 
     @property
     def is_fresh(self) -> bool:

@@ -65,22 +65,17 @@ class Cell:
 
 @dataclass
 class Plan:
-    """The cells of one command, or of all commands of an experiment so far.
+    """The cells of one command, or of all commands of an experiment so far."""
 
-    Attributes:
-        baseline: the method that is the student alone.
-        conditions: by dataset: protocol, recipe and networks, which all cells of the dataset share.
-        cells: by key, in the order of the requests.
-        notes: by dataset, what a reader of its tables must know about its split and protocol.
-        studies: the trials for tuning, by the group of cells that they are for.
-        specs: by run id, teachers before their students. A plan that was read from disk reads each spec when needed.
-    """
-
-    baseline: str
+    baseline: str  # the method that is the student alone
+    # by dataset: protocol, recipe and networks, which all cells of the dataset share
     conditions: dict[str, Conditions] = field(default_factory=dict)
-    cells: dict[Key, Cell] = field(default_factory=dict)
+    cells: dict[Key, Cell] = field(default_factory=dict)  # by key, in the order of the requests
+    # by dataset, what a reader of its tables must know about its split and protocol
     notes: dict[str, list[str]] = field(default_factory=dict)
+    # the trials for tuning, by the group of cells that they are for
     studies: dict[Group, Study] = field(default_factory=dict)
+    # by run id, teachers before their students. A plan that was read from disk reads each spec when needed.
     specs: dict[str, RunSpec] = field(default_factory=dict)
 
     def add(self, spec: RunSpec) -> str:

@@ -22,52 +22,30 @@ _SETTINGS = ("hyperparameters", "options", "supervision", "preparation", "augmen
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything that changes a run's result, and nothing else: no path, launcher, device or number of workers.
+    """Everything that changes a run's result, and nothing else: no path, launcher, device or number of workers."""
 
-    Attributes:
-        method: name in the registry.
-        hyperparameters: all of the method's hyper-parameters, resolved, sorted by name.
-        dataset: name in the registry.
-        options: all of the dataset's options, resolved, sorted by name.
-        manifest: hash of the data and their split.
-        fold: index of the split.
-        labels: how many labels of the training part may be seen.
-        supervision: what else is scarce in this run, sorted by name: only values that differ from full supervision
-            and matter to the run, so that a teacher is shared by all settings that do not concern it.
-        student_modality: modality of the student.
-        student_network: name of the student's network.
-        teacher_modality: modality of the teacher, or None.
-        teacher_network: name of the teacher's network, or None.
-        teacher: id of the run that trains the teacher, or None.
-        pretrained: initial weights of the student: empty for random ones, `hub`, or the hash of local weights.
-        teacher_pretrained: initial weights of the teacher, in the same form.
-        preparation: how a downloaded dataset is stored, sorted by name; empty for the others.
-        augmentation: settings of the networks' views of the inputs, sorted by name.
-        recipe: the training recipe, sorted by name.
-        seed: determines initialization, data order and all other random choices.
-        code: identities of the engine, the method, the dataset and the networks, sorted by name.
-    """
-
-    method: str
-    hyperparameters: Settings
-    dataset: str
-    options: Settings
-    manifest: str
-    fold: int
-    labels: LabelBudget
+    method: str  # name in the registry
+    hyperparameters: Settings  # all of the method's hyper-parameters, resolved, sorted by name
+    dataset: str  # name in the registry
+    options: Settings  # all of the dataset's options, resolved, sorted by name
+    manifest: str  # hash of the data and their split
+    fold: int  # index of the split
+    labels: LabelBudget  # how many labels of the training part may be seen
+    # what else is scarce in this run, sorted by name: only values that differ from full supervision and matter to the
+    # run, so that a teacher is shared by all settings that do not concern it
     supervision: Settings
-    student_modality: str
-    student_network: str
-    teacher_modality: str | None
-    teacher_network: str | None
-    teacher: str | None
-    pretrained: str
-    teacher_pretrained: str
-    preparation: Settings
-    augmentation: Settings
-    recipe: Settings
-    seed: int
-    code: Settings
+    student_modality: str  # modality of the student
+    student_network: str  # name of the student's network
+    teacher_modality: str | None  # modality of the teacher, or None
+    teacher_network: str | None  # name of the teacher's network, or None
+    teacher: str | None  # id of the run that trains the teacher, or None
+    pretrained: str  # initial weights of the student: empty for random ones, `hub`, or the hash of local weights
+    teacher_pretrained: str  # initial weights of the teacher, in the same form
+    preparation: Settings  # how a downloaded dataset is stored, sorted by name; empty for the others
+    augmentation: Settings  # settings of the networks' views of the inputs, sorted by name
+    recipe: Settings  # the training recipe, sorted by name
+    seed: int  # determines initialization, data order and all other random choices
+    code: Settings  # identities of the engine, the method, the dataset and the networks, sorted by name
     version: int = RESULTS_VERSION
 
     @cached_property

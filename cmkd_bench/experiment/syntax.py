@@ -17,15 +17,11 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What identifies a file.
+    """What identifies a file."""
 
-    Attributes:
-        digest: of its syntax tree without docstrings; the same on all versions of Python.
-        imports: modules, with the names that are imported from them; no names where the whole module is imported or
-            a string names something in it.
-    """
-
-    digest: str
+    digest: str  # of its syntax tree without docstrings; the same on all versions of Python
+    # modules, with the names that are imported from them; no names where the whole module is imported or a string names
+    # something in it
     imports: tuple[tuple[str, tuple[str, ...]], ...]
 
 

@@ -17,44 +17,26 @@ TUNED = " (tuned)"
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial; its run is an ordinary run.
+    """One trial; its run is an ordinary run."""
 
-    Attributes:
-        number: from 0; trial 0 has the defaults and what the user set.
-        values: values of the searched hyper-parameters.
-        run_id: id of its run; empty if the method is not defined with these values.
-    """
-
-    number: int
-    values: Mapping[str, Value]
-    run_id: str
+    number: int  # from 0; trial 0 has the defaults and what the user set
+    values: Mapping[str, Value]  # values of the searched hyper-parameters
+    run_id: str  # id of its run; empty if the method is not defined with these values
 
 
 @dataclass(frozen=True)
 class Study:
-    """The trials among which one is selected.
+    """The trials among which one is selected."""
 
-    Attributes:
-        method: name of the method.
-        dataset: its name.
-        fold: index of the split.
-        labels: how many labels of the training part may be seen.
-        teacher_modality: modality of the teacher.
-        student_modality: modality of the student.
-        seed: seed of all trials.
-        trials: by number; empty if the method is not defined.
-        command: the command that continues when the trials have ended; empty for a Python program.
-    """
-
-    method: str
-    dataset: str
-    fold: int
-    labels: LabelBudget
-    teacher_modality: str
-    student_modality: str
-    seed: int
-    trials: tuple[Trial, ...]
-    command: str = ""
+    method: str  # name of the method
+    dataset: str  # its name
+    fold: int  # index of the split
+    labels: LabelBudget  # how many labels of the training part may be seen
+    teacher_modality: str  # modality of the teacher
+    student_modality: str  # modality of the student
+    seed: int  # seed of all trials
+    trials: tuple[Trial, ...]  # by number; empty if the method is not defined
+    command: str = ""  # the command that continues when the trials have ended; empty for a Python program
 
     @property
     def group(self) -> Group:

@@ -20,17 +20,11 @@ from cmkd_bench.planning.grid import Grid
 
 @dataclass(frozen=True)
 class Expectation:
-    """What runs are expected to take.
+    """What runs are expected to take."""
 
-    Attributes:
-        seconds: training time of all runs that are similar to a recorded one, one after another.
-        bytes: size of these runs on disk.
-        unknown: number of runs without a similar one.
-    """
-
-    seconds: float
-    bytes: float
-    unknown: int
+    seconds: float  # training time of all runs that are similar to a recorded one, one after another
+    bytes: float  # size of these runs on disk
+    unknown: int  # number of runs without a similar one
 
 
 def check_launch(grid: Grid) -> None:

@@ -15,15 +15,10 @@ from cmkd_bench.launch.schedule import is_over
 
 @dataclass(frozen=True)
 class Again:
-    """What a command runs again.
+    """What a command runs again."""
 
-    Attributes:
-        failed: whether failed runs.
-        all: whether all runs, finished ones too.
-    """
-
-    failed: bool = False
-    all: bool = False
+    failed: bool = False  # whether failed runs
+    all: bool = False  # whether all runs, finished ones too
 
 
 NOT_AGAIN = Again()

@@ -16,30 +16,18 @@ BUSY_SECONDS = 1.0
 
 @dataclass
 class Schedule:
-    """The unfinished runs of a plan.
+    """The unfinished runs of a plan."""
 
-    Attributes:
-        experiment: experiment with the runs.
-        specs: by id, teachers first.
-        waiting: ids that have not started.
-        running: ids that a worker is running.
-        done: ids with a result.
-        failed: ids with an error.
-        blocked: ids whose teacher failed.
-        deaths: how many workers have died during a run.
-        held: who works on a run that another command or machine has.
-        notes: what workers have to tell the user, e.g. that they set a damaged file aside.
-    """
-
-    experiment: Experiment
-    specs: Mapping[str, RunSpec]
-    waiting: dict[str, float] = field(default_factory=dict)
-    running: set[str] = field(default_factory=set)
-    done: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
-    blocked: set[str] = field(default_factory=set)
-    deaths: dict[str, int] = field(default_factory=dict)
-    held: dict[str, str] = field(default_factory=dict)
+    experiment: Experiment  # experiment with the runs
+    specs: Mapping[str, RunSpec]  # by id, teachers first
+    waiting: dict[str, float] = field(default_factory=dict)  # ids that have not started
+    running: set[str] = field(default_factory=set)  # ids that a worker is running
+    done: set[str] = field(default_factory=set)  # ids with a result
+    failed: set[str] = field(default_factory=set)  # ids with an error
+    blocked: set[str] = field(default_factory=set)  # ids whose teacher failed
+    deaths: dict[str, int] = field(default_factory=dict)  # how many workers have died during a run
+    held: dict[str, str] = field(default_factory=dict)  # who works on a run that another command or machine has
+    # what workers have to tell the user, e.g. that they set a damaged file aside.
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

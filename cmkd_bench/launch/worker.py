@@ -24,48 +24,28 @@ TELL_SECONDS = 0.1  # reporting an epoch of a linear network takes longer than t
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """The settings of a worker, apart from its runs; they can be pickled.
+    """The settings of a worker, apart from its runs; they can be pickled."""
 
-    Attributes:
-        root: the results folder.
-        experiment: its name.
-        device: `cpu` or `cuda:N`.
-        checkpoint_seconds: minimum time between two checkpoints of a run.
-        plugins: files that register methods or datasets.
-        roots: folders of the data and weights.
-        parent: process id of the launcher.
-        shielded: whether only the launcher handles signals to the whole job, as on a cluster.
-    """
-
-    root: Path
-    experiment: str
-    device: str
-    checkpoint_seconds: float
-    plugins: tuple[Path, ...]
-    roots: Roots
-    parent: int = 0
-    shielded: bool = False
+    root: Path  # the results folder
+    experiment: str  # its name
+    device: str  # `cpu` or `cuda:N`
+    checkpoint_seconds: float  # minimum time between two checkpoints of a run
+    plugins: tuple[Path, ...]  # files that register methods or datasets
+    roots: Roots  # folders of the data and weights
+    parent: int = 0  # process id of the launcher
+    shielded: bool = False  # whether only the launcher handles signals to the whole job, as on a cluster
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message from a worker to the launcher: the end of an epoch or of a run.
+    """A message from a worker to the launcher: the end of an epoch or of a run."""
 
-    Attributes:
-        run_id: id of the run.
-        epoch: number of finished epochs.
-        epochs: number of all epochs; 0 before the first one is done.
-        outcome: how the run ended; None while it goes on.
-        text: who works on the run, if it is busy; or the fault of the machine that ended it.
-        errno: the fault's number in the operating system.
-    """
-
-    run_id: str
-    epoch: int = 0
-    epochs: int = 0
-    outcome: RunOutcome | None = None
-    text: str = ""
-    errno: int | None = None
+    run_id: str  # id of the run
+    epoch: int = 0  # number of finished epochs
+    epochs: int = 0  # number of all epochs; 0 before the first one is done
+    outcome: RunOutcome | None = None  # how the run ended; None while it goes on
+    text: str = ""  # who works on the run, if it is busy; or the fault of the machine that ended it
+    errno: int | None = None  # the fault's number in the operating system
     notes: tuple[str, ...] = ()
 
 

@@ -19,30 +19,19 @@ Task = TypeVar("Task")
 
 @dataclass(eq=False)
 class Worker(Generic[Task]):
-    """A worker process.
+    """A worker process."""
 
-    Attributes:
-        process: the process.
-        connection: our end of its pipe.
-        arguments: the arguments with which it was started.
-        task: its current task; None if it is idle.
-    """
-
-    process: BaseProcess
-    connection: Connection
-    arguments: tuple[Any, ...]
-    task: Task | None = None
+    process: BaseProcess  # the process
+    connection: Connection  # our end of its pipe
+    arguments: tuple[Any, ...]  # the arguments with which it was started
+    task: Task | None = None  # its current task; None if it is idle
 
 
 @dataclass(frozen=True)
 class Death:
-    """The unexpected end of a worker.
+    """The unexpected end of a worker."""
 
-    Attributes:
-        exit_code: exit code of the process; minus the signal's number if a signal killed it.
-    """
-
-    exit_code: int
+    exit_code: int  # exit code of the process; minus the signal's number if a signal killed it
 
 
 class WorkerPool(Generic[Task]):

@@ -29,35 +29,21 @@ UNRANKED = "there is no average rank, because it would mix columns with differen
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Numbers by row and column.
+    """Numbers by row and column."""
 
-    Attributes:
-        rows: by name, the role.
-        columns: the directions of the datasets.
-        scores: by row and column.
-        seeds: all that were requested.
-        marks: by block, what qualifies its numbers: folds, metric, deviations from a fair comparison.
-        notes: shown below the table.
-        baseline: the row of the student alone.
-        quantity: what the numbers are, where all columns agree.
-        comparisons: of all pairs of rows.
-        ranking: over all columns; None where there is none, as with different numbers of labels.
-        tuning: the selected values and their cost; None where nothing was drawn.
-        code: where the code of the runs came from, in one line; empty where it is not recorded.
-    """
-
-    rows: dict[str, str]
-    columns: tuple[Column, ...]
-    scores: dict[tuple[str, Column], MeanScore]
-    seeds: tuple[int, ...]
+    rows: dict[str, str]  # by name, the role
+    columns: tuple[Column, ...]  # the directions of the datasets
+    scores: dict[tuple[str, Column], MeanScore]  # by row and column
+    seeds: tuple[int, ...]  # all that were requested
+    # by block, what qualifies its numbers: folds, metric, deviations from a fair comparison
     marks: dict[str, list[str]]
-    notes: list[str] = field(default_factory=list)
-    baseline: str = "none"
-    quantity: Quantity = QUANTITIES["accuracy"]
-    comparisons: Comparisons = NO_COMPARISONS
-    ranking: Ranking | None = None
-    tuning: TextTable | None = None
-    code: str = ""
+    notes: list[str] = field(default_factory=list)  # shown below the table
+    baseline: str = "none"  # the row of the student alone
+    quantity: Quantity = QUANTITIES["accuracy"]  # what the numbers are, where all columns agree
+    comparisons: Comparisons = NO_COMPARISONS  # of all pairs of rows
+    ranking: Ranking | None = None  # over all columns; None where there is none, as with different numbers of labels
+    tuning: TextTable | None = None  # the selected values and their cost; None where nothing was drawn
+    code: str = ""  # where the code of the runs came from, in one line; empty where it is not recorded
 
     @property
     def claims(self) -> bool:

@@ -26,56 +26,34 @@ Shared = tuple[tuple[int, ...], tuple[int, ...]]  # the folds and the seeds that
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row of a column against another.
+    """One row of a column against another."""
 
-    Attributes:
-        column: the direction.
-        row: whose value counts as positive.
-        other: whose value counts as negative.
-        difference: of the means over the common seeds.
-        seeds: common to both.
-        folds: common to both.
-        samples: total size of the test parts of these folds.
-        runs: of the row and of the other, in the order of seeds and folds; the same hypothesis has the same runs.
-        low: lower end of the 95 % interval; None for fewer than 3 seeds, like all that follow.
-        high: its upper end.
-        p: under the hypothesis of no difference.
-        of_seeds: share of the variance that is due to the seeds.
-        p_gain: corrected for all differences to the baseline in the table; None for other pairs.
-        p_pair: corrected for all pairs of the column.
-        mcnemar: by seed, the exact p-value on the test samples; for accuracy only.
-    """
-
-    column: Column
-    row: str
-    other: str
-    difference: float
-    seeds: tuple[int, ...]
-    folds: tuple[int, ...]
-    samples: int
+    column: Column  # the direction
+    row: str  # whose value counts as positive
+    other: str  # whose value counts as negative
+    difference: float  # of the means over the common seeds
+    seeds: tuple[int, ...]  # common to both
+    folds: tuple[int, ...]  # common to both
+    samples: int  # total size of the test parts of these folds
+    # of the row and of the other, in the order of seeds and folds; the same hypothesis has the same runs
     runs: tuple[tuple[str, ...], tuple[str, ...]]
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    of_seeds: float | None = None
-    p_gain: float | None = None
-    p_pair: float | None = None
+    low: float | None = None  # lower end of the 95 % interval; None for fewer than 3 seeds, like all that follow
+    high: float | None = None  # its upper end
+    p: float | None = None  # under the hypothesis of no difference
+    of_seeds: float | None = None  # share of the variance that is due to the seeds
+    p_gain: float | None = None  # corrected for all differences to the baseline in the table; None for other pairs
+    p_pair: float | None = None  # corrected for all pairs of the column
+    # by seed, the exact p-value on the test samples; for accuracy only
     mcnemar: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """All comparisons of a table.
+    """All comparisons of a table."""
 
-    Attributes:
-        pairs: by column, row and other row, each pair once.
-        gains: number of different gains that were tested.
-        refused: pairs without common test samples, with the reason.
-    """
-
-    pairs: Mapping[tuple[Column, str, str], Comparison]
-    gains: int
-    refused: tuple[str, ...] = ()
+    pairs: Mapping[tuple[Column, str, str], Comparison]  # by column, row and other row, each pair once
+    gains: int  # number of different gains that were tested
+    refused: tuple[str, ...] = ()  # pairs without common test samples, with the reason
 
     def find(self, column: Column, row: str, other: str) -> Comparison | None:
         """Return the comparison of two rows, in whichever order it was made."""

@@ -26,17 +26,11 @@ VERSION = 1  # raised when the content of the file means something else
 
 @dataclass(frozen=True)
 class PredictionScores:
-    """What tables need of a run's predictions.
+    """What tables need of a run's predictions."""
 
-    Attributes:
-        metrics: by name, in percent; the first is the main one.
-        samples: digest of the test samples' labels in their order; runs with different ones cannot be paired.
-        contributions: of the main metric, (M, K), bool or int32.
-    """
-
-    metrics: dict[str, float]
-    samples: str
-    contributions: Array
+    metrics: dict[str, float]  # by name, in percent; the first is the main one
+    samples: str  # digest of the test samples' labels in their order; runs with different ones cannot be paired
+    contributions: Array  # of the main metric, (M, K), bool or int32
 
 
 class PredictionCache:

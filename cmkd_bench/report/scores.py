@@ -16,29 +16,19 @@ CellRuns = Sequence[tuple[Cell, str]]
 
 @dataclass(frozen=True)
 class MeanScore:
-    """A number of the table.
+    """A number of the table."""
 
-    Attributes:
-        values: by seed, the mean over folds.
-        mean: over seeds; None where no seed is complete.
-        deviation: standard deviation over seeds (n-1); None for fewer than two.
-        gain: mean over seeds of the difference to the student alone under the same seed; None where that is missing.
-        problem: why numbers are missing, e.g. `2 failed`.
-        is_best: whether no other row is better; the teacher and rows with missing numbers do not compete.
-        is_second: whether only the best is better.
-        is_close: whether it is not significantly worse than the best; False where no significance is claimed.
-        comparison: with the student alone; None where there is none.
-    """
-
-    values: dict[int, float]
-    mean: float | None
-    deviation: float | None
+    values: dict[int, float]  # by seed, the mean over folds
+    mean: float | None  # over seeds; None where no seed is complete
+    deviation: float | None  # standard deviation over seeds (n-1); None for fewer than two
+    # mean over seeds of the difference to the student alone under the same seed; None where that is missing
     gain: float | None
-    problem: str
-    is_best: bool = False
-    is_second: bool = False
+    problem: str  # why numbers are missing, e.g. `2 failed`.
+    is_best: bool = False  # whether no other row is better; the teacher and rows with missing numbers do not compete
+    is_second: bool = False  # whether only the best is better
+    # whether it is not significantly worse than the best; False where no significance is claimed
     is_close: bool = False
-    comparison: Comparison | None = None
+    comparison: Comparison | None = None  # with the student alone; None where there is none
 
     @property
     def direction(self) -> int:

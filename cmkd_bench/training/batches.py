@@ -24,25 +24,16 @@ Place = tuple[str, int, int]  # phase, epoch, step
 
 @dataclass(frozen=True)
 class BatchInputs:
-    """One batch.
+    """One batch."""
 
-    Attributes:
-        index: (B,) int64, rows of the training part.
-        student: the student's inputs.
-        teacher_index: (P,) int64, rows of the teacher's inputs; different ones if pairs are shuffled or wrong.
-        pairs: (P,) int64, positions in the batch of the samples with a partner; None if all have one.
-        teacher: the teacher's inputs, or None if its outputs are stored.
-        targets: (B, H, W) uint8 label maps, for segmentation.
-        box: the crop and flip of inputs and label maps, for segmentation.
-    """
-
-    index: Tensor
-    student: Tensor
-    teacher_index: Tensor
+    index: Tensor  # (B,) int64, rows of the training part
+    student: Tensor  # the student's inputs
+    teacher_index: Tensor  # (P,) int64, rows of the teacher's inputs; different ones if pairs are shuffled or wrong
+    # (P,) int64, positions in the batch of the samples with a partner; None if all have one
     pairs: Tensor | None = None
-    teacher: Tensor | None = None
-    targets: Tensor | None = None
-    box: Box | None = None
+    teacher: Tensor | None = None  # the teacher's inputs, or None if its outputs are stored
+    targets: Tensor | None = None  # (B, H, W) uint8 label maps, for segmentation
+    box: Box | None = None  # the crop and flip of inputs and label maps, for segmentation
 
 
 class Batches:

@@ -16,17 +16,11 @@ LEAST = 0.25
 
 @dataclass(frozen=True)
 class Kind:
-    """Samples of which every batch has the same number.
+    """Samples of which every batch has the same number."""
 
-    Attributes:
-        name: enters the random stream; empty if there is only one kind.
-        rows: (N,) int64.
-        quota: samples per batch.
-    """
-
-    name: tuple[str, ...]
-    rows: Tensor
-    quota: int
+    name: tuple[str, ...]  # enters the random stream; empty if there is only one kind
+    rows: Tensor  # (N,) int64
+    quota: int  # samples per batch
 
     def batches(self, steps: int, seed: int, phase: str, epoch: int) -> Tensor:
         """Return the rows of an epoch's batches, (steps, quota): passes in random order through all samples.

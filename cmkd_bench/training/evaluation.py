@@ -26,19 +26,13 @@ class NonFiniteOutput(Exception):
 
 @dataclass(frozen=True)
 class Score:
-    """The quality of a network on a part.
+    """The quality of a network on a part."""
 
-    Attributes:
-        metric: name of the value, `accuracy` or `miou`.
-        value: in percent; used for selection and shown in tables.
-        others: further metrics, in percent.
-        predictions: per sample, for paired statistics: logits (M, C) and labels (M,), or for segmentation one confusion
-            matrix per image, (M, C, C) int64, rows are labels.
-    """
-
-    metric: str
-    value: float
-    others: Mapping[str, float] = field(default_factory=dict)
+    metric: str  # name of the value, `accuracy` or `miou`
+    value: float  # in percent; used for selection and shown in tables
+    others: Mapping[str, float] = field(default_factory=dict)  # further metrics, in percent
+    # per sample, for paired statistics: logits (M, C) and labels (M,), or for segmentation one confusion matrix per
+    # image, (M, C, C) int64, rows are labels
     predictions: Mapping[str, Tensor] = field(default_factory=dict)
 
 

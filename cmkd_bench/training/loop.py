@@ -53,60 +53,35 @@ class Watch(Protocol):
 
 @dataclass
 class Progress:
-    """The progress of a training run, apart from the modules' states.
+    """The progress of a training run, apart from the modules' states."""
 
-    Attributes:
-        phase: index of the current phase.
-        epoch: number of its finished epochs.
-        history: one record per finished epoch, over all phases.
-        best_value: score of the selected epoch on the part that selects, in percent.
-        best_epoch: selected epoch, counted over all phases from 1; 0 is the initial state.
-        best: state of the student (and of the teacher, if it is trained) at that epoch.
-        seconds: training time so far.
-    """
-
-    phase: int = 0
-    epoch: int = 0
-    history: list[EpochRecord] = field(default_factory=list)
-    best_value: float = -1.0
-    best_epoch: int = 0
+    phase: int = 0  # index of the current phase
+    epoch: int = 0  # number of its finished epochs
+    history: list[EpochRecord] = field(default_factory=list)  # one record per finished epoch, over all phases
+    best_value: float = -1.0  # score of the selected epoch on the part that selects, in percent
+    best_epoch: int = 0  # selected epoch, counted over all phases from 1; 0 is the initial state
+    # state of the student (and of the teacher, if it is trained) at that epoch
     best: Checkpoint = field(default_factory=dict)
-    seconds: float = 0.0
+    seconds: float = 0.0  # training time so far
 
 
 @dataclass
 class Training:
-    """The training of one student.
+    """The training of one student."""
 
-    Attributes:
-        recipe: how networks are trained.
-        seed: seed of the run.
-        method: the loss; its modules are trained too.
-        student: the network that is trained.
-        teacher: provides the teacher's outputs; None if the method has no teacher.
-        trained_teacher: the teacher's network if the method updates it.
-        train: the training part, whose hidden labels are hidden already.
-        selection: the part that selects the epoch; None if the last epoch is kept.
-        modality: modality of the student.
-        classes: C.
-        device: device of all tensors.
-        pairing: which samples the teacher is shown.
-        progress: progress of the training.
-    """
-
-    recipe: Recipe
-    seed: int
-    method: Method[Any]
-    student: Network
-    teacher: Teacher | None
-    trained_teacher: Network | None
-    train: Part
-    selection: Part | None
-    modality: str
-    classes: int
-    device: torch.device
-    pairing: Pairing = field(default_factory=Pairing)
-    progress: Progress = field(default_factory=Progress)
+    recipe: Recipe  # how networks are trained
+    seed: int  # seed of the run
+    method: Method[Any]  # the loss; its modules are trained too
+    student: Network  # the network that is trained
+    teacher: Teacher | None  # provides the teacher's outputs; None if the method has no teacher
+    trained_teacher: Network | None  # the teacher's network if the method updates it
+    train: Part  # the training part, whose hidden labels are hidden already
+    selection: Part | None  # the part that selects the epoch; None if the last epoch is kept
+    modality: str  # modality of the student
+    classes: int  # C
+    device: torch.device  # device of all tensors
+    pairing: Pairing = field(default_factory=Pairing)  # which samples the teacher is shown
+    progress: Progress = field(default_factory=Progress)  # progress of the training
 
     def __post_init__(self) -> None:
         self.phases = self.method.phases()

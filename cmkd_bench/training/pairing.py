@@ -14,17 +14,11 @@ UNPAIRED = -1
 
 @dataclass(frozen=True)
 class Pairing:
-    """How the training samples of the two modalities belong together.
+    """How the training samples of the two modalities belong together."""
 
-    Attributes:
-        shuffled: whether every partner belongs to another sample.
-        share: share of the samples that have a partner; at least two have one.
-        mispaired: share of these whose partner belongs to another sample; at least two, if it is not 0.
-    """
-
-    shuffled: bool = False
-    share: float = 1.0
-    mispaired: float = 0.0
+    shuffled: bool = False  # whether every partner belongs to another sample
+    share: float = 1.0  # share of the samples that have a partner; at least two have one
+    mispaired: float = 0.0  # share of these whose partner belongs to another sample; at least two, if it is not 0
 
     def partners(self, samples: int, seed: int) -> Tensor:
         """Return the partner of each sample: (M,) int64, UNPAIRED where there is none.

@@ -73,17 +73,11 @@ class Resident(Inputs):
 
 @dataclass(frozen=True)
 class Mapped(Inputs):
-    """Inputs that are read from a memory map on access.
+    """Inputs that are read from a memory map on access."""
 
-    Attributes:
-        values: the whole array on disk.
-        rows: (M,) int64, the rows of the part.
-        device: device of the inputs.
-    """
-
-    values: Tensor
-    rows: Tensor
-    device: torch.device
+    values: Tensor  # the whole array on disk
+    rows: Tensor  # (M,) int64, the rows of the part
+    device: torch.device  # device of the inputs
     is_resident = False
 
     @classmethod
@@ -111,15 +105,10 @@ class Mapped(Inputs):
 
 @dataclass(frozen=True)
 class Chosen(Inputs):
-    """Some rows of other inputs.
+    """Some rows of other inputs."""
 
-    Attributes:
-        source: the other inputs.
-        rows: (M,) int64 on the CPU.
-    """
-
-    source: Inputs
-    rows: Tensor
+    source: Inputs  # the other inputs
+    rows: Tensor  # (M,) int64 on the CPU
 
     @property
     def is_resident(self) -> bool:  # type: ignore[override]  # read-only, as it is in every frozen dataclass here
@@ -148,21 +137,13 @@ class HiddenMaps(Chosen):
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a dataset.
+    """One part of a dataset."""
 
-    Attributes:
-        inputs: by modality, M rows each.
-        labels: (M,) int64 on the device, HIDDEN where they may not be seen; the others are zeros for segmentation.
-        views: by modality, the map from stored rows to the network's inputs.
-        targets: M label maps (H, W) uint8 for segmentation, 255 is ignored.
-        name: train, validation or test, for messages.
-    """
-
-    inputs: Mapping[str, Inputs]
-    labels: Tensor
-    views: Mapping[str, View]
-    targets: Inputs | None = None
-    name: str = "given"
+    inputs: Mapping[str, Inputs]  # by modality, M rows each
+    labels: Tensor  # (M,) int64 on the device, HIDDEN where they may not be seen; the others are zeros for segmentation
+    views: Mapping[str, View]  # by modality, the map from stored rows to the network's inputs
+    targets: Inputs | None = None  # M label maps (H, W) uint8 for segmentation, 255 is ignored
+    name: str = "given"  # train, validation or test, for messages
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -18,19 +18,12 @@ HIDDEN_MAP = 254  # everywhere in the label map of an image whose labels may not
 
 @dataclass(frozen=True)
 class View:
-    """Describes how one modality is presented to a network.
+    """Describes how one modality is presented to a network."""
 
-    Attributes:
-        kind: kind of the modality.
-        augmentation: the protocol's.
-        mean: (C, 1, 1) in stored units, or None if inputs are already normalized.
-        scale: (C, 1, 1), the reciprocal of the standard deviation.
-    """
-
-    kind: str
-    augmentation: Augmentation
-    mean: Tensor | None = None
-    scale: Tensor | None = None
+    kind: str  # kind of the modality
+    augmentation: Augmentation  # the protocol's
+    mean: Tensor | None = None  # (C, 1, 1) in stored units, or None if inputs are already normalized
+    scale: Tensor | None = None  # (C, 1, 1), the reciprocal of the standard deviation
 
     @property
     def is_random(self) -> bool:
@@ -132,17 +125,11 @@ class View:
 
 @dataclass(frozen=True)
 class Box:
-    """The part of each sample that a random crop keeps, as shares of height and width.
+    """The part of each sample that a random crop keeps, as shares of height and width."""
 
-    Attributes:
-        size: (B, 2) of height and width.
-        center: (B, 2).
-        mirrored: (B,) bool.
-    """
-
-    size: Tensor
-    center: Tensor
-    mirrored: Tensor
+    size: Tensor  # (B, 2) of height and width
+    center: Tensor  # (B, 2)
+    mirrored: Tensor  # (B,) bool
 
     @classmethod
     def draw(cls, batch: int, augmentation: Augmentation, generator: torch.Generator) -> Box:

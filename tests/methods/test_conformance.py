@@ -20,8 +20,12 @@ CONTROLS = {
     "kd_shuffled": (DeclarationTests, TrainingTests),
 }
 
+# The quick suite has one of each kind: logits, layers and phases, a bank, no labels, a trained teacher, relations.
+QUICK = ("none", "kd", "fitnet", "crd", "cmcd", "c2kd", "sp")
+
 for name in methods.names():
-    globals()[f"Test_{name}"] = type(f"Test_{name}", CONTROLS.get(name, (MethodConformance,)), {"method": name})
+    tests, marks = CONTROLS.get(name, (MethodConformance,)), [] if name in QUICK else [pytest.mark.slow]
+    globals()[f"Test_{name}"] = type(f"Test_{name}", tests, {"method": name, "pytestmark": marks})
 
 
 @pytest.mark.parametrize("name", CONTROLS)

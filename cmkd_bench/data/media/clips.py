@@ -35,12 +35,9 @@ class Clip(ABC):
     """A part of one file.
 
     A dataset may define its own kinds besides those below, for files that no other dataset has.
-
-    Attributes:
-        path: path of the file, relative to the dataset's root, with `/`.
     """
 
-    path: str
+    path: str  # path of the file, relative to the dataset's root, with `/`
 
     @abstractmethod
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
@@ -53,15 +50,10 @@ class Clip(ABC):
 
 @dataclass(frozen=True)
 class VideoClip(Clip):
-    """The frames of a video between two times.
+    """The frames of a video between two times."""
 
-    Attributes:
-        start: in seconds.
-        end: in seconds; None is the end of the file.
-    """
-
-    start: float = 0.0
-    end: float | None = None
+    start: float = 0.0  # in seconds
+    end: float | None = None  # in seconds; None is the end of the file
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """Return (frames, 3, height, width) uint8, RGB."""
@@ -71,15 +63,10 @@ class VideoClip(Clip):
 
 @dataclass(frozen=True)
 class AudioClip(Clip):
-    """The sound of an audio or video file between two times.
+    """The sound of an audio or video file between two times."""
 
-    Attributes:
-        start: in seconds.
-        end: in seconds; None is the end of the file.
-    """
-
-    start: float = 0.0
-    end: float | None = None
+    start: float = 0.0  # in seconds
+    end: float | None = None  # in seconds; None is the end of the file
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """Return (1, frequencies, columns) float16 or float32, the logarithm of the spectrogram."""
@@ -98,15 +85,10 @@ class ImageClip(Clip):
 
 @dataclass(frozen=True)
 class ArrayClip(Clip):
-    """One row of a .npy file.
+    """One row of a .npy file."""
 
-    Attributes:
-        row: its number.
-        shape: what the row is reshaped to.
-    """
-
-    row: int
-    shape: tuple[int, ...]
+    row: int  # its number
+    shape: tuple[int, ...]  # what the row is reshaped to
 
     def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
         """Return (*shape) float32."""

@@ -14,37 +14,23 @@ FIXTURE_MARK = "FIXTURE.json"  # at the top of a miniature, so that its results 
 
 @dataclass(frozen=True)
 class Download:
-    """The description of a dataset as a folder on the user's disk.
+    """The description of a dataset as a folder on the user's disk."""
 
-    Attributes:
-        name: in the registry.
-        folder: the usual name of its folder below the data root.
-        marks: files or folders relative to its folder, with globs and `a|b` for either; a folder with all of them is
-            the dataset.
-        obtain: how a user obtains it, in one to three sentences.
-        licenses: licenses of its files.
-    """
-
-    name: str
-    folder: str
+    name: str  # in the registry
+    folder: str  # the usual name of its folder below the data root
+    # files or folders relative to its folder, with globs and `a|b` for either; a folder with all of them is the dataset
     marks: tuple[str, ...]
-    obtain: str
-    licenses: tuple[str, ...]
+    obtain: str  # how a user obtains it, in one to three sentences
+    licenses: tuple[str, ...]  # licenses of its files
 
 
 @dataclass(frozen=True)
 class Search:
-    """The outcome of a search for a dataset.
+    """The outcome of a search for a dataset."""
 
-    Attributes:
-        root: its folder, or None.
-        candidates: the searched folders, in order.
-        missing: the marks that the best candidate lacks.
-    """
-
-    root: Path | None
-    candidates: tuple[Path, ...]
-    missing: tuple[str, ...]
+    root: Path | None  # its folder, or None
+    candidates: tuple[Path, ...]  # the searched folders, in order
+    missing: tuple[str, ...]  # the marks that the best candidate lacks
 
 
 def search(download: Download, data_root: Path | None, given: Path | None = None) -> Search:

@@ -119,15 +119,10 @@ def load_prepared(name: str, folder: SetFolder) -> PreparedSet:
 
 @dataclass(frozen=True)
 class PreparedSet:
-    """A complete set, whose files are checked when they are first used; `Damaged` names one that differs.
+    """A complete set, whose files are checked when they are first used; `Damaged` names one that differs."""
 
-    Attributes:
-        folder: its files.
-        manifest: settings, column shapes and hashes.
-    """
-
-    folder: SetFolder
-    manifest: Mapping[str, Any]
+    folder: SetFolder  # its files
+    manifest: Mapping[str, Any]  # settings, column shapes and hashes
 
     @cached_property
     def samples(self) -> Mapping[str, Any]:

@@ -19,15 +19,10 @@ _FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 @dataclass(frozen=True)
 class PretrainedTokenizer:
-    """A tokenizer of the transformers library; only the length is learned here.
+    """A tokenizer of the transformers library; only the length is learned here."""
 
-    Attributes:
-        address: its name on the hub, or the path of a folder.
-        length: in tokens, at most 128; covers 95 percent of the training texts, longer ones are truncated.
-    """
-
-    address: str
-    length: int = LONGEST
+    address: str  # its name on the hub, or the path of a folder
+    length: int = LONGEST  # in tokens, at most 128; covers 95 percent of the training texts, longer ones are truncated
 
     @classmethod
     def learn(cls, texts: Iterable[str], address: str) -> PretrainedTokenizer:

@@ -22,15 +22,10 @@ _INSIDE = "##"  # marks a piece that does not begin a word
 
 @dataclass(frozen=True)
 class WordPiece:
-    """Ids of pieces of words, after BERT's normalization to lower case.
+    """Ids of pieces of words, after BERT's normalization to lower case."""
 
-    Attributes:
-        pieces: [PAD], [UNK], [CLS], [SEP], then the others, sorted.
-        length: in tokens, at most 128; covers 95 percent of the training texts, longer ones are truncated.
-    """
-
-    pieces: tuple[str, ...]
-    length: int
+    pieces: tuple[str, ...]  # [PAD], [UNK], [CLS], [SEP], then the others, sorted
+    length: int  # in tokens, at most 128; covers 95 percent of the training texts, longer ones are truncated
 
     @classmethod
     def learn(cls, texts: Iterable[str], size: int = SIZE) -> WordPiece:

@@ -19,17 +19,11 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Ids of words and characters, in the order <pad>, <unk>, <cls>, words, characters.
+    """Ids of words and characters, in the order <pad>, <unk>, <cls>, words, characters."""
 
-    Attributes:
-        words: words with their own id, sorted.
-        characters: characters that spell all other words, sorted.
-        length: in tokens; covers 95 percent of the training texts, longer ones are truncated.
-    """
-
-    words: tuple[str, ...]
-    characters: tuple[str, ...]
-    length: int
+    words: tuple[str, ...]  # words with their own id, sorted
+    characters: tuple[str, ...]  # characters that spell all other words, sorted
+    length: int  # in tokens; covers 95 percent of the training texts, longer ones are truncated
 
     @classmethod
     def learn(cls, texts: Iterable[str], minimum_count: int = 2) -> Vocabulary:

@@ -16,36 +16,23 @@ _MOST_ELEMENTS = 4_000_001  # SLURM allows no larger index
 
 @dataclass(frozen=True)
 class Queue:
-    """The output of one call of squeue: jobs in the queue, and jobs that ended minutes ago.
+    """The output of one call of squeue: jobs in the queue, and jobs that ended minutes ago."""
 
-    Attributes:
-        jobs: by id; an array's elements by `123_4`.
-        names: ids of jobs, without array elements, by name.
-    """
-
-    jobs: dict[str, JobState]
-    names: dict[str, str]
+    jobs: dict[str, JobState]  # by id; an array's elements by `123_4`
+    names: dict[str, str]  # ids of jobs, without array elements, by name
 
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition as shown by sinfo; of several kinds of nodes, the largest.
-
-    Attributes:
-        minutes: time limit; None if there is none.
-        up: whether jobs can start.
-        cpus: cores of a node.
-        mem_mb: memory of a node.
-        gpus: whether its nodes have GPUs.
-    """
+    """A partition as shown by sinfo; of several kinds of nodes, the largest."""
 
     name: str
     is_default: bool
-    minutes: int | None
-    up: bool
-    cpus: int
-    mem_mb: int
-    gpus: bool
+    minutes: int | None  # time limit; None if there is none
+    up: bool  # whether jobs can start
+    cpus: int  # cores of a node
+    mem_mb: int  # memory of a node
+    gpus: bool  # whether its nodes have GPUs
 
 
 def expand(job: str) -> list[str]:

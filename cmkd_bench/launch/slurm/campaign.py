@@ -29,23 +29,14 @@ from cmkd_bench.registry import load_plugin
 
 @dataclass(frozen=True)
 class Campaign:
-    """An experiment and its settings on a cluster.
+    """An experiment and its settings on a cluster."""
 
-    Attributes:
-        experiment: experiment with the runs.
-        settings: settings of the cluster.
-        overrides: the arguments from which the settings were composed.
-        plugins: files that register methods or datasets.
-        roots: folders of the data and weights.
-        environment: environment variables that the jobs need.
-    """
-
-    experiment: Experiment
-    settings: SlurmSettings
-    overrides: tuple[str, ...]
-    plugins: tuple[Path, ...]
-    roots: Roots
-    environment: Mapping[str, str]
+    experiment: Experiment  # experiment with the runs
+    settings: SlurmSettings  # settings of the cluster
+    overrides: tuple[str, ...]  # the arguments from which the settings were composed
+    plugins: tuple[Path, ...]  # files that register methods or datasets
+    roots: Roots  # folders of the data and weights
+    environment: Mapping[str, str]  # environment variables that the jobs need
 
     def submit(
         self,

@@ -24,17 +24,11 @@ _ALIKE: tuple[Callable[[RunSpec], tuple[object, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected cost of a grid.
+    """The expected cost of a grid."""
 
-    Attributes:
-        gpu_hours: GPU-hours of all runs that are similar to a recorded one.
-        cpu_hours: CPU-hours of these runs.
-        unknown: number of runs without a similar one.
-    """
-
-    gpu_hours: float
-    cpu_hours: float
-    unknown: int
+    gpu_hours: float  # GPU-hours of all runs that are similar to a recorded one
+    cpu_hours: float  # CPU-hours of these runs
+    unknown: int  # number of runs without a similar one
 
 
 def recorded(root: Path) -> Iterator[tuple[RunSpec, float]]:

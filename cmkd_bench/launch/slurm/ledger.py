@@ -32,56 +32,32 @@ FORGET = "Cancel its jobs, which squeue lists as cmkd-..., then rename the file 
 
 @dataclass(frozen=True)
 class Work:
-    """What the jobs of one command share; paths are absolute.
+    """What the jobs of one command share; paths are absolute."""
 
-    Attributes:
-        root: the results folder.
-        experiment: its name.
-        plugins: files that register methods or datasets.
-        roots: folders of the data and weights, as JSON values.
-        environment: environment variables that the jobs need, e.g. the location of the hub's files.
-        checkpoint_seconds: minimum time between two checkpoints of a run.
-        signal_delay_s: seconds between SLURM's signal and the end of a job.
-        max_num_timeout: how often a job that reached its time limit is requeued.
-        teacher_wait_s: how long a student waits for its teacher's files.
-        code: version of the code that submitted the jobs.
-    """
-
-    root: str
-    experiment: str
-    plugins: tuple[str, ...]
-    roots: Mapping[str, str | None]
-    environment: Mapping[str, str]
-    checkpoint_seconds: float
-    signal_delay_s: int
-    max_num_timeout: int
-    teacher_wait_s: float
-    code: str
+    root: str  # the results folder
+    experiment: str  # its name
+    plugins: tuple[str, ...]  # files that register methods or datasets
+    roots: Mapping[str, str | None]  # folders of the data and weights, as JSON values
+    environment: Mapping[str, str]  # environment variables that the jobs need, e.g. the location of the hub's files.
+    checkpoint_seconds: float  # minimum time between two checkpoints of a run
+    signal_delay_s: int  # seconds between SLURM's signal and the end of a job
+    max_num_timeout: int  # how often a job that reached its time limit is requeued
+    teacher_wait_s: float  # how long a student waits for its teacher's files
+    code: str  # version of the code that submitted the jobs
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One call of sbatch.
+    """One call of sbatch."""
 
-    Attributes:
-        token: end of the jobs' name, which identifies them.
-        number: number of the submission in the experiment.
-        state: progress of the submission.
-        job: id of the array, or of the single job; empty while unknown.
-        profile: resources of the jobs.
-        elements: runs of each job.
-        after: the dependency in sbatch's syntax; empty for none.
-        work: settings of its jobs.
-    """
-
-    token: str
-    number: int
-    state: SubmissionState
-    job: str
-    profile: Profile
-    elements: tuple[tuple[str, ...], ...]
-    after: str
-    work: Work
+    token: str  # end of the jobs' name, which identifies them
+    number: int  # number of the submission in the experiment
+    state: SubmissionState  # progress of the submission
+    job: str  # id of the array, or of the single job; empty while unknown
+    profile: Profile  # resources of the jobs
+    elements: tuple[tuple[str, ...], ...]  # runs of each job
+    after: str  # the dependency in sbatch's syntax; empty for none
+    work: Work  # settings of its jobs
 
     @property
     def job_name(self) -> str:

@@ -52,17 +52,11 @@ NEVER = "DependencyNeverSatisfied"
 
 @dataclass(frozen=True)
 class JobState:
-    """The state of one job according to SLURM.
+    """The state of one job according to SLURM."""
 
-    Attributes:
-        state: e.g. PENDING, RUNNING, TIMEOUT.
-        reason: why it is pending.
-        node: node on which it runs.
-    """
-
-    state: str
-    reason: str = ""
-    node: str = ""
+    state: str  # e.g. PENDING, RUNNING, TIMEOUT.
+    reason: str = ""  # why it is pending
+    node: str = ""  # node on which it runs
 
     @property
     def is_active(self) -> bool:
@@ -72,57 +66,34 @@ class JobState:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that is known of a run.
+    """Everything that is known of a run."""
 
-    Attributes:
-        done: whether it has a result.
-        error: the content of its error file.
-        locked: whether a process on this machine holds its lock.
-        checkpoint: whether it has a checkpoint.
-        damage: what is wrong with its record, if that cannot be read.
-        beat: its heartbeat.
-        job: id of the last job that it was assigned to; empty if there was none.
-        slurm: the state of that job; None if SLURM does not know it, or no longer does.
-        started: whether the job left a sign that it started.
-        finished: whether the job left a sign that it reached its end, whatever happened to its runs.
-        log: the end of the job's log.
-        answered: whether SLURM answered at all.
-        fault: the fault of the machine that the job met, as its sign tells.
-    """
-
-    done: bool = False
-    error: Mapping[str, Any] | None = None
-    locked: bool = False
-    checkpoint: bool = False
-    damage: str = ""
-    beat: Beat | None = None
-    job: str = ""
-    slurm: JobState | None = None
-    started: bool = False
-    finished: bool = False
-    log: str = ""
-    answered: bool = True
-    fault: str = ""
+    done: bool = False  # whether it has a result
+    error: Mapping[str, Any] | None = None  # the content of its error file
+    locked: bool = False  # whether a process on this machine holds its lock
+    checkpoint: bool = False  # whether it has a checkpoint
+    damage: str = ""  # what is wrong with its record, if that cannot be read
+    beat: Beat | None = None  # its heartbeat
+    job: str = ""  # id of the last job that it was assigned to; empty if there was none
+    slurm: JobState | None = None  # the state of that job; None if SLURM does not know it, or no longer does
+    started: bool = False  # whether the job left a sign that it started
+    finished: bool = False  # whether the job left a sign that it reached its end, whatever happened to its runs
+    log: str = ""  # the end of the job's log
+    answered: bool = True  # whether SLURM answered at all
+    fault: str = ""  # the fault of the machine that the job met, as its sign tells
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The state of a run and the reason for it.
+    """The state of a run and the reason for it."""
 
-    Attributes:
-        kind: done; running; queued: a job has it; failed; blocked: its teacher is missing; waiting: no job has it;
-            unknown: a job has it, and SLURM does not answer.
-        cause: cause of a failure, in a few words.
-        message: one line.
-        job: id of its last job.
-        epoch: number of finished epochs and of all epochs, for a running run.
-    """
-
+    # done; running; queued: a job has it; failed; blocked: its teacher is missing; waiting: no job has it; unknown: a
+    # job has it, and SLURM does not answer
     kind: RunKind
-    cause: str = ""
-    message: str = ""
-    job: str = ""
-    epoch: tuple[int, int] = (0, 0)
+    cause: str = ""  # cause of a failure, in a few words
+    message: str = ""  # one line
+    job: str = ""  # id of its last job
+    epoch: tuple[int, int] = (0, 0)  # number of finished epochs and of all epochs, for a running run
 
     @property
     def wants_a_job(self) -> bool:

@@ -24,25 +24,15 @@ from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_
 
 @dataclass
 class SubmissionReport:
-    """The outcome of a submitting command.
+    """The outcome of a submitting command."""
 
-    Attributes:
-        survey: the state of the runs before the submission.
-        submitted: ids of the runs that got a job.
-        jobs: number of these jobs.
-        calls: number of sbatch calls.
-        again: how many of the runs had failed before.
-        held_back: number of students whose teacher a local command is training.
-        refused: sbatch's message if it did not accept an array; later arrays are not submitted.
-    """
-
-    survey: Survey
-    submitted: list[str] = field(default_factory=list)
-    jobs: int = 0
-    calls: int = 0
-    held_back: int = 0
-    again: int = 0
-    refused: str = ""
+    survey: Survey  # the state of the runs before the submission
+    submitted: list[str] = field(default_factory=list)  # ids of the runs that got a job
+    jobs: int = 0  # number of these jobs
+    calls: int = 0  # number of sbatch calls
+    held_back: int = 0  # number of students whose teacher a local command is training
+    again: int = 0  # how many of the runs had failed before
+    refused: str = ""  # sbatch's message if it did not accept an array; later arrays are not submitted
 
 
 def environment() -> dict[str, str]:

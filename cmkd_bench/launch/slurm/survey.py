@@ -25,24 +25,15 @@ GONE = "GONE"  # not a state of SLURM: neither squeue, sacct nor scontrol knows 
 
 @dataclass(frozen=True)
 class Survey:
-    """The state of an experiment's runs at one moment.
+    """The state of an experiment's runs at one moment."""
 
-    Attributes:
-        statuses: by run id.
-        specs: by run id.
-        logs: the log of each run's last job.
-        profiles: the resources of each run's last job.
-        active: ids of the jobs that have a run now, by run id.
-        queue: the output of squeue; None if it was not called or did not answer.
-        notes: further information for the user: no accounting, changed code, no answer from SLURM.
-    """
-
-    statuses: dict[str, RunStatus]
-    specs: dict[str, RunSpec]
-    logs: dict[str, Path]
-    profiles: dict[str, Profile]
-    active: dict[str, str]
-    queue: Queue | None
+    statuses: dict[str, RunStatus]  # by run id
+    specs: dict[str, RunSpec]  # by run id
+    logs: dict[str, Path]  # the log of each run's last job
+    profiles: dict[str, Profile]  # the resources of each run's last job
+    active: dict[str, str]  # ids of the jobs that have a run now, by run id
+    queue: Queue | None  # the output of squeue; None if it was not called or did not answer
+    # further information for the user: no accounting, changed code, no answer from SLURM
     notes: list[str] = field(default_factory=list)
 
 

@@ -35,17 +35,12 @@ After = Place | SameElement | str | None
 
 @dataclass(frozen=True)
 class Wave:
-    """One call of sbatch: an array of jobs with equal resources.
+    """One call of sbatch: an array of jobs with equal resources."""
 
-    Attributes:
-        profile: resources of its jobs.
-        elements: runs of each job.
-        after: what must succeed before its jobs start: for all of them, one planned job or the id of a submitted one;
-            for each, the job with its own index; or None.
-    """
-
-    profile: Profile
-    elements: tuple[Job, ...]
+    profile: Profile  # resources of its jobs
+    elements: tuple[Job, ...]  # runs of each job
+    # what must succeed before its jobs start: for all of them, one planned job or the id of a submitted one; for each,
+    # the job with its own index; or None
     after: After = None
 
 

@@ -23,17 +23,11 @@ SHOWN = 3  # bad clips in a message
 
 @dataclass(frozen=True)
 class StoredColumn:
-    """The clips of one modality, or the label maps.
+    """The clips of one modality, or the label maps."""
 
-    Attributes:
-        name: name of the modality, or `targets`.
-        kind: kind of the modality; empty for the targets, which have no statistics.
-        clips: the N clips.
-    """
-
-    name: str
-    kind: str
-    clips: Sequence[Clip]
+    name: str  # name of the modality, or `targets`
+    kind: str  # kind of the modality; empty for the targets, which have no statistics
+    clips: Sequence[Clip]  # the N clips
 
     def decode(self, row: int, root: Path, preparation: Preparation) -> np.ndarray:
         """Return one clip.

@@ -34,27 +34,16 @@ from cmkd_bench.experiment.files import discard_temporary, read_object
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of preparing a dataset.
+    """The outcome of preparing a dataset."""
 
-    Attributes:
-        folder: folder of the set.
-        samples: number of samples in the catalogue.
-        usable: number of samples with all their clips.
-        decoded: number of samples that were decoded now; 0 if the set was already complete.
-        skipped: how often each reason occurs, including annotation lines.
-        bytes: size of the set on disk.
-        seconds: duration.
-        fixture: whether the files are a miniature.
-    """
-
-    folder: Path
-    samples: int
-    usable: int
-    decoded: int
-    skipped: Counter[str]
-    bytes: int
-    seconds: float
-    fixture: bool
+    folder: Path  # folder of the set
+    samples: int  # number of samples in the catalogue
+    usable: int  # number of samples with all their clips
+    decoded: int  # number of samples that were decoded now; 0 if the set was already complete
+    skipped: Counter[str]  # how often each reason occurs, including annotation lines
+    bytes: int  # size of the set on disk
+    seconds: float  # duration
+    fixture: bool  # whether the files are a miniature
 
 
 def prepare_dataset(

@@ -30,21 +30,13 @@ POLL_SECONDS, SAVE_SECONDS = 0.2, 1.0
 
 @dataclass(frozen=True)
 class DecodingJob:
-    """The input that all workers share; they are forked, so it is not copied.
+    """The input that all workers share; they are forked, so it is not copied."""
 
-    Attributes:
-        folder: folder of the set.
-        root: folder of the dataset.
-        preparation: the settings.
-        columns: with their clips.
-        todo: by column, (N,) bool.
-    """
-
-    folder: SetFolder
-    root: Path
-    preparation: Preparation
-    columns: Sequence[StoredColumn]
-    todo: Mapping[str, np.ndarray]
+    folder: SetFolder  # folder of the set
+    root: Path  # folder of the dataset
+    preparation: Preparation  # the settings
+    columns: Sequence[StoredColumn]  # with their clips
+    todo: Mapping[str, np.ndarray]  # by column, (N,) bool
 
 
 @dataclass(frozen=True)
