@@ -15,6 +15,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
+from cmkd_bench.experiment.containment import NotJson, parse_bounded
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.store import Experiment, RunFolder
@@ -81,12 +82,12 @@ class PredictionCache:
         """Read the file; one that is damaged or of another version is replaced later."""
         try:
             with safe_open(self._path, "numpy") as file:
-                stored = json.loads(file.metadata()["runs"])
+                stored = parse_bounded(file.metadata()["runs"].encode())
                 if stored.pop("version") == VERSION:
                     for run_id, (stamp, metrics, samples) in stored.items():
                         self._scores[run_id] = PredictionScores(metrics, samples, file.get_tensor(run_id))
                         self._stamps[run_id] = stamp
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        except (OSError, SafetensorError, NotJson, ValueError, KeyError, TypeError):
             self._stamps, self._scores = {}, {}
 
     def _save(self) -> None:
