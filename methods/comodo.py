@@ -54,6 +54,7 @@ class COMODO(Method[COMODOParameters]):
         "The queue starts empty and is masked until the first batches fill it; the released code fills it beforehand.",
         "The teacher is the supervised one of all other rows, so labels reach the student through it.",
     )
+    unpaired = "is left out of phase 1, and enters phase 2 with its label only"
     memory: Tensor
     filled: Tensor
 
@@ -82,7 +83,7 @@ class COMODO(Method[COMODOParameters]):
 
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """The label-free phase."""
-        given, projected = self.hyperparameters, self.projection(student.embedding)
+        given, projected = self.hyperparameters, self.projection(batch.paired(student)[0].embedding)
         self._latest = teacher.embedding.detach()
         loss = queue_distillation(
             projected, self._latest, self.memory, self.filled, given.temperature, given.teacher_temperature

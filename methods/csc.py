@@ -44,6 +44,7 @@ class CSC(Method[CSCParameters]):
         "The temperature has a floor; in the released code it is negative for cosines below -0.07.",
     )
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
     def __init__(self, hyperparameters: CSCParameters, pair: Pair) -> None:
@@ -61,9 +62,9 @@ class CSC(Method[CSCParameters]):
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given = self.hyperparameters
-        ours, theirs = self.student_projection(student.embedding), self.teacher_projection(teacher.embedding)
-        contrast = class_contrast(ours, theirs, batch.classes(teacher.logits), given.shift, given.floor)
+        given, (paired, rows) = self.hyperparameters, batch.paired(student)
+        ours, theirs = self.student_projection(paired.embedding), self.teacher_projection(teacher.embedding)
+        contrast = class_contrast(ours, theirs, rows.classes(teacher.logits), given.shift, given.floor)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "contrast": given.weight * contrast,

@@ -51,6 +51,7 @@ class CTKD(Method[CTKDParameters]):
         "The ramp is a share of the epochs (10 of 240 in the released code), so that short runs complete it too.",
         "Only the global temperature is implemented, not one per sample.",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0}
 
     def __init__(self, hyperparameters: CTKDParameters, pair: Pair) -> None:
@@ -65,7 +66,7 @@ class CTKD(Method[CTKDParameters]):
         self.log(temperature=temperature)
         return {
             "cross_entropy": (1 - given.alpha) * F.cross_entropy(student.logits, batch.labels),
-            "distillation": given.alpha * kd_loss(student.logits, teacher.logits, temperature),
+            "distillation": given.alpha * kd_loss(batch.paired(student)[0].logits, teacher.logits, temperature),
         }
 
     def _strength(self, batch: Batch) -> float:

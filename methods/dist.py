@@ -39,11 +39,12 @@ class DIST(Method[DISTParameters]):
         venue="NeurIPS 2022",
         url="https://arxiv.org/abs/2205.10536",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"inter": 0.0, "intra": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        inter, intra = dist_terms(student.logits, teacher.logits, given.temperature)
+        inter, intra = dist_terms(batch.paired(student)[0].logits, teacher.logits, given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "inter": given.inter * given.temperature**2 * inter,

@@ -37,15 +37,17 @@ class DML(Method[DMLParameters]):
     teacher = "untrained"
     updates_teacher = True
     deviations = ("Both networks are updated at once; in the paper they take turns with fresh predictions.",)
+    unpaired = "enters the student's cross-entropy only; the peer sees pairs only"
     without_distillation = {"weight": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+        ours, pairs = batch.paired(student)
         temperature = self.hyperparameters.temperature
         weight = self.hyperparameters.weight * temperature**2
-        to_teacher, to_student = mutual_kl(student.logits / temperature, teacher.logits / temperature)
+        to_teacher, to_student = mutual_kl(ours.logits / temperature, teacher.logits / temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": weight * to_student,
-            "peer_cross_entropy": F.cross_entropy(teacher.logits, batch.labels),
+            "peer_cross_entropy": F.cross_entropy(teacher.logits, pairs.labels),
             "peer_distillation": weight * to_teacher,
         }

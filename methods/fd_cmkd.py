@@ -47,6 +47,7 @@ class FDCMKD(Method[FDCMKDParameters]):
         "A linear layer maps the student's embedding to the teacher's width, where the widths differ.",
         "The order of features in an embedding is arbitrary, so the frequencies depend on it; the paper has the same.",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"low": 0.0, "high": 0.0, "alignment": 0.0}
 
     def __init__(self, hyperparameters: FDCMKDParameters, pair: Pair) -> None:
@@ -64,14 +65,14 @@ class FDCMKD(Method[FDCMKDParameters]):
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given = self.hyperparameters
-        low, high = frequency_parts(self.projection(student.embedding))
+        given, (ours, pairs) = self.hyperparameters, batch.paired(student)
+        low, high = frequency_parts(self.projection(ours.embedding))
         teacher_low, teacher_high = frequency_parts(teacher.embedding.detach())
         low_distance, high_distance = frequency_distances(low, high, teacher_low, teacher_high)
         aligned = torch.stack(
             [
-                self._classified(self.low_head, (low, teacher_low), batch),
-                self._classified(self.high_head, (high, teacher_high), batch),
+                self._classified(self.low_head, (low, teacher_low), pairs),
+                self._classified(self.high_head, (high, teacher_high), pairs),
             ]
         )
         return {

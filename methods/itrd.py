@@ -46,6 +46,7 @@ class ITRD(Method[ITRDParameters]):
         "The mutual term is the released code's difference, where the paper takes the difference of logarithms.",
         "A channel that is constant over the batch counts with the correlation 0; the released code divides by 0.",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"correlation": 0.0, "mutual": 0.0}
 
     def __init__(self, hyperparameters: ITRDParameters, pair: Pair) -> None:
@@ -59,9 +60,9 @@ class ITRD(Method[ITRDParameters]):
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given = self.hyperparameters
-        rows = batch.draw_rows(given.rows_per_image)
-        ours, theirs = student.embedding[rows], teacher.embedding[rows]
+        given, (paired, pairs) = self.hyperparameters, batch.paired(student)
+        rows = pairs.draw_rows(given.rows_per_image)
+        ours, theirs = paired.embedding[rows], teacher.embedding[rows]
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "correlation": given.correlation * correlation_loss(self.projection(ours), theirs, given.power),

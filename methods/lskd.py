@@ -36,6 +36,7 @@ class LSKD(Method[LSKDParameters]):
         venue="CVPR 2024",
         url="https://arxiv.org/abs/2403.01427",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "label_weight": 1.0}
 
     @classmethod
@@ -44,7 +45,7 @@ class LSKD(Method[LSKDParameters]):
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        ours, theirs = (standardize_logits(outputs.logits) for outputs in (student, teacher))
+        ours, theirs = (standardize_logits(outputs.logits) for outputs in (batch.paired(student)[0], teacher))
         return {
             "cross_entropy": given.label_weight * F.cross_entropy(student.logits, batch.labels),
             "distillation": given.weight * kd_loss(ours, theirs, given.temperature),

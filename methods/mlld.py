@@ -49,13 +49,15 @@ class MLLD(Method[MLLDParameters]):
         "Each sample has one view; the paper adds the losses of a weakly and a strongly augmented one.",
         "No sample is masked: the released code's confidence masks only halve the terms.",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"instance": 0.0, "batch": 0.0, "classes": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given, rows = self.hyperparameters, batch.draw_rows(self.hyperparameters.rows_per_image)
-        instance = [kd_loss(student.logits, teacher.logits, temperature) for temperature in TEMPERATURES]
+        given, (ours, pairs) = self.hyperparameters, batch.paired(student)
+        rows = pairs.draw_rows(given.rows_per_image)
+        instance = [kd_loss(ours.logits, teacher.logits, temperature) for temperature in TEMPERATURES]
         relations = [
-            torch.stack(prediction_relations(student.logits[rows], teacher.logits[rows], temperature))
+            torch.stack(prediction_relations(ours.logits[rows], teacher.logits[rows], temperature))
             for temperature in TEMPERATURES
         ]
         batch_term, class_term = torch.stack(relations).sum(dim=0)

@@ -37,11 +37,12 @@ class NKD(Method[NKDParameters]):
         url="https://arxiv.org/abs/2303.13005",
     )
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "gamma": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given = self.hyperparameters
-        target, others = nkd_terms(student.logits, teacher.logits, batch.classes(teacher.logits), given.temperature)
+        given, (ours, pairs) = self.hyperparameters, batch.paired(student)
+        target, others = nkd_terms(ours.logits, teacher.logits, pairs.classes(teacher.logits), given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "target": given.weight * target,

@@ -51,6 +51,7 @@ class OFA(Method[OFAParameters]):
     )
     presets = {"official_code": {"classes": "all"}}
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "logit_weight": 0.0}
 
     def __init__(self, hyperparameters: OFAParameters, pair: Pair) -> None:
@@ -67,14 +68,14 @@ class OFA(Method[OFAParameters]):
         return self._layers
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given = self.hyperparameters
+        given, (ours, pairs) = self.hyperparameters, batch.paired(student)
         losses = {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
-            "logits": given.logit_weight * self._loss(student.logits, teacher, batch),
+            "logits": given.logit_weight * self._loss(ours.logits, teacher, pairs),
         }
         if self._layers:
             branches = [
-                self._loss(branch(student.pooled(layer)), teacher, batch)
+                self._loss(branch(ours.pooled(layer)), teacher, pairs)
                 for layer, branch in zip(self._layers, self.branches, strict=True)
             ]
             losses["branches"] = given.weight * torch.stack(branches).mean()

@@ -30,6 +30,7 @@ class PEFD(Method[PEFDParameters]):
         venue="NeurIPS 2022",
         url="https://arxiv.org/abs/2210.15274",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
     def __init__(self, hyperparameters: PEFDParameters, pair: Pair) -> None:
@@ -46,7 +47,8 @@ class PEFD(Method[PEFDParameters]):
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        projected = torch.stack([projection(student.embedding) for projection in self.projections]).mean(dim=0)
+        embedding = batch.paired(student)[0].embedding
+        projected = torch.stack([projection(embedding) for projection in self.projections]).mean(dim=0)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self.hyperparameters.weight * cosine_distance(projected, teacher.embedding),

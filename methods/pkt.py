@@ -43,6 +43,7 @@ class PKT(Method[PKTParameters]):
     )
     deviations = ("The divergences of the rows are averaged over the batch, where the paper sums them.",)
     presets = {"official_code": {"form": "code", "weight": 30000.0}}
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
     @classmethod
@@ -52,8 +53,9 @@ class PKT(Method[PKTParameters]):
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given, rows = self.hyperparameters, batch.draw_rows(self.hyperparameters.rows_per_image)
-        loss = pkt_loss(student.embedding[rows], teacher.embedding[rows], with_itself=given.form == "code")
+        given, (ours, pairs) = self.hyperparameters, batch.paired(student)
+        rows = pairs.draw_rows(given.rows_per_image)
+        loss = pkt_loss(ours.embedding[rows], teacher.embedding[rows], with_itself=given.form == "code")
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "similarity": given.weight * loss,

@@ -37,13 +37,14 @@ class PseudoLabel(Method[PseudoLabelParameters]):
         "The pseudo-labels are those of a frozen teacher of the other modality, not of the student on a weak view, and "
         "the student has no strong view.",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         confidence, pseudo_labels = teacher.logits.detach().float().softmax(dim=1).max(dim=1)
         kept = confidence >= self.hyperparameters.threshold
         self.log(keep_rate=kept.float().mean())
-        losses = F.cross_entropy(student.logits.float(), pseudo_labels, reduction="none")
+        losses = F.cross_entropy(batch.paired(student)[0].logits.float(), pseudo_labels, reduction="none")
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "pseudo_labels": self.hyperparameters.weight * (losses * kept).mean(),

@@ -36,6 +36,7 @@ class RKD(Method[RKDParameters]):
         venue="CVPR 2019",
         url="https://arxiv.org/abs/1904.05068",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"distance": 0.0, "angle": 0.0}
 
     @classmethod
@@ -45,9 +46,9 @@ class RKD(Method[RKDParameters]):
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        given = self.hyperparameters
-        rows = batch.draw_rows(given.rows_per_image)
-        distance, angle = rkd_terms(student.embedding[rows], teacher.embedding[rows])
+        given, (ours, pairs) = self.hyperparameters, batch.paired(student)
+        rows = pairs.draw_rows(given.rows_per_image)
+        distance, angle = rkd_terms(ours.embedding[rows], teacher.embedding[rows])
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distance": given.distance * distance,

@@ -46,15 +46,17 @@ class RLD(Method[RLDParameters]):
         "The warm-up is a share of the epochs (20 of 240 in the released code), so that short runs complete it too.",
     )
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0, "beta": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        ours, theirs = student.logits, teacher.logits
+        paired, rows = batch.paired(student)
+        ours, theirs = paired.logits, teacher.logits
         if given.logits == "standardized":
             ours, theirs = standardize_logits(ours), standardize_logits(theirs)
         confidence, correlation, masked = rld_terms(
-            ours, theirs, batch.classes(teacher.logits), given.temperature, given.confidence_temperature
+            ours, theirs, rows.classes(teacher.logits), given.temperature, given.confidence_temperature
         )
         self.log(masked_share=masked)
         weight = self._warmup(batch)

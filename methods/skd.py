@@ -42,6 +42,7 @@ class SKD(Method[SKDParameters]):
         "The paper was not available: the equations are those of torchdistill's implementation.",
         "Cross-entropy with the labels is added with weight 1, which a published note on the paper does not name.",
     )
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "direction": 0.0}
 
     @classmethod
@@ -50,9 +51,10 @@ class SKD(Method[SKDParameters]):
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
-        divergence = kd_loss(student.logits, teacher.logits, given.temperature) / given.temperature**2
+        ours = batch.paired(student)[0]
+        divergence = kd_loss(ours.logits, teacher.logits, given.temperature) / given.temperature**2
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": given.weight * divergence,
-            "direction": given.direction * direction_loss(student.logits, teacher.logits, given.ridge),
+            "direction": given.direction * direction_loss(ours.logits, teacher.logits, given.ridge),
         }

@@ -40,6 +40,7 @@ class SoundNet(Method[SoundNetParameters]):
         "The classifier of phase 2 is the student's linear head, not a support vector machine.",
         "Teacher and student share their classes, where the paper's teachers know those of ImageNet and Places.",
     )
+    unpaired = "is left out of phase 1, and enters phase 2 with its label only"
 
     @classmethod
     def unsupported(cls, hyperparameters: SoundNetParameters, pair: Pair) -> str | None:
@@ -56,7 +57,8 @@ class SoundNet(Method[SoundNetParameters]):
 
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """The label-free phase."""
-        return {"distillation": kd_loss(student.logits, teacher.logits, self.hyperparameters.temperature)}
+        ours = batch.paired(student)[0]
+        return {"distillation": kd_loss(ours.logits, teacher.logits, self.hyperparameters.temperature)}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}

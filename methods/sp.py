@@ -32,6 +32,7 @@ class SP(Method[SPParameters]):
         url="https://arxiv.org/abs/1907.09682",
     )
     deviations = ("The similarities are those of the pooled embedding, not of the last feature map.",)
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
     @classmethod
@@ -41,8 +42,9 @@ class SP(Method[SPParameters]):
         return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        rows = batch.draw_rows(self.hyperparameters.rows_per_image)
+        ours, pairs = batch.paired(student)
+        rows = pairs.draw_rows(self.hyperparameters.rows_per_image)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
-            "similarity": self.hyperparameters.weight * sp_loss(student.embedding[rows], teacher.embedding[rows]),
+            "similarity": self.hyperparameters.weight * sp_loss(ours.embedding[rows], teacher.embedding[rows]),
         }

@@ -38,6 +38,7 @@ class VID(Method[VIDParameters]):
         url="https://arxiv.org/abs/1904.05835",
     )
     deviations = ("The embeddings are compared, not the feature maps of several layers.",)
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
     def __init__(self, hyperparameters: VIDParameters, pair: Pair) -> None:
@@ -61,7 +62,7 @@ class VID(Method[VIDParameters]):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         variance = F.softplus(self.spread.float()) + MINIMUM
         self.log(median_variance=variance.median())
-        loss = vid_loss(self.regressor(student.embedding), teacher.embedding, variance)
+        loss = vid_loss(self.regressor(batch.paired(student)[0].embedding), teacher.embedding, variance)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": self.hyperparameters.weight * loss,

@@ -41,12 +41,14 @@ class WTTM(Method[WTTMParameters]):
         url="https://arxiv.org/abs/2402.11148",
     )
     presets = {"ttm": {"samples": "equal", "exponent": 0.1, "weight": 45.0}}
+    unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
         weighted = given.samples == "weighted"
-        loss = transformed_teacher_loss(student.logits, teacher.logits, given.exponent, weighted)
+        ours = batch.paired(student)[0]
+        loss = transformed_teacher_loss(ours.logits, teacher.logits, given.exponent, weighted)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": given.weight * loss,
