@@ -1,4 +1,4 @@
-// A link #cell/METHOD/DATASET/TEACHER/STUDENT opens the runs behind a number.
+// A link #cell/METHOD/DATASET/LABELS/TEACHER/STUDENT opens the runs behind a number.
 // Everything is put into the page as text; nothing is ever parsed as HTML.
 
 const data = JSON.parse(document.getElementById("data").textContent);

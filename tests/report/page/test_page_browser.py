@@ -55,7 +55,7 @@ def find(page: Any, selector: str) -> list[Any]:
 
 
 def link(method: str, teacher: str = "audio", student: str = "video") -> str:
-    return "#cell/" + "/".join(quote(part, safe="") for part in (method, DATASET, teacher, student))
+    return "#cell/" + "/".join(quote(part, safe="") for part in (method, DATASET, "1", teacher, student))
 
 
 def open_cell(page: Any, method: str, **direction: str) -> Any:
@@ -132,7 +132,7 @@ def test_a_link_opens_its_cell_and_an_unknown_one_nothing(page: Any, address: st
     page.get(address + link("kd", "video", "audio"))
     assert [one.text for one in find(page, "dialog[open] h2")] == [f"kd on {DATASET}, video → audio"]
     page.get("about:blank")
-    page.get(address + "#cell/kd/%E0%A4%A/x/y")
+    page.get(address + "#cell/kd/%E0%A4%A/1/x/y")
     assert find(page, "dialog[open]") == []
 
 
@@ -141,7 +141,7 @@ def test_of_many_runs_the_first_are_shown_until_more_are_asked_for(
 ) -> None:
     monkeypatch.setattr(figures, "plots", lambda data: [])
     page = write_page(write_experiment(tmp_path / "results", {"none": 0.6, "kd": 0.7}, seeds=52, directions=1))
-    driver.get(page.as_uri() + "#cell/kd/toy/audio/video")
+    driver.get(page.as_uri() + "#cell/kd/toy/1/audio/video")
     seeds = "#detail-body > .scroll:first-of-type tr:not(.extra) th[scope=row]"
     assert len(find(driver, seeds)) == 50
     (more,) = find(driver, "dialog .more")
