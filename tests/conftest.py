@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from cmkd_bench.cli.app import main
 QUICK = ("train.epochs=2", "launcher.checkpoint_seconds=0")
 FULL_ONLY = ("slow", "kill", "slurm", "browser", "latex")  # marks of tests that take minutes, or need programs
 _LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let commands hear Ctrl-C: they would inherit that a shell lets programs in the background ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
