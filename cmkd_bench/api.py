@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from rich.console import Console
 
-from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
+from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError, place_of
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
@@ -183,8 +182,7 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
     if name in {path.parent.name for path in results.glob("*/runs")} - set(names):
         raise Damaged(Experiment(results, name).plan, "is missing, although there are runs", REBUILD)
     if not names:
-        place = "" if results == RESULTS else f" --results {shlex.quote(str(results))}"
-        raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run{place}")
+        raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run{place_of(results)}")
     if name is None:
         name = max(names, key=lambda one: (results / one / "plan.json").stat().st_mtime)
     if name not in names:

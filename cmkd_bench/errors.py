@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import errno
+import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 # Faults of the machine: what happened, and what to do about it.
 _FAULTS = {
@@ -137,3 +139,8 @@ def hint(given: str, allowed: Iterable[str]) -> str:
     """Return ` Did you mean '...'?` with the nearest match, or nothing if there is none."""
     nearest = nearest_match(given, allowed)
     return f" Did you mean '{nearest}'?" if nearest else ""
+
+
+def place_of(results: Path) -> str:
+    """Return the option that a printed command needs to find an experiment; empty for the default folder."""
+    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from cmkd_bench.cli import completion
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import EXPERIMENT, Plugins, Results, place_of, say_damage, say_unwritten
-from cmkd_bench.errors import UserError
+from cmkd_bench.cli.options import EXPERIMENT, Plugins, Results, say_damage, say_unwritten
+from cmkd_bench.errors import UserError, place_of
 from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:

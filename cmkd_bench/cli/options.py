@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cmkd_bench.cli import completion
-from cmkd_bench.errors import EnvironmentFault, UserError
+from cmkd_bench.errors import EnvironmentFault, UserError, place_of
 from cmkd_bench.terminal import visible
 
 if TYPE_CHECKING:
@@ -90,11 +90,6 @@ def names(given: Sequence[str] | str | None) -> list[str]:
     """Return the names in an option that can be repeated and can contain several names, separated by commas."""
     texts = [given] if isinstance(given, str) else given or ()
     return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
-
-
-def place_of(results: Path) -> str:
-    """Return the option that a printed command needs to find an experiment; empty for the default folder."""
-    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
 
 
 def say_damage(experiment: Experiment) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
-from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.errors import UnknownName, UserError, place_of
 from cmkd_bench.experiment.damage import Damaged, OtherVersion
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
@@ -52,7 +51,7 @@ def latest_with(dataset: str, results: Path) -> Experiment:
                 return experiment
     raise UserError(
         f"no experiment in {results}/ contains '{dataset}'. To train teachers and students, run: {train(dataset)}"
-        f"{'' if results == Path('results') else f' --results {shlex.quote(str(results))}'}"
+        f"{place_of(results)}"
     )
 
 
@@ -121,5 +120,6 @@ def _nothing(experiment: Experiment, record: Plan, question: Question, missing: 
     methods = list(dict.fromkeys(method for *_, method in missing if method != record.baseline))
     return (
         f"experiment '{experiment.name}' has no finished teacher and student for '{question.dataset}'"
-        f"{': ' if where else ''}{where}{seeds}. To train them, run: {train(question.dataset, pairs, methods)}"
+        f"{': ' if where else ''}{where}{seeds}. To train them, run with the settings of this experiment: "
+        f"{train(question.dataset, pairs, methods)} --experiment {experiment.name}{place_of(experiment.root)}"
     )
