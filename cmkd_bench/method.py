@@ -120,7 +120,16 @@ class Batch:
         rows = replace(self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None)
         return student.select(self.pairs), rows
 
-    def draw_rows(self, per_image: int) -> Tensor:
+    def ramp(self, share: float) -> float:
+        """Return a weight that grows to 1 over the first epochs of the phase: e / E in epoch e = 1, 2, ..., at most 1.
+
+        Args:
+            share: E as a share of the phase's epochs; with 0 the weight is 1 at once.
+        """
+        length = share * self.epochs
+        return min(self.epoch / length, 1.0) if length else 1.0
+
+    def draw_rows(self, per_image: int) -> Tensor | slice:
         """Return the rows whose relations a loss compares: all samples, or some positions of each image.
 
         A loss that compares every row with every other cannot take all labeled positions of a segmentation batch.
@@ -129,10 +138,10 @@ class Batch:
             per_image: random positions of each image, with replacement, drawn from the step's random stream.
 
         Returns:
-            (B,) int64, or (B * per_image,) for segmentation.
+            An index of all rows, or (B * per_image,) int64 for segmentation.
         """
         if self.sample is None:
-            return torch.arange(len(self.index), device=self.index.device)
+            return slice(None)
         images = len(self.index)
         counts = torch.bincount(self.sample, minlength=images)[:, None]
         shares = torch.rand(images, per_image, device=self.sample.device)

@@ -62,9 +62,5 @@ class DKD(Method[DKDParameters]):
         loss = dkd_loss(ours, theirs, classes, given.alpha, given.beta, given.temperature)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
-            "distillation": self._warmup(batch) * loss,
+            "distillation": batch.ramp(given.warmup_share) * loss,
         }
-
-    def _warmup(self, batch: Batch) -> float:
-        length = self.hyperparameters.warmup_share * batch.epochs
-        return min(batch.epoch / length, 1.0) if length else 1.0

@@ -59,13 +59,9 @@ class RLD(Method[RLDParameters]):
             ours, theirs, rows.classes(teacher.logits), given.temperature, given.confidence_temperature
         )
         self.log(masked_share=masked)
-        weight = self._warmup(batch)
+        weight = batch.ramp(given.warmup_share)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "confidence": weight * given.alpha * confidence.mean(),
             "correlation": weight * given.beta * correlation.mean(),
         }
-
-    def _warmup(self, batch: Batch) -> float:
-        length = self.hyperparameters.warmup_share * batch.epochs
-        return min(batch.epoch / length, 1.0) if length else 1.0

@@ -58,9 +58,11 @@ class WorkerPool(Generic[Task]):
         )
         # A worker must not free the garbage of this process: FFmpeg's contexts would wait for threads that it lacks.
         gc.freeze()
-        with interrupts_blocked():
-            process.start()
-        gc.unfreeze()
+        try:
+            with interrupts_blocked():
+                process.start()
+        finally:
+            gc.unfreeze()
         theirs.close()  # so that the worker's death is seen as the end of the connection
         self.workers.append(Worker(process, ours, arguments))
 

@@ -116,6 +116,13 @@ def test_comodo_fills_its_queue_with_unit_rows_and_drops_the_oldest(toys):
     assert method.filled.all()
 
 
+@pytest.mark.parametrize(
+    ("share", "weights"), [(0.5, [0.5, 1, 1, 1]), (0.0, [1, 1, 1, 1]), (1.0, [0.25, 0.5, 0.75, 1])]
+)
+def test_a_ramp_reaches_one_after_its_share_of_the_epochs(share, weights):
+    assert [Batch(torch.arange(3), epoch, 4, None).ramp(share) for epoch in (1, 2, 3, 4)] == weights
+
+
 def test_rows_of_a_segmentation_batch_belong_to_each_image():
     sample = torch.tensor([0] * 5 + [1] * 2 + [3] * 9)
     batch = Batch(torch.arange(4), 1, 1, torch.zeros(16, dtype=torch.int64), sample)

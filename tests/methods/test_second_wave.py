@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import paper_fixture as given
 import pytest
 import torch
 
 from cmkd_bench.losses import kd_loss
+from cmkd_bench.method import Batch
+from cmkd_bench.outputs import Outputs
 
 
 def theta_of(toys, epoch, epochs, **hyperparameters):
@@ -73,11 +76,6 @@ def test_relations_ignore_a_rotation(toys):
 @pytest.mark.oracle("skd", "KD without the square of the temperature")
 @pytest.mark.oracle("csc", "log B where the embeddings of all samples are equal")
 def test_weights(toys):
-    import paper_fixture as given
-
-    from cmkd_bench.method import Batch
-    from cmkd_bench.outputs import Outputs
-
     student = Outputs(given.STUDENT, given.STUDENT_EMBEDDING, {})
     teacher = Outputs(given.TEACHER, given.TEACHER_EMBEDDING, {})
     batch = Batch(torch.arange(3), 1, 1, given.LABELS)

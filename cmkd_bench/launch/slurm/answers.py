@@ -90,8 +90,6 @@ def parse_partitions(answer: str) -> dict[str, Partition]:
     found: dict[str, Partition] = {}
     for line in _lines(answer):
         name, limit, state, cpus, memory, gres = line.split("|", 5)
-        if not cpus[:1].isdigit() or not memory[:1].isdigit():
-            raise ValueError(line)
         one = Partition(
             name=name.rstrip("*"),
             is_default=name.endswith("*"),
@@ -132,7 +130,11 @@ def minutes_of(limit: str) -> int | None:
 
 
 def _number(text: str) -> int:
-    return int(re.match(r"\d*", text)[0] or 0)  # type: ignore[index]
+    """Return the number that a text begins with, such as `64000+`."""
+    found = re.match(r"\d+", text)
+    if found is None:
+        raise ValueError(text)
+    return int(found[0])
 
 
 def _larger(one: Partition, other: Partition) -> Partition:
