@@ -39,6 +39,7 @@ class Declaration(Generic[P]):
         teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
             modality), or `none`.
         pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
+        trains_embedding: whether it needs an embedding that is trained, which a linear classifier does not have.
         unlabelled: what it does with a sample whose label is hidden; None if it cannot be run with such samples.
         unpaired: what it does with a sample without a partner; None if it cannot be run with such samples.
         tuned_as: the method whose selected hyper-parameters it gets where both are tuned, so that a control differs
@@ -57,6 +58,7 @@ class Declaration(Generic[P]):
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "self", "none"]] = "trained"
     pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"
+    trains_embedding: ClassVar[bool] = False
     unlabelled: ClassVar[str | None] = SKIPPED
     unpaired: ClassVar[str | None] = None
     tuned_as: ClassVar[str | None] = None

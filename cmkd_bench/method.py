@@ -202,6 +202,8 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     @classmethod
     def unsupported(cls, hyperparameters: P, pair: Pair) -> str | None:
         """Return why the method is not defined for this pair, or None if it is; the plan shows the reason."""
+        if cls.trains_embedding and not pair.student.layers:
+            return f"{cls.registry_name} trains the embedding, and that of a linear classifier is its input"
         return None
 
     def phases(self) -> tuple[Phase, ...]:

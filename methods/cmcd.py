@@ -53,6 +53,7 @@ class CMCD(Method[CMCDParameters]):
         "the number of epochs were not available, so the defaults are ours.",
     )
 
+    trains_embedding = True
     unpaired = "is left out of the contrast, and enters phase 2 with its label only"
 
     def __init__(self, hyperparameters: CMCDParameters, pair: Pair) -> None:
@@ -64,9 +65,7 @@ class CMCD(Method[CMCDParameters]):
     def unsupported(cls, hyperparameters: CMCDParameters, pair: Pair) -> str | None:
         if pair.is_dense:
             return "not defined for segmentation here: it would contrast every position of a batch with every other"
-        if not pair.student.layers:
-            return "CMCD trains the embedding, and that of a linear classifier is its input"
-        return None
+        return super().unsupported(hyperparameters, pair)
 
     def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share

@@ -54,6 +54,7 @@ class COMODO(Method[COMODOParameters]):
         "The queue starts empty and is masked until the first batches fill it; the released code fills it beforehand.",
         "The teacher is the supervised one of all other rows, so labels reach the student through it.",
     )
+    trains_embedding = True
     unpaired = "is left out of phase 1, and enters phase 2 with its label only"
     memory: Tensor
     filled: Tensor
@@ -70,9 +71,7 @@ class COMODO(Method[COMODOParameters]):
     def unsupported(cls, hyperparameters: COMODOParameters, pair: Pair) -> str | None:
         if pair.is_dense:
             return "not defined for segmentation: its queue holds embeddings of whole samples"
-        if not pair.student.layers:
-            return "COMODO trains the embedding, and that of a linear classifier is its input"
-        return None
+        return super().unsupported(hyperparameters, pair)
 
     def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share

@@ -64,6 +64,7 @@ class CRD(Method[CRDParameters]):
         "cross-entropy skips it; its class for drawing negatives is the teacher's of largest probability, and before "
         "its first batch it is a negative of every other sample"
     )
+    trains_embedding = True
     unpaired = "learns from its label only; its rows of the banks keep their random start and are negatives"
     without_distillation = {"weight": 0.0}
     teacher_bank: Tensor
@@ -97,12 +98,10 @@ class CRD(Method[CRDParameters]):
     def unsupported(cls, hyperparameters: CRDParameters, pair: Pair) -> str | None:
         if pair.is_dense:
             return "not defined for segmentation: its banks hold one embedding per sample"
-        if not pair.student.layers:
-            return "CRD trains the embedding, and that of a linear classifier is its input"
         known = pair.train_labels[pair.train_labels != HIDDEN]
         if bool((known == known[0]).all()):
             return "CRD draws negatives from other classes, and the training part has one class"
-        return None
+        return super().unsupported(hyperparameters, pair)
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         paired, pairs = batch.paired(student)

@@ -44,6 +44,7 @@ class CSC(Method[CSCParameters]):
         "The temperature has a floor; in the released code it is negative for cosines below -0.07.",
     )
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
@@ -57,9 +58,7 @@ class CSC(Method[CSCParameters]):
     def unsupported(cls, hyperparameters: CSCParameters, pair: Pair) -> str | None:
         if pair.is_dense:
             return "not defined for segmentation: it would contrast every position of a batch with every other"
-        if not pair.student.layers:
-            return "CSC trains the embedding, and that of a linear classifier is its input"
-        return None
+        return super().unsupported(hyperparameters, pair)
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given, (paired, rows) = self.hyperparameters, batch.paired(student)

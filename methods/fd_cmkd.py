@@ -47,6 +47,7 @@ class FDCMKD(Method[FDCMKDParameters]):
         "A linear layer maps the student's embedding to the teacher's width, where the widths differ.",
         "The order of features in an embedding is arbitrary, so the frequencies depend on it; the paper has the same.",
     )
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"low": 0.0, "high": 0.0, "alignment": 0.0}
 
@@ -58,11 +59,9 @@ class FDCMKD(Method[FDCMKDParameters]):
 
     @classmethod
     def unsupported(cls, hyperparameters: FDCMKDParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "FD-CMKD trains the embedding, and that of a linear classifier is its input"
         if pair.teacher.embedding < 4:
             return f"expected a teacher's embedding of at least 4 features, got {pair.teacher.embedding}"
-        return None
+        return super().unsupported(hyperparameters, pair)
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given, (ours, pairs) = self.hyperparameters, batch.paired(student)

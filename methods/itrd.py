@@ -46,18 +46,13 @@ class ITRD(Method[ITRDParameters]):
         "The mutual term is the released code's difference, where the paper takes the difference of logarithms.",
         "A channel that is constant over the batch counts with the correlation 0; the released code divides by 0.",
     )
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"correlation": 0.0, "mutual": 0.0}
 
     def __init__(self, hyperparameters: ITRDParameters, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
         self.projection = nn.Linear(pair.student.embedding, pair.teacher.embedding)
-
-    @classmethod
-    def unsupported(cls, hyperparameters: ITRDParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "ITRD trains the embedding, and that of a linear classifier is its input"
-        return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given, (paired, pairs) = self.hyperparameters, batch.paired(student)

@@ -30,6 +30,7 @@ class PEFD(Method[PEFDParameters]):
         venue="NeurIPS 2022",
         url="https://arxiv.org/abs/2210.15274",
     )
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
@@ -39,12 +40,6 @@ class PEFD(Method[PEFDParameters]):
             nn.Sequential(nn.Linear(pair.student.embedding, pair.teacher.embedding), nn.ReLU())
             for _ in range(hyperparameters.projections)
         )
-
-    @classmethod
-    def unsupported(cls, hyperparameters: PEFDParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "PEFD trains the embedding, and that of a linear classifier is its input"
-        return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         embedding = batch.paired(student)[0].embedding

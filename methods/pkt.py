@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, parameter, register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
 from cmkd_bench.losses import pkt_loss
 from cmkd_bench.search import LogUniform
 
@@ -43,14 +43,9 @@ class PKT(Method[PKTParameters]):
     )
     deviations = ("The divergences of the rows are averaged over the batch, where the paper sums them.",)
     presets = {"official_code": {"form": "code", "weight": 30000.0}}
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
-
-    @classmethod
-    def unsupported(cls, hyperparameters: PKTParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "PKT trains the embedding, and that of a linear classifier is its input"
-        return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given, (ours, pairs) = self.hyperparameters, batch.paired(student)

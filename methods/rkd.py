@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, parameter, register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
 from cmkd_bench.losses import rkd_terms
 from cmkd_bench.search import LogUniform
 
@@ -36,14 +36,9 @@ class RKD(Method[RKDParameters]):
         venue="CVPR 2019",
         url="https://arxiv.org/abs/1904.05068",
     )
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"distance": 0.0, "angle": 0.0}
-
-    @classmethod
-    def unsupported(cls, hyperparameters: RKDParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "RKD trains the embedding, and that of a linear classifier is its input"
-        return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given, (ours, pairs) = self.hyperparameters, batch.paired(student)

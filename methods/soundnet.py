@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, Phase, parameter, register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, Phase, parameter, register_method
 from cmkd_bench.losses import kd_loss
 from cmkd_bench.search import LogUniform, Uniform
 
@@ -40,13 +40,8 @@ class SoundNet(Method[SoundNetParameters]):
         "The classifier of phase 2 is the student's linear head, not a support vector machine.",
         "Teacher and student share their classes, where the paper's teachers know those of ImageNet and Places.",
     )
+    trains_embedding = True
     unpaired = "is left out of phase 1, and enters phase 2 with its label only"
-
-    @classmethod
-    def unsupported(cls, hyperparameters: SoundNetParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "SoundNet trains the embedding, and that of a linear classifier is its input"
-        return None
 
     def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share

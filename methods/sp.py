@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, parameter, register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
 from cmkd_bench.losses import sp_loss
 from cmkd_bench.search import LogUniform
 
@@ -32,14 +32,9 @@ class SP(Method[SPParameters]):
         url="https://arxiv.org/abs/1907.09682",
     )
     deviations = ("The similarities are those of the pooled embedding, not of the last feature map.",)
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
-
-    @classmethod
-    def unsupported(cls, hyperparameters: SPParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "SP trains the embedding, and that of a linear classifier is its input"
-        return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         ours, pairs = batch.paired(student)

@@ -38,6 +38,7 @@ class VID(Method[VIDParameters]):
         url="https://arxiv.org/abs/1904.05835",
     )
     deviations = ("The embeddings are compared, not the feature maps of several layers.",)
+    trains_embedding = True
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 
@@ -52,12 +53,6 @@ class VID(Method[VIDParameters]):
             nn.Linear(width, width),
         )
         self.spread = nn.Parameter(torch.full((width,), math.log(math.expm1(START - MINIMUM))))
-
-    @classmethod
-    def unsupported(cls, hyperparameters: VIDParameters, pair: Pair) -> str | None:
-        if not pair.student.layers:
-            return "VID trains the embedding, and that of a linear classifier is its input"
-        return None
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         variance = F.softplus(self.spread.float()) + MINIMUM

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import paper_fixture as given
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch.nn import functional as F
 
 from cmkd_bench.method import Batch
 from cmkd_bench.outputs import Outputs
+from cmkd_bench.registry import methods
 
 CROSS_ENTROPY = 1.2838590677
 
@@ -121,6 +124,15 @@ def test_comodo_fills_its_queue_with_unit_rows_and_drops_the_oldest(toys):
 )
 def test_a_ramp_reaches_one_after_its_share_of_the_epochs(share, weights):
     assert [Batch(torch.arange(3), epoch, 4, None).ramp(share) for epoch in (1, 2, 3, 4)] == weights
+
+
+@pytest.mark.parametrize("name", ["sp", "crd", "fd_cmkd", "soundnet"])
+def test_a_linear_student_has_no_embedding_to_train(toys, name):
+    pair = toys.pair()
+    linear = replace(pair, student=replace(pair.student, layers=()))
+    cls = methods.get(name)
+    assert cls.unsupported(cls.HyperParameters(), pair) is None
+    assert "linear classifier" in cls.unsupported(cls.HyperParameters(), linear)
 
 
 def test_rows_of_a_segmentation_batch_belong_to_each_image():
