@@ -63,6 +63,15 @@ class PlotData:
         """Return a dataset, with its labels where some are hidden, as a part of a file's name."""
         return self.datasets[block][0].stem
 
+    def marks(self, block: str) -> list[str]:
+        """Return what qualifies the numbers of a dataset, with its labels where some are hidden."""
+        return self._board.marks.get(block, [])
+
+    def train_labels(self, column: Column) -> float:
+        """Return how many labels the runs of a direction saw in training; NaN where none has ended."""
+        runs = (run for row in self.roles for _, run in self.runs(row, column))
+        return float(pd.Series([run.get("train_labels") for run in runs], dtype=float).mean())
+
     def metric(self, block: str) -> str:
         """Return what the values of a dataset are, in words."""
         dataset = self.datasets[block][0].dataset
