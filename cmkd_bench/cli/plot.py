@@ -37,7 +37,7 @@ def plot(
     formats: Formats = "png,svg",
     results: Results = Path("results"),
 ) -> None:
-    """Plot an experiment: gains, also by number of labels, transfer, ranks, cost, learning curves, logged values, tuning."""
+    """Plot an experiment: gains, gains by labels, transfer, ranks, cost, learning curves, logged values, tuning."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.kinds import KINDS

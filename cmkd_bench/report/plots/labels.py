@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from cmkd_bench.experiment.label_budget import ALL, order, per_class
 from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.board import Column
+from cmkd_bench.report.label_marks import common_marks
 from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside, off_scale, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, plot_panels
 from cmkd_bench.report.plots.plot_data import PlotData, error, interval
@@ -142,8 +143,7 @@ def _conditions(data: PlotData, columns: Iterable[Column]) -> str:
     found: dict[str, str] = {}
     for dataset in dict.fromkeys(column.dataset for column in columns):
         blocks = {column.block for column in columns if column.dataset == dataset and column.labels != ALL}
-        first, *others = (data.marks(block) for block in sorted(blocks))
-        found[dataset] = ", ".join(mark for mark in first if all(mark in marks for marks in others))
+        found[dataset] = ", ".join(common_marks(map(data.marks, sorted(blocks))))
     if len(set(found.values())) == 1:
         (shared,) = set(found.values())
         return f" ({shared})" if shared else ""

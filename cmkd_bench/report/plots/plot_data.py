@@ -11,6 +11,7 @@ from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.report.board import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.cells import by_column, records
 from cmkd_bench.report.experiment_data import ExperimentData
+from cmkd_bench.report.label_marks import common_marks
 from cmkd_bench.report.plots.limits import Limits, axis_limits
 from cmkd_bench.report.plots.style import styles_of
 from cmkd_bench.report.quantities import QUANTITIES
@@ -54,8 +55,7 @@ class PlotData:
 
     def title(self, text: str, dataset: str = "", column: Column | None = None) -> str:
         """Return a title with everything that a number of the dataset, or of all datasets, must not be read without."""
-        first, *others = (self._board.marks.get(name, []) for name in ([dataset] if dataset else self.datasets))
-        shared = [mark for mark in first if all(mark in marks for marks in others)]
+        shared = common_marks(map(self.marks, [dataset] if dataset else self.datasets))
         text += f": {dataset}" * bool(dataset) + (f", {column.direction}" if column else "")
         return f"{text} ({'; '.join(shared)})" if shared else text
 
