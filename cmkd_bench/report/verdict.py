@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,7 +17,6 @@ from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 
 SHADES = 4  # on either side of 0
 ROLES = ("method", "control")
-UNTESTED = f"There is no verdict: that takes at least {FEWEST_SEEDS} seeds of the rows being compared."
 Scores = Mapping[tuple[str, Column], MeanScore]
 
 
@@ -39,7 +39,7 @@ class Verdict:
     heads: tuple[tuple[str, str, str], ...]  # by column: dataset, direction, and labels where a dataset has several
     groups: tuple[tuple[str, ...], ...]  # rows: methods, then controls
     cells: dict[tuple[str, Column], VerdictCell]  # by row and column
-    sentences: dict[str, str]  # by dataset with what qualifies its numbers: what is significant
+    sentences: dict[str, str]  # by dataset, what is significant; empty where nothing was tested
     key: str  # what colors and marks mean
     example: str  # a large difference without a mark, and why; empty where there is none
 
@@ -70,8 +70,9 @@ def verdict(board: Leaderboard) -> Verdict | None:
         groups=tuple(tuple(rows) for rows in (methods, controls) if rows),
         cells={place: _cell(score, reach) for place, score in scores.items()},
         sentences={
-            _title(board, found): sentence(scores, found, methods, controls) if board.claims else UNTESTED
+            _title(board, found): sentence(scores, found, methods, controls)
             for found in by_dataset.values()
+            if board.claims
         },
         key=_key(board, reach),
         example=_example(scores),
@@ -126,34 +127,49 @@ def _interval(score: MeanScore) -> str:
 
 
 def _corrected(score: MeanScore) -> str:
-    p = score.comparison.p_gain if score.comparison else None
-    return "" if p is None else f"{p_value(p)} after Holm's correction"
+    p = _p_values(score)
+    return f"{p_value(p[1])} after Holm's correction" if p else ""
 
 
 def _key(board: Leaderboard, reach: float) -> str:
-    text = f"Gain over {board.baseline}, the student alone, in points. Blue: above, red: below, strongest from {reach:.1f}."
-    if not board.claims:
-        return text
-    return (
-        f"{text} {ABOVE} {BELOW}: significant at level {LEVEL} after Holm's correction. The sentences name no other "
-        "gains and losses."
-    )
+    gains = f"Gain over {board.baseline}, the student alone, in points"
+    colors = f"blue: above, red: below, strongest from {reach:.1f}"
+    claims = f"No significance is claimed: that takes at least {FEWEST_SEEDS} seeds of the rows being compared."
+    if board.claims:
+        claims = (
+            f"{ABOVE} {BELOW}: significant at level {LEVEL} after Holm's correction; the sentences name only these."
+        )
+    return f"{gains}; {colors}. {claims}"
 
 
 def _example(scores: Scores) -> str:
-    """Explain the largest difference that lacks a mark although it is larger than one with a mark, or than chance."""
-    marked = [abs(score.gain) for score in scores.values() if score.gain is not None and score.direction]
-    found: list[tuple[float, str]] = []
-    for (row, column), score in scores.items():
-        test = score.comparison
-        if score.gain is None or score.direction or test is None or test.p is None or test.p_gain is None:
-            continue
-        if abs(score.gain) > min(marked, default=float("inf")) or test.p < LEVEL:
-            few = (
-                f"its {len(test.seeds)} seeds differ widely"
-                if (test.of_seeds or 0) >= 0.5
-                else (f"{test.samples} test samples are few")
-            )
-            where = f"{row}, {score.gain:+.1f} ({column.block}, {column.direction})"
-            found.append((abs(score.gain), f"{where}, has {_corrected(score)}, because {few}."))
-    return f"A large difference can lack a mark: {max(found)[1]}" if found else ""
+    """Explain the largest difference without a mark, if a smaller one has a mark or its interval excludes 0."""
+    sizes = {place: abs(score.gain) for place, score in scores.items() if score.gain is not None}
+    smallest = min((size for place, size in sizes.items() if scores[place].direction), default=math.inf)
+    puzzling = {
+        place: size
+        for place, size in sizes.items()
+        if (p := _p_values(scores[place])) and not scores[place].direction and (size > smallest or p[0] < LEVEL)
+    }
+    if not puzzling:
+        return ""
+    row, column = max(puzzling, key=lambda place: puzzling[place])
+    score = scores[row, column]
+    return (
+        f"A large difference can lack a mark: {row}, {score.gain:+.1f} ({column.block}, {column.direction}), has "
+        f"{_corrected(score)}, because {_cause(score)}."
+    )
+
+
+def _p_values(score: MeanScore) -> tuple[float, float] | None:
+    """Return the p-value of a gain without and with correction; None where it was not tested."""
+    test = score.comparison
+    return None if test is None or test.p is None or test.p_gain is None else (test.p, test.p_gain)
+
+
+def _cause(score: MeanScore) -> str:
+    """Say what makes a difference uncertain."""
+    test = score.comparison
+    if test is not None and (test.of_seeds or 0.0) < 0.5:
+        return f"{test.samples} test samples are few"
+    return f"its {len(score.values)} seeds differ widely"

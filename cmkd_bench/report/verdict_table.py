@@ -16,17 +16,18 @@ from cmkd_bench.report.verdict import Verdict
 ACROSS = 5  # columns of a matrix, which fit into 80 characters; more need another one
 # Ink and background by shade, from ColorBrewer's RdBu; both are set, so that they suit any terminal.
 COLORS = {
-    1: "black on #d1e5f0", 2: "black on #92c5de", 3: "black on #4393c3", 4: "white on #2166ac",
-    -1: "black on #fddbc7", -2: "black on #f4a582", -3: "black on #d6604d", -4: "white on #b2182b",
+    1: "#000000 on #d1e5f0", 2: "#000000 on #92c5de", 3: "#000000 on #4393c3", 4: "#ffffff on #2166ac",
+    -1: "#000000 on #fddbc7", -2: "#000000 on #f4a582", -3: "#000000 on #d6604d", -4: "#ffffff on #b2182b",
 }  # fmt: skip
 
 
 def verdict_as_rich(found: Verdict) -> Iterator[RenderableType]:
-    """Render the matrix, in several parts if it is wide, one sentence per dataset, and an example of a missing mark."""
+    """Render the matrix, in several parts if it is wide, a sentence per dataset, and an example of a missing mark."""
     matrices = math.ceil(len(found.columns) / ACROSS)
     each = math.ceil(len(found.columns) / matrices)
     for start in range(0, len(found.columns), each):
         yield _matrix(found, range(start, min(start + each, len(found.columns))))
+    yield Text()
     for dataset, text in found.sentences.items():
         yield Text.assemble((f"{dataset}: ", "bold"), text)
     if found.example:
@@ -34,7 +35,7 @@ def verdict_as_rich(found: Verdict) -> Iterator[RenderableType]:
 
 
 def _matrix(found: Verdict, places: Sequence[int]) -> RenderableType:
-    table = titled_table(f"Gain over {found.baseline}, the student alone, in points")
+    table = titled_table(f"Gain over {found.baseline}, the student alone, in points" if not places[0] else "")
     table.add_column("", no_wrap=True)
     for place in places:
         table.add_column(Text("\n".join(filter(None, found.heads[place])), overflow="fold"), justify="right")
@@ -49,5 +50,6 @@ def _cell(found: Verdict, row: str, column: Column) -> RenderableType:
     cell = found.cells[row, column]
     if not cell.gain:
         return Text(cell.hint, style="dim")
-    text = Text(f"{cell.gain} {cell.mark or ' '}", justify="right")
-    return Padding(text, 0, style=COLORS.get(cell.shade, ""), expand=True)
+    right = 0 if cell.mark else 2  # a space and the mark
+    text = Text(f"{cell.gain} {cell.mark}".strip(), justify="right")
+    return Padding(text, (0, right, 0, 0), style=COLORS.get(cell.shade, ""), expand=True)
