@@ -114,8 +114,10 @@ def test_run_then_leaderboard(cmkd: Command, tmp_path: Path) -> None:
     assert set(frame.method) == {"teacher", "none", "kd", "kd_shuffled", "kd_random", "kd_self", "label_smoothing"}
 
     board = cmkd("leaderboard").stdout
-    row = next(line for line in board.splitlines() if line.startswith("│ kd "))
-    assert f"{frame[frame.method == 'kd'].value.item():.2f}" in row
+    gain, value = (line for line in board.splitlines() if line.startswith("│ kd "))
+    kd = frame[frame.method == "kd"]
+    assert f"{kd.gain.item():+.1f}" in gain
+    assert f"{kd.value.item():.2f}" in value
     assert "| kd |" in (experiment / "leaderboard.md").read_text()
     again = cmkd("run", *QUICK, "--methods", "kd", "--dry-run")
     assert "0 to do" in again.stdout

@@ -11,7 +11,7 @@ from cmkd_bench.report.board import Column, Leaderboard
 from cmkd_bench.report.csv_files import board_csv, text_csv
 from cmkd_bench.report.templating import TEMPLATES, render_template
 from cmkd_bench.report.text_table import TextTable, titled_table
-from cmkd_bench.report.verdict import verdict
+from cmkd_bench.report.verdict_matrix import verdict
 from cmkd_bench.report.verdict_table import verdict_as_rich
 from cmkd_bench.report.wording import by_dataset, cell_text, legend, sections
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.text_table import titled_table
-from cmkd_bench.report.verdict import Verdict
+from cmkd_bench.report.verdict_matrix import Verdict
 
 ACROSS = 5  # columns of a matrix, which fit into 80 characters; more need another one
 # Ink and background by shade, from ColorBrewer's RdBu; both are set, so that they suit any terminal.

@@ -19,7 +19,7 @@ from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.page.report_page import make_page
 from cmkd_bench.report.quantities import QUANTITIES
-from cmkd_bench.report.verdict import Verdict, verdict
+from cmkd_bench.report.verdict_matrix import Verdict, verdict
 from cmkd_bench.report.verdict_table import verdict_as_rich
 
 AB, BA, OTHER = Column("toy", "audio", "video"), Column("toy", "video", "audio"), Column("mood", "text", "audio")

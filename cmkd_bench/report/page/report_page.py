@@ -26,7 +26,7 @@ from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.templating import render_template
 from cmkd_bench.report.text_table import TextTable
-from cmkd_bench.report.verdict import verdict
+from cmkd_bench.report.verdict_matrix import verdict
 from cmkd_bench.report.wording import by_dataset, legend, numbers_line
 from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.statistics.paired import LEVEL
