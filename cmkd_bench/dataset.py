@@ -79,7 +79,7 @@ class Dataset(ABC, Generic[P]):
     Class attributes:
         modalities: at least two.
         classes: the class names, in the order of the labels.
-        default_pairs: pairs of modalities; each is run in both directions if the user names none.
+        default_pairs: pairs of modalities; each is run in both directions if neither the user nor configs/ names some.
         folds: the number of splits; the fold is an axis of the grid, apart from the seed.
         sources: files, licenses, citations.
         task: what is predicted.

@@ -33,6 +33,7 @@ class Configuration:
 
     protocol: str  # its name
     deviations: tuple[str, ...]  # deviations of the protocol from its paper
+    pairs: tuple[str, ...] | None  # `teacher:student`, run as written; None: the dataset's own, in both directions
     recipe: Recipe  # how networks are trained
     labels: tuple[LabelBudget, ...]  # how many labels of the training part may be seen; each value is run
     supervision: Supervision  # which labels and pairs may be seen
@@ -76,6 +77,7 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     return Configuration(
         protocol=protocol,
         deviations=tuple(values["deviations"]),
+        pairs=None if values["pairs"] is None else tuple(values["pairs"]),
         recipe=build(Recipe, values["train"]),
         labels=labels,
         supervision=build(Supervision, values["supervision"]),

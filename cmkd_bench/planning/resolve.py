@@ -70,7 +70,7 @@ class _Resolution:
         # Import only what can cause problems, so that a mistyped name is reported immediately.
         asked = not self.problems or self.pairs or self.options.folds is not None
         classes = {name: datasets.get(name) for name in self.datasets} if asked else {}
-        self.problems += problems_of_pairs(self.pairs or None, classes)
+        self.problems += self._problems_of_pairs(classes, configurations)
         self.problems += self._problems_of_folds(classes)
         if self.options.trials is not None and not self.problems:
             self.problems += self._problems_of_trials(given, configurations)
@@ -89,7 +89,6 @@ class _Resolution:
         general = configurations[None]
         weights = general.model["pretrained"]
         roots = Roots.read(**general.data, weights=weights if isinstance(weights, str) else None)
-        directions = directions_of(self.pairs, classes, self.options.one_way)
         grids = {}
         for name, cls in classes.items():
             given_options = self.overrides.datasets.get(name, {})
@@ -100,7 +99,8 @@ class _Resolution:
                 continue
             folds = tuple(range(cls.folds)) if self.folds is None else self.folds
             labels = self.labels or configurations[name].labels
-            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions[name])
+            directions = directions_of(self.pairs, configurations[name].pairs, cls, self.options.one_way)
+            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions)
         if self.problems:
             raise GridError(self.problems)
         asked = self.options.experiment
@@ -183,6 +183,18 @@ class _Resolution:
             if configuration is not None:
                 found[place] = configuration
         return found
+
+    def _problems_of_pairs(
+        self, classes: Mapping[str, type[Dataset[Any]]], configurations: Mapping[str | None, Configuration]
+    ) -> Iterator[str]:
+        if self.pairs:
+            yield from problems_of_pairs(self.pairs, classes)
+        elif not self.problems:
+            for name, cls in classes.items():
+                configured = configurations[name].pairs or ()
+                yield from (
+                    f"pairs: in the file of '{name}': {text}" for text in problems_of_pairs(configured, {name: cls})
+                )
 
     def _problems_of_folds(self, classes: Mapping[str, type[Dataset[Any]]]) -> Iterator[str]:
         for name, cls in classes.items():
