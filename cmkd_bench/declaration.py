@@ -12,6 +12,7 @@ P = TypeVar("P")
 Category = Literal[
     "logits", "relations", "features", "contrastive", "cross-modal", "semi-supervised", "other", "controls"
 ]
+ViewKind = Literal["weak", "strong"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
@@ -66,6 +67,15 @@ class Declaration(Generic[P]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     without_distillation: ClassVar[Mapping[str, Any] | None] = None
     registry_name: ClassVar[str]
+
+    @classmethod
+    def further_views(cls, hyperparameters: P) -> tuple[ViewKind, ...]:
+        """Return the views of each sample that the loss reads beside the training view: none by default.
+
+        A `weak` one is another draw of the training view, and a `strong` one is disturbed further. Both networks see
+        all views, so each of them costs as much again, and no outputs of the teacher can be stored.
+        """
+        return ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

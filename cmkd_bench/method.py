@@ -71,6 +71,8 @@ class Batch:
         labels_or_none: (B,) int64, or None in a phase that is declared label-free; read `labels` instead.
         pairs: (N,) int64, the rows whose sample has a partner in the teacher's modality, which are the rows of the
             teacher's outputs; None if all have one. `paired` selects them.
+        further: the outputs of student and teacher for each of `Method.further_views`, of the same rows as those that
+            the loss gets for the training view. Empty in a phase that reads none.
         sample: None; for segmentation, where every labeled position is a row of logits, embedding and labels, (P,)
             int64: the sample of the batch that each row belongs to. `index` stays (B,).
     """
@@ -81,6 +83,7 @@ class Batch:
     labels_or_none: Tensor | None
     sample: Tensor | None = None
     pairs: Tensor | None = None
+    further: tuple[tuple[Outputs, Outputs], ...] = ()
 
     @property
     def labels(self) -> Tensor:
@@ -112,12 +115,15 @@ class Batch:
     def paired(self, student: Outputs) -> tuple[Outputs, Batch]:
         """Return the student's outputs for the rows of the teacher's outputs, and the batch of these rows.
 
-        If every sample has a partner, both are what was given.
+        If every sample has a partner, both are what was given. Otherwise, the batch has no further views; select those
+        of `self.further` in the same way.
         """
         if self.pairs is None:
             return student, self
         labels = None if self.labels_or_none is None else self.labels_or_none.index_select(0, self.pairs)
-        rows = replace(self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None)
+        rows = replace(
+            self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None, further=()
+        )
         return student.select(self.pairs), rows
 
     def ramp(self, share: float) -> float:
@@ -162,6 +168,7 @@ class Phase:
         trains: the whole student, or only its head on top of a frozen backbone in evaluation mode.
         extras: whether the phase trains the method's own modules.
         labels: whether the phase may read labels.
+        views: whether the phase reads the method's further views, if it has any.
     """
 
     name: str
@@ -170,6 +177,7 @@ class Phase:
     trains: Literal["student", "head"] = "student"
     extras: bool = True
     labels: bool = True
+    views: bool = True
 
 
 class Method(Declaration[P], nn.Module, ABC, Generic[P]):

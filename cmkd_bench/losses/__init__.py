@@ -10,6 +10,7 @@ from cmkd_bench.losses.distillation import dkd_loss, kd_loss, mutual_kl, tckd_nc
 from cmkd_bench.losses.frequency import frequency_distances, frequency_parts
 from cmkd_bench.losses.hint import cosine_distance, hint_loss
 from cmkd_bench.losses.information import correlation_loss, mutual_information_loss, vid_loss
+from cmkd_bench.losses.masked_distillation import confident_rows, masked_kd_loss, pseudo_label_loss
 from cmkd_bench.losses.multi_level import prediction_relations
 from cmkd_bench.losses.negative_sampling import ClassLayout, class_layout, sample_negatives
 from cmkd_bench.losses.nontarget import mutual_nontarget_kl, nontarget_kl
@@ -28,6 +29,7 @@ __all__ = [
     "ClassLayout",
     "class_contrast",
     "class_layout",
+    "confident_rows",
     "correlation_loss",
     "cosine_distance",
     "crd_normalizer",
@@ -41,6 +43,7 @@ __all__ = [
     "info_nce",
     "kd_loss",
     "kendall_tau",
+    "masked_kd_loss",
     "mutual_information_loss",
     "mutual_kl",
     "mutual_nontarget_kl",
@@ -51,6 +54,7 @@ __all__ = [
     "permuted_distance",
     "pkt_loss",
     "prediction_relations",
+    "pseudo_label_loss",
     "queue_distillation",
     "rkd_terms",
     "rld_terms",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from cmkd_bench.config.augmentation import PREFIX, view_settings
 from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.supervision import FULL
 from cmkd_bench.data.loading import LoadedFold, load_fold
@@ -132,8 +134,11 @@ class _FoldSpecs:
     def of(self, method: str, alone: RunSpec, teachers: Mapping[str, RunSpec]) -> RunSpec:
         """Return the run of a method, given the run of the student alone and those of teachers."""
         cls = methods.declared(method)
-        parameters = settings(build(cls.HyperParameters, self.grid.methods[method]))
-        spec = replace(alone, method=method, hyperparameters=parameters)
+        given: Any = build(cls.HyperParameters, self.grid.methods[method])
+        spec = replace(alone, method=method, hyperparameters=settings(given))
+        if cls.further_views(given):
+            views = view_settings(self.part.configuration.augmentation, self.part.configuration.strong)
+            spec = replace(spec, augmentation=settings(views))
         if cls.teacher == "none":
             return replace(spec, code=run_code(spec))
         teacher, supervision = teachers[cls.teacher], alone.supervision
@@ -229,6 +234,12 @@ def _notes(grid: DatasetGrid) -> list[str]:
     return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.deviations)]
 
 
+def _strong(configuration: Configuration, specs: Iterable[RunSpec]) -> dict[str, Settings]:
+    """Return the settings of strong views if some runs have such views."""
+    has = any(name.startswith(PREFIX) for spec in specs for name, _ in spec.augmentation)
+    return {"strong": settings(configuration.strong)} if has else {}
+
+
 def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> Conditions:
     """Return the conditions that all cells of a dataset share."""
     configuration, dataset = part.configuration, part.dataset
@@ -237,6 +248,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
         "train": settings(configuration.recipe),
         "supervision": settings(configuration.supervision),
         "augment": settings(configuration.augmentation),
+        **_strong(configuration, own),
         "prepare": preparation_settings(dataset),
         f"dataset.{dataset.registry_name}": settings(dataset.options),
     }

@@ -112,14 +112,13 @@ class Feasibility:
 def _shape_of(
     data: LoadedFold, augmentation: Settings, modality: str, network: str, pretrained: str, weights: Path | None
 ) -> NetworkShape:
-    from cmkd_bench.config.augmentation import Augmentation
+    from cmkd_bench.config.augmentation import read_views
     from cmkd_bench.networks import network_shape, tokenizer_of
-    from cmkd_bench.parameters import build
     from cmkd_bench.training.tensors import input_shape
 
     kind = data.dataset.modality(modality)
     tokenizers = {modality: tokenizer_of(network, pretrained, weights)} if kind.kind == "text" else {}
-    inputs = input_shape(data.prepare([modality], tokenizers), kind, build(Augmentation, dict(augmentation)))
+    inputs = input_shape(data.prepare([modality], tokenizers), kind, read_views(augmentation)[0])
     return network_shape(network, inputs, len(data.classes), pretrained, weights)
 
 

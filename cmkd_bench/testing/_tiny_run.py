@@ -16,6 +16,7 @@ from torch import Tensor
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Batch, Losses, Method, Pair, Phase
 from cmkd_bench.network import Network, shape_of
+from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
 from cmkd_bench.training.assembly import build_method
@@ -149,7 +150,21 @@ class TinyRun:
 
     def batch(self, phase: Phase, samples: int) -> Batch:
         """Return the first samples in the first epoch, without labels if the phase is label-free."""
-        return Batch(torch.arange(samples), 1, 2, self.train.labels[:samples] if phase.labels else None)
+        labels = self.train.labels[:samples] if phase.labels else None
+        batch = Batch(torch.arange(samples), 1, 2, labels)
+        return dataclasses.replace(batch, further=self._further(samples)) if phase.views else batch
+
+    def _further(self, samples: int) -> tuple[tuple[Outputs, Outputs], ...]:
+        """Return the outputs for the method's further views of the first samples, as if all samples were a batch."""
+        training = self.training(dataclasses.replace(RECIPE, batch_size=len(self.train)))
+        seen = next(iter(training.batches.epoch("views", 1)))
+        first = seen.index.argsort()[:samples]
+        student, teacher, further = self.student, self._teacher(RECIPE), []
+        for inputs, shown in seen.further:
+            ours = student(inputs[first], self.method.student_layers())
+            theirs = ours.detach() if teacher is None or shown is None else teacher.outputs(first, shown[first])
+            further.append((ours, theirs))
+        return tuple(further)
 
     def state(self) -> dict[str, Tensor]:
         """Return a copy of all parameters and buffers, each under the name of its module."""
@@ -166,7 +181,8 @@ class TinyRun:
         modality, layers = self.direction.teacher, self.method.teacher_layers()
         if self.method.updates_teacher:
             return TrainedTeacher(self.teacher, modality, layers)
-        return frozen_teacher(self.teacher, self.train, modality, layers, recipe.cache_mb)
+        several = bool(self.method.further_views(self.method.hyperparameters))
+        return frozen_teacher(self.teacher, self.train, modality, layers, recipe.cache_mb, several)
 
 
 def build_tiny_run(

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.augmentation import read_views
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.data.opening import DataSpec
@@ -96,7 +96,7 @@ class Assembly:
 
     def _input_shape(self, modality: str) -> InputShape:
         kind = datasets.get(self.spec.dataset).modality(modality)
-        return input_shape(self.data, kind, build(Augmentation, dict(self.spec.augmentation)))
+        return input_shape(self.data, kind, read_views(self.spec.augmentation)[0])
 
 
 def build_method(cls: type[Method[Any]], given: Mapping[str, Any], pair: Pair, seed: int) -> Method[Any]:
@@ -148,6 +148,6 @@ def load_data(source: DataSpec, manifest: str, roots: Roots) -> PreparedData:
 def _load_part(data: PreparedData, dataset: str, augmentation: Settings, name: str, device: str) -> Part:
     """Return one part on the device, cached for the worker's next runs."""
     place = torch.device(device)
-    cls, views = datasets.get(dataset), build(Augmentation, dict(augmentation))
-    seen = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
+    cls, (views, strong) = datasets.get(dataset), read_views(augmentation)
+    seen = {modality: view_of(data, cls.modality(modality), views, place, strong) for modality in data.inputs}
     return part_of(data, name, seen, place)

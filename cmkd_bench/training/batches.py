@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from cmkd_bench.declaration import ViewKind
 from cmkd_bench.training.composition import kinds_of
 from cmkd_bench.training.device import to_device
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
 from cmkd_bench.training.read_ahead import AHEAD, read_ahead
 from cmkd_bench.training.seeding import derive_seed
+from cmkd_bench.training.strong_views import disturb
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 from cmkd_bench.training.views import Box
@@ -34,6 +37,8 @@ class BatchInputs:
     teacher: Tensor | None = None  # the teacher's inputs, or None if its outputs are stored
     targets: Tensor | None = None  # (B, H, W) uint8 label maps, for segmentation
     box: Box | None = None  # the crop and flip of inputs and label maps, for segmentation
+    # the inputs of student and teacher in each further view, as above
+    further: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
 
 class Batches:
@@ -50,6 +55,7 @@ class Batches:
         size: samples per batch.
         seed: seed of the run.
         device: device of the batches.
+        further: the kinds of the views beside the training view.
     """
 
     def __init__(
@@ -61,7 +67,9 @@ class Batches:
         size: int,
         seed: int,
         device: torch.device,
+        further: Sequence[ViewKind] = (),
     ) -> None:
+        self._further = further
         self._train, self._modality = train, modality
         self._shown = None if teacher is None else teacher.modality
         self._teacher_is_augmented = teacher is not None and teacher.is_augmented
@@ -73,21 +81,30 @@ class Batches:
     def __len__(self) -> int:
         return len(self._train) // self._size
 
-    def epoch(self, phase: str, epoch: int) -> Iterator[BatchInputs]:
-        """Yield the batches of one epoch of a phase; order and views depend only on seed, phase and epoch."""
+    def epoch(self, phase: str, epoch: int, further: bool = True) -> Iterator[BatchInputs]:
+        """Yield the batches of one epoch of a phase; order and views depend only on seed, phase and epoch.
+
+        Args:
+            further: whether the phase reads the further views.
+        """
+        views = range(1, len(self._further) + 1) if further else range(0)
         rows = torch.cat([one.batches(len(self), self._seed, phase, epoch) for one in self._kinds], dim=1)
         read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
         resident = all(inputs.is_resident for inputs in read)
-        jobs = (functools.partial(self._read, index, (phase, epoch, step)) for step, index in enumerate(rows))
+        jobs = (functools.partial(self._read, index, (phase, epoch, step), views) for step, index in enumerate(rows))
         for step, (index, stored) in enumerate(zip(rows, read_ahead(jobs, 0 if resident else AHEAD), strict=True)):
-            yield self._inputs(index, stored, (phase, epoch, step))
+            yield self._inputs(index, stored, (phase, epoch, step), views)
 
-    def _read(self, index: Tensor, place: Place) -> Stored:
+    def _read(self, index: Tensor, place: Place, further: Iterable[int]) -> Stored:
         """Return the stored rows of a batch; may run in another thread."""
-        stored = {"student": self._stored(self._modality, index, place, augmented=True)}
+        rows = {"student": (self._modality, index, True)}
         if self._shown is not None:
-            _, partners = self._pairs(index)
-            stored["teacher"] = self._stored(self._shown, partners, place, self._teacher_is_augmented)
+            rows["teacher"] = (self._shown, self._pairs(index)[1], self._teacher_is_augmented)
+        stored = {role: self._stored(*of_role, place) for role, of_role in rows.items()}
+        for number, (role, (modality, read, _)) in itertools.product(further, rows.items()):
+            frames = self._frames(modality, read, True, place, number)
+            inputs = self._train.inputs[modality]
+            stored[f"{role} {number}"] = stored[role] if frames is None else inputs.stored(read, frames)
         if self._train.targets is not None:
             stored["targets"] = self._train.targets.stored(index)
         return stored
@@ -98,12 +115,14 @@ class Batches:
         pairs = (partners != UNPAIRED).nonzero().squeeze(1)
         return pairs, partners.index_select(0, pairs)
 
-    def _stored(self, modality: str, index: Tensor, place: Place, augmented: bool) -> Tensor:
-        inputs, view = self._train.inputs[modality], self._train.views[modality]
-        generator = self._generator(modality, place, "frames") if augmented else None
-        return inputs.stored(index, view.frames(len(index), inputs.shape[0], generator))
+    def _stored(self, modality: str, index: Tensor, augmented: bool, place: Place) -> Tensor:
+        return self._train.inputs[modality].stored(index, self._frames(modality, index, augmented, place))
 
-    def _inputs(self, index: Tensor, stored: Stored, place: Place) -> BatchInputs:
+    def _frames(self, modality: str, index: Tensor, augmented: bool, place: Place, number: int = 0) -> Tensor | None:
+        generator = self._generator(modality, place, _named("frames", number)) if augmented else None
+        return self._train.views[modality].frames(len(index), self._train.inputs[modality].shape[0], generator)
+
+    def _inputs(self, index: Tensor, stored: Stored, place: Place, further: Iterable[int]) -> BatchInputs:
         teacher, (pairs, partners) = None, self._pairs(index)
         if self._shown is not None:
             teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)
@@ -115,7 +134,28 @@ class Batches:
             teacher=teacher,
             targets=stored.get("targets"),
             box=self._box(len(index), place),
+            further=tuple(self._further_inputs(stored, place, number) for number in further),
         )
+
+    def _further_inputs(self, stored: Stored, place: Place, number: int) -> tuple[Tensor, Tensor | None]:
+        student = self._further_view(self._modality, stored[f"student {number}"], place, number)
+        if self._shown is None:
+            return student, None
+        return student, self._further_view(self._shown, stored[f"teacher {number}"], place, number)
+
+    def _further_view(self, modality: str, stored: Tensor, place: Place, number: int) -> Tensor:
+        """Return a view beside the training view, which has number 0."""
+        view, is_strong = self._train.views[modality], self._further[number - 1] == "strong"
+        if self._train.targets is not None:  # the label maps' crop is that of the training view, so each view has it
+            number_of_crop, cropped = 0, view
+        else:
+            number_of_crop, cropped = number, view.strongly_cropped if is_strong else view
+        crop = self._generator(modality, place, _named("view", number_of_crop)) if cropped.is_random else None
+        seen = cropped(stored, crop)
+        if not is_strong or view.strong is None:
+            return seen
+        disturbance = derive_seed(self._seed, _named("disturbance", number), modality, *place)
+        return disturb(seen, view.kind, view.strong, torch.Generator().manual_seed(disturbance))
 
     def _view(self, modality: str, stored: Tensor, place: Place, augmented: bool) -> Tensor:
         view = self._train.views[modality]
@@ -132,3 +172,8 @@ class Batches:
         """Return the generator of a step's view: one per modality, but a common one if label maps are cropped too."""
         stream = modality if self._train.targets is None else "positions"
         return torch.Generator().manual_seed(derive_seed(self._seed, what, stream, *place))
+
+
+def _named(what: str, number: int) -> str:
+    """Return the name of a random stream of a view; that of the training view has no number."""
+    return f"{what} {number}" if number else what

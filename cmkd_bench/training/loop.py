@@ -19,6 +19,7 @@ from cmkd_bench.method import Batch, Method, Phase
 from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
+from cmkd_bench.training.further_views import further_outputs
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
@@ -88,7 +89,8 @@ class Training:
         self.epochs = phase_epochs(self.phases, self.recipe.epochs)
         pairing = dataclasses.replace(self.pairing, shuffled=self.method.pairing == "shuffled")
         size = self.recipe.batch_size
-        self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device)
+        views = self.method.further_views(self.method.hyperparameters)
+        self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device, views)
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, starting from a checkpoint if there is one.
@@ -132,7 +134,7 @@ class Training:
         self.set_modes(phase)
         terms, logged = _Means(), _Means()
         steps = len(self.batches)
-        for step, seen in enumerate(self.batches.epoch(phase.name, epoch)):
+        for step, seen in enumerate(self.batches.epoch(phase.name, epoch, phase.views)):
             set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
             # Dropout and negatives of a step depend only on its position, not on the method or on a resume.
             seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
@@ -155,6 +157,7 @@ class Training:
             teacher = student.detach()
             if self.teacher is not None:
                 teacher = self.teacher.outputs(seen.teacher_index, seen.teacher)
+            batch = dataclasses.replace(batch, further=further_outputs(self, seen, batch)) if seen.further else batch
             if seen.targets is not None:
                 student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
             return phase.loss(student, teacher, batch)

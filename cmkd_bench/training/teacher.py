@@ -77,7 +77,9 @@ class TrainedTeacher(Teacher):
         return result
 
 
-def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequence[int], limit_mb: float) -> Teacher:
+def frozen_teacher(
+    network: Network, train: Part, modality: str, layers: Sequence[int], limit_mb: float, several_views: bool = False
+) -> Teacher:
     """Return a frozen teacher that is run only once if its outputs fit and are the same at every step.
 
     Args:
@@ -86,12 +88,13 @@ def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequenc
         modality: modality of the teacher.
         layers: indices of the layers whose feature maps the method reads.
         limit_mb: maximum size of the stored outputs.
+        several_views: whether it is shown further views, so that there are no outputs to store.
     """
     network.eval().requires_grad_(False)
     view = train.views[modality]
     # Label maps are cropped together with their inputs, so a dense teacher must see the same crop.
     augmented = view.is_random and (view.augmentation.teacher or train.targets is not None)
-    if augmented or _megabytes(network, train, modality, layers) > limit_mb:
+    if augmented or several_views or _megabytes(network, train, modality, layers) > limit_mb:
         return FrozenTeacher(network, modality, layers, augmented)
     return StoredTeacher(outputs_of(network, train, modality, layers))
 

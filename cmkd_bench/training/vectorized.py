@@ -102,6 +102,7 @@ def _problem(training: Training) -> str | None:
         "it is not float32": recipe.precision != "float32",
         "labels are maps": training.train.targets is not None,
         f"{name} has phases or modules of its own": len(training.phases) > 1 or any(True for _ in method.parameters()),
+        f"{name} reads several views": bool(method.further_views(method.hyperparameters)),
         f"{name} reads feature maps": bool(method.student_layers() or method.teacher_layers()),
         "the teacher is not run once": teacher is not None and teacher.modality is not None,
         "the network keeps statistics or is random": any(True for _ in training.student.buffers())
