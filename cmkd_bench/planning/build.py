@@ -56,7 +56,7 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
         for fold in part.folds:
             data = None if name in unprepared else load_fold(part.dataset, fold)
             specs = _FoldSpecs(grid, part, fold, data)
-            plan.notes[name] = _notes(part)
+            plan.notes[name] = [*_notes(part), *_notes_on_views(grid)]
             if data is not None:
                 _check_selection(name, part.configuration, data)
                 _check_supervision(name, part, data)
@@ -238,6 +238,19 @@ def _strong(configuration: Configuration, specs: Iterable[RunSpec]) -> dict[str,
     """Return the settings of strong views if some runs have such views."""
     has = any(name.startswith(PREFIX) for spec in specs for name, _ in spec.augmentation)
     return {"strong": settings(configuration.strong)} if has else {}
+
+
+def _notes_on_views(grid: Grid) -> list[str]:
+    """Name the methods that see several views of a sample, since these have further information and further costs."""
+    named: dict[int, list[str]] = {}
+    for method, given in grid.methods.items():
+        cls = methods.declared(method)
+        named.setdefault(len(cls.further_views(build(cls.HyperParameters, given))), []).append(method)
+    return [
+        f"{', '.join(names)}: {1 + further} views of each sample per step, at {1 + further} times the cost of one."
+        for further, names in named.items()
+        if further
+    ]
 
 
 def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> Conditions:
