@@ -66,7 +66,8 @@ class Bench:
                 stored = self.teacher(self.teacher_inputs, method.teacher_layers())
         losses = phase.loss(student, stored, Batch(torch.arange(BATCH, device=self.labels.device), 1, 10, self.labels))
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        method.after_step()
+        with torch.no_grad():
+            method.after_step(self.student)
 
 
 def main() -> None:

@@ -230,5 +230,12 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
         """Report scalars of this step, e.g. a keep rate; the run's record contains their mean over each epoch."""
         self.logged.update({name: value.detach() for name, value in values.items()})
 
-    def after_step(self) -> None:
-        """Update state after each optimizer step, e.g. a memory bank that the backward pass still needed."""
+    def after_step(self, student: nn.Module) -> None:
+        """Update state after each optimizer step, without gradients; does nothing by default.
+
+        State in buffers and modules of the method is kept in checkpoints: a memory bank that the backward pass still
+        needed, or a moving average of the student's weights.
+
+        Args:
+            student: the student's network, to be read and left as it is.
+        """

@@ -172,7 +172,8 @@ class Training:
             for group in optimizer.param_groups:
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.gradient_clip)
         optimizer.step()
-        self.method.after_step()
+        with torch.no_grad():
+            self.method.after_step(self.student)
 
     def _check_gradients(self, optimizer: torch.optim.Optimizer, when: str) -> None:
         """Check the gradients of the last step, which no later loss would show."""

@@ -18,7 +18,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
-from cmkd_bench.method import HIDDEN, Batch, Losses
+from cmkd_bench.method import HIDDEN, Batch, Losses, Method
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.execution import MB_OF_REHEARSAL, DamagedTeacher, Run
 from cmkd_bench.training.loop import NonFiniteLoss, Training
@@ -101,7 +101,9 @@ def _problem(training: Training) -> str | None:
         "gradients are clipped": recipe.gradient_clip > 0,
         "it is not float32": recipe.precision != "float32",
         "labels are maps": training.train.targets is not None,
-        f"{name} has phases or modules of its own": len(training.phases) > 1 or any(True for _ in method.parameters()),
+        f"{name} has phases, modules or state of its own": len(training.phases) > 1
+        or bool(method.state_dict())
+        or type(method).after_step is not Method.after_step,
         f"{name} reads several views": bool(method.further_views(method.hyperparameters)),
         f"{name} reads feature maps": bool(method.student_layers() or method.teacher_layers()),
         "the teacher is not run once": teacher is not None and teacher.modality is not None,

@@ -44,6 +44,11 @@ class Toys:
         torch.manual_seed(0)
         return cls(build(cls.HyperParameters, hyperparameters), pair)
 
+    @staticmethod
+    def after_step(method, student=None):
+        with torch.no_grad():
+            method.after_step(student or torch.nn.Identity())
+
 
 @pytest.fixture
 def toys():
