@@ -12,6 +12,7 @@ P = TypeVar("P")
 Category = Literal[
     "logits", "relations", "features", "contrastive", "cross-modal", "semi-supervised", "other", "controls"
 ]
+PairingForm = Literal["paired", "shuffled", "unpaired", "same_class"]
 ViewKind = Literal["weak", "strong"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
@@ -39,7 +40,10 @@ class Declaration(Generic[P]):
         role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
         teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
             modality), or `none`.
-        pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
+        pairing: which sample of the training part the teacher's outputs belong to: the same one (`paired`), another one
+            that stays the same (`shuffled`), another one in each epoch (`unpaired`), or in each epoch another one with
+            the same label (`same_class`). A sample whose label is hidden has no partner of the same class, and the only
+            labeled sample of a class is its own partner.
         trains_embedding: whether it needs an embedding that is trained, which a linear classifier does not have.
         unlabelled: what it does with a sample whose label is hidden; None if it cannot be run with such samples.
         unpaired: what it does with a sample without a partner; None if it cannot be run with such samples.
@@ -58,7 +62,7 @@ class Declaration(Generic[P]):
     category: ClassVar[Category] = "other"
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "self", "none"]] = "trained"
-    pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"
+    pairing: ClassVar[PairingForm] = "paired"
     trains_embedding: ClassVar[bool] = False
     unlabelled: ClassVar[str | None] = SKIPPED
     unpaired: ClassVar[str | None] = None

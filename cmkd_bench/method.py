@@ -68,9 +68,14 @@ class Batch:
         index: (B,) int64, positions in the training part, 0 to M-1, the same in every epoch.
         epoch: 1-based, within the phase.
         epochs: number of epochs of the phase.
+        step: number of steps of the phase before this one.
         labels_or_none: (B,) int64, or None in a phase that is declared label-free; read `labels` instead.
         pairs: (N,) int64, the rows whose sample has a partner in the teacher's modality, which are the rows of the
             teacher's outputs; None if all have one. `paired` selects them.
+        teacher_index: (N,) int64, positions in the training part of the samples that the teacher's outputs belong to:
+            another row's, if pairs are shuffled or wrong. None in a batch without a teacher, and in some tests.
+        train_labels: (M,) int64, `Pair.train_labels` on the device; None in a phase that is declared label-free, and
+            for segmentation, where a sample has no label but a map of them. `teacher_labels` reads it.
         further: the outputs of student and teacher for each of `Method.further_views`, of the same rows as those that
             the loss gets for the training view. Empty in a phase that reads none.
         sample: None; for segmentation, where every labeled position is a row of logits, embedding and labels, (P,)
@@ -83,6 +88,9 @@ class Batch:
     labels_or_none: Tensor | None
     sample: Tensor | None = None
     pairs: Tensor | None = None
+    step: int = 0
+    teacher_index: Tensor | None = None
+    train_labels: Tensor | None = None
     further: tuple[tuple[Outputs, Outputs], ...] = ()
 
     @property
@@ -100,6 +108,17 @@ class Batch:
     def labelled(self) -> Tensor:
         """Whether the label of each row may be seen: bool, of the shape of `labels`."""
         return self.labels != HIDDEN
+
+    @property
+    def teacher_labels(self) -> Tensor:
+        """The labels of the samples that the teacher's outputs belong to: (N,) int64, HIDDEN where they are hidden.
+
+        Raises:
+            RuntimeError: in a phase that is declared label-free, for segmentation, and without a teacher.
+        """
+        if self.teacher_index is None or self.train_labels is None:
+            raise RuntimeError("there is no teacher, the phase is declared label-free, or the labels are maps")
+        return self.train_labels.index_select(0, self.teacher_index)
 
     def classes(self, logits: Tensor) -> Tensor:
         """Return a class for every row: its label, or the largest logit where the label is hidden.
@@ -210,6 +229,8 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     @classmethod
     def unsupported(cls, hyperparameters: P, pair: Pair) -> str | None:
         """Return why the method is not defined for this pair, or None if it is; the plan shows the reason."""
+        if cls.pairing == "same_class" and pair.is_dense:
+            return f"{cls.registry_name} pairs samples of one class, and an image with a label map has several"
         if cls.trains_embedding and not pair.student.layers:
             return f"{cls.registry_name} trains the embedding, and that of a linear classifier is its input"
         return None

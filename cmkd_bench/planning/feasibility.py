@@ -126,6 +126,8 @@ def _undeclared(cls: type[Declaration[Any]], spec: RunSpec) -> str | None:
     """Return what a method does not say that it can do, but would have to."""
     if spec.labels != ALL and cls.unlabelled is None:
         return f"{spec.method} cannot be run with hidden labels: it declares unlabelled = None"
+    if spec.labels != ALL and cls.pairing == "same_class" and cls.unpaired is None:
+        return f"{spec.method} pairs samples of one class, and does not declare what it does with unlabeled ones"
     if "pairs_share" in dict(spec.supervision) and cls.unpaired is None and cls.teacher != "none":
         return f"{spec.method} cannot be run with unpaired samples: it does not declare `unpaired`"
     return None

@@ -151,7 +151,8 @@ class TinyRun:
     def batch(self, phase: Phase, samples: int) -> Batch:
         """Return the first samples in the first epoch, without labels if the phase is label-free."""
         labels = self.train.labels[:samples] if phase.labels else None
-        batch = Batch(torch.arange(samples), 1, 2, labels)
+        first, known = torch.arange(samples), self.train.labels if phase.labels else None
+        batch = Batch(first, 1, 2, labels, teacher_index=first, train_labels=known)
         return dataclasses.replace(batch, further=self._further(samples)) if phase.views else batch
 
     def _further(self, samples: int) -> tuple[tuple[Outputs, Outputs], ...]:
@@ -221,7 +222,7 @@ def build_tiny_run(
         train = dataclasses.replace(train, labels=torch.cat([train.labels[:labelled], train.labels[labelled:].roll(1)]))
     pairing = Pairing(share=pairs_share)
     if damaged:
-        train = _damaged(train, direction.teacher, pairing.partners(len(train), seed) == UNPAIRED)
+        train = _damaged(train, direction.teacher, pairing.partners(train.labels, seed) == UNPAIRED)
     every_label = train
     if labelled is not None:
         train = train.hide(torch.arange(labelled))

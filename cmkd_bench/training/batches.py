@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ class BatchInputs:
     index: Tensor  # (B,) int64, rows of the training part
     student: Tensor  # the student's inputs
     teacher_index: Tensor  # (P,) int64, rows of the teacher's inputs; different ones if pairs are shuffled or wrong
+    step: int = 0  # number of batches of the epoch before this one
     # (P,) int64, positions in the batch of the samples with a partner; None if all have one
     pairs: Tensor | None = None
     teacher: Tensor | None = None  # the teacher's inputs, or None if its outputs are stored
@@ -75,8 +76,10 @@ class Batches:
         self._teacher_is_augmented = teacher is not None and teacher.is_augmented
         self._seed, self._device = seed, device
         self._size = min(size, len(train))
-        self._partners = pairing.partners(len(train), seed)
-        self._kinds = kinds_of(train.labels.cpu() >= 0, self._partners != UNPAIRED, self._size)
+        self._pairing, self._labels = pairing, train.labels.cpu()
+        # The batches of a method are those of the student alone, which has no form of pairing.
+        has_partner = replace(pairing, form="paired").partners(self._labels, seed) != UNPAIRED
+        self._kinds = kinds_of(self._labels >= 0, has_partner, self._size)
 
     def __len__(self) -> int:
         return len(self._train) // self._size
@@ -91,15 +94,17 @@ class Batches:
         rows = torch.cat([one.batches(len(self), self._seed, phase, epoch) for one in self._kinds], dim=1)
         read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
         resident = all(inputs.is_resident for inputs in read)
-        jobs = (functools.partial(self._read, index, (phase, epoch, step), views) for step, index in enumerate(rows))
-        for step, (index, stored) in enumerate(zip(rows, read_ahead(jobs, 0 if resident else AHEAD), strict=True)):
-            yield self._inputs(index, stored, (phase, epoch, step), views)
+        partners = self._pairing.partners(self._labels, self._seed, phase, epoch)[rows]
+        batches = [(rows[step], partners[step], (phase, epoch, step)) for step in range(len(rows))]
+        jobs = (functools.partial(self._read, *batch, views) for batch in batches)
+        for batch, stored in zip(batches, read_ahead(jobs, 0 if resident else AHEAD), strict=True):
+            yield self._inputs(stored, *batch, views)
 
-    def _read(self, index: Tensor, place: Place, further: Iterable[int]) -> Stored:
+    def _read(self, index: Tensor, partners: Tensor, place: Place, further: Iterable[int]) -> Stored:
         """Return the stored rows of a batch; may run in another thread."""
         rows = {"student": (self._modality, index, True)}
         if self._shown is not None:
-            rows["teacher"] = (self._shown, self._pairs(index)[1], self._teacher_is_augmented)
+            rows["teacher"] = (self._shown, partners[partners != UNPAIRED], self._teacher_is_augmented)
         stored = {role: self._stored(*of_role, place) for role, of_role in rows.items()}
         for number, (role, (modality, read, _)) in itertools.product(further, rows.items()):
             frames = self._frames(modality, read, True, place, number)
@@ -109,12 +114,6 @@ class Batches:
             stored["targets"] = self._train.targets.stored(index)
         return stored
 
-    def _pairs(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the positions of the samples with a partner, and their partners: (P,) each."""
-        partners = self._partners.index_select(0, index)
-        pairs = (partners != UNPAIRED).nonzero().squeeze(1)
-        return pairs, partners.index_select(0, pairs)
-
     def _stored(self, modality: str, index: Tensor, augmented: bool, place: Place) -> Tensor:
         return self._train.inputs[modality].stored(index, self._frames(modality, index, augmented, place))
 
@@ -122,14 +121,17 @@ class Batches:
         generator = self._generator(modality, place, _named("frames", number)) if augmented else None
         return self._train.views[modality].frames(len(index), self._train.inputs[modality].shape[0], generator)
 
-    def _inputs(self, index: Tensor, stored: Stored, place: Place, further: Iterable[int]) -> BatchInputs:
-        teacher, (pairs, partners) = None, self._pairs(index)
+    def _inputs(
+        self, stored: Stored, index: Tensor, partners: Tensor, place: Place, further: Iterable[int]
+    ) -> BatchInputs:
+        teacher, pairs = None, (partners != UNPAIRED).nonzero().squeeze(1)
         if self._shown is not None:
             teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)
         return BatchInputs(
             index=to_device(index, self._device),
             student=self._view(self._modality, stored["student"], place, augmented=True),
-            teacher_index=to_device(partners, self._device),
+            teacher_index=to_device(partners.index_select(0, pairs), self._device),
+            step=place[2],
             pairs=None if len(pairs) == len(index) else to_device(pairs, self._device),
             teacher=teacher,
             targets=stored.get("targets"),

@@ -87,7 +87,8 @@ class Training:
     def __post_init__(self) -> None:
         self.phases = self.method.phases()
         self.epochs = phase_epochs(self.phases, self.recipe.epochs)
-        pairing = dataclasses.replace(self.pairing, shuffled=self.method.pairing == "shuffled")
+        declared = self.method.pairing
+        pairing = self.pairing if declared == "paired" else dataclasses.replace(self.pairing, form=declared)
         size = self.recipe.batch_size
         views = self.method.further_views(self.method.hyperparameters)
         self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device, views)
@@ -186,8 +187,17 @@ class Training:
 
     def batch(self, phase: Phase, seen: BatchInputs, epoch: int, epochs: int) -> Batch:
         """Return what a phase may see of a batch beside the outputs."""
-        labels = self.train.labels.index_select(0, seen.index) if phase.labels else None
-        return Batch(seen.index, epoch, epochs, labels, pairs=None if self.teacher is None else seen.pairs)
+        has_teacher, known = self.teacher is not None, self.train.labels if phase.labels else None
+        return Batch(
+            index=seen.index,
+            epoch=epoch,
+            epochs=epochs,
+            labels_or_none=None if known is None else known.index_select(0, seen.index),
+            pairs=seen.pairs if has_teacher else None,
+            step=(epoch - 1) * len(self.batches) + seen.step,
+            teacher_index=seen.teacher_index if has_teacher else None,
+            train_labels=known if self.train.targets is None else None,
+        )
 
     def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
         if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:

@@ -96,7 +96,7 @@ def _problem(training: Training) -> str | None:
         "the epoch is selected": training.selection is not None,
         "an epoch has several batches": recipe.batch_size < len(training.train),
         "inputs are augmented": training.train.views[training.modality].is_random,
-        "pairs are shuffled": method.pairing == "shuffled",
+        "samples are paired with others": method.pairing != "paired",
         "labels or pairs are scarce": bool((training.train.labels == HIDDEN).any()) or training.pairing != Pairing(),
         "gradients are clipped": recipe.gradient_clip > 0,
         "it is not float32": recipe.precision != "float32",
