@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks._timing import interleaved
-from cmkd_bench.method import Batch, Method, Pair, Phase
+from cmkd_bench.method import Batch, Head, Method, Pair, Phase
 from cmkd_bench.network import InputShape, Network, shape_of
 from cmkd_bench.networks import build_network
 from cmkd_bench.outputs import Outputs
@@ -128,7 +128,7 @@ def build(name: str, inputs: InputShape, of_teacher: InputShape | None = None) -
         teacher_inputs=torch.randn(BATCH, *of_teacher.shape),
         student_inputs=torch.randn(BATCH, *inputs.shape),
         labels=labels[:BATCH],
-        pair=Pair(*shapes, CLASSES, labels),
+        pair=Pair(*shapes, CLASSES, labels, Head(teacher.head)),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cmkd_bench.declaration import ViewKind
     from cmkd_bench.errors import UserError
     from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
-    from cmkd_bench.network import Features, InputShape, Network, NetworkFamily
+    from cmkd_bench.network import Extended, Features, InputShape, Network, NetworkFamily
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
     from cmkd_bench.registry import Registry, register_dataset, register_family, register_method, register_network
@@ -40,6 +40,7 @@ _HOMES = {
     "Pair": "method",
     "Paper": "method",
     "Phase": "method",
+    "Extended": "network",
     "Features": "network",
     "InputShape": "network",
     "Network": "network",
@@ -60,6 +61,7 @@ __all__ = [
     "Among",
     "Batch",
     "Dataset",
+    "Extended",
     "Features",
     "InputShape",
     "LogUniform",

@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cmkd_bench.declaration import Declaration
 from cmkd_bench.declaration import Paper as Paper
@@ -38,6 +39,36 @@ class NetworkShape:
 
 
 @dataclass(frozen=True)
+class Head:
+    """The linear head of a network as a function of its embedding, without a copy of its weights.
+
+    Logits have a gradient for the embedding, and one for the weights where the method updates the teacher.
+
+    Attributes:
+        module: a linear layer, or a convolution with a kernel of one for segmentation.
+    """
+
+    module: nn.Linear | nn.Conv2d
+
+    @property
+    def weight(self) -> Tensor:
+        """(C, D)."""
+        return self.module.weight.flatten(1)
+
+    @property
+    def bias(self) -> Tensor | None:
+        """(C,), or None if the head has none."""
+        return self.module.bias
+
+    def __call__(self, embedding: Tensor) -> Tensor:
+        """Return the logits, (B, C), of (B, D) embeddings, in float32 or better."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            wide = embedding if embedding.dtype == torch.float64 else embedding.float()
+            bias = None if self.bias is None else self.bias.to(wide.dtype)
+            return F.linear(wide, self.weight.to(wide.dtype), bias)
+
+
+@dataclass(frozen=True)
 class Pair:
     """The properties of networks and data that a method may use.
 
@@ -47,12 +78,29 @@ class Pair:
         classes: C.
         train_labels: (M,) int64, the labels of the training part by sample index, HIDDEN where they may not be seen;
             the others are zeros for segmentation.
+        teacher_head_or_none: the head of the teacher; None while a pair is only planned, or if the method uses no
+            teacher. Read `teacher_head` instead.
     """
 
     student: NetworkShape
     teacher: NetworkShape
     classes: int
     train_labels: Tensor
+    teacher_head_or_none: Head | None = None
+
+    @property
+    def teacher_head(self) -> Head:
+        """The head of the teacher's network.
+
+        Raises:
+            RuntimeError: if there is none.
+        """
+        if self.teacher_head_or_none is None:
+            raise RuntimeError(
+                "there is no teacher's head: the method declares teacher='none', or reads it in `unsupported`, when no "
+                "network is built yet"
+            )
+        return self.teacher_head_or_none
 
     @property
     def is_dense(self) -> bool:
@@ -246,6 +294,14 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     def teacher_layers(self) -> tuple[int, ...]:
         """Return the indices of the teacher's layers whose feature maps the loss reads."""
         return ()
+
+    def deployed(self, student: nn.Module) -> nn.Module:
+        """Return what is selected, tested, saved, and loaded: the student itself, by default.
+
+        Another module returns `Outputs` for (inputs, layers), as a network does; `Extended` is one. It is made of the
+        student's modules, the method's own, and the teacher's head, and holds no copies and nothing new.
+        """
+        return student
 
     def log(self, **values: Tensor) -> None:
         """Report scalars of this step, e.g. a keep rate; the run's record contains their mean over each epoch."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from cmkd_bench.method import HIDDEN, Batch, NetworkShape, Pair
+from cmkd_bench.method import HIDDEN, Batch, Head, NetworkShape, Pair
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._case import MethodCase, not_finite
@@ -24,7 +24,10 @@ class SegmentationTests(MethodCase):
     def test_segmentation_works_or_is_refused(self) -> None:
         cls = self.method_class()
         given: Any = build(cls.HyperParameters, self.hyperparameters)
-        pair = Pair(STUDENT, TEACHER if cls.teacher != "none" else STUDENT, CLASSES, torch.zeros(30, dtype=torch.int64))
+        shape, head = STUDENT, None
+        if cls.teacher != "none":
+            shape, head = TEACHER, Head(nn.Conv2d(TEACHER.embedding, CLASSES, 1))
+        pair = Pair(STUDENT, shape, CLASSES, torch.zeros(30, dtype=torch.int64), head)
         if (reason := cls.unsupported(given, pair)) is not None:
             assert reason.strip(), "unsupported() gives no reason"
             return

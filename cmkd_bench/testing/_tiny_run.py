@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.method import Batch, Losses, Method, Pair, Phase
+from cmkd_bench.method import Batch, Head, Losses, Method, Pair, Phase
 from cmkd_bench.network import Network, shape_of
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
@@ -97,6 +97,11 @@ class TinyRun:
     every_label: Part
     pairing: Pairing
 
+    @functools.cached_property
+    def deployed(self) -> nn.Module:
+        """What the method deploys."""
+        return self.method.deployed(self.student)
+
     def training(self, recipe: Recipe = RECIPE, only: Phase | None = None) -> Training:
         """Return the engine's training; `only` replaces the method's phases by one that gets all epochs."""
         training = Training(
@@ -104,6 +109,7 @@ class TinyRun:
             seed=self.seed,
             method=self.method,
             student=self.student,
+            deployed=self.deployed,
             teacher=self._teacher(recipe),
             trained_teacher=self.teacher if self.method.updates_teacher else None,
             train=self.train,
@@ -232,7 +238,8 @@ def build_tiny_run(
     )
     student_shape = shape_of(student, INPUTS[direction.student])
     teacher_shape = student_shape if cls.teacher == "none" else shape_of(teacher, INPUTS[direction.teacher])
-    pair = Pair(student_shape, teacher_shape, classes, train.labels)
+    head = None if cls.teacher == "none" else Head(teacher.head)
+    pair = Pair(student_shape, teacher_shape, classes, train.labels, head)
     if (reason := cls.unsupported(given, pair)) is not None:
         return reason
     method = build_method(cls, hyperparameters, pair, seed)

@@ -61,7 +61,7 @@ class Progress:
     history: list[EpochRecord] = field(default_factory=list)  # one record per finished epoch, over all phases
     best_value: float = -1.0  # score of the selected epoch on the part that selects, in percent
     best_epoch: int = 0  # selected epoch, counted over all phases from 1; 0 is the initial state
-    # state of the student (and of the teacher, if it is trained) at that epoch
+    # state of what is deployed (and of the teacher, if it is trained) at that epoch
     best: Checkpoint = field(default_factory=dict)
     seconds: float = 0.0  # training time so far
 
@@ -74,6 +74,7 @@ class Training:
     seed: int  # seed of the run
     method: Method[Any]  # the loss; its modules are trained too
     student: Network  # the network that is trained
+    deployed: nn.Module  # what is selected, and kept at its best epoch; usually the student
     teacher: Teacher | None  # provides the teacher's outputs; None if the method has no teacher
     trained_teacher: Network | None  # the teacher's network if the method updates it
     train: Part  # the training part, whose hidden labels are hidden already
@@ -110,7 +111,7 @@ class Training:
             checkpoint = None
             self.progress.phase += 1
             self.progress.epoch = 0
-        self.student.load_state_dict(self.progress.best["student"])
+        self.deployed.load_state_dict(self.progress.best["student"])
         if self.trained_teacher is not None:
             self.trained_teacher.load_state_dict(self.progress.best["teacher"])
 
@@ -201,7 +202,7 @@ class Training:
 
     def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
         if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
-            record["selection"] = evaluate(self.student, self.selection, self.modality, self.classes).value
+            record["selection"] = evaluate(self.deployed, self.selection, self.modality, self.classes).value
         self.progress.epoch = epoch
         self.progress.history.append({"epoch": len(self.progress.history) + 1, **record})
         done = len(self.progress.history)
@@ -219,7 +220,7 @@ class Training:
         value = self.progress.history[-1].get("selection", -1.0) if epoch else -1.0
         self.progress.best_value = float(value)
         self.progress.best_epoch = epoch
-        self.progress.best = {"student": _copy(self.student)}
+        self.progress.best = {"student": _copy(self.deployed)}
         if self.trained_teacher is not None:
             self.progress.best["teacher"] = _copy(self.trained_teacher)
 

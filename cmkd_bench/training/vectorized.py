@@ -103,7 +103,8 @@ def _problem(training: Training) -> str | None:
         "labels are maps": training.train.targets is not None,
         f"{name} has phases, modules or state of its own": len(training.phases) > 1
         or bool(method.state_dict())
-        or type(method).after_step is not Method.after_step,
+        or type(method).after_step is not Method.after_step
+        or training.deployed is not training.student,
         f"{name} reads several views": bool(method.further_views(method.hyperparameters)),
         f"{name} reads feature maps": bool(method.student_layers() or method.teacher_layers()),
         "the teacher is not run once": teacher is not None and teacher.modality is not None,
