@@ -80,6 +80,8 @@ class Pair:
             the others are zeros for segmentation.
         teacher_head_or_none: the head of the teacher; None while a pair is only planned, or if the method uses no
             teacher. Read `teacher_head` instead.
+        student_network: the student's network in its initial state, to be copied in the constructor and left as it is;
+            None while a pair is only planned.
     """
 
     student: NetworkShape
@@ -87,6 +89,7 @@ class Pair:
     classes: int
     train_labels: Tensor
     teacher_head_or_none: Head | None = None
+    student_network: nn.Module | None = None
 
     @property
     def teacher_head(self) -> Head:
@@ -270,7 +273,7 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
             student: outputs with gradients.
             teacher: outputs of the same samples, without gradients unless the method updates the teacher; where some
                 have no partner (`batch.pairs`), only of the others. A method without a teacher gets the student's own
-                outputs, detached, and should ignore them.
+                outputs, detached, and should ignore them, or those of its `own_teacher`.
             batch: index, labels, epoch.
         """
 
@@ -294,6 +297,13 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     def teacher_layers(self) -> tuple[int, ...]:
         """Return the indices of the teacher's layers whose feature maps the loss reads."""
         return ()
+
+    def own_teacher(self) -> nn.Module | None:
+        """Return a network of the method's own that is the teacher, for methods with teacher = "none"; None by default.
+
+        It is run without gradients on the student's training view, and `forward` gets its outputs as the teacher's.
+        """
+        return None
 
     def deployed(self, student: nn.Module) -> nn.Module:
         """Return what is selected, tested, saved, and loaded: the student itself, by default.

@@ -3,6 +3,7 @@
 Arguments named after the teacher are targets and get no gradient. Losses are averaged over the batch.
 """
 
+from cmkd_bench.losses.consistency import consistency_loss
 from cmkd_bench.losses.contrastive import info_nce, similarity_distillation
 from cmkd_bench.losses.contrastive_memory import crd_normalizer, crd_side_loss, negative_counts
 from cmkd_bench.losses.correlation import dist_terms
@@ -30,6 +31,7 @@ __all__ = [
     "class_contrast",
     "class_layout",
     "confident_rows",
+    "consistency_loss",
     "correlation_loss",
     "cosine_distance",
     "crd_normalizer",

@@ -27,7 +27,9 @@ class SegmentationTests(MethodCase):
         shape, head = STUDENT, None
         if cls.teacher != "none":
             shape, head = TEACHER, Head(nn.Conv2d(TEACHER.embedding, CLASSES, 1))
-        pair = Pair(STUDENT, shape, CLASSES, torch.zeros(30, dtype=torch.int64), head)
+        pair = Pair(
+            STUDENT, shape, CLASSES, torch.zeros(30, dtype=torch.int64), head, nn.Linear(STUDENT.embedding, CLASSES)
+        )
         if (reason := cls.unsupported(given, pair)) is not None:
             assert reason.strip(), "unsupported() gives no reason"
             return

@@ -23,7 +23,7 @@ from cmkd_bench.training.assembly import build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.loop import Stopped, Training
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
-from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
+from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part, Resident
 
 RECIPE = Recipe(
@@ -145,12 +145,11 @@ class TinyRun:
         """Return the loss terms of the first samples as one batch in training mode."""
         self.student.train()
         batch = self.batch(phase, samples)
-        student = self.student(
-            self.train.evaluation_view(self.direction.student, batch.index), self.method.student_layers()
-        )
+        inputs = self.train.evaluation_view(self.direction.student, batch.index)
+        student = self.student(inputs, self.method.student_layers())
         teacher = self._teacher(RECIPE)
         if teacher is None:
-            return phase.loss(student, student.detach(), batch)
+            return phase.loss(student, outputs_without_teacher(self.method, student, inputs), batch)
         seen = self.train.evaluation_view(self.direction.teacher, batch.index)
         return phase.loss(student, teacher.outputs(batch.index, seen), batch)
 
@@ -239,7 +238,7 @@ def build_tiny_run(
     student_shape = shape_of(student, INPUTS[direction.student])
     teacher_shape = student_shape if cls.teacher == "none" else shape_of(teacher, INPUTS[direction.teacher])
     head = None if cls.teacher == "none" else Head(teacher.head)
-    pair = Pair(student_shape, teacher_shape, classes, train.labels, head)
+    pair = Pair(student_shape, teacher_shape, classes, train.labels, head, student)
     if (reason := cls.unsupported(given, pair)) is not None:
         return reason
     method = build_method(cls, hyperparameters, pair, seed)

@@ -80,7 +80,7 @@ class Assembly:
         if teacher is not None and self.spec.teacher_modality is not None:
             other = self.shape(teacher, self.spec.teacher_modality)
         head = None if teacher is None else Head(teacher.head)
-        pair = Pair(own, other, self.classes, self.train.labels.cpu(), head)
+        pair = Pair(own, other, self.classes, self.train.labels.cpu(), head, student)
         return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
 
     def deployed(self) -> nn.Module:

@@ -24,7 +24,7 @@ from cmkd_bench.training.optimization import build_optimizer, learning_rate, set
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
-from cmkd_bench.training.teacher import Teacher
+from cmkd_bench.training.teacher import Teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part
 
 Checkpoint = dict[str, Any]
@@ -156,9 +156,10 @@ class Training:
         """Return the loss terms of one step."""
         with autocast(self.device, self.recipe):
             student = self.student(seen.student, self.method.student_layers())
-            teacher = student.detach()
             if self.teacher is not None:
                 teacher = self.teacher.outputs(seen.teacher_index, seen.teacher)
+            else:
+                teacher = outputs_without_teacher(self.method, student, seen.student)
             batch = dataclasses.replace(batch, further=further_outputs(self, seen, batch)) if seen.further else batch
             if seen.targets is not None:
                 student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from cmkd_bench.method import Method
 from cmkd_bench.network import Network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.evaluation import outputs_of
@@ -75,6 +77,22 @@ class TrainedTeacher(Teacher):
     def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
         result: Outputs = self.network(inputs, self.layers)
         return result
+
+
+@torch.no_grad()
+def outputs_without_teacher(method: Method[Any], student: Outputs, inputs: Tensor) -> Outputs:
+    """Return what a method without a teacher gets as the teacher's outputs: those of its own, or the student's.
+
+    Args:
+        method: the method.
+        student: the outputs of the student, which are detached.
+        inputs: those of the student.
+    """
+    network = method.own_teacher()
+    if network is None:
+        return student.detach()
+    outputs: Outputs = network(inputs, method.teacher_layers())
+    return outputs
 
 
 def frozen_teacher(
