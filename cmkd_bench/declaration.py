@@ -81,6 +81,14 @@ class Declaration(Generic[P]):
         """
         return ()
 
+    @classmethod
+    def teacher_method(cls, hyperparameters: P) -> str | None:
+        """Return the name of the method that trains a `trained` teacher on its own modality, with its defaults.
+
+        None, the default, is the teacher of all other rows, which is the student alone trained on that modality.
+        """
+        return None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # only the class's own bases: a subclass of a method may set HyperParameters itself

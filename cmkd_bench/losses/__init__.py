@@ -25,6 +25,7 @@ from cmkd_bench.losses.salience import permuted_distance
 from cmkd_bench.losses.similarity_distributions import class_contrast, direction_loss, pkt_loss
 from cmkd_bench.losses.standardization import standardize_logits
 from cmkd_bench.losses.teacher_transform import transformed_teacher_loss
+from cmkd_bench.losses.view_contrast import nt_xent
 
 __all__ = [
     "ClassLayout",
@@ -52,6 +53,7 @@ __all__ = [
     "negative_counts",
     "nkd_terms",
     "nontarget_kl",
+    "nt_xent",
     "ofa_loss",
     "permuted_distance",
     "pkt_loss",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,8 +64,8 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
                 plan.notes[name] = [*data.paired.notes, *plan.notes[name]]
                 fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
-                reason = reason_of(runs[-1])
-                for spec in runs[:-1] if reason else runs:
+                reason = reason_of(runs[-1]) or _reason_of_teacher(runs[-2], grid.baseline, reason_of)
+                for spec in runs[:1] if reason else runs:
                     plan.add(spec)
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
@@ -74,6 +74,11 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
     if remember:
         feasibility.save()
     return plan
+
+
+def _reason_of_teacher(spec: RunSpec, baseline: str, reason_of: Callable[[RunSpec], str | None]) -> str | None:
+    reason = None if spec.method == baseline else reason_of(spec)
+    return f"its teacher is trained by {spec.method}: {reason}" if reason else None
 
 
 @dataclass(frozen=True)
@@ -131,17 +136,33 @@ class _FoldSpecs:
         )
         return replace(spec, code=run_code(spec))
 
-    def of(self, method: str, alone: RunSpec, teachers: Mapping[str, RunSpec]) -> RunSpec:
-        """Return the run of a method, given the run of the student alone and those of teachers."""
+    def teacher_of(self, method: str, teachers: Mapping[str, RunSpec]) -> RunSpec | None:
+        """Return the run of a method's teacher, given those of teachers by what a method declares; None without one."""
         cls = methods.declared(method)
-        given: Any = build(cls.HyperParameters, self.grid.methods[method])
-        spec = replace(alone, method=method, hyperparameters=settings(given))
-        if cls.further_views(given):
-            views = view_settings(self.part.configuration.augmentation, self.part.configuration.strong)
-            spec = replace(spec, augmentation=settings(views))
         if cls.teacher == "none":
+            return None
+        by = cls.teacher_method(build(cls.HyperParameters, self.grid.methods[method]))
+        if by is None:
+            return teachers[cls.teacher]
+        spec = self._by(by, {}, teachers[cls.teacher])
+        return replace(spec, code=run_code(spec))
+
+    def _by(self, method: str, given: Mapping[str, Any], alone: RunSpec) -> RunSpec:
+        """Return the run of the student alone with a method in place of the baseline; its code is still to be set."""
+        cls = methods.declared(method)
+        hyperparameters: Any = build(cls.HyperParameters, given)
+        spec = replace(alone, method=method, hyperparameters=settings(hyperparameters))
+        if not cls.further_views(hyperparameters):
+            return spec
+        configuration = self.part.configuration
+        return replace(spec, augmentation=settings(view_settings(configuration.augmentation, configuration.strong)))
+
+    def of(self, method: str, alone: RunSpec, teacher: RunSpec | None) -> RunSpec:
+        """Return the run of a method, given the run of the student alone and that of its teacher."""
+        cls, spec = methods.declared(method), self._by(method, self.grid.methods[method], alone)
+        if teacher is None:
             return replace(spec, code=run_code(spec))
-        teacher, supervision = teachers[cls.teacher], alone.supervision
+        supervision = alone.supervision
         if cls.teacher != "self" and cls.pairing == "paired":
             supervision = self._supervision(alone.labels, "pairs_share", "mispaired")
         spec = replace(
@@ -185,10 +206,11 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
             alone = specs.student(student_modality, labels, seed)
             teachers = specs.teachers((teacher_modality, student_modality), labels, seed)
             for method in specs.grid.methods:
-                spec, declared = specs.of(method, alone, teachers), methods.declared(method)
+                teacher = specs.teacher_of(method, teachers)
+                spec = specs.of(method, alone, teacher)
                 cell = Cell(
                     method=method,
-                    role=declared.role,
+                    role=methods.declared(method).role,
                     dataset=dataset,
                     fold=specs.fold,
                     labels=labels,
@@ -199,8 +221,7 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
                     teacher_id=teachers["trained"].id,
                     tuned_as=specs.tuned_as(method),
                 )
-                others = [teachers[declared.teacher]] if declared.teacher in teachers else []
-                yield cell, [teachers["trained"], *others, spec]
+                yield cell, [teachers["trained"], *([teacher] if teacher else []), spec]
 
 
 def _check_selection(name: str, configuration: Configuration, data: LoadedFold) -> None:
