@@ -268,7 +268,7 @@ def _notes_on_views(grid: Grid) -> list[str]:
         cls = methods.declared(method)
         named.setdefault(len(cls.further_views(build(cls.HyperParameters, given))), []).append(method)
     return [
-        f"{', '.join(names)}: {1 + further} views of each sample per step, at {1 + further} times the cost of one."
+        f"{', '.join(names)}: {1 + further} views of each sample per step; each costs about as much as the first."
         for further, names in named.items()
         if further
     ]
