@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cmkd_bench.api import load_results, load_runs, run
     from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
+    from cmkd_bench.declaration import ViewKind
     from cmkd_bench.errors import UserError
     from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
     from cmkd_bench.network import Extended, Features, InputShape, Network, NetworkFamily
@@ -30,6 +31,7 @@ _HOMES = {
     "Modality": "dataset",
     "PairedData": "dataset",
     "Source": "dataset",
+    "ViewKind": "declaration",
     "UserError": "errors",
     "Batch": "method",
     "Losses": "method",
@@ -78,6 +80,7 @@ __all__ = [
     "Source",
     "Uniform",
     "UserError",
+    "ViewKind",
     "load_results",
     "load_runs",
     "parameter",

@@ -80,6 +80,8 @@ class Pair:
             the others are zeros for segmentation.
         teacher_head_or_none: the head of the teacher; None while a pair is only planned, or if the method uses no
             teacher. Read `teacher_head` instead.
+        student_network: the student's network in its initial state, to be copied in the constructor and left as it is;
+            None while a pair is only planned.
     """
 
     student: NetworkShape
@@ -87,6 +89,7 @@ class Pair:
     classes: int
     train_labels: Tensor
     teacher_head_or_none: Head | None = None
+    student_network: nn.Module | None = None
 
     @property
     def teacher_head(self) -> Head:
@@ -116,9 +119,16 @@ class Batch:
         index: (B,) int64, positions in the training part, 0 to M-1, the same in every epoch.
         epoch: 1-based, within the phase.
         epochs: number of epochs of the phase.
+        step: number of steps of the phase before this one.
         labels_or_none: (B,) int64, or None in a phase that is declared label-free; read `labels` instead.
         pairs: (N,) int64, the rows whose sample has a partner in the teacher's modality, which are the rows of the
             teacher's outputs; None if all have one. `paired` selects them.
+        teacher_index: (N,) int64, positions in the training part of the samples that the teacher's outputs belong to:
+            another row's, if pairs are shuffled or wrong. None in a batch without a teacher, and in some tests.
+        train_labels: (M,) int64, `Pair.train_labels` on the device; None in a phase that is declared label-free, and
+            for segmentation, where a sample has no label but a map of them. `teacher_labels` reads it.
+        further: the outputs of student and teacher for each of `Method.further_views`, of the same rows as those that
+            the loss gets for the training view. Empty in a phase that reads none.
         sample: None; for segmentation, where every labeled position is a row of logits, embedding and labels, (P,)
             int64: the sample of the batch that each row belongs to. `index` stays (B,).
     """
@@ -129,6 +139,10 @@ class Batch:
     labels_or_none: Tensor | None
     sample: Tensor | None = None
     pairs: Tensor | None = None
+    step: int = 0
+    teacher_index: Tensor | None = None
+    train_labels: Tensor | None = None
+    further: tuple[tuple[Outputs, Outputs], ...] = ()
 
     @property
     def labels(self) -> Tensor:
@@ -146,6 +160,17 @@ class Batch:
         """Whether the label of each row may be seen: bool, of the shape of `labels`."""
         return self.labels != HIDDEN
 
+    @property
+    def teacher_labels(self) -> Tensor:
+        """The labels of the samples that the teacher's outputs belong to: (N,) int64, HIDDEN where they are hidden.
+
+        Raises:
+            RuntimeError: in a phase that is declared label-free, for segmentation, and without a teacher.
+        """
+        if self.teacher_index is None or self.train_labels is None:
+            raise RuntimeError("there is no teacher, the phase is declared label-free, or the labels are maps")
+        return self.train_labels.index_select(0, self.teacher_index)
+
     def classes(self, logits: Tensor) -> Tensor:
         """Return a class for every row: its label, or the largest logit where the label is hidden.
 
@@ -160,12 +185,15 @@ class Batch:
     def paired(self, student: Outputs) -> tuple[Outputs, Batch]:
         """Return the student's outputs for the rows of the teacher's outputs, and the batch of these rows.
 
-        If every sample has a partner, both are what was given.
+        If every sample has a partner, both are what was given. Otherwise, the batch has no further views; select those
+        of `self.further` in the same way.
         """
         if self.pairs is None:
             return student, self
         labels = None if self.labels_or_none is None else self.labels_or_none.index_select(0, self.pairs)
-        rows = replace(self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None)
+        rows = replace(
+            self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None, further=()
+        )
         return student.select(self.pairs), rows
 
     def ramp(self, share: float) -> float:
@@ -210,6 +238,7 @@ class Phase:
         trains: the whole student, or only its head on top of a frozen backbone in evaluation mode.
         extras: whether the phase trains the method's own modules.
         labels: whether the phase may read labels.
+        views: whether the phase reads the method's further views, if it has any.
     """
 
     name: str
@@ -218,6 +247,7 @@ class Phase:
     trains: Literal["student", "head"] = "student"
     extras: bool = True
     labels: bool = True
+    views: bool = True
 
 
 class Method(Declaration[P], nn.Module, ABC, Generic[P]):
@@ -243,13 +273,15 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
             student: outputs with gradients.
             teacher: outputs of the same samples, without gradients unless the method updates the teacher; where some
                 have no partner (`batch.pairs`), only of the others. A method without a teacher gets the student's own
-                outputs, detached, and should ignore them.
+                outputs, detached, and should ignore them, or those of its `own_teacher`.
             batch: index, labels, epoch.
         """
 
     @classmethod
     def unsupported(cls, hyperparameters: P, pair: Pair) -> str | None:
         """Return why the method is not defined for this pair, or None if it is; the plan shows the reason."""
+        if cls.pairing == "same_class" and pair.is_dense:
+            return f"{cls.registry_name} pairs samples of one class, and an image with a label map has several"
         if cls.trains_embedding and not pair.student.layers:
             return f"{cls.registry_name} trains the embedding, and that of a linear classifier is its input"
         return None
@@ -265,6 +297,13 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
     def teacher_layers(self) -> tuple[int, ...]:
         """Return the indices of the teacher's layers whose feature maps the loss reads."""
         return ()
+
+    def own_teacher(self) -> nn.Module | None:
+        """Return a network of the method's own that is the teacher, for methods with teacher = "none"; None by default.
+
+        It is run without gradients on the student's training view, and `forward` gets its outputs as the teacher's.
+        """
+        return None
 
     def deployed(self, student: nn.Module) -> nn.Module:
         """Return what is selected, tested, saved, and loaded: the student itself, by default.

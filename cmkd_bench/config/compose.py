@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.augmentation import Augmentation, StrongView
 from cmkd_bench.config.overrides import Overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.recipe import Recipe
@@ -24,6 +24,7 @@ PARAMETERS: Mapping[str, type] = {
     "supervision": Supervision,
     "prepare": Preparation,
     "augment": Augmentation,
+    "strong": StrongView,
 }
 
 
@@ -39,6 +40,7 @@ class Configuration:
     supervision: Supervision  # which labels and pairs may be seen
     preparation: Preparation  # how a downloaded dataset is stored
     augmentation: Augmentation  # what a network sees of it
+    strong: StrongView  # what a network sees of it in a strong view
     options: Mapping[str, Any]  # the dataset's options under the protocol
     model: Mapping[str, Any]  # networks by role and by kind of modality, and `pretrained`
     data: Mapping[str, Any]  # folders of downloaded datasets (`root`) and prepared arrays (`prepared`)
@@ -83,6 +85,7 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
         supervision=build(Supervision, values["supervision"]),
         preparation=build(Preparation, values["prepare"]),
         augmentation=build(Augmentation, values["augment"]),
+        strong=build(StrongView, values["strong"]),
         options=values["options"],
         model=values["model"],
         data=values["data"],

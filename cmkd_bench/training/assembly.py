@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.augmentation import read_views
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.data.opening import DataSpec
@@ -80,7 +80,7 @@ class Assembly:
         if teacher is not None and self.spec.teacher_modality is not None:
             other = self.shape(teacher, self.spec.teacher_modality)
         head = None if teacher is None else Head(teacher.head)
-        pair = Pair(own, other, self.classes, self.train.labels.cpu(), head)
+        pair = Pair(own, other, self.classes, self.train.labels.cpu(), head, student)
         return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
 
     def deployed(self) -> nn.Module:
@@ -120,7 +120,7 @@ class Assembly:
 
     def _input_shape(self, modality: str) -> InputShape:
         kind = datasets.get(self.spec.dataset).modality(modality)
-        return input_shape(self.data, kind, build(Augmentation, dict(self.spec.augmentation)))
+        return input_shape(self.data, kind, read_views(self.spec.augmentation)[0])
 
 
 def build_method(cls: type[Method[Any]], given: Mapping[str, Any], pair: Pair, seed: int) -> Method[Any]:
@@ -172,6 +172,6 @@ def load_data(source: DataSpec, manifest: str, roots: Roots) -> PreparedData:
 def _load_part(data: PreparedData, dataset: str, augmentation: Settings, name: str, device: str) -> Part:
     """Return one part on the device, cached for the worker's next runs."""
     place = torch.device(device)
-    cls, views = datasets.get(dataset), build(Augmentation, dict(augmentation))
-    seen = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
+    cls, (views, strong) = datasets.get(dataset), read_views(augmentation)
+    seen = {modality: view_of(data, cls.modality(modality), views, place, strong) for modality in data.inputs}
     return part_of(data, name, seen, place)

@@ -216,6 +216,7 @@ class Run:
     def _cost(self, progress: Progress) -> dict[str, Any]:
         return {
             "seconds": progress.seconds,
+            "views": 1 + len(self.method.further_views(self.method.hyperparameters)),
             "peak_mb": peak_mb(self.device),
             "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
             **processor(),
@@ -268,7 +269,8 @@ class Run:
             return TrainedTeacher(network, modality, layers)
         # Use the precision of a training step, so that storing the outputs makes no difference.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb)
+            several = bool(self.method.further_views(self.method.hyperparameters))
+            return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb, several)
 
 
 @functools.cache

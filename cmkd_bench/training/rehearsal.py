@@ -102,7 +102,7 @@ class _Rehearsal:
 
     def _batches(self, phase: Phase, epochs: int) -> Iterator[tuple[Batch, BatchInputs]]:
         for epoch in range(1, min(epochs, STEPS) + 1):
-            for seen in self._training.batches.epoch(phase.name, epoch):
+            for seen in self._training.batches.epoch(phase.name, epoch, phase.views):
                 yield self._training.batch(phase, seen, epoch, epochs), seen
 
     def _check(self, losses: Losses, before: str, phase: Phase) -> str:

@@ -96,7 +96,7 @@ def _problem(training: Training) -> str | None:
         "the epoch is selected": training.selection is not None,
         "an epoch has several batches": recipe.batch_size < len(training.train),
         "inputs are augmented": training.train.views[training.modality].is_random,
-        "pairs are shuffled": method.pairing == "shuffled",
+        "samples are paired with others": method.pairing != "paired",
         "labels or pairs are scarce": bool((training.train.labels == HIDDEN).any()) or training.pairing != Pairing(),
         "gradients are clipped": recipe.gradient_clip > 0,
         "it is not float32": recipe.precision != "float32",
@@ -105,6 +105,7 @@ def _problem(training: Training) -> str | None:
         or bool(method.state_dict())
         or type(method).after_step is not Method.after_step
         or training.deployed is not training.student,
+        f"{name} reads several views": bool(method.further_views(method.hyperparameters)),
         f"{name} reads feature maps": bool(method.student_layers() or method.teacher_layers()),
         "the teacher is not run once": teacher is not None and teacher.modality is not None,
         "the network keeps statistics or is random": any(True for _ in training.student.buffers())

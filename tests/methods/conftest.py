@@ -37,6 +37,7 @@ class Toys:
             classes=classes,
             train_labels=torch.arange(samples) % classes,
             teacher_head_or_none=Head(torch.nn.Linear(teacher, classes).requires_grad_(False)),
+            student_network=torch.nn.Linear(student, classes),
         )
 
     @staticmethod
