@@ -33,6 +33,9 @@ class CMCDParameters:
     distillation_share: float = parameter(
         0.7, "share of the epochs without labels", source="ours", minimum=0, maximum=1, search=Uniform(0.3, 0.9)
     )
+    rows_per_image: int = parameter(
+        0, "random positions that are contrasted in segmentation; 0: images, pooled", source="ours", minimum=0
+    )
 
 
 @register_method("cmcd")
@@ -43,6 +46,10 @@ class CMCD(Method[CMCDParameters]):
     cross-entropy between the softmax of the teacher's similarities within the batch and the student's, the diagonal
     left out. Then L = H(y, p_S), over the head alone (`le`, backbone frozen and in evaluation mode) or over the whole
     student (`ft`); the projection is gone.
+
+    In segmentation, phase 1 contrasts images by the mean over all their positions, or labeled positions of images
+    whose modalities are registered: then the other positions of an image are negatives too. Phase 2 trains the head at
+    each position.
     """
 
     category = "contrastive"
@@ -69,12 +76,6 @@ class CMCD(Method[CMCDParameters]):
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, pair.teacher.embedding))
 
     @classmethod
-    def unsupported(cls, hyperparameters: CMCDParameters, pair: Pair) -> str | None:
-        if pair.is_dense:
-            return "not defined for segmentation here: it would contrast every position of a batch with every other"
-        return super().unsupported(hyperparameters, pair)
-
-    @classmethod
     def teacher_method(cls, hyperparameters: CMCDParameters) -> str | None:
         return "simclr" if hyperparameters.source == "contrastive" else None
 
@@ -88,12 +89,15 @@ class CMCD(Method[CMCDParameters]):
 
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """The label-free phase."""
-        given = self.hyperparameters
-        projected = self.projection(batch.paired(student)[0].embedding)
+        given, (paired, pairs) = self.hyperparameters, batch.paired(student)
+        ours, theirs = paired.sample_embedding, teacher.sample_embedding
+        if given.rows_per_image:
+            rows = pairs.draw_rows(given.rows_per_image)
+            ours, theirs = paired.embedding[rows], teacher.embedding[rows]
+        projected = self.projection(ours)
         if given.form == "cmc":
-            return {"cmc": info_nce(projected, teacher.embedding.detach(), given.temperature)}
-        loss = similarity_distillation(projected, teacher.embedding, given.temperature, given.teacher_temperature)
-        return {"cmd": loss}
+            return {"cmc": info_nce(projected, theirs.detach(), given.temperature)}
+        return {"cmd": similarity_distillation(projected, theirs, given.temperature, given.teacher_temperature)}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cmkd_bench.method import HIDDEN, Batch, Head, NetworkShape, Pair
 from cmkd_bench.outputs import Outputs
@@ -49,7 +49,8 @@ class SegmentationTests(MethodCase):
             wrong = not_finite({name: value.item() for name, value in losses.items()})
             assert not wrong, f"phase '{phase.name}': {wrong}"
             total = torch.stack(list(losses.values())).sum()
-            leaves: list[Tensor] = [student.logits, student.embedding, *student.feature_maps.values()]
+            leaves = [student.logits, student.embedding, *student.feature_maps.values()]
+            leaves += [] if student.positions is None else [student.positions]
             if total.requires_grad:
                 gradients = torch.autograd.grad(total, leaves, allow_unused=True)
                 reached |= any(gradient is not None and bool(gradient.any()) for gradient in gradients)
@@ -61,4 +62,5 @@ def _rows(shape: NetworkShape) -> Outputs:
         logits=torch.randn(ROWS, CLASSES, requires_grad=True),
         embedding=torch.randn(ROWS, shape.embedding, requires_grad=True),
         feature_maps={i: torch.randn(IMAGES, *layer, requires_grad=True) for i, layer in enumerate(shape.layers)},
+        positions=torch.randn(IMAGES, shape.embedding, *shape.positions, requires_grad=True),
     )
