@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.data.fixtures.signals import film, sound
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.dataset import PARTS, Modality, Source
@@ -45,6 +45,13 @@ DEFECTS = {
     "1064_TIE_SAD_XX": "known defect: the video has no duration",
     "1076_MTI_NEU_XX": "known defect: the video is very short and has no sound",
     "1076_MTI_SAD_XX": "known defect: the video shows an error image, and the sound is silent",
+}
+
+
+# The published clips of each class, in the order of the classes. In split=speaker, the actors are divided by us.
+COUNTS = {
+    "speaker": {"train+validation+test": (1087, 1271, 1271, 1271, 1271, 1271)},
+    "c2kd": {"train": (973, 1148, 1131, 1138, 1142, 1166), "test": (114, 123, 140, 133, 129, 105)},
 }
 
 
@@ -120,12 +127,18 @@ class CremaD(MediaDataset[Options]):
             parts=[{part: np.flatnonzero([part_of[clip] == part for clip in kept]) for part in PARTS}],
             groups=None if self.options.split == "c2kd" else np.array([_actor(clip) for clip in kept], np.int64),
             skipped=[
-                Skipped(clip, "video", f"VideoFlash/{clip}.flv", reason)
+                Skipped(clip, "video", f"VideoFlash/{clip}.flv", reason, part_of[clip], clip.split("_")[2])
                 for clip, reason in DEFECTS.items()
                 if clip in part_of
             ],
             notes=notes,
         )
+
+    def official(self) -> Official:
+        """Return the numbers of clips of the split."""
+        counts = COUNTS[self.options.split]
+        by_class = {part: dict(zip(self.classes, own, strict=True)) for part, own in counts.items()}
+        return Official({part: sum(own) for part, own in counts.items()}, by_class)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import ImageClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.dataset import PARTS, Modality, Source
@@ -37,6 +37,7 @@ VARIANT = "tx_000000000000"
 PHOTOS = f"256x256/photo/{VARIANT}"
 SKETCHES = f"256x256/sketch/{VARIANT}"
 CLASSES = 125
+PUBLISHED_SKETCHES = 75_471
 SPLIT_SEED = 0
 NAME = re.compile(r"(n\d+_\d+)(?:-(\d+))?", re.ASCII)  # a photo, or with a number one of its sketches
 INVALID = ("ambiguous", "context", "error", "pose")
@@ -102,15 +103,16 @@ class Sketchy(MediaDataset[Options]):
         sketches, skipped = _sketches(root, classes)
         owners = _owners(photos, sketches)
         invalid = _invalid(root)
+        part_of_photo, note = _split(root, owners)
         kept: list[Sketch] = []
         for sketch in sketches:
             if reason := _fault(sketch, owners, invalid):
-                skipped.append(Skipped(sketch.stem, "sketch", sketch.path, reason))
+                part = part_of_photo[sketch.photo]
+                skipped.append(Skipped(sketch.stem, "sketch", sketch.path, reason, part, sketch.label))
             elif self.options.sketches_per_photo == "all" or not kept or kept[-1].photo != sketch.photo:
                 kept.append(sketch)
         if not kept:
             raise UserError(f"dataset 'sketchy': no sketch of a known class found in {root / SKETCHES}. {self.obtain}")
-        part_of_photo, note = _split(root, owners)
         parts = np.array([part_of_photo[sketch.photo] for sketch in kept])
         return Catalogue(
             sample_ids=[sketch.stem for sketch in kept],
@@ -129,6 +131,11 @@ class Sketchy(MediaDataset[Options]):
                 *note,
             ),
         )
+
+    def official(self) -> Official | None:
+        """Return the number of sketches; None for one sketch per photo, as some photos may have no valid one."""
+        every = self.options.sketches_per_photo == "all"
+        return Official({"train+validation+test": PUBLISHED_SKETCHES}) if every else None
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:

@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.data.fixtures import encoding, signals
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import held_out_later, stratified
@@ -58,6 +58,11 @@ _C2KD50 = (
     "tornado roaring; turkey gobbling; waterfall burbling; wind noise"
 )
 C2KD50 = tuple(_C2KD50.split("; "))  # in alphabetical order
+OFFICIAL = {
+    "full": Official({"train+validation": 183_730, "test": 15_446}),
+    "c2kd50": Official({"train+validation": 25_835, "test": 2_500}),
+    "avel50k": Official({"train+validation+test": 50_543}),
+}
 FIXTURE_CLASSES = ("dog barking", "helicopter", "pigeon, dove cooing", "playing accordion")
 
 
@@ -142,11 +147,15 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
             parts=[{part: np.flatnonzero([row.part == part for row in rows]) for part in PARTS}],
             groups=np.array([row.video for row in rows]),
             skipped=[
-                Skipped(row.sample_id, "", "", reason)
+                Skipped(row.sample_id, "", "", reason, row.part, row.label)
                 for row, reason in zip(listed, reasons, strict=True)
                 if reason and row.label in number
             ],
         )
+
+    def official(self) -> Official:
+        """Return the numbers of lines of the lists, which say the class of each line."""
+        return OFFICIAL[self.options.subset]
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
