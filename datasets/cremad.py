@@ -274,10 +274,10 @@ def _write_clip(root: Path, name: str, rng: np.random.Generator, mute: bool) -> 
 
 
 def _write_lists(root: Path, names: list[str]) -> None:
-    """Write the official list and the published split, in which one file starts with a byte-order mark."""
+    """Write the official list, whose last line has no end, and the published split, with Windows line endings."""
     lines = ['"Stimulus_Number","Filename"', *(f'{number},"{name}"' for number, name in enumerate(names, start=1))]
-    (root / CLIP_LISTS[0]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / CLIP_LISTS[0]).write_text("\n".join(lines), encoding="utf-8")
     (root / "C2KD").mkdir()
-    for part, encoding, rows in (("train", "utf-8-sig", range(1, 5)), ("test", "utf-8", range(1))):
-        text = "".join(f"{name},{name[9:12]}\n" for number, name in enumerate(names) if number % 5 in rows)
-        (root / f"C2KD/{part}.csv").write_text(text, encoding=encoding)
+    for part, rows in (("train", range(1, 5)), ("test", range(1))):
+        text = "".join(f"{name},{name[9:12]}\r\n" for number, name in enumerate(names) if number % 5 in rows)
+        (root / f"C2KD/{part}.csv").write_bytes(text.encode())

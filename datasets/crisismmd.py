@@ -379,18 +379,18 @@ def _write_sample(
 
 
 def _write_split(root: Path, part: str, lines: list[tuple[str, ...]]) -> None:
-    """Write both tasks' files of a part: all rows in a doubled folder, the agreed ones with a byte-order mark."""
+    """Write both tasks' files of a part: all rows in a doubled folder, which some unpacking programs make."""
     doubled = root / FOLDERS["all"] / FOLDERS["all"]
     single = root / FOLDERS["agreed"]
     for folder in (doubled, single):
         folder.mkdir(parents=True, exist_ok=True)
     for task in CLASS_COUNTS:
         rows = [line if task == "humanitarian" else _informative(line) for line in lines]
-        for file, encoding, kept in (
-            (doubled / f"task_{task}_text_img_{part}.tsv", "utf-8", rows),
-            (single / f"task_{task}_text_img_agreed_lab_{part}.tsv", "utf-8-sig", [r for r in rows if r[6] == r[7]]),
+        for file, kept in (
+            (doubled / f"task_{task}_text_img_{part}.tsv", rows),
+            (single / f"task_{task}_text_img_agreed_lab_{part}.tsv", [row for row in rows if row[6] == row[7]]),
         ):
-            file.write_bytes("".join("\t".join(fields) + "\n" for fields in (COLUMNS, *kept)).encode(encoding))
+            file.write_bytes("".join("\t".join(fields) + "\n" for fields in (COLUMNS, *kept)).encode())
 
 
 def _informative(line: tuple[str, ...]) -> tuple[str, ...]:

@@ -294,6 +294,8 @@ def _annotations(path: Path, depth_key: str) -> tuple[list[str], list[str]]:
     """Read each image's scene and scene type, and check the shapes of the arrays."""
     import h5py
 
+    if not path.is_file():
+        raise UserError(f"no {FILE} in {path.parent}. {NyudV2.obtain}")
     try:
         file = h5py.File(path, "r")
     except OSError as error:

@@ -300,11 +300,10 @@ def _outline(label: int, size: tuple[int, int], rng: np.random.Generator) -> np.
 
 
 def _write_lists(root: Path, invalid: Sequence[str], test: Sequence[str]) -> None:
-    """Write the lists: two with Windows line endings, one with others, one empty; one sketch is in two of them."""
+    """Write the lists, one of them empty; one sketch is in two of them."""
     (root / "info").mkdir()
     lists = {"ambiguous": invalid[::2], "context": [], "error": invalid[1::2], "pose": invalid[:1]}
     for kind, stems in lists.items():
-        end = b"\n" if kind == "error" else b"\r\n"
-        (root / f"info/invalid-{kind}.txt").write_bytes(b"".join(stem.encode() + end for stem in stems))
+        (root / f"info/invalid-{kind}.txt").write_bytes(b"".join(stem.encode() + b"\n" for stem in stems))
     lines = [f"{name}/{photo}.jpg\n" for name, photo in zip(_FIXTURE_CLASSES, test, strict=True)]
     (root / "info/testset.txt").write_bytes("".join(lines).encode())

@@ -280,7 +280,7 @@ class SunRgbd(MediaDataset[Options]):
         maps[train[4], 0][:] = 0
         toolbox = root / "SUNRGBDtoolbox"
         lists = {
-            f"all{part}": np.array([[PREFIX + names[row] for row in rows]], object)
+            f"all{part}": np.array([[_as_listed(names[row]) for row in rows]], object)
             for part, rows in (("train", train), ("test", test))
         }
         write_mat(toolbox / "traintestSUNRGBD" / "allsplit.mat", lists)
@@ -428,19 +428,24 @@ def _absent(labels: np.ndarray, parts: dict[str, np.ndarray]) -> tuple[str, ...]
     )
 
 
+def _as_listed(name: str) -> str:
+    """Return the path in allsplit.mat, where most have a slash at the end."""
+    return PREFIX + name + ("" if name.startswith("kv2/kinect2data/") else "/")
+
+
 def _fixture_names(recording: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Return folders of all four cameras, and SUNRGBDMeta as (N,) structs of objects."""
     names, entries = [], []
     for number, group in enumerate(recording):
         time = datetime(2014, 5, 1) + timedelta(hours=int(group), seconds=20 * number)  # an hour between recordings
         folder = (
-            f"kv1/NYUdata/NYU{group + number:04d}",
+            f"kv1/{'b3dodata/img_' if group % 8 else 'NYUdata/NYU'}{group + number:04d}",
             f"kv2/kinect2data/{number:06d}_{time:%Y-%m-%d_%H-%M-%S}_260595134347_rgbf{number:06d}-resize",
             f"realsense/sa/{time:%Y_%m_%d-%H_%M_%S}-1311000073",
             f"xtion/sun3ddata/mit_room_{group}/room_{group}_scan1/{number:07d}-000000067032",
         )[group % 4]
-        rgb = folder.rpartition("/")[2] if "NYU" in folder else f"{number:07d}"
-        depth = f"{rgb}-000000067040" if "xtion" in folder else rgb
+        rgb = folder.rpartition("/")[2] if "kv1" in folder else f"{number:07d}"
+        depth = f"{rgb}-000000067040" if "xtion" in folder else f"{rgb}_abs" if "b3dodata" in folder else rgb
         paths = (f"{PREFIX}{folder}/image/{rgb}.jpg", f"{PREFIX}{folder}/depth_bfx/{depth}.png")
         names.append(folder)
         entries.append((*paths, f"{rgb}.jpg", f"{depth}.png"))

@@ -183,7 +183,7 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
         (root / FOLDER / "-missing____000030.mp4").unlink()
         with (root / "vggsound.csv").open("w", newline="", encoding="utf-8") as file:
             lines = [(row.video, int(row.start), row.label, row.part) for row in [*rows, rows[0]]]
-            csv.writer(file, lineterminator="\n").writerows(lines)
+            csv.writer(file).writerows(lines)
         with (root / AVEL_LIST).open("w", newline="", encoding="utf-8") as file:
             parts = cycle(("train", "train", "val", "test", "train"))
             merged = [(row.video, row.label.split(",")[0], part) for row, part in zip(rows, parts, strict=False)]

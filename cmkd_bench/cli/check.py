@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CODES = (ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.FAILED)  # by verdict
 STYLES = ("green", "yellow", "bold red")
 MOST_CLASSES = 20  # per part, on a terminal
+MOST_REASONS = 8
 
 
 def check(
@@ -64,6 +65,7 @@ def check(
 
 def _check(console: Console, dataset: MediaDataset[Any], given: Path | None) -> ExitCode:
     from cmkd_bench.data.media.download_check import folder_to_check, inspect_download
+    from cmkd_bench.data.media.location import search
     from cmkd_bench.data.media.presence import remember
 
     name = dataset.registry_name
@@ -72,7 +74,11 @@ def _check(console: Console, dataset: MediaDataset[Any], given: Path | None) -> 
     try:
         found = inspect_download(dataset, folder)
     except UserError as error:
-        console.print(Text(f"unusable: {error}", style=STYLES[-1]), soft_wrap=True)
+        missing = search(dataset.download(), None, folder).missing
+        lacks = f"missing: {', '.join(missing)}. " if missing else ""
+        how = "" if dataset.obtain in str(error) else f"\nHow to get it: {dataset.obtain}"
+        text = f"unusable: {lacks}{error}{how}"
+        console.print(Text(text, style=STYLES[-1]), soft_wrap=True)
         return ExitCode.FAILED
     remember(dataset, found)
     console.print(_table(found, MOST_CLASSES if console.is_terminal else None))
@@ -119,8 +125,11 @@ def _details(found: Completeness) -> Iterator[str]:
         listed = "".join(f", {count} x {fault}" for fault, count in bad.most_common())
         there = f"{len(faults) - bad.total()} of {len(faults)} files"
         yield f"{modality}: {there}{listed}{f', e.g. {example}' if example else ''}"
-    for reason, count in found.left_out.most_common():
+    reasons = found.left_out.most_common()
+    for reason, count in reasons[:MOST_REASONS]:
         yield f"left out: {count} x {reason}"
+    if rest := reasons[MOST_REASONS:]:
+        yield f"left out: {sum(count for _, count in rest)} x {len(rest)} more reasons"
     for one in found.counts:
         if one.official is not None and one.listed > one.official:
             of_class = f" of class {one.label}" if one.label else ""
