@@ -14,9 +14,10 @@ image agree (the default), and 13,608 / 2237 / 2237 samples in total. The images
   digits are restored: U+1F449 became U+1F44 and the digit 9 (6 percent). Links are removed, because each link is a
   unique random word and every tweet with an image has one. Without links, two tweets may have the same text; notes
   count those that are in training and in another part. RT, user names, and hashtags are kept.
-- Not verified: the class counts of all humanitarian training rows, and whether their label_text distinguishes eight
-  classes; a column that does not is rejected if more than five classes are requested. Not supported: the damage task
-  (images only), and random splits of the union of all files.
+- With all rows, every column distinguishes eight classes, at least in validation and test; with the agreed ones, only
+  `label` does. A column that does not is rejected if more than five classes are requested. Not verified: the class
+  counts of all humanitarian training rows. Not supported: the damage task (images only), and random splits of the union
+  of all files.
 """
 
 from __future__ import annotations

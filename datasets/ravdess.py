@@ -12,8 +12,8 @@ into two. If a name occurs twice, the first path is used.
 
 There is no official split, and published splits by clip share actors. Here, actors 1 to 4 are for testing, 5 to 8 for
 validation, and 9 to 24 for training, so that half of the actors in each part are women and half are men (odd numbers).
-A missing file or actor does not affect the others. Not verified: the frame rate of the videos, and whether some wav
-files are stereo; nothing is assumed about either.
+A missing file or actor does not affect the others. Five of the 1440 wav files are stereo; their channels are averaged.
+Not verified: the frame rate of the videos; nothing is assumed about it.
 """
 
 from __future__ import annotations

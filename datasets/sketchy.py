@@ -11,9 +11,9 @@ sketch. It shares its photo with about five others, so all sketches of a photo a
 - Split: the test part consists of the photos in info/testset.txt, or of a tenth of the photos of each class if that
   file is missing, as a note says. Validation is a tenth of the other photos of each class, at least one. A photo counts
   even if only sketches name it, and each class is drawn separately, so a missing file does not move any other sample.
-- Not verified: the format of the lists (bare stems and `class/n02691156_58.jpg`, with either line ending, are read),
-  whether testset.txt has ten photos of each class, and the license. Not supported: the splits for zero-shot learning,
-  and the extended photos.
+- testset.txt lists ten photos of each class as `airplane/n02691156_10151.jpg`, and the other lists name 10921 sketches
+  as bare stems; either form and line ending is read. Not verified: the license. Not supported: the splits for zero-shot
+  learning, and the extended photos.
 """
 
 from __future__ import annotations

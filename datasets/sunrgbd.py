@@ -13,8 +13,8 @@ training image that is nearest in time is then right for a quarter of the valida
 with single images.
 
 The official parts share 37 places of sun3ddata, with 469 training and 496 test images, so no groups are defined. The
-1449 images of NYU-Depth V2 are included, with its official split. Depth files contain millimeters rotated by three
-bits; values beyond 8 m are clipped, as in the official toolbox.
+1449 images of NYU-Depth V2 are included, with exactly its official split. Depth files contain millimeters rotated by
+three bits; values beyond 8 m are clipped, as in the official toolbox.
 
 Not verified on the originals: that consecutive numbers in kv1 show one room.
 """
@@ -439,7 +439,7 @@ def _fixture_names(recording: np.ndarray) -> tuple[list[str], np.ndarray]:
     for number, group in enumerate(recording):
         time = datetime(2014, 5, 1) + timedelta(hours=int(group), seconds=20 * number)  # an hour between recordings
         folder = (
-            f"kv1/{'b3dodata/img_' if group % 8 else 'NYUdata/NYU'}{group + number:04d}",
+            f"kv1/b3dodata/img_{group + number:04d}",
             f"kv2/kinect2data/{number:06d}_{time:%Y-%m-%d_%H-%M-%S}_260595134347_rgbf{number:06d}-resize",
             f"realsense/sa/{time:%Y_%m_%d-%H_%M_%S}-1311000073",
             f"xtion/sun3ddata/mit_room_{group}/room_{group}_scan1/{number:07d}-000000067032",

@@ -7,13 +7,12 @@ clips are excluded (found from the lists, not hard-coded). Known and kept: about
 exact duplicates under other ids, and clips shorter than ten seconds.
 
 Clips may be anywhere below the root, in the folders of the published archives or in those of C2KD's code, but not
-behind a symbolic link to a folder. subset=c2kd50 has the 50 classes of C2KD's train_tiny.csv, whose rows are said to be
-rows of the full lists; we assume that they are all rows of these classes. Each clip is in the same part as with
-subset=full. subset=avel50k follows vggsound-avel50k.csv and its split.
+behind a symbolic link to a folder. subset=c2kd50 has the 50 classes of C2KD's train_tiny.csv and test_tiny.csv, which
+contain all rows of these classes (25835 and 2500). Each clip is in the same part as with subset=full. subset=avel50k
+follows vggsound-avel50k.csv and its split.
 
-Not verified: whether train.csv and test.csv have headers or quote labels with commas, and the format of video_id in
-vggsound-avel50k.csv. It may be a clip's name or the 11 characters of the YouTube id, each with or without a preceding
-letter. A bare id that matches several clips on disk is excluded.
+Not verified: the format of video_id in vggsound-avel50k.csv. It may be a clip's name or the 11 characters of the
+YouTube id, each with or without a preceding letter. A bare id that matches several clips on disk is excluded.
 """
 
 from __future__ import annotations
