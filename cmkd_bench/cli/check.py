@@ -20,7 +20,7 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
-    from cmkd_bench.data.media.download_check import Completeness, Count
+    from cmkd_bench.data.media.checking.download_check import Completeness, Count
     from cmkd_bench.data.media.media_dataset import MediaDataset
 
 CODES = (ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.FAILED)  # by verdict
@@ -64,9 +64,9 @@ def check(
 
 
 def _check(console: Console, dataset: MediaDataset[Any], given: Path | None) -> ExitCode:
-    from cmkd_bench.data.media.download_check import folder_to_check, inspect_download
+    from cmkd_bench.data.media.checking.download_check import folder_to_check, inspect_download
+    from cmkd_bench.data.media.checking.presence import remember
     from cmkd_bench.data.media.location import search
-    from cmkd_bench.data.media.presence import remember
 
     name = dataset.registry_name
     folder = folder_to_check(dataset.download(), dataset.roots.data, given)
@@ -140,7 +140,7 @@ def _details(found: Completeness) -> Iterator[str]:
 
 
 def _conclusion(dataset: MediaDataset[Any], found: Completeness) -> str:
-    from cmkd_bench.data.media.download_check import Verdict
+    from cmkd_bench.data.media.checking.download_check import Verdict
 
     totals = [count for count in found.counts if not count.label]
     present, expected = (sum(getattr(count, name) for count in totals) for name in ("present", "expected"))

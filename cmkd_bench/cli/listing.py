@@ -107,8 +107,8 @@ def _summaries(title: str, registry: Registry[Any], names: Sequence[str] | None 
 def _print_datasets(console: Console) -> None:
     """Print one line per dataset: first those that need no download, then the others with their state on disk."""
     from cmkd_bench.config.roots import DATA_ROOT, Roots
+    from cmkd_bench.data.media.checking.presence import presence_of
     from cmkd_bench.data.media.media_dataset import MediaDataset
-    from cmkd_bench.data.media.presence import presence_of
 
     if not console.is_terminal:
         console.width = PIPED_WIDTH
@@ -166,8 +166,8 @@ def _print_dataset(console: Console, name: str) -> None:
 def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
     """Return whether a downloaded dataset is available and how to obtain it; empty if it needs no download."""
     from cmkd_bench.config.roots import DATA_ROOT, Roots
+    from cmkd_bench.data.media.checking.presence import presence_of
     from cmkd_bench.data.media.media_dataset import MediaDataset
-    from cmkd_bench.data.media.presence import presence_of
 
     if not issubclass(cls, MediaDataset):
         return {}

@@ -16,7 +16,7 @@ import pytest
 from official_layout import content, table
 
 from cmkd_bench.data.media.catalogue import Catalogue
-from cmkd_bench.data.media.download_check import count_samples
+from cmkd_bench.data.media.checking.download_check import count_samples
 from cmkd_bench.registry import datasets
 
 Counts = dict[str, Counter[str]]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.data.media.catalogue import Catalogue
-from cmkd_bench.data.media.download_check import catalogue_of
+from cmkd_bench.data.media.checking.download_check import catalogue_of
 from cmkd_bench.data.media.integrity import column_hash, file_hash, load_array
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import SetFolder, open_prepared, usable_rows

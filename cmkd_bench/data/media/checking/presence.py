@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.data.media.download_check import Completeness
+from cmkd_bench.data.media.checking.download_check import Completeness
 from cmkd_bench.data.media.location import Search, is_fixture, search
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import SetFolder, open_prepared
