@@ -33,7 +33,7 @@ class Modality:
 
 @dataclass(frozen=True)
 class Source:
-    """The origin of a dataset's files, as shown by `cmkd-bench list datasets`."""
+    """The origin of a dataset's files, as shown by `cmkd-bench list datasets NAME`."""
 
     file: str
     origin: str

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.data.fixtures.signals import depth, sound
-from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.catalogue import Catalogue, Official
 from cmkd_bench.data.media.clips import ArrayClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.dataset import Modality, Source
@@ -30,6 +30,11 @@ from cmkd_bench.parameters import NoParameters
 from cmkd_bench.registry import register_dataset
 
 SHAPES = {"image": (1, 28, 28), "audio": (1, 112, 112)}
+
+COUNTS = {  # of MNIST's digits from 0 to 9
+    "train+validation": (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+    "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+}
 
 
 @register_dataset("avmnist")
@@ -89,6 +94,11 @@ class AvMnist(MediaDataset[NoParameters]):
             ],
             notes=("the validation part reuses recordings of the training part; pairs share only their class",),
         )
+
+    def official(self) -> Official:
+        """Return the numbers of rows."""
+        by_digit = {part: dict(zip(self.classes, own, strict=True)) for part, own in COUNTS.items()}
+        return Official({part: sum(own) for part, own in COUNTS.items()}, by_digit)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:

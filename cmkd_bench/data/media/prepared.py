@@ -26,6 +26,7 @@ from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_object
 
 FORMAT = 2  # incremented when the same input is stored differently
+PARTIAL = "partial copy:"  # how notes on samples that a copy lacks begin
 MOMENTS = 3  # sum, sum of squares, count
 
 
@@ -221,9 +222,13 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _loss(parts: Mapping[str, np.ndarray], used: Mapping[str, np.ndarray]) -> list[str]:
-    """Return a note on the samples that the parts lack."""
-    lost = {part: len(parts[part]) - len(used[part]) for part in PARTS}
-    if not any(lost.values()):
+    """Return a note on the share of each part that is there, if samples are lacking."""
+    if all(len(used[part]) == len(parts[part]) for part in PARTS):
         return []
-    counts = ", ".join(f"{lost[part]} of {len(parts[part])} in {part}" for part in PARTS if lost[part])
-    return [f"samples left out because a clip could not be read: {counts} (skipped.csv)"]
+    shares = ", ".join(share_of(len(used[part]), len(parts[part]), part) for part in PARTS if len(parts[part]))
+    return [f"{PARTIAL} {shares} have all their clips (skipped.csv)"]
+
+
+def share_of(count: int, total: int, part: str) -> str:
+    """Return the share of a part that is there, as text; 100.0 % is all of it."""
+    return f"{1000 * count // total / 10} % of {part} ({count} of {total})"
