@@ -91,14 +91,15 @@ class _Resolution:
         roots = Roots.read(**general.data, weights=weights if isinstance(weights, str) else None)
         directions = directions_of(self.pairs, classes, self.options.one_way)
         grids = {}
-        for name, cls in classes.items():
+        for name in classes:
             given_options = self.overrides.datasets.get(name, {})
             try:
                 dataset = open_configured(name, configurations[name], given_options, roots)
             except UserError as error:  # options that a dataset refuses together
                 self.problems.append(str(error))
                 continue
-            folds = tuple(range(cls.folds)) if self.folds is None else self.folds
+            self.problems += self._problems_of_folds({name: dataset})
+            folds = tuple(range(dataset.folds)) if self.folds is None else self.folds
             labels = self.labels or configurations[name].labels
             grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions[name])
         if self.problems:
@@ -184,12 +185,12 @@ class _Resolution:
                 found[place] = configuration
         return found
 
-    def _problems_of_folds(self, classes: Mapping[str, type[Dataset[Any]]]) -> Iterator[str]:
-        for name, cls in classes.items():
+    def _problems_of_folds(self, asked: Mapping[str, Dataset[Any] | type[Dataset[Any]]]) -> Iterator[str]:
+        for name, dataset in asked.items():
             for fold in self.folds or ():
-                if not 0 <= fold < cls.folds:
+                if not 0 <= fold < dataset.folds:
                     yield (
-                        f"--folds {fold}: dataset '{name}' has folds 0 to {cls.folds - 1}; use --folds 0 or "
+                        f"--folds {fold}: dataset '{name}' has folds 0 to {dataset.folds - 1}; use --folds 0 or "
                         "--folds all."
                     )
 
