@@ -13,12 +13,16 @@ import pytest
 
 from cmkd_bench.config.compose import compose
 from cmkd_bench.config.overrides import parse_overrides
+from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.fixtures.encoding import write_wav
 from cmkd_bench.data.media.clips import AudioClip
+from cmkd_bench.data.media.preparing.pipeline import prepare_dataset
+from cmkd_bench.data.media.preparing.progress import PreparationDisplay
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.datasets._spoken_digits import SPEAKERS, NoisyAudioClip
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets
+from cmkd_bench.terminal import Terminal
 
 KIND: Any = datasets.get("avmnist")
 RECORDINGS = "free-spoken-digit-dataset/recordings"
@@ -98,6 +102,21 @@ def test_a_partial_download_keeps_the_pairs_that_it_has(tmp_path: Path, images: 
     assert all(pairs[name] == clip for name, clip in zip(found.sample_ids, found.inputs["image"], strict=True))
     check_parts("avmnist", found.parts[3], 79, found.groups)
     assert any("2921 of 3000 recordings are missing" in note and "yweweler" in note for note in found.notes)
+
+
+def test_a_fold_without_recordings_is_named(tmp_path: Path) -> None:
+    write_recordings(tmp_path, SPEAKERS[:3], range(1))
+    write_images(tmp_path)
+    dataset = KIND(KIND.Options(source="fsdd"), PREPARATION)
+    dataset.roots = Roots(data=tmp_path, prepared=tmp_path / "prepared")
+    prepare_dataset(dataset, tmp_path, 1, PreparationDisplay(Terminal()))
+    assert {part: len(rows) for part, rows in dataset.load(2).parts.items()} == {
+        "train": 10,
+        "validation": 10,
+        "test": 10,
+    }
+    with pytest.raises(UserError, match=r"no fold 3 .*Available: 0 to 2"):
+        dataset.load(3)
 
 
 def test_three_speakers_are_the_least(tmp_path: Path) -> None:
