@@ -58,11 +58,14 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     Args:
         overrides: overrides without problems.
         dataset: its file in configs/dataset/PROTOCOL/, if it has one, is composed between the protocol and the
-            overrides.
+            overrides. With an option VALUE, this is NAME-VALUE.yaml if it exists, or else NAME.yaml.
     """
     protocol = _chosen(overrides.plain, "protocol", "fair")
+    chosen = overrides.datasets.get(dataset or "", {}).values()
+    files = [*(f"{dataset}-{value}" for value in chosen), dataset]
+    refinement = next((f"dataset/{protocol}={file}" for file in files if _has_file(protocol, file)), None)
     try:
-        values = _compose(overrides.plain, f"dataset/{protocol}={dataset}" if _has_file(protocol, dataset) else None)
+        values = _compose(overrides.plain, refinement)
     except UserError as error:
         return None, [str(error)]
     if values["only"] is not None and dataset is not None and dataset not in values["only"]:

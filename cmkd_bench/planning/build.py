@@ -290,7 +290,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
     model = {f"model.{name}": value for name, value in configuration.model.items() if name != "pretrained"}
     return {
         "protocol": configuration.protocol,
-        "folds": type(dataset).folds,
+        "folds": dataset.folds,
         "fixture": fixture,
         "pretrained": " ".join(sorted({one.pretrained for one in own} - {""})),
         **values,

@@ -97,7 +97,8 @@ class _Resolution:
             except UserError as error:  # options that a dataset refuses together
                 self.problems.append(str(error))
                 continue
-            folds = tuple(range(cls.folds)) if self.folds is None else self.folds
+            self.problems += self._problems_of_folds({name: dataset})
+            folds = tuple(range(dataset.folds)) if self.folds is None else self.folds
             labels = self.labels or configurations[name].labels
             directions = directions_of(self.pairs, configurations[name].pairs, cls, self.options.one_way)
             grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions)
@@ -196,12 +197,12 @@ class _Resolution:
                     f"pairs: in the file of '{name}': {text}" for text in problems_of_pairs(configured, {name: cls})
                 )
 
-    def _problems_of_folds(self, classes: Mapping[str, type[Dataset[Any]]]) -> Iterator[str]:
-        for name, cls in classes.items():
+    def _problems_of_folds(self, asked: Mapping[str, Dataset[Any] | type[Dataset[Any]]]) -> Iterator[str]:
+        for name, dataset in asked.items():
             for fold in self.folds or ():
-                if not 0 <= fold < cls.folds:
+                if not 0 <= fold < dataset.folds:
                     yield (
-                        f"--folds {fold}: dataset '{name}' has folds 0 to {cls.folds - 1}; use --folds 0 or "
+                        f"--folds {fold}: dataset '{name}' has folds 0 to {dataset.folds - 1}; use --folds 0 or "
                         "--folds all."
                     )
 
