@@ -11,6 +11,7 @@ import numpy as np
 from cmkd_bench.config.settings_files import grid_defaults
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import write_text
+from cmkd_bench.experiment.label_budget import block_name
 from cmkd_bench.experiment.plugins import load_plugins
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.planning.grid import Grid
@@ -67,6 +68,14 @@ class CheckedSweep:
     knob: Knob
     setting: Setting
     grids: Mapping[str, Grid]  # by value of the knob
+
+    @property
+    def place(self) -> str:
+        """What all values share: the dataset, the direction, and the labels that may be seen, unless they vary."""
+        part = next(iter(self.grids.values())).datasets[self.options.dataset]
+        is_varied = self.knob.name == LABELS
+        name = self.options.dataset if is_varied else block_name(self.options.dataset, part.labels[0])
+        return f"{name}, {' → '.join(part.directions[0])}"
 
 
 def check_sweep(options: SweepOptions) -> CheckedSweep:
@@ -137,22 +146,22 @@ def run_sweep(checked: CheckedSweep) -> Sweep:
     planned = plan_all(setting, checked.grids, console)
     train_vectorized(planned.values(), options.jobs)
     curves = _stack([setting.values(grid, plan, console) for grid, plan in planned.values()])
-    found = Sweep(checked.knob, grid_defaults()["baseline"], curves)
+    found = Sweep(checked.place, checked.knob, grid_defaults()["baseline"], curves)
     try:
         measured = _stack([measure(grid, plan, setting.draws) for grid, plan in planned.values()])
         found = replace(found, measured=measured)
     except UserError as error:
         found = replace(found, unmeasured=f"Diagnostics are not available: {error}")
-    _write(options.dataset, found, setting.folder)
+    _write(found, setting.folder)
     return found
 
 
-def _write(dataset: str, found: Sweep, folder: Path) -> None:
+def _write(found: Sweep, folder: Path) -> None:
     write_text(folder / "gains.csv", as_csv(found))
     write_text(folder / "gains.md", as_markdown(found))
     if found.measured:
         write_text(folder / "measured.csv", measured_as_csv(found))
-    draw(picture(dataset, found), folder / "gains")
+    draw(picture(found), folder / "gains")
 
 
 def _stack(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -27,6 +27,7 @@ SLOPE = "slope"
 class Sweep:
     """The results of a sweep."""
 
+    place: str  # the dataset, the direction, and what else all values share
     knob: Knob
     baseline: str  # the method that gains are relative to
     curves: Mapping[str, np.ndarray]  # (values, draws) in percent for the teacher, the baseline, and each method
@@ -76,7 +77,7 @@ def _scores(found: Sweep) -> TextTable:
         means = {row: "" if label == SLOPE else f"{curve[place].mean():.2f}" for row, curve in found.curves.items()}
         notes = {row: f"({gain})" if (gain := columns[row][place]) and label != SLOPE else gain for row in means}
         lines.append([label, *(f"{mean} {notes[row]}".strip() for row, mean in means.items())])
-    title = f"test score in percent and (gain over {found.baseline}), by {found.knob.name}"
+    title = f"{found.place}: test score in percent and (gain over {found.baseline}), by {found.knob.name}"
     return replace(gains, title=title, header=(found.knob.name, *found.curves), rows=lines)
 
 
@@ -127,13 +128,13 @@ def measured_as_csv(found: Sweep) -> str:
     return csv_files.as_csv([*heading, *draw_names(found.draws)], lines)
 
 
-def picture(dataset: str, found: Sweep) -> Chart:
+def picture(found: Sweep) -> Chart:
     """Plot gains against the knob, and the diagnostics below them."""
     below = {}
     if found.measured:
         below = {"gap (points)": {GAP: found.measured[GAP]}, "tau, CKA, distance": found.similarities}
     return Chart(
-        title=f"{dataset}: gain over the student alone against {found.knob.name}",
+        title=f"{found.place}: gain over the student alone against {found.knob.name}",
         note=(
             f"Above 0, a method helps. Markers: means of {found.draws} draws, methods side by side; bars: 95 % "
             f"intervals, not corrected for multiple comparisons. {NOTE if found.measured else ''}"

@@ -82,7 +82,7 @@ def test_a_knob_is_any_setting(knob: str, setting: str) -> None:
 
 def test_gains_are_over_the_student_alone_in_the_same_draw() -> None:
     curves = {"none": np.array([[50.0, 60.0]]), "kd": np.array([[53.0, 61.0]])}
-    assert Sweep(Knob("shared", ("0",)), "none", curves).gains["kd"].tolist() == [[3.0, 1.0]]
+    assert Sweep("gapped", Knob("shared", ("0",)), "none", curves).gains["kd"].tolist() == [[3.0, 1.0]]
 
 
 def made(*values: str) -> Sweep:
@@ -91,7 +91,7 @@ def made(*values: str) -> Sweep:
     curves = {"teacher": none + 1, "none": none, "kd": none + np.array([[1.0, -1.0, 0.0], [3.0, 3.0, 3.0]])}
     names = ("gap", "rank_correlation", "cka", "distance")
     measured = {name: np.array([[0.1] * 3, [0.2] * 3]) for name in names}
-    return Sweep(Knob("shared", values or ("0.5", "0.75")), "none", curves, measured)
+    return Sweep("gapped, image → sequence", Knob("shared", values or ("0.5", "0.75")), "none", curves, measured)
 
 
 def shown(found: Sweep, width: int = 80) -> str:
@@ -125,15 +125,15 @@ def test_no_digit_is_lost_in_a_narrow_terminal() -> None:
 def test_values_that_are_no_numbers_have_no_slope_and_even_places() -> None:
     found = made("same", "all")
     assert "slope" not in as_markdown(found)
-    assert picture("gapped", found).x is None
-    assert list(picture("gapped", found).places) == ["same", "all"]
+    assert picture(found).x is None
+    assert list(picture(found).places) == ["same", "all"]
 
 
 def test_what_could_not_be_measured_is_said() -> None:
     found = replace(made(), measured={}, unmeasured="Nothing was measured: the weights are gone.")
     assert "the weights are gone" in as_markdown(found)
     assert "tau" not in as_markdown(found)
-    assert not picture("gapped", found).below
+    assert not picture(found).below
 
 
 def rows_of(file: Path, *keys: str) -> dict[tuple[str, ...], dict[str, str]]:
@@ -169,6 +169,11 @@ def test_labels_are_a_knob_of_any_dataset_and_a_run_with_all_of_them_is_that_of_
     checked = check_sweep(replace(asked, pair="pixels:zernike"))
     directions = {grid.datasets["mfeat"].labels: grid.datasets["mfeat"].directions for grid in checked.grids.values()}
     assert directions == {("1pc",): (("pixels", "zernike"),), (1.0,): (("pixels", "zernike"),)}
+    assert checked.place == "mfeat, pixels → zernike"
+    assert (
+        check_sweep(replace(asked, vary="mispaired=1", labels="1pc")).place
+        == "mfeat, 1 label per class, pixels → fourier"
+    )
     found = sweep(replace(asked, quiet=True))
     assert found.curves["kd"].shape == (2, 1)
     assert found.curves["none"][0, 0] < found.curves["none"][1, 0]  # ten labels against 1200
