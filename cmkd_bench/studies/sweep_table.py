@@ -68,17 +68,18 @@ def as_markdown(found: Sweep) -> str:
 
 
 def _scores(found: Sweep) -> TextTable:
-    """Return the table of accuracies, with the gains of methods in parentheses, as in the leaderboard."""
-    gains = _table(found, "", found.gains, _with_half_width, 2)
-    columns = {name: [row[place] for row in gains.rows] for place, name in enumerate(gains.header)}
-    columns[TEACHER] = columns[found.baseline] = [""] * len(gains.rows)
-    lines = []
-    for place, label in enumerate(columns[found.knob.name]):
-        means = {row: "" if label == SLOPE else f"{curve[place].mean():.2f}" for row, curve in found.curves.items()}
-        notes = {row: f"({gain})" if (gain := columns[row][place]) and label != SLOPE else gain for row in means}
-        lines.append([label, *(f"{mean} {notes[row]}".strip() for row, mean in means.items())])
+    """Return the table of test scores, with the gains of methods in parentheses, as in the leaderboard."""
     title = f"{found.place}: test score in percent and (gain over {found.baseline}), by {found.knob.name}"
-    return replace(gains, title=title, header=(found.knob.name, *found.curves), rows=lines)
+    distilled = {row: curve for row, curve in found.gains.items() if row != TEACHER}
+    gains = _table(found, title, distilled, _with_half_width, 2)
+    rows = []
+    for label, *texts in gains.rows[: len(found.knob.values)]:
+        place = found.knob.values.index(label)
+        means = {row: f"{curve[place].mean():.2f}" for row, curve in found.curves.items()}
+        scores = (f"{means[row]} ({text})" for row, text in zip(distilled, texts, strict=True))
+        rows.append([label, means[TEACHER], means[found.baseline], *scores])
+    rows += [[label, "", "", *texts] for label, *texts in gains.rows[len(rows) :]]
+    return replace(gains, header=(found.knob.name, TEACHER, found.baseline, *distilled), rows=rows)
 
 
 def _measured(found: Sweep, text: Format) -> TextTable:
