@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -229,14 +229,21 @@ class _Resolution:
         """Return the protocol and its changes, so that numbers under different settings never share a table."""
         from cmkd_bench.data.media.preparing.missing import is_miniature
 
-        overrides = [text for text in self.changes if not text.startswith(("launcher", "data.", "protocol="))]
-        changed = sorted(overrides)
         mark = ["fixture"] if any(is_miniature(grid.dataset) for grid in grids.values()) else []
-        name = "+".join([protocol, *mark, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
-        if len(name) <= 100:
-            return name
-        digest = hashlib.blake2b(" ".join(changed).encode(), digest_size=6).hexdigest()
-        return "+".join([protocol, *mark, digest])
+        return name_of([protocol, *mark], [text for text in self.changes if not text.startswith("protocol=")])
+
+
+def name_of(parts: Sequence[str], changes: Iterable[str]) -> str:
+    """Return the name of an experiment: parts, and the settings that were changed, or a hash of them if they are many.
+
+    Args:
+        changes: `KEY=VALUE`; those that change no result are left out.
+    """
+    changed = sorted(text for text in changes if not text.startswith(("launcher", "data.")))
+    name = "+".join(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in [*parts, *changed])
+    if len(name) <= 100:
+        return name
+    return "+".join([*parts, hashlib.blake2b(" ".join(changed).encode(), digest_size=6).hexdigest()])
 
 
 def resolve_preset(cls: type[Declaration[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
