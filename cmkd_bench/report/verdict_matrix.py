@@ -31,7 +31,7 @@ class VerdictCell:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GainVerdict:
     """The verdict of a leaderboard."""
 
     baseline: str  # the row that gains are relative to
@@ -53,7 +53,7 @@ class Verdict:
         return groupby(self.heads, key=lambda head: head[:level])
 
 
-def verdict(board: Leaderboard) -> Verdict | None:
+def verdict(board: Leaderboard) -> GainVerdict | None:
     """Judge the gains of a leaderboard; None without any, and for quantities of which more is not better."""
     methods, controls = ([row for row, role in board.rows.items() if role == wanted] for wanted in ROLES)
     by_dataset = _by_dataset(board.columns)
@@ -63,7 +63,7 @@ def verdict(board: Leaderboard) -> Verdict | None:
         return None
     sizes = {place: abs(score.gain) for place, score in scores.items() if score.gain is not None}
     reach = max([size for (row, _), size in sizes.items() if row in methods] or sizes.values())
-    return Verdict(
+    return GainVerdict(
         baseline=board.baseline,
         columns=columns,
         heads=tuple(head for found in by_dataset.values() for head in _heads(found)),

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.text_table import titled_table
-from cmkd_bench.report.verdict_matrix import Verdict
+from cmkd_bench.report.verdict_matrix import GainVerdict
 
 ACROSS = 5  # columns of a matrix, which fit into 80 characters; more need another one
 # Ink and background by shade, from ColorBrewer's RdBu; both are set, so that they suit any terminal.
@@ -21,7 +21,7 @@ COLORS = {
 }  # fmt: skip
 
 
-def verdict_as_rich(found: Verdict) -> Iterator[RenderableType]:
+def verdict_as_rich(found: GainVerdict) -> Iterator[RenderableType]:
     """Render the matrix, in several parts if it is wide, a sentence per dataset, and an example of a missing mark."""
     matrices = math.ceil(len(found.columns) / ACROSS)
     each = math.ceil(len(found.columns) / matrices)
@@ -34,7 +34,7 @@ def verdict_as_rich(found: Verdict) -> Iterator[RenderableType]:
         yield Text(found.example, style="dim")
 
 
-def _matrix(found: Verdict, places: Sequence[int]) -> RenderableType:
+def _matrix(found: GainVerdict, places: Sequence[int]) -> RenderableType:
     table = titled_table(f"Gain over {found.baseline}, the student alone, in points" if not places[0] else "")
     table.add_column("", no_wrap=True)
     for place in places:
@@ -46,7 +46,7 @@ def _matrix(found: Verdict, places: Sequence[int]) -> RenderableType:
     return table
 
 
-def _cell(found: Verdict, row: str, column: Column) -> RenderableType:
+def _cell(found: GainVerdict, row: str, column: Column) -> RenderableType:
     cell = found.cells[row, column]
     if not cell.gain:
         return Text(cell.hint, style="dim")

@@ -19,7 +19,7 @@ from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.formats import render
 from cmkd_bench.report.page.report_page import make_page
 from cmkd_bench.report.quantities import QUANTITIES
-from cmkd_bench.report.verdict_matrix import Verdict, verdict
+from cmkd_bench.report.verdict_matrix import GainVerdict, verdict
 from cmkd_bench.report.verdict_table import verdict_as_rich
 
 AB, BA, OTHER = Column("toy", "audio", "video"), Column("toy", "video", "audio"), Column("mood", "text", "audio")
@@ -53,13 +53,13 @@ def board(gains: Gains = GAINS, claims: int = 1) -> Leaderboard:
     )
 
 
-def judged(gains: Gains = GAINS, claims: int = 1) -> Verdict:
+def judged(gains: Gains = GAINS, claims: int = 1) -> GainVerdict:
     found = verdict(board(gains, claims))
     assert found is not None
     return found
 
 
-def texts(found: Verdict) -> dict[tuple[str, Column], tuple[str, str, int]]:
+def texts(found: GainVerdict) -> dict[tuple[str, Column], tuple[str, str, int]]:
     return {place: (cell.gain, cell.mark, cell.shade) for place, cell in found.cells.items()}
 
 
@@ -146,7 +146,7 @@ def test_a_cell_without_a_gain_says_why() -> None:
     assert (found.cells["crd", AB].gain, found.cells["crd", AB].hint) == ("", "failed")
 
 
-def printed(found: Verdict, colors: bool = False) -> str:
+def printed(found: GainVerdict, colors: bool = False) -> str:
     console = Console(
         file=io.StringIO(),
         width=80,
