@@ -15,6 +15,12 @@ from cmkd_bench.search import LogUniform, Uniform
 @dataclass(frozen=True)
 class CMCDParameters:
     form: str = parameter("cmc", "contrast across, or similarities within", source="paper", choices=("cmc", "cmd"))
+    source: str = parameter(
+        "supervised",
+        "how the teacher is trained: as in all other rows, or without labels, by simclr",
+        source="ours",
+        choices=("supervised", "contrastive"),
+    )
     evaluation: str = parameter(
         "le", "linear evaluation on the frozen student, or fine-tuning", source="paper", choices=("le", "ft")
     )
@@ -54,12 +60,13 @@ class CMCD(Method[CMCDParameters]):
         url="https://arxiv.org/abs/2405.03355",
     )
     deviations = (
-        "The teacher is the supervised one of all other rows, whereas the paper pre-trains its source encoder without "
-        "labels; so labels reach the student through the teacher.",
+        "By default, the teacher is the supervised one of all other rows, so labels reach the student through it; the "
+        "paper pre-trains its source encoder without labels, as source=contrastive does.",
         "The method is reconstructed from the abstract and public reviews: the exact equations, the temperature and "
         "the number of epochs were not available, so the defaults are ours.",
     )
 
+    presets = {"label_free_source": {"source": "contrastive"}}
     trains_embedding = True
     unpaired = "is left out of the contrast, and enters phase 2 with its label only"
 
@@ -67,6 +74,10 @@ class CMCD(Method[CMCDParameters]):
         super().__init__(hyperparameters, pair)
         width = pair.student.embedding
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, pair.teacher.embedding))
+
+    @classmethod
+    def teacher_method(cls, hyperparameters: CMCDParameters) -> str | None:
+        return "simclr" if hyperparameters.source == "contrastive" else None
 
     def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share

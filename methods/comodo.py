@@ -87,7 +87,7 @@ class COMODO(Method[COMODOParameters]):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}
 
-    def after_step(self) -> None:
+    def after_step(self, student: nn.Module) -> None:
         """Replace the oldest rows of the queue by the batch."""
         if self._latest is None:
             return

@@ -124,8 +124,7 @@ class CRD(Method[CRDParameters]):
             "teacher_side": weight * side_t,
         }
 
-    @torch.no_grad()
-    def after_step(self) -> None:
+    def after_step(self, student: nn.Module) -> None:
         """Move the bank rows of the batch toward its embeddings."""
         if self._latest is None:
             return

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
-from cmkd_bench.method import HIDDEN, Batch, NetworkShape, Pair
+from cmkd_bench.method import HIDDEN, Batch, Head, NetworkShape, Pair
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._case import MethodCase, not_finite
@@ -23,7 +24,12 @@ class SegmentationTests(MethodCase):
     def test_segmentation_works_or_is_refused(self) -> None:
         cls = self.method_class()
         given: Any = build(cls.HyperParameters, self.hyperparameters)
-        pair = Pair(STUDENT, TEACHER if cls.teacher != "none" else STUDENT, CLASSES, torch.zeros(30, dtype=torch.int64))
+        shape, head = STUDENT, None
+        if cls.teacher != "none":
+            shape, head = TEACHER, Head(nn.Conv2d(TEACHER.embedding, CLASSES, 1))
+        pair = Pair(
+            STUDENT, shape, CLASSES, torch.zeros(30, dtype=torch.int64), head, nn.Linear(STUDENT.embedding, CLASSES)
+        )
         if (reason := cls.unsupported(given, pair)) is not None:
             assert reason.strip(), "unsupported() gives no reason"
             return
@@ -35,8 +41,11 @@ class SegmentationTests(MethodCase):
             labels[torch.arange(ROWS) % IMAGES == 0] = HIDDEN  # all positions of an image
         reached = False
         for phase in method.phases():
-            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, labels if phase.labels else None, torch.arange(ROWS) % IMAGES)
-            losses = phase.loss(student, teacher if cls.updates_teacher else teacher.detach(), batch)
+            sample, seen = torch.arange(ROWS) % IMAGES, teacher if cls.updates_teacher else teacher.detach()
+            further = tuple((student, seen) for _ in method.further_views(given)) if phase.views else ()
+            known = labels if phase.labels else None
+            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, known, sample, further=further)
+            losses = phase.loss(student, seen, batch)
             wrong = not_finite({name: value.item() for name, value in losses.items()})
             assert not wrong, f"phase '{phase.name}': {wrong}"
             total = torch.stack(list(losses.values())).sum()

@@ -107,10 +107,10 @@ def test_crd_keeps_the_first_row_of_a_sample_that_a_batch_repeats(toys):
     once = crd(toys, torch.arange(20) % 4)
     once.load_state_dict(method.state_dict())
     method(student, teacher, batch)
-    method.after_step()
+    toys.after_step(method)
     kept = torch.tensor([0, 1])
     once(student.select(kept), teacher.select(kept), Batch(index[kept], 1, 1, index[kept] % 4))
-    once.after_step()
+    toys.after_step(once)
     assert torch.allclose(method.teacher_bank, once.teacher_bank)
     assert torch.allclose(method.student_bank, once.student_bank)
 
