@@ -2,7 +2,8 @@
 
 The floor is the teacher's forward pass (and backward, where the method trains the teacher) plus the student's forward
 and backward pass under cross-entropy. The last column is the step as the engine runs it where the teacher is frozen and
-its inputs are not augmented: the teacher's outputs are read, not computed.
+its inputs are not augmented: the teacher's outputs are read, not computed. On the CPU, the time is that of this
+process, so other processes disturb it only through the caches.
 
 Run from the root of the repository: python -m benchmarks.training_step [--networks timm/resnet18] [--device cuda]
 """
@@ -10,6 +11,8 @@ Run from the root of the repository: python -m benchmarks.training_step [--netwo
 from __future__ import annotations
 
 import argparse
+import functools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,12 +33,17 @@ from cmkd_bench.training.further_views import pass_without_traces
 from cmkd_bench.training.memory import peak_mb, reset_peak
 
 Timing = Callable[[dict[str, Callable[[], object]], int], dict[str, float]]
-BATCH, CLASSES, SAMPLES, ROUNDS = 64, 28, 2000, 15
+BATCH, CLASSES, SAMPLES, ROUNDS = 64, 28, 2000, 60
 NETWORKS = {
     "cnn2d": InputShape("image", (3, 32, 32)),
     "mlp": InputShape("vector", (512,)),
     "timm/resnet18": InputShape("image", (3, 224, 224)),
 }
+
+
+# One call at a time: a longer sample is interrupted more often on a busy machine.
+ON_CPU = functools.partial(interleaved, clock=time.process_time, shortest=0.0)
+HEADINGS = ("method", "phase", "own parameters", "floor, ms", "step / floor", "with stored teacher / floor", "peak, MB")
 
 
 @dataclass
@@ -93,28 +101,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", default="cnn2d,mlp", help=", ".join(NETWORKS))
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--methods", default="", help="comma-separated; all by default")
     given = parser.parse_args()
+    timing = interleaved if given.device == "cuda" else ON_CPU
     torch.set_num_threads(1)
     torch.set_default_device(given.device)
     for name in given.networks.split(","):
         bench = build(name, NETWORKS[name])
-        where = "one thread" if given.device == "cpu" else torch.cuda.get_device_name()
+        where = "CPU time of one thread" if given.device == "cpu" else torch.cuda.get_device_name()
         table = Table(title=f"{name}, batch {BATCH}, {CLASSES} classes, {where}, median of {ROUNDS} rounds")
-        for heading in ("method", "phase", "floor, ms", "step / floor", "with stored teacher / floor", "peak, MB"):
+        for heading in HEADINGS:
             table.add_column(heading, justify="left" if heading in ("method", "phase") else "right")
-        for method in methods.names():
+        for method in given.methods.split(",") if given.methods else methods.names():
             reset_peak(torch.device(given.device))
-            for phase, floor, ratio, stored in measure(bench, method):
+            own = f"{sum(one.numel() for one in _method(bench, method).parameters()):,}"
+            for phase, floor, ratio, stored in measure(bench, method, timing):
                 numbers = (f"{floor * 1e3:.2f}", f"{ratio:.2f}", f"{stored:.2f}" if stored else "-")
-                table.add_row(method, phase, *numbers, f"{peak_mb(torch.device(given.device)):.0f}")
+                table.add_row(method, phase, own, *numbers, f"{peak_mb(torch.device(given.device)):.0f}")
         Console().print(table)
 
 
 def measure(bench: Bench, name: str, timing: Timing = interleaved) -> list[tuple[str, float, float, float | None]]:
     """For each phase of a method: its name, the floor in seconds, and the two ratios."""
-    cls = methods.get(name)
-    torch.manual_seed(0)
-    method = cls(cls.HyperParameters(), bench.pair).to(bench.labels.device)
+    cls, method = methods.get(name), _method(bench, name)
     trains, needs = cls.updates_teacher, cls.teacher != "none"
     with torch.no_grad():
         stored = bench.teacher(bench.teacher_inputs, method.teacher_layers())
@@ -131,6 +140,12 @@ def measure(bench: Bench, name: str, timing: Timing = interleaved) -> list[tuple
         extra = seconds["stored"] / floor if "stored" in seconds else None
         rows.append((phase.name, floor, seconds["step"] / floor, extra))
     return rows
+
+
+def _method(bench: Bench, name: str) -> Method[Any]:
+    cls = methods.get(name)
+    torch.manual_seed(0)
+    return cls(cls.HyperParameters(), bench.pair).to(bench.labels.device)
 
 
 def build(name: str, inputs: InputShape, of_teacher: InputShape | None = None) -> Bench:

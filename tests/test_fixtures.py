@@ -129,6 +129,24 @@ def test_from_media_to_the_leaderboard(miniature: Miniature, name: str, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "classes"), [("nyudv2", 13), ("sunrgbd", 37)])
+def test_a_contrast_of_images_trains_a_segmentation(
+    miniature: Miniature, name: str, classes: int, tmp_path: Path
+) -> None:
+    miniature(name)
+    dense = (*QUICK, f"dataset.{name}.task=segmentation{classes}", "method.cmcd.evaluation=ft")
+    found = _run(name, tmp_path, methods="cmcd,crd", one_way=True, overrides=dense)
+    assert found["status"].unique().tolist() == ["done"], found["error"].dropna().tolist()
+    assert found["metric"].unique().tolist() == ["miou"]
+    experiment = Experiment(tmp_path / "results", "small")
+    chance = _chance(experiment.read_spec(found["run_id"].iloc[0]))
+    assert (found["value"] > 1.5 * chance).all(), f"{found[['method', 'value']]} with chance at {chance}"
+    for run_id in found.loc[found["method"] == "cmcd", "run_id"]:
+        phases = [epoch["phase"] for epoch in experiment.read_history(run_id)]
+        assert phases == ["distillation"] * 4 + ["train"] * 2
+
+
+@pytest.mark.slow
 def test_the_other_source_of_a_dataset_from_media_to_the_leaderboard(miniature: Miniature, tmp_path: Path) -> None:
     miniature("avmnist")
     overrides = (*QUICK, "dataset.avmnist.source=fsdd", "prepare.seconds=0.6", "augment.columns=0")
