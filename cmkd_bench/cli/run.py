@@ -59,8 +59,8 @@ def run(
     pairing: Annotated[
         str | None,
         typer.Option(
-            help="What the teacher is shown: the same sample (paired), another one in each epoch (unpaired), or another "
-            "one of the same class (same_class) (default: paired)."
+            help="What the teacher is shown: the same sample (paired), another one in each epoch (unpaired), or "
+            "another one of the same class (same_class) (default: paired)."
         ),
     ] = None,
     pairs_share: Annotated[
