@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cmkd_bench.api import load_results, load_runs, run
     from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.errors import UserError
-    from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
+    from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase, Step
     from cmkd_bench.network import Extended, Features, InputShape, Network, NetworkFamily
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
@@ -38,6 +38,7 @@ _HOMES = {
     "Pair": "method",
     "Paper": "method",
     "Phase": "method",
+    "Step": "method",
     "Extended": "network",
     "Features": "network",
     "InputShape": "network",
@@ -76,6 +77,7 @@ __all__ = [
     "Phase",
     "Registry",
     "Source",
+    "Step",
     "Uniform",
     "UserError",
     "load_results",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from cmkd_bench.declaration import Declaration
 from cmkd_bench.declaration import Paper as Paper
+from cmkd_bench.outputs import Head as Head
 from cmkd_bench.outputs import Outputs
 
 P = TypeVar("P")
@@ -36,36 +36,6 @@ class NetworkShape:
     embedding: int
     layers: tuple[tuple[int, ...], ...]
     positions: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Head:
-    """The linear head of a network as a function of its embedding, without a copy of its weights.
-
-    Logits have a gradient for the embedding, and one for the weights where the method updates the teacher.
-
-    Attributes:
-        module: a linear layer, or a convolution with a kernel of one for segmentation.
-    """
-
-    module: nn.Linear | nn.Conv2d
-
-    @property
-    def weight(self) -> Tensor:
-        """(C, D)."""
-        return self.module.weight.flatten(1)
-
-    @property
-    def bias(self) -> Tensor | None:
-        """(C,), or None if the head has none."""
-        return self.module.bias
-
-    def __call__(self, embedding: Tensor) -> Tensor:
-        """Return the logits, (B, C), of (B, D) embeddings, in float32 or better."""
-        with torch.autocast(embedding.device.type, enabled=False):
-            wide = embedding if embedding.dtype == torch.float64 else embedding.float()
-            bias = None if self.bias is None else self.bias.to(wide.dtype)
-            return F.linear(wide, self.weight.to(wide.dtype), bias)
 
 
 @dataclass(frozen=True)
@@ -199,6 +169,29 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A step that a phase takes for each batch before its main step, with an optimizer of its own.
+
+    Networks and loss are computed anew for each step, with the same dropout. Only the main step moves the statistics
+    of batch normalization in student and teacher, so steps without an effect leave the training as it would be
+    without them, bit for bit.
+
+    Attributes:
+        loss: named terms whose sum is minimized; their names differ from those of the phase's other losses.
+        trains: what it trains: `student`, `extras`, `teacher` (if the method updates it), or submodules of the method.
+            Everything else is frozen, and lets gradients pass.
+        rates: factors of the learning rate for some of these.
+        undone: whether the main step starts from the parameters before this one, and takes only the direction of its
+            gradient from those after it, as in first-order MAML. Such a step is plain gradient descent.
+    """
+
+    loss: Callable[[Outputs, Outputs, Batch], Losses]
+    trains: Collection[str]
+    rates: Mapping[str, float] = field(default_factory=dict)
+    undone: bool = False
+
+
+@dataclass(frozen=True)
 class Phase:
     """One phase of a method's training, with its own optimizer and schedule.
 
@@ -208,16 +201,27 @@ class Phase:
         share: share of the recipe's epochs; the shares of all phases add up to 1, so that all methods train equally
             long.
         trains: the whole student, or only its head on top of a frozen backbone in evaluation mode.
-        extras: whether the phase trains the method's own modules.
+        extras: whether the phase trains the method's own modules, or the names of those that its main step trains.
         labels: whether the phase may read labels.
+        before: steps with other losses or trained modules, taken first for each batch.
+        rates: factors of the learning rate for some of `student`, `extras`, `teacher` and the method's submodules.
+        teacher: whether the main step trains the teacher, where the method updates it.
     """
 
     name: str
     loss: Callable[[Outputs, Outputs, Batch], Losses]
     share: float = 1.0
     trains: Literal["student", "head"] = "student"
-    extras: bool = True
+    extras: bool | tuple[str, ...] = True
     labels: bool = True
+    before: tuple[Step, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
+    teacher: bool = True
+
+    @property
+    def losses(self) -> tuple[Callable[[Outputs, Outputs, Batch], Losses], ...]:
+        """The losses of all steps, in order."""
+        return (*(step.loss for step in self.before), self.loss)
 
 
 class Method(Declaration[P], nn.Module, ABC, Generic[P]):

@@ -40,7 +40,8 @@ class SegmentationTests(MethodCase):
         reached = False
         for phase in method.phases():
             batch = Batch(torch.tensor([7, 2, 29]), 1, 2, labels if phase.labels else None, torch.arange(ROWS) % IMAGES)
-            losses = phase.loss(student, teacher if cls.updates_teacher else teacher.detach(), batch)
+            seen = teacher if cls.updates_teacher else teacher.detach()
+            losses = {name: value for loss in phase.losses for name, value in loss(student, seen, batch).items()}
             wrong = not_finite({name: value.item() for name, value in losses.items()})
             assert not wrong, f"phase '{phase.name}': {wrong}"
             total = torch.stack(list(losses.values())).sum()
