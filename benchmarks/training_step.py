@@ -65,21 +65,21 @@ class Bench:
         torch.autograd.backward(loss + F.cross_entropy(teacher, self.labels) if trains_teacher else loss)
 
     def step(self, method: Method[Any], phase: Phase, stored: Outputs | None) -> None:
-        """The method's losses and their gradients; with stored outputs of the teacher, if there are any."""
-        whole = phase.trains == "student"
-        student = self.student(self.student_inputs, method.student_layers())
-        if not whole:
-            student = Outputs(self.student.head(student.embedding.detach()), student.embedding.detach())
-        if (own := method.own_teacher()) is not None:
-            with torch.no_grad():
-                stored = own(self.student_inputs, method.teacher_layers())
-        if stored is None:
-            with torch.set_grad_enabled(method.updates_teacher):
-                stored = self.teacher(self.teacher_inputs, method.teacher_layers())
-        further = self._further(method) if phase.views else ()
-        batch = Batch(torch.arange(BATCH, device=self.labels.device), 1, 10, self.labels, further=further)
-        losses = phase.loss(student, stored, batch)
-        torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        """The losses of all steps and their gradients; with stored outputs of the teacher, if there are any."""
+        for loss in phase.losses:
+            student = self.student(self.student_inputs, method.student_layers())
+            if phase.trains != "student":
+                student = Outputs(self.student.head(student.embedding.detach()), student.embedding.detach())
+            teacher = stored
+            if (own := method.own_teacher()) is not None:
+                with torch.no_grad():
+                    teacher = own(self.student_inputs, method.teacher_layers())
+            if teacher is None:
+                with torch.set_grad_enabled(method.updates_teacher):
+                    teacher = self.teacher(self.teacher_inputs, method.teacher_layers())
+            further = self._further(method) if phase.views else ()
+            batch = Batch(torch.arange(BATCH, device=self.labels.device), 1, 10, self.labels, further=further)
+            torch.autograd.backward(torch.stack(list(loss(student, teacher, batch).values())).sum())
         with torch.no_grad():
             method.after_step(self.student)
 

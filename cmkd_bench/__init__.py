@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.declaration import ViewKind
     from cmkd_bench.errors import UserError
-    from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
+    from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase, Step
     from cmkd_bench.network import Extended, Features, InputShape, Network, NetworkFamily
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
@@ -40,6 +40,7 @@ _HOMES = {
     "Pair": "method",
     "Paper": "method",
     "Phase": "method",
+    "Step": "method",
     "Extended": "network",
     "Features": "network",
     "InputShape": "network",
@@ -78,6 +79,7 @@ __all__ = [
     "Phase",
     "Registry",
     "Source",
+    "Step",
     "Uniform",
     "UserError",
     "ViewKind",

@@ -44,6 +44,8 @@ class Declaration(Generic[P]):
             that stays the same (`shuffled`), another one in each epoch (`unpaired`), or in each epoch another one with
             the same label (`same_class`). A sample whose label is hidden has no partner of the same class, and the only
             labeled sample of a class is its own partner.
+        needs_pairs: whether its loss is about the same sample in both modalities. If not, it can also be run with
+            `supervision.pairing=unpaired` or `same_class`, which show the teacher the samples of those forms.
         trains_embedding: whether it needs an embedding that is trained, which a linear classifier does not have.
         unlabelled: what it does with a sample whose label is hidden; None if it cannot be run with such samples.
         unpaired: what it does with a sample without a partner; None if it cannot be run with such samples.
@@ -63,6 +65,7 @@ class Declaration(Generic[P]):
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "self", "none"]] = "trained"
     pairing: ClassVar[PairingForm] = "paired"
+    needs_pairs: ClassVar[bool] = True
     trains_embedding: ClassVar[bool] = False
     unlabelled: ClassVar[str | None] = SKIPPED
     unpaired: ClassVar[str | None] = None

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from cmkd_bench.batch import HIDDEN as HIDDEN
+from cmkd_bench.batch import Batch as Batch
 from cmkd_bench.declaration import Declaration
 from cmkd_bench.declaration import Paper as Paper
+from cmkd_bench.outputs import Head as Head
 from cmkd_bench.outputs import Outputs
 
 P = TypeVar("P")
 Losses = dict[str, Tensor]
-
-HIDDEN = -100
-"""The label of a sample whose label may not be seen; `F.cross_entropy` ignores it."""
 
 
 @dataclass(frozen=True)
@@ -36,36 +34,6 @@ class NetworkShape:
     embedding: int
     layers: tuple[tuple[int, ...], ...]
     positions: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Head:
-    """The linear head of a network as a function of its embedding, without a copy of its weights.
-
-    Logits have a gradient for the embedding, and one for the weights where the method updates the teacher.
-
-    Attributes:
-        module: a linear layer, or a convolution with a kernel of one for segmentation.
-    """
-
-    module: nn.Linear | nn.Conv2d
-
-    @property
-    def weight(self) -> Tensor:
-        """(C, D)."""
-        return self.module.weight.flatten(1)
-
-    @property
-    def bias(self) -> Tensor | None:
-        """(C,), or None if the head has none."""
-        return self.module.bias
-
-    def __call__(self, embedding: Tensor) -> Tensor:
-        """Return the logits, (B, C), of (B, D) embeddings, in float32 or better."""
-        with torch.autocast(embedding.device.type, enabled=False):
-            wide = embedding if embedding.dtype == torch.float64 else embedding.float()
-            bias = None if self.bias is None else self.bias.to(wide.dtype)
-            return F.linear(wide, self.weight.to(wide.dtype), bias)
 
 
 @dataclass(frozen=True)
@@ -112,118 +80,26 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One training batch, apart from the outputs.
+class Step:
+    """A step that a phase takes for each batch before its main step, with an optimizer of its own.
+
+    Networks and loss are computed anew for each step, with the same dropout. Only the main step moves the statistics
+    of batch normalization in student and teacher, so steps without an effect leave the training as it would be
+    without them, bit for bit.
 
     Attributes:
-        index: (B,) int64, positions in the training part, 0 to M-1, the same in every epoch.
-        epoch: 1-based, within the phase.
-        epochs: number of epochs of the phase.
-        step: number of steps of the phase before this one.
-        labels_or_none: (B,) int64, or None in a phase that is declared label-free; read `labels` instead.
-        pairs: (N,) int64, the rows whose sample has a partner in the teacher's modality, which are the rows of the
-            teacher's outputs; None if all have one. `paired` selects them.
-        teacher_index: (N,) int64, positions in the training part of the samples that the teacher's outputs belong to:
-            another row's, if pairs are shuffled or wrong. None in a batch without a teacher, and in some tests.
-        train_labels: (M,) int64, `Pair.train_labels` on the device; None in a phase that is declared label-free, and
-            for segmentation, where a sample has no label but a map of them. `teacher_labels` reads it.
-        further: the outputs of student and teacher for each of `Method.further_views`, of the same rows as those that
-            the loss gets for the training view. Empty in a phase that reads none.
-        sample: None; for segmentation, where every labeled position is a row of logits, embedding and labels, (P,)
-            int64: the sample of the batch that each row belongs to. `index` stays (B,).
+        loss: named terms whose sum is minimized; their names differ from those of the phase's other losses.
+        trains: what it trains: `student`, `extras`, `teacher` (if the method updates it), or submodules of the method.
+            Everything else is frozen, and lets gradients pass.
+        rates: factors of the learning rate for some of these.
+        undone: whether the main step starts from the parameters before this one, and takes only the direction of its
+            gradient from those after it, as in first-order MAML. Such a step is plain gradient descent.
     """
 
-    index: Tensor
-    epoch: int
-    epochs: int
-    labels_or_none: Tensor | None
-    sample: Tensor | None = None
-    pairs: Tensor | None = None
-    step: int = 0
-    teacher_index: Tensor | None = None
-    train_labels: Tensor | None = None
-    further: tuple[tuple[Outputs, Outputs], ...] = ()
-
-    @property
-    def labels(self) -> Tensor:
-        """The labels: (B,) int64, or (P,) for segmentation; HIDDEN where they may not be seen.
-
-        Raises:
-            RuntimeError: in a phase that is declared label-free.
-        """
-        if self.labels_or_none is None:
-            raise RuntimeError("this phase is declared label-free (Phase.labels=False) and must not read labels")
-        return self.labels_or_none
-
-    @property
-    def labelled(self) -> Tensor:
-        """Whether the label of each row may be seen: bool, of the shape of `labels`."""
-        return self.labels != HIDDEN
-
-    @property
-    def teacher_labels(self) -> Tensor:
-        """The labels of the samples that the teacher's outputs belong to: (N,) int64, HIDDEN where they are hidden.
-
-        Raises:
-            RuntimeError: in a phase that is declared label-free, for segmentation, and without a teacher.
-        """
-        if self.teacher_index is None or self.train_labels is None:
-            raise RuntimeError("there is no teacher, the phase is declared label-free, or the labels are maps")
-        return self.train_labels.index_select(0, self.teacher_index)
-
-    def classes(self, logits: Tensor) -> Tensor:
-        """Return a class for every row: its label, or the largest logit where the label is hidden.
-
-        Args:
-            logits: (B, C), usually the teacher's.
-
-        Returns:
-            int64, of the shape of `labels`.
-        """
-        return torch.where(self.labelled, self.labels, logits.argmax(1))
-
-    def paired(self, student: Outputs) -> tuple[Outputs, Batch]:
-        """Return the student's outputs for the rows of the teacher's outputs, and the batch of these rows.
-
-        If every sample has a partner, both are what was given. Otherwise, the batch has no further views; select those
-        of `self.further` in the same way.
-        """
-        if self.pairs is None:
-            return student, self
-        labels = None if self.labels_or_none is None else self.labels_or_none.index_select(0, self.pairs)
-        rows = replace(
-            self, index=self.index.index_select(0, self.pairs), labels_or_none=labels, pairs=None, further=()
-        )
-        return student.select(self.pairs), rows
-
-    def ramp(self, share: float) -> float:
-        """Return a weight that grows to 1 over the first epochs of the phase: e / E in epoch e = 1, 2, ..., at most 1.
-
-        Args:
-            share: E as a share of the phase's epochs; with 0 the weight is 1 at once.
-        """
-        length = share * self.epochs
-        return min(self.epoch / length, 1.0) if length else 1.0
-
-    def draw_rows(self, per_image: int) -> Tensor | slice:
-        """Return the rows whose relations a loss compares: all samples, or some positions of each image.
-
-        A loss that compares every row with every other cannot take all labeled positions of a segmentation batch.
-
-        Args:
-            per_image: random positions of each image, with replacement, drawn from the step's random stream.
-
-        Returns:
-            An index of all rows, or (B * per_image,) int64 for segmentation.
-        """
-        if self.sample is None:
-            return slice(None)
-        images = len(self.index)
-        counts = torch.bincount(self.sample, minlength=images)[:, None]
-        shares = torch.rand(images, per_image, device=self.sample.device)
-        # An image without a labeled position yields one of its neighbor, because a check would synchronize the device.
-        drawn = counts.cumsum(dim=0) - counts + (shares * counts).long()
-        return drawn.clamp(max=len(self.sample) - 1).flatten()
+    loss: Callable[[Outputs, Outputs, Batch], Losses]
+    trains: Collection[str]
+    rates: Mapping[str, float] = field(default_factory=dict)
+    undone: bool = False
 
 
 @dataclass(frozen=True)
@@ -236,18 +112,29 @@ class Phase:
         share: share of the recipe's epochs; the shares of all phases add up to 1, so that all methods train equally
             long.
         trains: the whole student, or only its head on top of a frozen backbone in evaluation mode.
-        extras: whether the phase trains the method's own modules.
+        extras: whether the phase trains the method's own modules, or the names of those that its main step trains.
         labels: whether the phase may read labels.
         views: whether the phase reads the method's further views, if it has any.
+        before: steps with other losses or trained modules, taken first for each batch.
+        rates: factors of the learning rate for some of `student`, `extras`, `teacher` and the method's submodules.
+        teacher: whether the main step trains the teacher, where the method updates it.
     """
 
     name: str
     loss: Callable[[Outputs, Outputs, Batch], Losses]
     share: float = 1.0
     trains: Literal["student", "head"] = "student"
-    extras: bool = True
+    extras: bool | tuple[str, ...] = True
     labels: bool = True
     views: bool = True
+    before: tuple[Step, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
+    teacher: bool = True
+
+    @property
+    def losses(self) -> tuple[Callable[[Outputs, Outputs, Batch], Losses], ...]:
+        """The losses of all steps, in order."""
+        return (*(step.loss for step in self.before), self.loss)
 
 
 class Method(Declaration[P], nn.Module, ABC, Generic[P]):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,36 @@ class Outputs:
             token_mask=None if self.token_mask is None else self.token_mask.index_select(0, index),
             positions=None if self.positions is None else self.positions.index_select(0, index),
         )
+
+
+@dataclass(frozen=True)
+class Head:
+    """The linear head of a network as a function of its embedding, without a copy of its weights.
+
+    Logits have a gradient for the embedding, and one for the weights where the method updates the teacher.
+
+    Attributes:
+        module: a linear layer, or a convolution with a kernel of one for segmentation.
+    """
+
+    module: nn.Linear | nn.Conv2d
+
+    @property
+    def weight(self) -> Tensor:
+        """(C, D)."""
+        return self.module.weight.flatten(1)
+
+    @property
+    def bias(self) -> Tensor | None:
+        """(C,), or None if the head has none."""
+        return self.module.bias
+
+    def __call__(self, embedding: Tensor) -> Tensor:
+        """Return the logits, (B, C), of (B, D) embeddings, in float32 or better."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            wide = embedding if embedding.dtype == torch.float64 else embedding.float()
+            bias = None if self.bias is None else self.bias.to(wide.dtype)
+            return F.linear(wide, self.weight.to(wide.dtype), bias)
 
 
 def mean_over_positions(feature_map: Tensor, token_mask: Tensor | None = None) -> Tensor:

@@ -59,6 +59,7 @@ class CRLD(Method[CRLDParameters]):
         "The weak view is the protocol's training view, and the strong one is disturbed by the protocol's settings; "
         "the paper augments images by RandAugment.",
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"within": 0.0, "across": 0.0, "strong_labels": 0.0}
 

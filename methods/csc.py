@@ -45,6 +45,7 @@ class CSC(Method[CSCParameters]):
     )
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
     trains_embedding = True
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 

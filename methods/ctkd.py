@@ -51,6 +51,7 @@ class CTKD(Method[CTKDParameters]):
         "The ramp is a share of the epochs (10 of 240 in the released code), so that short runs complete it too.",
         "Only the global temperature is implemented, not one per sample.",
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0}
 

@@ -39,6 +39,7 @@ class DIST(Method[DISTParameters]):
         venue="NeurIPS 2022",
         url="https://arxiv.org/abs/2205.10536",
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"inter": 0.0, "intra": 0.0}
 

@@ -53,6 +53,7 @@ class DKD(Method[DKDParameters]):
         "cross-entropy skips it; as it has no target, its divergence is not decomposed: a t^2 KL(p_T^t || p_S^t); "
         "docs/labels.md compares this choice with others"
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0, "beta": 0.0}
 

@@ -37,6 +37,7 @@ class DML(Method[DMLParameters]):
     teacher = "untrained"
     updates_teacher = True
     deviations = ("Both networks are updated at once; in the paper they take turns with fresh predictions.",)
+    needs_pairs = False
     unpaired = "enters the student's cross-entropy only; the peer sees pairs only"
     without_distillation = {"weight": 0.0}
 

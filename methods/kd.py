@@ -48,6 +48,7 @@ class KD(Method[KDParameters]):
         url="https://arxiv.org/abs/1503.02531",
     )
     presets = {"mfh": {"alpha": 1.0, "temperature": 1.0, "labels": "all", "classes": "mean"}}
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0}
 

@@ -36,6 +36,7 @@ class LSKD(Method[LSKDParameters]):
         venue="CVPR 2024",
         url="https://arxiv.org/abs/2403.01427",
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "label_weight": 1.0}
 

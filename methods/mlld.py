@@ -55,6 +55,7 @@ class MLLD(Method[MLLDParameters]):
         "the paper augments images by AutoAugment.",
         "No sample is masked: the released code's confidence masks only halve the terms.",
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"instance": 0.0, "batch": 0.0, "classes": 0.0, "strong_labels": 0.0}
 

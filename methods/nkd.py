@@ -37,6 +37,7 @@ class NKD(Method[NKDParameters]):
         url="https://arxiv.org/abs/2303.13005",
     )
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "gamma": 0.0}
 

@@ -51,6 +51,7 @@ class OFA(Method[OFAParameters]):
     )
     presets = {"official_code": {"classes": "all"}}
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "logit_weight": 0.0}
 

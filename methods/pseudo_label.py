@@ -37,6 +37,7 @@ class PseudoLabel(Method[PseudoLabelParameters]):
         "The pseudo-labels are those of a frozen teacher of the other modality, not of the student on a weak view, and "
         "the student has no strong view.",
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 

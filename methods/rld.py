@@ -46,6 +46,7 @@ class RLD(Method[RLDParameters]):
         "The warm-up is a share of the epochs (20 of 240 in the released code), so that short runs complete it too.",
     )
     unlabelled = "cross-entropy skips it; everywhere else, its class is the teacher's class of largest probability"
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0, "beta": 0.0}
 

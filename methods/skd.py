@@ -42,6 +42,7 @@ class SKD(Method[SKDParameters]):
         "The paper was not available: the equations are those of torchdistill's implementation.",
         "Cross-entropy with the labels is added with weight 1, which a published note on the paper does not name.",
     )
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0, "direction": 0.0}
 

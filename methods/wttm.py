@@ -41,6 +41,7 @@ class WTTM(Method[WTTMParameters]):
         url="https://arxiv.org/abs/2402.11148",
     )
     presets = {"ttm": {"samples": "equal", "exponent": 0.1, "weight": 45.0}}
+    needs_pairs = False
     unpaired = "learns from its label only"
     without_distillation = {"weight": 0.0}
 

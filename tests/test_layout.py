@@ -32,6 +32,7 @@ FLOORS = (
         "method",
         "network",
         "dataset",
+        "batch",
         "outputs",
         "parameters",
         "search",

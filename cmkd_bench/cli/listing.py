@@ -207,7 +207,7 @@ def _print_method(console: Console, name: str) -> None:
         "role": cls.role,
         "category": methods.category(name),
         "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
-        "pairs": cls.pairing,
+        "pairs": cls.pairing + ("" if cls.needs_pairs else "; also --pairing unpaired, same_class"),
         "views": ", ".join(("training", *cls.further_views(cls.HyperParameters()))),
         "unlabeled": cls.unlabelled or "not supported",
         "unpaired": "no teacher" if cls.teacher == "none" else cls.unpaired or "not supported",

@@ -56,6 +56,13 @@ def run(
     teacher_labels: Annotated[
         str | None, typer.Option(help="Labels of the teacher: same as the student's, or all (default: same).")
     ] = None,
+    pairing: Annotated[
+        str | None,
+        typer.Option(
+            help="What the teacher is shown: the same sample (paired), another one in each epoch (unpaired), or "
+            "another one of the same class (same_class) (default: paired)."
+        ),
+    ] = None,
     pairs_share: Annotated[
         float | None, typer.Option(help="Share of the training samples whose partner is known (default: 1).")
     ] = None,
@@ -122,6 +129,7 @@ def run(
             folds=options.folds(folds),
             labels=labels,
             teacher_labels=teacher_labels,
+            pairing=pairing,
             pairs_share=pairs_share,
             mispaired=mispaired,
             overrides=overrides or (),

@@ -23,6 +23,11 @@ class Supervision:
     teacher_labels: str = parameter(
         MISSING, "labels of the teacher: those of the student, or all", choices=("same", "all")
     )
+    pairing: str = parameter(
+        MISSING,
+        "which sample the teacher is shown: the same one, or in each epoch another one, of any class or of its class",
+        choices=("paired", "unpaired", "same_class"),
+    )
     pairs_share: float = parameter(
         MISSING, "share of the training samples whose partner in the other modality is known", minimum=0.001, maximum=1
     )
@@ -31,5 +36,12 @@ class Supervision:
     )
 
 
-FULL = Supervision(labels_by="class", select_labels="all", teacher_labels="same", pairs_share=1.0, mispaired=0.0)
+FULL = Supervision(
+    labels_by="class",
+    select_labels="all",
+    teacher_labels="same",
+    pairing="paired",
+    pairs_share=1.0,
+    mispaired=0.0,
+)
 """Nothing is scarce but, possibly, labels."""

@@ -30,7 +30,16 @@ COMMAND = "python -m cmkd_bench.experiment.code_versions"
 ITEMS = ("methods/*.py", "datasets/*.py", "losses/*.py", "networks/*.py", "networks/families/*.py")
 # Every run depends on these. What prepares data is not among them, because a run's id contains the data's hash.
 ENGINE = (
-    *("declaration.py", "dataset.py", "method.py", "network.py", "outputs.py", "parameters.py", "weights.py"),
+    *(
+        "batch.py",
+        "declaration.py",
+        "dataset.py",
+        "method.py",
+        "network.py",
+        "outputs.py",
+        "parameters.py",
+        "weights.py",
+    ),
     *("config/augmentation.py", "config/recipe.py", "networks/__init__.py", "statistics/metrics.py"),
     *("data/*.py", "data/media/*.py", "data/tokenizers/*.py", "training/*.py"),
 )

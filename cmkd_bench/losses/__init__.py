@@ -25,6 +25,7 @@ from cmkd_bench.losses.salience import permuted_distance
 from cmkd_bench.losses.similarity_distributions import class_contrast, direction_loss, pkt_loss
 from cmkd_bench.losses.standardization import standardize_logits
 from cmkd_bench.losses.teacher_transform import transformed_teacher_loss
+from cmkd_bench.losses.transport import label_alignment, sinkhorn_plan, transport_cost
 from cmkd_bench.losses.view_contrast import nt_xent
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "info_nce",
     "kd_loss",
     "kendall_tau",
+    "label_alignment",
     "masked_kd_loss",
     "mutual_information_loss",
     "mutual_kl",
@@ -64,9 +66,11 @@ __all__ = [
     "rld_terms",
     "sample_negatives",
     "similarity_distillation",
+    "sinkhorn_plan",
     "sp_loss",
     "standardize_logits",
     "tckd_nckd",
     "transformed_teacher_loss",
+    "transport_cost",
     "vid_loss",
 ]

@@ -117,7 +117,7 @@ def _traits(cls: type[Method[Any]]) -> Iterator[str]:
     yield f"role: {cls.role}"
     yield f"teacher: {cls.teacher}" + (", and updated with the student" if cls.updates_teacher else "")
     if cls.teacher != "none":
-        yield f"pairs: {cls.pairing}"
+        yield f"pairs: {cls.pairing}" + ("" if cls.needs_pairs else "; also defined for other samples (`--pairing`)")
         yield f"a sample without a partner: {cls.unpaired or 'not supported'}"
     yield f"a sample without a label: {cls.unlabelled or 'not supported'}"
     if views := cls.further_views(cls.HyperParameters()):

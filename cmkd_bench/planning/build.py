@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cmkd_bench.config.augmentation import PREFIX, view_settings
+from cmkd_bench.config.augmentation import view_settings
 from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.supervision import FULL
 from cmkd_bench.data.loading import LoadedFold, load_fold
@@ -21,6 +21,7 @@ from cmkd_bench.parameters import build
 from cmkd_bench.planning.directions import Direction
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid
+from cmkd_bench.planning.several_views import notes_on_views, strong_conditions
 from cmkd_bench.planning.tuning import add_trials, is_searched
 from cmkd_bench.registry import methods
 
@@ -56,7 +57,7 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
         for fold in part.folds:
             data = None if name in unprepared else load_fold(part.dataset, fold)
             specs = _FoldSpecs(grid, part, fold, data)
-            plan.notes[name] = [*_notes(part), *_notes_on_views(grid)]
+            plan.notes[name] = [*_notes(part), *notes_on_views(grid)]
             if data is not None:
                 _check_selection(name, part.configuration, data)
                 _check_supervision(name, part, data)
@@ -164,7 +165,7 @@ class _FoldSpecs:
             return replace(spec, code=run_code(spec))
         supervision = alone.supervision
         if cls.teacher != "self" and cls.pairing == "paired":
-            supervision = self._supervision(alone.labels, "pairs_share", "mispaired")
+            supervision = self._supervision(alone.labels, "pairing", "pairs_share", "mispaired")
         spec = replace(
             spec,
             supervision=supervision,
@@ -238,6 +239,16 @@ def _check_supervision(name: str, part: DatasetGrid, data: LoadedFold) -> None:
         raise UserError(
             f"supervision.labels_by=group: dataset '{name}' has no groups. Use supervision.labels_by=class."
         )
+    if supervision.pairing != "paired" and supervision.mispaired > 0:
+        raise UserError(
+            f"supervision.mispaired={supervision.mispaired}: there are no pairs that could be wrong with "
+            f"supervision.pairing={supervision.pairing}. Use supervision.mispaired=0."
+        )
+    if supervision.pairing == "same_class" and data.paired.targets is not None:
+        raise UserError(
+            f"supervision.pairing=same_class: not defined for segmentation ('{name}'), where an image has several "
+            "classes. Use supervision.pairing=unpaired."
+        )
     if supervision.pairs_share < 1 and data.paired.targets is not None:
         raise UserError(
             f"supervision.pairs_share={supervision.pairs_share}: not defined for segmentation ('{name}'), where pairs "
@@ -255,25 +266,6 @@ def _notes(grid: DatasetGrid) -> list[str]:
     return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.deviations)]
 
 
-def _strong(configuration: Configuration, specs: Iterable[RunSpec]) -> dict[str, Settings]:
-    """Return the settings of strong views if some runs have such views."""
-    has = any(name.startswith(PREFIX) for spec in specs for name, _ in spec.augmentation)
-    return {"strong": settings(configuration.strong)} if has else {}
-
-
-def _notes_on_views(grid: Grid) -> list[str]:
-    """Name the methods that see several views of a sample, since these have further information and further costs."""
-    named: dict[int, list[str]] = {}
-    for method, given in grid.methods.items():
-        cls = methods.declared(method)
-        named.setdefault(len(cls.further_views(build(cls.HyperParameters, given))), []).append(method)
-    return [
-        f"{', '.join(names)}: {1 + further} views of each sample per step; each costs about as much as the first."
-        for further, names in named.items()
-        if further
-    ]
-
-
 def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> Conditions:
     """Return the conditions that all cells of a dataset share."""
     configuration, dataset = part.configuration, part.dataset
@@ -282,7 +274,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
         "train": settings(configuration.recipe),
         "supervision": settings(configuration.supervision),
         "augment": settings(configuration.augmentation),
-        **_strong(configuration, own),
+        **strong_conditions(configuration, own),
         "prepare": preparation_settings(dataset),
         f"dataset.{dataset.registry_name}": settings(dataset.options),
     }

@@ -126,8 +126,11 @@ def _undeclared(cls: type[Declaration[Any]], spec: RunSpec) -> str | None:
     """Return what a method does not say that it can do, but would have to."""
     if spec.labels != ALL and cls.unlabelled is None:
         return f"{spec.method} cannot be run with hidden labels: it declares unlabelled = None"
-    if spec.labels != ALL and cls.pairing == "same_class" and cls.unpaired is None:
-        return f"{spec.method} pairs samples of one class, and does not declare what it does with unlabeled ones"
+    pairing = dict(spec.supervision).get("pairing", cls.pairing)
+    if pairing != cls.pairing and cls.needs_pairs:
+        return f"{spec.method} needs pairs, and supervision.pairing={pairing} shows the teacher other samples"
+    if pairing == "same_class" and spec.labels != ALL and cls.unpaired is None:
+        return f"{spec.method} does not declare `unpaired`, and unlabeled samples have no partner of the same class"
     if "pairs_share" in dict(spec.supervision) and cls.unpaired is None and cls.teacher != "none":
         return f"{spec.method} cannot be run with unpaired samples: it does not declare `unpaired`"
     return None

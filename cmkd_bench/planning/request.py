@@ -22,7 +22,8 @@ class GridOptions:
         folds: fold numbers, or `all`.
         labels: how many labels of the training part may be seen: a share, or a number per class such as `6pc`; several
             values are run side by side. None for the protocol's.
-        teacher_labels: `same` labels as the student's, or `all`; None for the protocol's, like the next two.
+        teacher_labels: `same` labels as the student's, or `all`; None for the protocol's, like the next three.
+        pairing: `paired`, or what the teacher is shown instead of the same sample: `unpaired` or `same_class`.
         pairs_share: share of the training samples whose partner in the other modality is known.
         mispaired: share of the pairs whose partner belongs to another sample.
         overrides: `KEY=VALUE`, e.g. `train.epochs=5` or `method.kd.temperature=2.0`.
@@ -48,6 +49,7 @@ class GridOptions:
     folds: int | Iterable[int] | str | None = None
     labels: float | str | Iterable[float | str] | None = None
     teacher_labels: str | None = None
+    pairing: str | None = None
     pairs_share: float | None = None
     mispaired: float | None = None
     overrides: Sequence[str] = ()

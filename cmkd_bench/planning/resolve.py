@@ -263,7 +263,7 @@ def _problems_of_method(name: str, given: Mapping[str, Any]) -> list[str]:
 
 def _supervision(options: GridOptions) -> list[str]:
     """Return the settings of a protocol for which there are options, as overrides."""
-    values = {name: getattr(options, name) for name in ("teacher_labels", "pairs_share", "mispaired")}
+    values = {name: getattr(options, name) for name in ("teacher_labels", "pairing", "pairs_share", "mispaired")}
     return [f"supervision.{name}={value}" for name, value in values.items() if value is not None]
 
 

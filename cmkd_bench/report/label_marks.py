@@ -9,6 +9,8 @@ from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.report.cells import Runs
 
+PAIRINGS = {"unpaired": "teacher and student see different samples", "same_class": "other samples of the same class"}
+
 
 def supervision_marks(cells: Sequence[Cell], conditions: Mapping[str, Any], runs: Runs) -> list[str]:
     """Say how many labels the students and the selection of the epoch read, and what else is scarce.
@@ -26,6 +28,7 @@ def supervision_marks(cells: Sequence[Cell], conditions: Mapping[str, Any], runs
         marks += [f"epoch selected on {selected} labels"] if selected else []
         marks += ["teacher with all labels"] if conditions.get("supervision.teacher_labels") == "all" else []
     pairs, wrong = conditions.get("supervision.pairs_share", 1.0), conditions.get("supervision.mispaired", 0.0)
+    marks += [PAIRINGS[pairing]] if (pairing := str(conditions.get("supervision.pairing"))) in PAIRINGS else []
     marks += [f"{100 * pairs:.4g} % of the samples paired"] if pairs < 1 else []
     marks += [f"{100 * wrong:.4g} % of the pairs wrong"] if wrong > 0 else []
     return marks

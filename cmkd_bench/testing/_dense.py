@@ -45,7 +45,7 @@ class SegmentationTests(MethodCase):
             further = tuple((student, seen) for _ in method.further_views(given)) if phase.views else ()
             known = labels if phase.labels else None
             batch = Batch(torch.tensor([7, 2, 29]), 1, 2, known, sample, further=further)
-            losses = phase.loss(student, seen, batch)
+            losses = {name: value for loss in phase.losses for name, value in loss(student, seen, batch).items()}
             wrong = not_finite({name: value.item() for name, value in losses.items()})
             assert not wrong, f"phase '{phase.name}': {wrong}"
             total = torch.stack(list(losses.values())).sum()

@@ -61,7 +61,8 @@ class LossTests(MethodCase):
                 for tensor in (outputs.logits, outputs.embedding, *outputs.feature_maps.values())
             ]
             before = [tensor.clone() for tensor in given]
-            phase.loss(student, teacher if method.updates_teacher else teacher.detach(), cell.batch(phase, 8))
+            for loss in phase.losses:
+                loss(student, teacher if method.updates_teacher else teacher.detach(), cell.batch(phase, 8))
             same = all(map(torch.equal, before, given))
             assert same, f"phase '{phase.name}' changes outputs in place; other terms and methods read them too"
 

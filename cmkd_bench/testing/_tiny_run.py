@@ -142,16 +142,17 @@ class TinyRun:
         self.training(recipe).run(StopAfter(), load_checkpoint(checkpoint, RUN_ID, CPU), lambda state: None)
 
     def losses(self, phase: Phase, samples: int) -> Losses:
-        """Return the loss terms of the first samples as one batch in training mode."""
+        """Return the loss terms of all steps for the first samples as one batch in training mode."""
         self.student.train()
         batch = self.batch(phase, samples)
         inputs = self.train.evaluation_view(self.direction.student, batch.index)
         student = self.student(inputs, self.method.student_layers())
         teacher = self._teacher(RECIPE)
         if teacher is None:
-            return phase.loss(student, outputs_without_teacher(self.method, student, inputs), batch)
-        seen = self.train.evaluation_view(self.direction.teacher, batch.index)
-        return phase.loss(student, teacher.outputs(batch.index, seen), batch)
+            given = outputs_without_teacher(self.method, student, inputs)
+        else:
+            given = teacher.outputs(batch.index, self.train.evaluation_view(self.direction.teacher, batch.index))
+        return {name: value for loss in phase.losses for name, value in loss(student, given, batch).items()}
 
     def batch(self, phase: Phase, samples: int) -> Batch:
         """Return the first samples in the first epoch, without labels if the phase is label-free."""
@@ -180,6 +181,11 @@ class TinyRun:
             for part, module in modules.items()
             for name, value in module.state_dict().items()
         }
+
+    def parameter_names(self) -> set[str]:
+        """Return the names in `state` that are parameters, and not buffers."""
+        modules = {"student": self.student, "method": self.method, "teacher": self.teacher}
+        return {f"{part}.{name}" for part, module in modules.items() for name, _ in module.named_parameters()}
 
     def _teacher(self, recipe: Recipe) -> Teacher | None:
         if self.method.teacher == "none":

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from cmkd_bench.method import Batch, Losses
+from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
 from cmkd_bench.testing._case import MethodCase, both_directions, differing, part_of
 from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_tiny_run
@@ -46,6 +48,28 @@ class TrainingTests(MethodCase):
         assert before.keys() == after.keys(), "create extras in the constructor: those created later are never trained"
         still = names - set(differing(before, after))
         assert not still, f"these parameters of the method got no gradient in any phase: {sorted(still)}"
+
+    @both_directions
+    def test_each_step_trains_what_it_declares(self, direction: Direction) -> None:
+        phases = self.cell(direction).method.phases()
+        places = [(i, k) for i, phase in enumerate(phases) for k in range(len(phase.before))]
+        if not places:
+            pytest.skip("no phase has a step before its main step")
+        for i, k in places:
+            cell = self.cell(direction)
+            before, phase = cell.state(), cell.method.phases()[i]
+            step = dataclasses.replace(phase.before[k], undone=False)
+            # Only the step has a gradient, and without weight decay only a gradient changes a parameter.
+            cell.run(
+                dataclasses.replace(RECIPE, weight_decay=0.0),
+                only=dataclasses.replace(phase, before=(step,), loss=_no_loss),
+            )
+            changed = set(differing(before, cell.state())) & cell.parameter_names()
+            prefixes = {name: _prefix(name) for name in step.trains}
+            beyond = [name for name in changed if not name.startswith(tuple(prefixes.values()))]
+            assert not beyond, f"step {k} of phase '{phase.name}' trains {sorted(beyond)} beyond {set(step.trains)}"
+            idle = [name for name, prefix in prefixes.items() if not any(one.startswith(prefix) for one in changed)]
+            assert not idle, f"step {k} of phase '{phase.name}' declares that it trains {idle}, and does not"
 
     @both_directions
     def test_a_resumed_training_ends_alike(self, direction: Direction, tmp_path: Path) -> None:
@@ -120,3 +144,12 @@ def _tensors(*modules: nn.Module) -> Iterator[Tensor]:
     for module in modules:
         yield from module.parameters()
         yield from module.buffers()
+
+
+def _no_loss(student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
+    return {"nothing": 0.0 * student.logits.sum()}
+
+
+def _prefix(name: str) -> str:
+    """Return how the parameters of a trained module begin in a state."""
+    return {"student": "student.", "teacher": "teacher.", "extras": "method."}.get(name, f"method.{name}.")

@@ -258,7 +258,9 @@ class Run:
 
     def _pairing(self) -> Pairing:
         given: Any = dict(self.spec.supervision)
-        return Pairing(share=given.get("pairs_share", 1.0), mispaired=given.get("mispaired", 0.0))
+        return Pairing(
+            given.get("pairing", "paired"), share=given.get("pairs_share", 1.0), mispaired=given.get("mispaired", 0.0)
+        )
 
     def _teacher(self, cache_mb: float) -> Teacher | None:
         network, modality = self.teacher_network, self.spec.teacher_modality

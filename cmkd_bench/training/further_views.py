@@ -1,4 +1,4 @@
-"""The outputs of both networks for the views that a method reads beside the training view."""
+"""The outputs of the teacher for the training view, and of both networks for the views beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cmkd_bench.network import Network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.batches import BatchInputs
 from cmkd_bench.training.segmentation import as_positions
-from cmkd_bench.training.teacher import Teacher
+from cmkd_bench.training.teacher import Teacher, outputs_without_teacher
 
 Further = tuple[tuple[Outputs, Outputs], ...]
 
@@ -24,6 +24,13 @@ class _Training(Protocol):
     student: Network
     teacher: Teacher | None
     method: Method[Any]
+
+
+def teacher_outputs(training: _Training, student: Outputs, seen: BatchInputs) -> Outputs:
+    """Return what a method gets as the teacher's outputs for the training view, given those of the student."""
+    if training.teacher is None:
+        return outputs_without_teacher(training.method, student, seen.student)
+    return training.teacher.outputs(seen.teacher_index, seen.teacher)
 
 
 def further_outputs(training: _Training, seen: BatchInputs, batch: Batch) -> Further:

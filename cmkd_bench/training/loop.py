@@ -6,25 +6,26 @@ import dataclasses
 import itertools
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.method import Batch, Method, Phase
+from cmkd_bench.method import Batch, Losses, Method, Phase, Step
 from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
-from cmkd_bench.training.further_views import further_outputs
-from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.further_views import further_outputs, teacher_outputs
+from cmkd_bench.training.means import Means
+from cmkd_bench.training.optimization import learning_rate
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
-from cmkd_bench.training.teacher import Teacher, outputs_without_teacher
+from cmkd_bench.training.steps import Steps, Values, restore
+from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 
 Checkpoint = dict[str, Any]
@@ -117,66 +118,96 @@ class Training:
 
     def _run_phase(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         number, phase = self.progress.phase, self.phases[self.progress.phase]
-        optimizer = build_optimizer(self.recipe, self.trained_modules(phase))
+        steps = self.steps(phase)
         if checkpoint is not None:
-            optimizer.load_state_dict(checkpoint["optimizer"])
+            steps.load_state(checkpoint)
         for epoch in range(self.progress.epoch + 1, self.epochs[number] + 1):
             started = time.perf_counter()
-            record = self._run_epoch(phase, epoch, self.epochs[number], optimizer)
+            record = self._run_epoch(phase, epoch, self.epochs[number], steps)
             self._finish_epoch(number, epoch, record)
             self.progress.seconds += time.perf_counter() - started
             watch.epoch(len(self.progress.history), sum(self.epochs))
             stopping = watch.should_stop()
             if stopping or watch.should_save():
-                save(self._state(optimizer))
+                save(self._state(steps))
             if stopping:
                 raise Stopped
 
-    def _run_epoch(self, phase: Phase, epoch: int, epochs: int, optimizer: torch.optim.Optimizer) -> EpochRecord:
+    def _run_epoch(self, phase: Phase, epoch: int, epochs: int, steps: Steps) -> EpochRecord:
         self.set_modes(phase)
-        terms, logged = _Means(), _Means()
-        steps = len(self.batches)
+        terms, logged = Means(), Means()
         for step, seen in enumerate(self.batches.epoch(phase.name, epoch, phase.views)):
-            set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
+            steps.set_learning_rate(learning_rate(self.recipe, epoch - 1 + step / len(self.batches), epochs))
+            batch = self.batch(phase, seen, epoch, epochs)
             # Dropout and negatives of a step depend only on its position, not on the method or on a resume.
-            seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
-            self.method.logged.clear()
-            losses = self.losses(phase, seen, self.batch(phase, seen, epoch, epochs))
-            self.update(torch.stack(list(losses.values())).sum(), optimizer)
-            terms.add(losses)
+            terms.add(self.step(steps, seen, batch, "step", phase.name, epoch, step))
             logged.add(self.method.logged)
         means = {"losses": terms.by_name(), "logged": logged.by_name()}
         for name, mean in means["losses"].items():
             if not math.isfinite(mean):
                 raise NonFiniteLoss(f"'{name}' is {mean} in epoch {epoch} of phase '{phase.name}'")
-        self._check_gradients(optimizer, f"in the last step of epoch {epoch} of phase '{phase.name}'")
+        for optimizer in steps.all:
+            self._check_gradients(optimizer, f"in the last step of epoch {epoch} of phase '{phase.name}'")
         return {"phase": phase.name, **means}
 
-    def losses(self, phase: Phase, seen: BatchInputs, batch: Batch) -> dict[str, Tensor]:
+    def steps(self, phase: Phase) -> Steps:
+        """Put the modules into the modes of a phase, and return its optimizers."""
+        self.set_modes(phase)
+        return Steps(self.recipe, phase, self.student, self.method, self.trained_teacher)
+
+    def step(
+        self,
+        steps: Steps,
+        seen: BatchInputs,
+        batch: Batch,
+        *place: str | int,
+        check: Callable[[Losses], None] = lambda losses: None,
+    ) -> Losses:
+        """Take the steps of a phase for one batch, and return all loss terms.
+
+        Args:
+            steps: the optimizers of the phase.
+            seen: the inputs of the batch.
+            batch: what the losses may know of it.
+            place: seeds the random numbers, which are the same in all steps.
+            check: is given the terms of each step before they are used.
+        """
+
+        def losses(part: Phase | Step) -> Losses:
+            seed_generators(self.device, self.seed, *place)
+            found = self.losses(part, seen, batch)
+            check(found)
+            return found
+
+        self.method.logged.clear()
+        early, start = steps.take_early(losses, self._descend)
+        main = losses(steps.phase)
+        self._descend(main, steps.main, start)
+        with torch.no_grad():
+            self.method.after_step(self.student)
+        return early | main
+
+    def losses(self, phase: Phase | Step, seen: BatchInputs, batch: Batch) -> Losses:
         """Return the loss terms of one step."""
         with autocast(self.device, self.recipe):
             student = self.student(seen.student, self.method.student_layers())
-            if self.teacher is not None:
-                teacher = self.teacher.outputs(seen.teacher_index, seen.teacher)
-            else:
-                teacher = outputs_without_teacher(self.method, student, seen.student)
+            teacher = teacher_outputs(self, student, seen)
             batch = dataclasses.replace(batch, further=further_outputs(self, seen, batch)) if seen.further else batch
             if seen.targets is not None:
                 student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
             return phase.loss(student, teacher, batch)
 
-    def update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
-        """Take one step of the optimizer."""
+    def _descend(self, losses: Losses, optimizer: torch.optim.Optimizer, start: Values = ()) -> None:
+        """Take one step of an optimizer, from other values of some parameters than those that have the gradient."""
         optimizer.zero_grad(set_to_none=True)
-        if loss.requires_grad:
+        if (loss := torch.stack(list(losses.values())).sum()).requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
             # Clip each module separately: the student's step must not depend on the gradients of other modules.
             for group in optimizer.param_groups:
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.gradient_clip)
+        restore(start)
         optimizer.step()
-        with torch.no_grad():
-            self.method.after_step(self.student)
 
     def _check_gradients(self, optimizer: torch.optim.Optimizer, when: str) -> None:
         """Check the gradients of the last step, which no later loss would show."""
@@ -189,17 +220,12 @@ class Training:
 
     def batch(self, phase: Phase, seen: BatchInputs, epoch: int, epochs: int) -> Batch:
         """Return what a phase may see of a batch beside the outputs."""
-        has_teacher, known = self.teacher is not None, self.train.labels if phase.labels else None
-        return Batch(
-            index=seen.index,
-            epoch=epoch,
-            epochs=epochs,
-            labels_or_none=None if known is None else known.index_select(0, seen.index),
-            pairs=seen.pairs if has_teacher else None,
-            step=(epoch - 1) * len(self.batches) + seen.step,
-            teacher_index=seen.teacher_index if has_teacher else None,
-            train_labels=known if self.train.targets is None else None,
-        )
+        labels = self.train.labels.index_select(0, seen.index) if phase.labels else None
+        batch = Batch(seen.index, epoch, epochs, labels, step=(epoch - 1) * len(self.batches) + seen.step)
+        if self.teacher is None:
+            return batch
+        known = self.train.labels if phase.labels and self.train.targets is None else None
+        return dataclasses.replace(batch, pairs=seen.pairs, teacher_index=seen.teacher_index, train_labels=known)
 
     def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
         if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
@@ -225,15 +251,6 @@ class Training:
         if self.trained_teacher is not None:
             self.progress.best["teacher"] = _copy(self.trained_teacher)
 
-    def trained_modules(self, phase: Phase) -> list[nn.Module]:
-        """Return the modules whose parameters a phase trains."""
-        modules: list[nn.Module] = [self.student.head if phase.trains == "head" else self.student]
-        if phase.extras:
-            modules.append(self.method)
-        if self.trained_teacher is not None:
-            modules.append(self.trained_teacher)
-        return modules
-
     def set_modes(self, phase: Phase) -> None:
         """Put the modules into the modes in which a phase trains."""
         whole = phase.trains == "student"
@@ -249,9 +266,9 @@ class Training:
             modules["teacher"] = self.trained_teacher
         return modules
 
-    def _state(self, optimizer: torch.optim.Optimizer) -> Checkpoint:
+    def _state(self, steps: Steps) -> Checkpoint:
         modules = {name: module.state_dict() for name, module in self._modules().items()}
-        return {"progress": vars(self.progress), "optimizer": optimizer.state_dict(), **modules}
+        return {"progress": vars(self.progress), **steps.state(), **modules}
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.progress = Progress(**checkpoint["progress"])
@@ -275,22 +292,6 @@ def phase_epochs(phases: tuple[Phase, ...], epochs: int) -> list[int]:
         raise ValueError(f"the shares of the phases add up to {bounds[-1]}, not to 1")
     ends = [math.floor(bound * epochs + 0.5) for bound in bounds]
     return [end - start for start, end in itertools.pairwise(ends)]
-
-
-class _Means:
-    """Means by name over the steps that report the name; a step need not report every name."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._steps: Counter[str] = Counter()
-
-    def add(self, values: dict[str, Tensor]) -> None:
-        for name, value in values.items():
-            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach()
-        self._steps.update(values.keys())
-
-    def by_name(self) -> dict[str, float]:
-        return {name: float(value) / self._steps[name] for name, value in self._sums.items()}
 
 
 def _copy(module: nn.Module) -> Checkpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -11,9 +11,21 @@ from torch import nn
 from cmkd_bench.config.recipe import Recipe
 
 
-def build_optimizer(recipe: Recipe, modules: Iterable[nn.Module]) -> torch.optim.Optimizer:
-    """Return the recipe's optimizer in its fused form, with one parameter group per module that has parameters."""
-    trained = [{"params": parameters} for module in modules if (parameters := list(module.parameters()))]
+def build_optimizer(
+    recipe: Recipe, modules: Sequence[nn.Module], factors: Sequence[float] | None = None
+) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer in its fused form, with one parameter group per module that has parameters.
+
+    Args:
+        recipe: how networks are trained.
+        modules: what is trained.
+        factors: multiply the learning rate, one for each module; 1 by default.
+    """
+    trained = [
+        {"params": parameters, "factor": factor}
+        for module, factor in zip(modules, factors or [1.0] * len(modules), strict=True)
+        if (parameters := list(module.parameters()))
+    ]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     return torch.optim.SGD(
@@ -38,6 +50,6 @@ def learning_rate(recipe: Recipe, epoch: float, epochs: int) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Set one learning rate for all parameters."""
+    """Set the learning rate of all parameters, times the factor of their group."""
     for group in optimizer.param_groups:
-        group["lr"] = value
+        group["lr"] = value * group.get("factor", 1.0)

@@ -7,6 +7,7 @@ first run of its kind in a process, and changes no number: the real modules are 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import torch
@@ -17,8 +18,6 @@ from cmkd_bench.method import Batch, Losses, Method, Phase
 from cmkd_bench.training.batches import BatchInputs
 from cmkd_bench.training.checkpoint import weights_file
 from cmkd_bench.training.loop import Training
-from cmkd_bench.training.optimization import build_optimizer
-from cmkd_bench.training.seeding import seed_generators
 
 STEPS = 2
 Kind = tuple[object, ...]
@@ -85,17 +84,18 @@ class _Rehearsal:
 
     def _rehearse(self, phase: Phase, epochs: int) -> None:
         training, names, trains = self._training, "", False
-        optimizer = build_optimizer(training.recipe, training.trained_modules(phase))
-        training.set_modes(phase)
+        steps, terms = training.steps(phase), list[str]()
+
+        def check(losses: Losses) -> None:
+            self._check(losses, phase)
+            terms.extend(losses)
+
         for batch, seen in itertools.islice(self._batches(phase, epochs), STEPS):
-            seed_generators(training.device, training.seed, "rehearsal", phase.name, batch.epoch)
-            training.method.logged.clear()
-            losses = training.losses(phase, seen, batch)
-            names = self._check(losses, names, phase)
-            loss = torch.stack(list(losses.values())).sum()
-            training.update(loss, optimizer)
+            terms.clear()
+            losses = training.step(steps, seen, batch, "rehearsal", phase.name, batch.epoch, check=check)
+            names = self._check_names(terms, names, phase)
             # A batch may have nothing to learn from, e.g. photos without a labeled pixel.
-            trains |= loss.requires_grad
+            trains |= any(value.requires_grad for value in losses.values())
             self._has_trained_student |= any(one.grad is not None for one in training.student.parameters())
         if names and not trains:
             raise MethodMistake(f"{self._name}: the loss of phase '{phase.name}' has no gradient, so it trains nothing")
@@ -105,8 +105,8 @@ class _Rehearsal:
             for seen in self._training.batches.epoch(phase.name, epoch, phase.views):
                 yield self._training.batch(phase, seen, epoch, epochs), seen
 
-    def _check(self, losses: Losses, before: str, phase: Phase) -> str:
-        """Check what a step returns and logs; return the names of its loss terms."""
+    def _check(self, losses: Losses, phase: Phase) -> None:
+        """Check what a loss returns, and what it logs."""
         where = f"{self._name}: phase '{phase.name}'"
         if not isinstance(losses, dict) or not losses:
             raise MethodMistake(f"{where} must return loss terms by name, not {losses!r}")
@@ -114,7 +114,13 @@ class _Rehearsal:
             if not isinstance(value, Tensor) or value.numel() != 1:
                 what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
                 raise MethodMistake(f"{where}: '{name}' must be a tensor with one number, but it is of {what}")
-        names = ", ".join(sorted(losses))
+
+    def _check_names(self, terms: list[str], before: str, phase: Phase) -> str:
+        """Check the names of all loss terms of a batch, and return them."""
+        where = f"{self._name}: phase '{phase.name}'"
+        if twice := sorted(name for name, count in Counter(terms).items() if count > 1):
+            raise MethodMistake(f"{where} returns '{twice[0]}' from two of its steps; give its terms different names")
+        names = ", ".join(sorted(terms))
         if before and names != before:
             raise MethodMistake(
                 f"{where} returns other loss terms in its second step ({names}) than in its first ({before}). Return "
