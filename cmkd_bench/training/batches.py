@@ -68,7 +68,9 @@ class Batches:
         self._seed, self._device = seed, device
         self._size = min(size, len(train))
         self._partners = pairing.partners(len(train), seed)
-        self._kinds = kinds_of(train.labels.cpu() >= 0, self._partners != UNPAIRED, self._size)
+        paired = self._partners != UNPAIRED
+        self._all_paired = bool(paired.all())
+        self._kinds = kinds_of(train.labels.cpu() >= 0, paired, self._size)
 
     def __len__(self) -> int:
         return len(self._train) // self._size
@@ -86,21 +88,23 @@ class Batches:
         """Return the stored rows of a batch; may run in another thread."""
         stored = {"student": self._stored(self._modality, index, place, augmented=True)}
         if self._shown is not None:
-            _, partners = self._pairs(index)
+            partners = self._pairs(index)[1]
             stored["teacher"] = self._stored(self._shown, partners, place, self._teacher_is_augmented)
         if self._train.targets is not None:
             stored["targets"] = self._train.targets.stored(index)
         return stored
 
-    def _pairs(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the positions of the samples with a partner, and their partners: (P,) each."""
+    def _pairs(self, index: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return the positions of the samples with a partner, None if all have one, and their partners: (P,) each."""
         partners = self._partners.index_select(0, index)
+        if self._all_paired:
+            return None, partners
         pairs = (partners != UNPAIRED).nonzero().squeeze(1)
-        return pairs, partners.index_select(0, pairs)
+        return None if len(pairs) == len(index) else pairs, partners.index_select(0, pairs)
 
     def _stored(self, modality: str, index: Tensor, place: Place, augmented: bool) -> Tensor:
         inputs, view = self._train.inputs[modality], self._train.views[modality]
-        generator = self._generator(modality, place, "frames") if augmented else None
+        generator = self._generator(modality, place, "frames") if augmented and view.is_random else None
         return inputs.stored(index, view.frames(len(index), inputs.shape[0], generator))
 
     def _inputs(self, index: Tensor, stored: Stored, place: Place) -> BatchInputs:
@@ -111,7 +115,7 @@ class Batches:
             index=to_device(index, self._device),
             student=self._view(self._modality, stored["student"], place, augmented=True),
             teacher_index=to_device(partners, self._device),
-            pairs=None if len(pairs) == len(index) else to_device(pairs, self._device),
+            pairs=None if pairs is None else to_device(pairs, self._device),
             teacher=teacher,
             targets=stored.get("targets"),
             box=self._box(len(index), place),

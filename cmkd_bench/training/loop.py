@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -19,7 +20,7 @@ from cmkd_bench.method import Batch, Method, Phase
 from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
-from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
+from cmkd_bench.training.optimization import build_optimizer, forget_gradients, learning_rate, set_learning_rate
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
@@ -161,7 +162,7 @@ class Training:
 
     def update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
         """Take one step of the optimizer."""
-        optimizer.zero_grad(set_to_none=True)
+        forget_gradients(optimizer)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
@@ -243,9 +244,11 @@ class Training:
             module.load_state_dict(checkpoint[name])
 
 
-def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
+def autocast(device: torch.device, recipe: Recipe) -> contextlib.AbstractContextManager[object]:
     """Return the precision context of the networks in a training step; the losses disable it themselves."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
+    if recipe.precision != "bfloat16":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def phase_epochs(phases: tuple[Phase, ...], epochs: int) -> list[int]:
