@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.data.fixtures import encoding, signals
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import held_out_later
@@ -34,6 +34,18 @@ from cmkd_bench.registry import register_dataset
 SPLIT_FILES = dict(zip(PARTS, ("trainSet.txt", "valSet.txt", "testSet.txt"), strict=True))
 HEADER = "Category&VideoID&Quality&StartTime&EndTime"
 LINE = re.compile(r"([^&]+)&([A-Za-z0-9_-]{11})&[^&]*&([0-9]+)&([0-9]+)")
+# The published lines of each class, in the order of the classes.
+COUNTS = {
+    "train": (
+        *(152, 142, 137, 148, 152, 141, 144, 151, 138, 131, 146, 112, 82, 81),
+        *(150, 142, 128, 147, 80, 67, 57, 128, 48, 52, 144, 89, 124, 126),
+    ),
+    "validation": (
+        *(18, 17, 17, 18, 18, 17, 17, 18, 17, 16, 18, 13, 10, 9),
+        *(18, 17, 16, 18, 10, 8, 6, 16, 6, 6, 18, 10, 15, 15),
+    ),
+}
+COUNTS["test"] = COUNTS["validation"]
 FIXTURE_PARTS = (*PARTS, "train", "test", "train", "train", "train", "validation", "train", "test", "train", "test")
 FIXTURE_CLASSES = ("Church bell", "Male speech, man speaking", "Race car, auto racing", "Frying (food)")
 
@@ -159,12 +171,17 @@ class AVE(MediaDataset[AVEOptions]):
             parts=[{part: np.flatnonzero([event.part == part for event in used]) for part in PARTS}],
             groups=None if leaks else np.array([event.video for event in used]),
             skipped=[
-                Skipped(event.sample_id, "", "", reason)
+                Skipped(event.sample_id, "", "", reason, event.part, event.category)
                 for event, reason in zip(events, reasons, strict=True)
                 if reason
             ],
             notes=(f"{leaks} training clips are also in validation or test, as published",) * bool(leaks),
         )
+
+    def official(self) -> Official:
+        """Return the numbers of lines, which do not depend on the options."""
+        by_class = {part: dict(zip(self.classes, counts, strict=True)) for part, counts in COUNTS.items()}
+        return Official({part: sum(counts) for part, counts in COUNTS.items()}, by_class)
 
     def _reasons_to_skip(self, events: list[Event]) -> list[str]:
         """Return for each event why it is excluded; an empty string if it is not."""

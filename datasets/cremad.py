@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.data.fixtures.signals import film, sound
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.dataset import PARTS, Modality, Source
@@ -45,6 +45,13 @@ DEFECTS = {
     "1064_TIE_SAD_XX": "known defect: the video has no duration",
     "1076_MTI_NEU_XX": "known defect: the video is very short and has no sound",
     "1076_MTI_SAD_XX": "known defect: the video shows an error image, and the sound is silent",
+}
+
+
+# The published clips of each class, in the order of the classes. In split=speaker, the actors are divided by us.
+COUNTS = {
+    "speaker": {"train+validation+test": (1087, 1271, 1271, 1271, 1271, 1271)},
+    "c2kd": {"train": (973, 1148, 1131, 1138, 1142, 1166), "test": (114, 123, 140, 133, 129, 105)},
 }
 
 
@@ -120,12 +127,18 @@ class CremaD(MediaDataset[Options]):
             parts=[{part: np.flatnonzero([part_of[clip] == part for clip in kept]) for part in PARTS}],
             groups=None if self.options.split == "c2kd" else np.array([_actor(clip) for clip in kept], np.int64),
             skipped=[
-                Skipped(clip, "video", f"VideoFlash/{clip}.flv", reason)
+                Skipped(clip, "video", f"VideoFlash/{clip}.flv", reason, part_of[clip], clip.split("_")[2])
                 for clip, reason in DEFECTS.items()
                 if clip in part_of
             ],
             notes=notes,
         )
+
+    def official(self) -> Official:
+        """Return the numbers of clips of the split."""
+        counts = COUNTS[self.options.split]
+        by_class = {part: dict(zip(self.classes, own, strict=True)) for part, own in counts.items()}
+        return Official({part: sum(own) for part, own in counts.items()}, by_class)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
@@ -261,10 +274,10 @@ def _write_clip(root: Path, name: str, rng: np.random.Generator, mute: bool) -> 
 
 
 def _write_lists(root: Path, names: list[str]) -> None:
-    """Write the official list and the published split, in which one file starts with a byte-order mark."""
+    """Write the official list, whose last line has no end, and the published split, with Windows line endings."""
     lines = ['"Stimulus_Number","Filename"', *(f'{number},"{name}"' for number, name in enumerate(names, start=1))]
-    (root / CLIP_LISTS[0]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / CLIP_LISTS[0]).write_text("\n".join(lines), encoding="utf-8")
     (root / "C2KD").mkdir()
-    for part, encoding, rows in (("train", "utf-8-sig", range(1, 5)), ("test", "utf-8", range(1))):
-        text = "".join(f"{name},{name[9:12]}\n" for number, name in enumerate(names) if number % 5 in rows)
-        (root / f"C2KD/{part}.csv").write_text(text, encoding=encoding)
+    for part, rows in (("train", range(1, 5)), ("test", range(1))):
+        text = "".join(f"{name},{name[9:12]}\r\n" for number, name in enumerate(names) if number % 5 in rows)
+        (root / f"C2KD/{part}.csv").write_bytes(text.encode())

@@ -14,9 +14,10 @@ image agree (the default), and 13,608 / 2237 / 2237 samples in total. The images
   digits are restored: U+1F449 became U+1F44 and the digit 9 (6 percent). Links are removed, because each link is a
   unique random word and every tweet with an image has one. Without links, two tweets may have the same text; notes
   count those that are in training and in another part. RT, user names, and hashtags are kept.
-- Not verified: the class counts of all humanitarian training rows, and whether their label_text distinguishes eight
-  classes; a column that does not is rejected if more than five classes are requested. Not supported: the damage task
-  (images only), and random splits of the union of all files.
+- With all rows, every column distinguishes eight classes, at least in validation and test; with the agreed ones, only
+  `label` does. A column that does not is rejected if more than five classes are requested. Not verified: the class
+  counts of all humanitarian training rows. Not supported: the damage task (images only), and random splits of the union
+  of all files.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import ImageClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.dataset import PARTS, Modality, Source
@@ -56,6 +57,18 @@ MERGED = {2: {}, 8: {}, 6: PEOPLE, 5: {**PEOPLE, "vehicle_damage": "infrastructu
 CLASS_COUNTS = {"humanitarian": (5, 6, 8), "informative": (2,)}  # the task's default is the first
 OFFICIAL_PARTS = {"train": "train", "validation": "dev", "test": "test"}
 FOLDERS = {"agreed": "crisismmd_datasplit_agreed_label", "all": "crisismmd_datasplit_all"}
+PUBLISHED: dict[
+    tuple[str, str], dict[str, int | tuple[int, ...]]
+] = {  # numbers of rows by part; for agreed rows, those of the task's classes in their order
+    ("humanitarian", "all"): {"train": 13_608, "validation": 2237, "test": 2237},
+    ("informative", "all"): {"train": 13_608, "validation": 2237, "test": 2237},
+    ("humanitarian", "agreed"): {
+        "train": (71, 612, 3252, 1279, 912),
+        "validation": (9, 80, 521, 239, 149),
+        "test": (9, 81, 504, 235, 126),
+    },
+    ("informative", "agreed"): {"train": (6345, 3256), "validation": (1056, 517), "test": (1030, 504)},
+}
 COLUMNS = (
     *("event_name", "tweet_id", "image_id", "tweet_text", "image"),
     *("label", "label_text", "label_image", "label_text_image"),
@@ -165,21 +178,35 @@ class CrisisMMD(MediaDataset[Options]):
         self._check([row for row, _ in listed])
         rows = [row for row, _ in listed if row.text]
         parts = np.array([part for row, part in listed if row.text])
-        merged = MERGED[self.count]
         return Catalogue(
             sample_ids=[row.image_id for row in rows],
-            labels=np.array([self.names.index(merged.get(row.label, row.label)) for row in rows], np.int64),
+            labels=np.array([self.names.index(self._class_of(row)) for row in rows], np.int64),
             classes=self.names,
             inputs={"image": [ImageClip(row.image) for row in rows], "text": [row.text for row in rows]},
             parts=({part: np.flatnonzero(parts == part) for part in PARTS},),
             groups=np.array([row.tweet for row in rows], np.int64),
             skipped=[
-                Skipped(row.image_id, "text", "", "the tweet has no words except for links")
-                for row, _ in listed
+                Skipped(row.image_id, "text", "", "the tweet has no words except for links", part, self._class_of(row))
+                for row, part in listed
                 if not row.text
             ],
             notes=self._notes(rows, parts),
         )
+
+    def official(self) -> Official:
+        """Return the numbers of rows, by class only for the classes of the official task."""
+        counts = PUBLISHED[self.options.task, self.options.rows]
+        samples = {part: own if isinstance(own, int) else sum(own) for part, own in counts.items()}
+        default = self.count == CLASS_COUNTS[self.options.task][0]
+        classes = {
+            part: dict(zip(self.names, own, strict=True))
+            for part, own in counts.items()
+            if default and not isinstance(own, int)
+        }
+        return Official(samples, classes)
+
+    def _class_of(self, row: Row) -> str:
+        return MERGED[self.count].get(row.label, row.label)
 
     def _read(self, root: Path, part: str) -> Iterator[Row]:
         agreed = "_agreed_lab" if self.options.rows == "agreed" else ""
@@ -252,8 +279,7 @@ class CrisisMMD(MediaDataset[Options]):
 
     def _lacking(self, name: str, rows: Sequence[Row], parts: np.ndarray) -> str:
         """Return the number of rows of a class by part if a part has none; otherwise an empty text."""
-        merged = MERGED[self.count]
-        own = Counter(part for row, part in zip(rows, parts, strict=True) if merged.get(row.label, row.label) == name)
+        own = Counter(part for row, part in zip(rows, parts, strict=True) if self._class_of(row) == name)
         if len(own) == len(PARTS):
             return ""
         return f"{name} has {', '.join(f'{own[part]} in {part}' for part in PARTS)}"
@@ -354,18 +380,18 @@ def _write_sample(
 
 
 def _write_split(root: Path, part: str, lines: list[tuple[str, ...]]) -> None:
-    """Write both tasks' files of a part: all rows in a doubled folder, the agreed ones with a byte-order mark."""
+    """Write both tasks' files of a part: all rows in a doubled folder, which some unpacking programs make."""
     doubled = root / FOLDERS["all"] / FOLDERS["all"]
     single = root / FOLDERS["agreed"]
     for folder in (doubled, single):
         folder.mkdir(parents=True, exist_ok=True)
     for task in CLASS_COUNTS:
         rows = [line if task == "humanitarian" else _informative(line) for line in lines]
-        for file, encoding, kept in (
-            (doubled / f"task_{task}_text_img_{part}.tsv", "utf-8", rows),
-            (single / f"task_{task}_text_img_agreed_lab_{part}.tsv", "utf-8-sig", [r for r in rows if r[6] == r[7]]),
+        for file, kept in (
+            (doubled / f"task_{task}_text_img_{part}.tsv", rows),
+            (single / f"task_{task}_text_img_agreed_lab_{part}.tsv", [row for row in rows if row[6] == row[7]]),
         ):
-            file.write_bytes("".join("\t".join(fields) + "\n" for fields in (COLUMNS, *kept)).encode(encoding))
+            file.write_bytes("".join("\t".join(fields) + "\n" for fields in (COLUMNS, *kept)).encode())
 
 
 def _informative(line: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.catalogue import Catalogue, Official
 from cmkd_bench.data.media.clips import BadClip, Clip, resize_depth, resize_labels, resize_rgb
 from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5, text_cells
 from cmkd_bench.data.media.media_dataset import MediaDataset
@@ -64,6 +64,10 @@ SCENES = (
     *("bathroom", "bedroom", "bookstore", "classroom", "dining_room", "home_office", "kitchen", "living_room"),
     *("office", "others"),
 )
+SCENE_COUNTS = {  # the published images of each scene, in the order of SCENES
+    "train+validation": (63, 192, 25, 26, 62, 26, 119, 114, 40, 128),
+    "test": (58, 191, 11, 23, 55, 24, 106, 107, 38, 41),
+}
 # Gupta et al.: the types that are too rare; the file misspells exercise_room
 OTHERS = (
     *("basement", "cafe", "computer_lab", "conference_room", "dinette", "exercise_room", "excercise_room", "foyer"),
@@ -227,6 +231,12 @@ class NyudV2(MediaDataset[Options]):
             notes=notes,
         )
 
+    def official(self) -> Official:
+        """Return the numbers of images, and those of each scene for that task."""
+        scenes = {part: dict(zip(SCENES, counts, strict=True)) for part, counts in SCENE_COUNTS.items()}
+        samples = {part: sum(counts) for part, counts in SCENE_COUNTS.items()}
+        return Official(samples, scenes if self.options.task == "scene" else {})
+
     def _targets(self, root: Path, images: int) -> list[Clip] | None:
         if self.options.task == "scene":
             return None
@@ -284,6 +294,8 @@ def _annotations(path: Path, depth_key: str) -> tuple[list[str], list[str]]:
     """Read each image's scene and scene type, and check the shapes of the arrays."""
     import h5py
 
+    if not path.is_file():
+        raise UserError(f"no {FILE} in {path.parent}. {NyudV2.obtain}")
     try:
         file = h5py.File(path, "r")
     except OSError as error:

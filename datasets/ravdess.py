@@ -12,8 +12,8 @@ into two. If a name occurs twice, the first path is used.
 
 There is no official split, and published splits by clip share actors. Here, actors 1 to 4 are for testing, 5 to 8 for
 validation, and 9 to 24 for training, so that half of the actors in each part are women and half are men (odd numbers).
-A missing file or actor does not affect the others. Not verified: the frame rate of the videos, and whether some wav
-files are stereo; nothing is assumed about either.
+A missing file or actor does not affect the others. Five of the 1440 wav files are stereo; their channels are averaged.
+Not verified: the frame rate of the videos; nothing is assumed about it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.data.fixtures.signals import film, sound
-from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.catalogue import Catalogue, Official
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import by_group
@@ -97,6 +97,15 @@ class Ravdess(MediaDataset[NoParameters]):
             groups=actors,
             notes=notes,
         )
+
+    def official(self) -> Official:
+        """Return the numbers of trials: each actor has 4 neutral ones, and 8 of every other emotion."""
+        actors = {"train": 16, "validation": len(VALIDATION_ACTORS), "test": len(TEST_ACTORS)}
+        by_class = {
+            part: {emotion: count * (4 if emotion == "neutral" else 8) for emotion in self.classes}
+            for part, count in actors.items()
+        }
+        return Official({part: sum(own.values()) for part, own in by_class.items()}, by_class)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:

@@ -11,9 +11,9 @@ sketch. It shares its photo with about five others, so all sketches of a photo a
 - Split: the test part consists of the photos in info/testset.txt, or of a tenth of the photos of each class if that
   file is missing, as a note says. Validation is a tenth of the other photos of each class, at least one. A photo counts
   even if only sketches name it, and each class is drawn separately, so a missing file does not move any other sample.
-- Not verified: the format of the lists (bare stems and `class/n02691156_58.jpg`, with either line ending, are read),
-  whether testset.txt has ten photos of each class, and the license. Not supported: the splits for zero-shot learning,
-  and the extended photos.
+- testset.txt lists ten photos of each class as `airplane/n02691156_10151.jpg`, and the other lists name 10921 sketches
+  as bare stems; either form and line ending is read. Not verified: the license. Not supported: the splits for zero-shot
+  learning, and the extended photos.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import ImageClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.dataset import PARTS, Modality, Source
@@ -37,6 +37,7 @@ VARIANT = "tx_000000000000"
 PHOTOS = f"256x256/photo/{VARIANT}"
 SKETCHES = f"256x256/sketch/{VARIANT}"
 CLASSES = 125
+PUBLISHED_SKETCHES = 75_471
 SPLIT_SEED = 0
 NAME = re.compile(r"(n\d+_\d+)(?:-(\d+))?", re.ASCII)  # a photo, or with a number one of its sketches
 INVALID = ("ambiguous", "context", "error", "pose")
@@ -102,15 +103,16 @@ class Sketchy(MediaDataset[Options]):
         sketches, skipped = _sketches(root, classes)
         owners = _owners(photos, sketches)
         invalid = _invalid(root)
+        part_of_photo, note = _split(root, owners)
         kept: list[Sketch] = []
         for sketch in sketches:
             if reason := _fault(sketch, owners, invalid):
-                skipped.append(Skipped(sketch.stem, "sketch", sketch.path, reason))
+                part = part_of_photo[sketch.photo]
+                skipped.append(Skipped(sketch.stem, "sketch", sketch.path, reason, part, sketch.label))
             elif self.options.sketches_per_photo == "all" or not kept or kept[-1].photo != sketch.photo:
                 kept.append(sketch)
         if not kept:
             raise UserError(f"dataset 'sketchy': no sketch of a known class found in {root / SKETCHES}. {self.obtain}")
-        part_of_photo, note = _split(root, owners)
         parts = np.array([part_of_photo[sketch.photo] for sketch in kept])
         return Catalogue(
             sample_ids=[sketch.stem for sketch in kept],
@@ -129,6 +131,11 @@ class Sketchy(MediaDataset[Options]):
                 *note,
             ),
         )
+
+    def official(self) -> Official | None:
+        """Return the number of sketches; None for one sketch per photo, as some photos may have no valid one."""
+        every = self.options.sketches_per_photo == "all"
+        return Official({"train+validation+test": PUBLISHED_SKETCHES}) if every else None
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
@@ -293,11 +300,10 @@ def _outline(label: int, size: tuple[int, int], rng: np.random.Generator) -> np.
 
 
 def _write_lists(root: Path, invalid: Sequence[str], test: Sequence[str]) -> None:
-    """Write the lists: two with Windows line endings, one with others, one empty; one sketch is in two of them."""
+    """Write the lists, one of them empty; one sketch is in two of them."""
     (root / "info").mkdir()
     lists = {"ambiguous": invalid[::2], "context": [], "error": invalid[1::2], "pose": invalid[:1]}
     for kind, stems in lists.items():
-        end = b"\n" if kind == "error" else b"\r\n"
-        (root / f"info/invalid-{kind}.txt").write_bytes(b"".join(stem.encode() + end for stem in stems))
+        (root / f"info/invalid-{kind}.txt").write_bytes(b"".join(stem.encode() + b"\n" for stem in stems))
     lines = [f"{name}/{photo}.jpg\n" for name, photo in zip(_FIXTURE_CLASSES, test, strict=True)]
     (root / "info/testset.txt").write_bytes("".join(lines).encode())

@@ -13,8 +13,8 @@ training image that is nearest in time is then right for a quarter of the valida
 with single images.
 
 The official parts share 37 places of sun3ddata, with 469 training and 496 test images, so no groups are defined. The
-1449 images of NYU-Depth V2 are included, with its official split. Depth files contain millimeters rotated by three
-bits; values beyond 8 m are clipped, as in the official toolbox.
+1449 images of NYU-Depth V2 are included, with exactly its official split. Depth files contain millimeters rotated by
+three bits; values beyond 8 m are clipped, as in the official toolbox.
 
 Not verified on the originals: that consecutive numbers in kv1 show one room.
 """
@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import BadClip, Clip, ImageClip, media_file, resize_depth, resize_labels
 from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5
 from cmkd_bench.data.media.media_dataset import MediaDataset
@@ -45,6 +45,7 @@ from cmkd_bench.registry import register_dataset
 SPLIT_SEED = 2
 VALIDATION_SHARE = 0.1
 IGNORED = 255
+NO_SCENE, NOT_LISTED = "no scene.txt", "not in SUNRGBDMeta.mat"
 FARTHEST = 8.0
 PREFIX = "/n/fs/sun3d/data/SUNRGBD/"
 ORIGIN = "It is part of SUNRGBDtoolbox.zip from rgbd.cs.princeton.edu; unpack it next to the folder SUNRGBD."
@@ -193,7 +194,7 @@ class SunRgbd(MediaDataset[Options]):
         parts = _parts(names, groups, training)
         shared = np.isin(groups, np.intersect1d(groups[:training], groups[training:]))
         samples = self._samples(root, names)
-        labels, skipped = self._labels(root, samples)
+        labels, skipped = self._labels(root, samples, training)
         if not (labels >= 0).any():
             raise UserError(
                 f"none of the {len(names)} images in allsplit.mat can be used; for example, {names[0]}: "
@@ -217,6 +218,10 @@ class SunRgbd(MediaDataset[Options]):
             notes=(*_notes(groups, shared, training), *(() if segments else _absent(labels[kept], parts))),
         )
 
+    def official(self) -> Official:
+        """Return the numbers of images, of which 4845 and 4659 show one of the 19 scenes."""
+        return Official({"train+validation": 5285, "test": 5050})
+
     def _samples(self, root: Path, names: Sequence[str]) -> list[Sample]:
         """Find each image's files in SUNRGBDMeta.mat or, if not listed there, as the only files in its folders."""
         base, known, samples = _base(root), self._known(root), []
@@ -232,16 +237,17 @@ class SunRgbd(MediaDataset[Options]):
             return {}  # only the order of the label maps depends on it
         return read_meta(find_file(toolbox, "SUNRGBDMeta.mat", ORIGIN))
 
-    def _labels(self, root: Path, samples: Sequence[Sample]) -> tuple[np.ndarray, list[Skipped]]:
+    def _labels(self, root: Path, samples: Sequence[Sample], training: int) -> tuple[np.ndarray, list[Skipped]]:
         """Return the class of each image, or -1 if it is excluded, and the reasons for exclusion."""
         labels, skipped = np.zeros(len(samples), np.int64), []
         for number, sample in enumerate(samples):
             if self.options.task == "scene":
                 labels[number], path, reason = _scene(root, sample)
             elif sample.row is None:
-                labels[number], path, reason = -1, "", "not in SUNRGBDMeta.mat"
+                labels[number], path, reason = -1, "", NOT_LISTED
             if labels[number] < 0:
-                skipped.append(Skipped(sample.name, "", path, reason))
+                part, is_missing = "train" if number < training else "test", reason in (NO_SCENE, NOT_LISTED)
+                skipped.append(Skipped(sample.name, "", path, reason, part, is_missing=is_missing))
         return labels, skipped
 
     @classmethod
@@ -274,7 +280,7 @@ class SunRgbd(MediaDataset[Options]):
         maps[train[4], 0][:] = 0
         toolbox = root / "SUNRGBDtoolbox"
         lists = {
-            f"all{part}": np.array([[PREFIX + names[row] for row in rows]], object)
+            f"all{part}": np.array([[_as_listed(names[row]) for row in rows]], object)
             for part, rows in (("train", train), ("test", test))
         }
         write_mat(toolbox / "traintestSUNRGBD" / "allsplit.mat", lists)
@@ -385,7 +391,7 @@ def _scene(root: Path, sample: Sample) -> tuple[int, str, str]:
     try:
         scene = "_".join((root / path).read_text(encoding="utf-8-sig", errors="replace").split())
     except OSError:
-        return -1, path, "no scene.txt"
+        return -1, path, NO_SCENE
     if scene not in SCENES:
         return -1, path, f"scene '{scene}' is not one of the {len(SCENES)}"
     return SCENES.index(scene), path, ""
@@ -422,19 +428,24 @@ def _absent(labels: np.ndarray, parts: dict[str, np.ndarray]) -> tuple[str, ...]
     )
 
 
+def _as_listed(name: str) -> str:
+    """Return the path in allsplit.mat, where most have a slash at the end."""
+    return PREFIX + name + ("" if name.startswith("kv2/kinect2data/") else "/")
+
+
 def _fixture_names(recording: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Return folders of all four cameras, and SUNRGBDMeta as (N,) structs of objects."""
     names, entries = [], []
     for number, group in enumerate(recording):
         time = datetime(2014, 5, 1) + timedelta(hours=int(group), seconds=20 * number)  # an hour between recordings
         folder = (
-            f"kv1/NYUdata/NYU{group + number:04d}",
+            f"kv1/b3dodata/img_{group + number:04d}",
             f"kv2/kinect2data/{number:06d}_{time:%Y-%m-%d_%H-%M-%S}_260595134347_rgbf{number:06d}-resize",
             f"realsense/sa/{time:%Y_%m_%d-%H_%M_%S}-1311000073",
             f"xtion/sun3ddata/mit_room_{group}/room_{group}_scan1/{number:07d}-000000067032",
         )[group % 4]
-        rgb = folder.rpartition("/")[2] if "NYU" in folder else f"{number:07d}"
-        depth = f"{rgb}-000000067040" if "xtion" in folder else rgb
+        rgb = folder.rpartition("/")[2] if "kv1" in folder else f"{number:07d}"
+        depth = f"{rgb}-000000067040" if "xtion" in folder else f"{rgb}_abs" if "b3dodata" in folder else rgb
         paths = (f"{PREFIX}{folder}/image/{rgb}.jpg", f"{PREFIX}{folder}/depth_bfx/{depth}.png")
         names.append(folder)
         entries.append((*paths, f"{rgb}.jpg", f"{depth}.png"))

@@ -7,13 +7,12 @@ clips are excluded (found from the lists, not hard-coded). Known and kept: about
 exact duplicates under other ids, and clips shorter than ten seconds.
 
 Clips may be anywhere below the root, in the folders of the published archives or in those of C2KD's code, but not
-behind a symbolic link to a folder. subset=c2kd50 has the 50 classes of C2KD's train_tiny.csv, whose rows are said to be
-rows of the full lists; we assume that they are all rows of these classes. Each clip is in the same part as with
-subset=full. subset=avel50k follows vggsound-avel50k.csv and its split.
+behind a symbolic link to a folder. subset=c2kd50 has the 50 classes of C2KD's train_tiny.csv and test_tiny.csv, which
+contain all rows of these classes (25835 and 2500). Each clip is in the same part as with subset=full. subset=avel50k
+follows vggsound-avel50k.csv and its split.
 
-Not verified: whether train.csv and test.csv have headers or quote labels with commas, and the format of video_id in
-vggsound-avel50k.csv. It may be a clip's name or the 11 characters of the YouTube id, each with or without a preceding
-letter. A bare id that matches several clips on disk is excluded.
+Not verified: the format of video_id in vggsound-avel50k.csv. It may be a clip's name or the 11 characters of the
+YouTube id, each with or without a preceding letter. A bare id that matches several clips on disk is excluded.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.data.fixtures import encoding, signals
-from cmkd_bench.data.media.catalogue import Catalogue, Skipped
+from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import held_out_later, stratified
@@ -58,6 +57,11 @@ _C2KD50 = (
     "tornado roaring; turkey gobbling; waterfall burbling; wind noise"
 )
 C2KD50 = tuple(_C2KD50.split("; "))  # in alphabetical order
+OFFICIAL = {
+    "full": Official({"train+validation": 183_730, "test": 15_446}),
+    "c2kd50": Official({"train+validation": 25_835, "test": 2_500}),
+    "avel50k": Official({"train+validation+test": 50_543}),
+}
 FIXTURE_CLASSES = ("dog barking", "helicopter", "pigeon, dove cooing", "playing accordion")
 
 
@@ -142,11 +146,15 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
             parts=[{part: np.flatnonzero([row.part == part for row in rows]) for part in PARTS}],
             groups=np.array([row.video for row in rows]),
             skipped=[
-                Skipped(row.sample_id, "", "", reason)
+                Skipped(row.sample_id, "", "", reason, row.part, row.label)
                 for row, reason in zip(listed, reasons, strict=True)
                 if reason and row.label in number
             ],
         )
+
+    def official(self) -> Official:
+        """Return the numbers of lines of the lists, which say the class of each line."""
+        return OFFICIAL[self.options.subset]
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
@@ -174,7 +182,7 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
         (root / FOLDER / "-missing____000030.mp4").unlink()
         with (root / "vggsound.csv").open("w", newline="", encoding="utf-8") as file:
             lines = [(row.video, int(row.start), row.label, row.part) for row in [*rows, rows[0]]]
-            csv.writer(file, lineterminator="\n").writerows(lines)
+            csv.writer(file).writerows(lines)
         with (root / AVEL_LIST).open("w", newline="", encoding="utf-8") as file:
             parts = cycle(("train", "train", "val", "test", "train"))
             merged = [(row.video, row.label.split(",")[0], part) for row, part in zip(rows, parts, strict=False)]

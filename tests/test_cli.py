@@ -89,9 +89,19 @@ def test_list_and_show(cmkd: Command) -> None:
     listed = cmkd("list").stdout
     assert "c2kd" in listed
     assert "watch" in listed
-    licenses = cmkd("list", "datasets").stdout
-    for text in ("CC BY-SA 4.0", "van Breukelen", "accelerometer (signal)", "pixels:fourier, pixels:zernike"):
-        assert text in licenses
+    lines = cmkd("list", "datasets").stdout.splitlines()
+    assert lines[0].endswith("need no download")
+    names = [line.split()[0] for line in lines[1:] if line.startswith(" ")]
+    assert names.index("watch") < names.index("ave")
+    for name, texts in (
+        ("openmoji", ("CC BY-SA 4.0",)),
+        ("mfeat", ("van Breukelen", "pixels:fourier, pixels:zernike")),
+        ("watch", ("accelerometer (signal)",)),
+        ("ave", ("train 3339, validation 402, test 402", "cmkd-bench check ave")),
+    ):
+        details = cmkd("list", "datasets", name).stdout
+        for text in texts:
+            assert text in details
     shown = cmkd("show", "c2kd").stdout
     for text in ("CVPR 2024", "krc_threshold", "released code", "method.c2kd.preset=official_code", "deviation from"):
         assert text in shown

@@ -151,7 +151,7 @@ def test_the_commands_go_on_without_a_third_party_s_broken_module(tmp_path: Path
         done = [sys.executable, "-m", "cmkd_bench", *arguments]
         return subprocess.run(done, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
 
-    for arguments, others in ((["list"], "c2kd"), (["list", "datasets"], "watch: ")):
+    for arguments, others in ((["list"], "c2kd"), (["list", "datasets"], "watch")):
         listed = command(*arguments)
         assert (listed.returncode, listed.stderr) == (0, "")
         assert "in the package theirs 1.0 (bad) cannot be imported: SyntaxError" in listed.stdout

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cmkd_bench.cli.check import check
 from cmkd_bench.cli.doctor import doctor
 from cmkd_bench.cli.exit_codes import ExitCode, last_line
 from cmkd_bench.cli.jobs import cancel, collect, retry, status, watch
@@ -24,7 +25,7 @@ from cmkd_bench.errors import EnvironmentFault, UserError, bad_path, fault_of
 from cmkd_bench.terminal import replace_unencodable, visible
 
 COMMANDS = (
-    *(run, leaderboard, list_, show, prepare, fixture, doctor, status, watch, cancel, retry, collect),
+    *(run, leaderboard, list_, show, check, prepare, fixture, doctor, status, watch, cancel, retry, collect),
     *(plot, diagnose, report, reproduce, sweep),
 )
 

@@ -17,5 +17,6 @@ class ExitCode(IntEnum):
     DONE = 0
     USAGE = 2  # a user error, explained in one message
     FAILED = 3  # something failed or is missing, and nothing is pending
-    INCOMPLETE = 4  # some runs are not done yet, or the machine is at fault, e.g. a full disk; run it again
+    # some runs are not done yet, a download is partial, or the machine is at fault, e.g. a full disk; run it again
+    INCOMPLETE = 4
     INTERRUPTED = 130  # stopped by Ctrl-C; the code that shells use

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.cli.completion import LISTED
-from cmkd_bench.cli.options import load_plugins
+from cmkd_bench.cli.options import PIPED_WIDTH, load_plugins
 from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.parameters import describe
@@ -23,27 +23,31 @@ if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
 
 
-def print_list(kind: str | None, plugin: Sequence[Path] | None) -> None:
-    """Print the names of one kind, or of methods and datasets.
+LISTING = ("state", "classes", "modalities")  # columns of `list datasets`
+
+
+def print_list(kind: str | None, name: str | None, plugin: Sequence[Path] | None) -> None:
+    """Print the names of one kind, or of methods and datasets; or everything about one dataset.
 
     Raises:
         UnknownName: for a kind that does not exist.
+        UserError: for a name of another kind, which `show` shows.
     """
     load_plugins(plugin)
     console = Terminal()
     if kind is None:
         for name, registry in (("methods", methods), ("datasets", datasets)):
             console.print(_summaries(name, registry))
+    elif name is not None and kind in LISTED and kind != "datasets":
+        raise UserError(f"list {kind} takes no name. Run: cmkd-bench show {name}")
     elif kind == "methods":
         for category in CATEGORIES:
             if names := methods.in_category(category):
                 console.print(_summaries(category, methods, names))
+    elif name is not None and kind == "datasets":
+        _print_dataset(console, name)
     elif kind == "datasets":
-        for name in datasets.names():
-            try:
-                _print_dataset(console, name)
-            except UserError as error:  # of a third party; the others are listed all the same
-                console.print(Text(str(error), style="yellow"))
+        _print_datasets(console)
     elif kind == "networks":
         console.print(_summaries("networks", networks))
         console.print(_summaries("families, as FAMILY/MODEL", families))
@@ -100,6 +104,49 @@ def _summaries(title: str, registry: Registry[Any], names: Sequence[str] | None 
     return table
 
 
+def _print_datasets(console: Console) -> None:
+    """Print one line per dataset: first those that need no download, then the others with their state on disk."""
+    from cmkd_bench.config.roots import DATA_ROOT, Roots
+    from cmkd_bench.data.media.checking.presence import presence_of
+    from cmkd_bench.data.media.media_dataset import MediaDataset
+
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    bundled: dict[str, list[str]] = {}
+    downloaded: dict[str, list[str]] = {}
+    roots, broken = Roots.read(), []
+    for name in datasets.names():
+        try:
+            cls = datasets.get(name)
+        except UserError as error:  # of a third party; the others are listed all the same
+            broken.append(str(error))
+            continue
+        rows = downloaded if issubclass(cls, MediaDataset) else bundled
+        state = presence_of(cls, roots).summary if issubclass(cls, MediaDataset) else ""
+        rows[name] = [state, str(len(cls.classes) or "-"), ", ".join(modality.name for modality in cls.modalities)]
+    where = f"in {roots.data}" if roots.data else f"{DATA_ROOT} is not set"
+    for title, rows in (("need no download", bundled), (f"are to be downloaded ({where})", downloaded)):
+        console.print(Text(f"{len(rows)} {title}", style="bold"), soft_wrap=True)
+        console.print(_one_line_each(rows))
+    for text in broken:
+        console.print(Text(text, style="yellow"))
+    console.print("Details of one: cmkd-bench list datasets NAME", style="dim", markup=False)
+
+
+def _one_line_each(rows: Mapping[str, Sequence[str]]) -> Table:
+    """Return a table of names and cells, without columns that are empty everywhere."""
+    table = Table(box=None, header_style="dim")
+    used = [number for number in range(len(LISTING)) if any(cells[number] for cells in rows.values())]
+    lines = [("name", *(LISTING[number] for number in used))]
+    lines += [(name, *(cells[number] for number in used)) for name, cells in rows.items()]
+    for heading, *cells in zip(*lines, strict=True):
+        width = 0 if heading == LISTING[-1] else max(map(len, (heading, *cells)))  # only the last one may be cut
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=width)
+    for line in lines[1:]:
+        table.add_row(*map(Text, line))
+    return table
+
+
 def _print_dataset(console: Console, name: str) -> None:
     cls = datasets.get(name)
     console.print(Text(f"{name}: {datasets.summary(name)}", style="bold"))
@@ -119,19 +166,24 @@ def _print_dataset(console: Console, name: str) -> None:
 def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
     """Return whether a downloaded dataset is available and how to obtain it; empty if it needs no download."""
     from cmkd_bench.config.roots import DATA_ROOT, Roots
-    from cmkd_bench.data.media.location import search
+    from cmkd_bench.data.media.checking.presence import presence_of
     from cmkd_bench.data.media.media_dataset import MediaDataset
 
     if not issubclass(cls, MediaDataset):
         return {}
-    roots = Roots.read()
-    found = search(cls.download(), roots.data)
+    roots, name = Roots.read(), cls.registry_name
+    presence = presence_of(cls, roots)
+    found = presence.search
     looked = ", ".join(map(str, found.candidates)) or f"{DATA_ROOT} is not set"
-    sets = list((roots.prepared / cls.registry_name).glob("*/manifest.json"))
-    prepared = f"{len(sets)} set{'s' if len(sets) > 1 else ''} in {roots.prepared / cls.registry_name}"
+    prepared = f"{presence.sets} set{'s' if presence.sets > 1 else ''} in {roots.prepared / name}"
+    official = cls(cls.Options()).official()
+    published = ", ".join(f"{part} {count}" for part, count in official.samples.items()) if official else ""
     return {
+        **({"published": published} if published else {}),
+        "state": presence.summary,
         "found": str(found.root) if found.root else f"no ({looked}; expected: {', '.join(cls.marks)})",
-        "prepared": prepared if sets else f"no (cmkd-bench prepare {cls.registry_name} --root DIR)",
+        "check": f"cmkd-bench check {name}{'' if found.root else ' --root DIR'}",
+        "prepared": prepared if presence.sets else f"no (cmkd-bench prepare {name} --root DIR)",
         "obtain": cls.obtain,
     }
 
@@ -156,6 +208,7 @@ def _print_method(console: Console, name: str) -> None:
         "category": methods.category(name),
         "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
         "pairs": cls.pairing,
+        "views": ", ".join(("training", *cls.further_views(cls.HyperParameters()))),
         "unlabeled": cls.unlabelled or "not supported",
         "unpaired": "no teacher" if cls.teacher == "none" else cls.unpaired or "not supported",
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",

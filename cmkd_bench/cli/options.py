@@ -17,6 +17,7 @@ from cmkd_bench.terminal import visible
 if TYPE_CHECKING:
     from cmkd_bench.experiment.store import Experiment
 
+PIPED_WIDTH = 200  # of tables that a program reads, so that no line is wrapped or cut
 EXPERIMENT = typer.Argument(
     metavar="[EXPERIMENT]",
     help="Experiment name (default: the latest experiment).",

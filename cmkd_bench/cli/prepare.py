@@ -56,7 +56,7 @@ def prepare(
     load_plugins(plugin)
     console = Terminal()
     overrides = parse_overrides([argument for argument in arguments if "=" in argument])
-    opened = [_open(name, overrides, root, prepared) for name in _names(arguments)]
+    opened = [open_media(name, overrides, root, prepared) for name in names_of("prepare", arguments)]
     damaged = False
     for dataset, given in opened:
         if check:
@@ -100,14 +100,19 @@ def fixture(
     console.print(f"Next: {DATA_ROOT}={shlex.quote(str(out))} cmkd-bench prepare {name}", markup=False, soft_wrap=True)
 
 
-def _names(arguments: Sequence[str]) -> list[str]:
+def names_of(command: str, arguments: Sequence[str]) -> list[str]:
+    """Return the datasets among the arguments of a command.
+
+    Raises:
+        UserError: if there are none.
+    """
     names = [name for argument in arguments if "=" not in argument for name in argument.split(",") if name]
     if not names:
-        raise UserError(f"prepare: no dataset given. Available: {', '.join(_media_names())}.")
+        raise UserError(f"{command}: no dataset given. Available: {', '.join(_media_names())}.")
     return names
 
 
-def _open(
+def open_media(
     name: str, overrides: Overrides, root: Path | None, prepared: Path | None
 ) -> tuple[MediaDataset[Any], Path | None]:
     """Return the dataset as `run` configures it with the same overrides, and its folder if one is given."""

@@ -18,12 +18,19 @@ def list_(
             autocompletion=completion.kinds_to_list,
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="With datasets: show files, licenses, citations and state of this one.",
+            autocompletion=completion.datasets,
+        ),
+    ] = None,
     plugin: Plugins = None,
 ) -> None:
-    """List methods and datasets; `list datasets` shows files, licenses and citations."""
+    """List methods and datasets; `list datasets` shows which are on this machine, complete, and prepared."""
     from cmkd_bench.cli.listing import print_list
 
-    print_list(kind, plugin)
+    print_list(kind, name, plugin)
 
 
 def show(

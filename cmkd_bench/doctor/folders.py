@@ -41,7 +41,7 @@ def check_data() -> Iterator[Finding]:
     elif there := [cls.registry_name for cls in media if search(cls.download(), root).root is not None]:
         yield Finding(DATA_ROOT, f"{root}: {', '.join(there)}")
     else:
-        advice = "`cmkd-bench list datasets` shows how each dataset is recognized."
+        advice = "`cmkd-bench list datasets NAME` shows how a dataset is recognized."
         yield Finding(DATA_ROOT, f"{root}: no known dataset", "note", advice)
     sets = {cls.registry_name: len(list((prepared / cls.registry_name).glob("*/manifest.json"))) for cls in media}
     listed = ", ".join(f"{name} ({count} set{'s' if count > 1 else ''})" for name, count in sets.items() if count)

@@ -326,9 +326,9 @@ def test_the_defects_are_in_the_training_part_and_stay_in_the_catalogue(miniatur
 
 def test_the_miniature_is_in_the_official_layout(miniature: Path) -> None:
     agreed = miniature / "crisismmd_datasplit_agreed_label" / "task_humanitarian_text_img_agreed_lab_train.tsv"
-    assert agreed.read_bytes().startswith(b"\xef\xbb\xbfevent_name\t")
+    assert agreed.read_bytes().startswith(b"event_name\t")
     assert (miniature / SPLIT.format("train")).read_text(encoding="utf-8").splitlines()[0] == HEADER
-    text = agreed.read_text(encoding="utf-8-sig")
+    text = agreed.read_text(encoding="utf-8")
     assert "&amp;" in text
     assert "Weâ€™re" in text
     assert {path.suffix for path in (miniature / "data_image").rglob("*.*")} == {".jpg", ".png"}

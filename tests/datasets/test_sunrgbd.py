@@ -353,7 +353,7 @@ def test_the_fixtures_media_are_real_but_for_the_known_defects(fixture_root: Pat
         except (BadClip, OSError) as error:
             bad[name] = str(error).partition(" ")[0]
     assert bad == {
-        "kv1/NYUdata/NYU0000": "missing",
+        "kv1/b3dodata/img_0000": "missing",
         "kv2/kinect2data/000001_2014-05-01_01-00-20_260595134347_rgbf000001-resize": "image",
     }
 

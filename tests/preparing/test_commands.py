@@ -63,15 +63,18 @@ def test_from_a_miniature_to_a_checked_set(cmkd: Any, tmp_path: Path) -> None:
 
 
 def test_the_listing_says_where_a_dataset_is(cmkd: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _, said = cmkd("list", "datasets")
+    assert "filmed not found 2 video, audio, still, text" in cmkd("list", "datasets")[1]
+    _, said = cmkd("list", "datasets", "filmed")
     assert "found no (CMKD_DATA_ROOT is not set; expected: list.csv, films/*)" in said
     assert "prepared no (cmkd-bench prepare filmed --root DIR)" in said
     assert "obtain Ask the tests." in said
     cmkd("fixture", "filmed", "--out", "d", "--clips", "6")
     monkeypatch.setenv(DATA_ROOT, "d")
     cmkd("prepare", "filmed", *SETTINGS)
-    _, said = cmkd("list", "datasets")
-    assert "found d/Filmed prepared 1 set in prepared/filmed obtain" in said
+    assert "filmed miniature, prepared 2" in cmkd("list", "datasets")[1]
+    _, said = cmkd("list", "datasets", "filmed")
+    for text in ("found d/Filmed", "prepared 1 set in prepared/filmed obtain", "license CC0"):
+        assert text in said
 
 
 def test_a_miniature_overwrites_nothing(cmkd: Any, tmp_path: Path) -> None:
@@ -87,6 +90,12 @@ def test_a_miniature_overwrites_nothing(cmkd: Any, tmp_path: Path) -> None:
     [
         (["prepare", "filmd"], "unknown dataset 'filmd'. Did you mean 'filmed'?"),
         (["prepare", "mfeat"], "dataset 'mfeat' is not read from media files"),
+        (["check", "mfeat"], "dataset 'mfeat' is not read from media files"),
+        (["check", "filmed"], "dataset 'filmed' was not found"),
+        (["check", "dataset.filmed.note=x"], "check: no dataset given"),
+        (["check", "filmed", "dataset.filmed.notes=x"], "Did you mean 'dataset.filmed.note'?"),
+        (["list", "methods", "kd"], "cmkd-bench show kd"),
+        (["list", "datasets", "filmd"], "Did you mean 'filmed'?"),
         (["fixture", "watch", "--out", "x"], "dataset 'watch' is not read from media files"),
         (["prepare", "prepare.frames=3"], "no dataset given"),
         (["prepare", "filmed"], "dataset 'filmed' was not found"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +18,23 @@ class Skipped:
     modality: str  # modality of the clip at fault; empty if the annotation is at fault
     path: str  # path of the file, relative to the root; empty if the annotation is at fault
     reason: str  # one line
+    # What `cmkd-bench check` counts. Not part of repr(), so that the hash of a catalogue stays the same.
+    part: str = field(default="", repr=False)  # its part in the annotations; empty if they do not say
+    label: str = field(default="", repr=False)  # name of its class; empty if it has none
+    is_missing: bool = field(default=False, repr=False)  # a file is missing, as opposed to left out on purpose
+
+
+@dataclass(frozen=True)
+class Official:
+    """The published numbers of samples, including those that the catalogue leaves out.
+
+    The parts are those of the publication. Where we divide one further, its name joins ours: `train+validation`.
+    """
+
+    samples: Mapping[str, int]  # by part
+    classes: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # by part and class, where they are published
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -10,9 +11,10 @@ import numpy as np
 
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.manifest import split_hash
+from cmkd_bench.data.media.catalogue import Catalogue, Official
 from cmkd_bench.data.media.location import Download
-from cmkd_bench.data.media.prepared import SetFolder, load_prepared, set_folder
+from cmkd_bench.data.media.prepared import PARTIAL, SetFolder, load_prepared, set_folder
 from cmkd_bench.dataset import Dataset, PairedData
 
 P = TypeVar("P")
@@ -62,6 +64,10 @@ class MediaDataset(Dataset[P]):
             UserError: if an annotation file is missing or unlike the official one; the message names what was found.
         """
 
+    def official(self) -> Official | None:
+        """Return the published numbers of samples for these options; None if none are known."""
+        return None
+
     @classmethod
     @abstractmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
@@ -79,4 +85,8 @@ class MediaDataset(Dataset[P]):
         Raises:
             UserError: if the dataset is not prepared with these settings.
         """
-        return load_prepared(self.registry_name, self.folder_of_set()).paired(fold)
+        data = load_prepared(self.registry_name, self.folder_of_set()).paired(fold)
+        if not any(note.startswith(PARTIAL) for note in data.notes):
+            return data
+        same = f"compare only with results of the same partial split, {split_hash(self, fold, data)[:12]}"
+        return dataclasses.replace(data, notes=(*data.notes, same))

@@ -26,6 +26,7 @@ from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_object
 
 FORMAT = 2  # incremented when the same input is stored differently
+PARTIAL = "partial copy:"  # how notes on samples that a copy lacks begin
 MOMENTS = 3  # sum, sum of squares, count
 
 
@@ -147,8 +148,17 @@ class PreparedSet:
         self.paired(0)
 
     def paired(self, fold: int) -> PairedData:
-        """Return the data with the parts of one fold. Samples with a bad clip keep their row, but are in no part."""
+        """Return the data with the parts of one fold. Samples with a bad clip keep their row, but are in no part.
+
+        Raises:
+            UserError: for a fold that the files are not enough for.
+        """
         samples, columns = self.samples, self.manifest["columns"]
+        if fold >= (folds := len(samples["parts"])):
+            raise UserError(
+                f"dataset '{self.folder.dataset}' has no fold {fold} with the files that are there. Available: 0 to "
+                f"{folds - 1}."
+            )
         modalities = [name for name in columns if name != TARGETS]
         parts = {part: np.array(samples["parts"][fold][part], np.int64) for part in PARTS}
         used = {part: rows[self.usable[rows]] for part, rows in parts.items()}
@@ -221,9 +231,13 @@ def row_moments(row: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _loss(parts: Mapping[str, np.ndarray], used: Mapping[str, np.ndarray]) -> list[str]:
-    """Return a note on the samples that the parts lack."""
-    lost = {part: len(parts[part]) - len(used[part]) for part in PARTS}
-    if not any(lost.values()):
+    """Return a note on the share of each part that is there, if samples are lacking."""
+    if all(len(used[part]) == len(parts[part]) for part in PARTS):
         return []
-    counts = ", ".join(f"{lost[part]} of {len(parts[part])} in {part}" for part in PARTS if lost[part])
-    return [f"samples left out because a clip could not be read: {counts} (skipped.csv)"]
+    shares = ", ".join(share_of(len(used[part]), len(parts[part]), part) for part in PARTS if len(parts[part]))
+    return [f"{PARTIAL} {shares} have all their clips (skipped.csv)"]
+
+
+def share_of(count: int, total: int, part: str) -> str:
+    """Return the share of a part that is there, as text; 100.0 % is all of it."""
+    return f"{1000 * count // total / 10} % of {part} ({count} of {total})"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cmkd_bench.data.media.catalogue import Catalogue
+from cmkd_bench.data.media.checking.download_check import catalogue_of
 from cmkd_bench.data.media.integrity import column_hash, file_hash, load_array
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.prepared import SetFolder, open_prepared, usable_rows
@@ -71,7 +72,7 @@ def prepare_dataset(
     """
     begin_time = time.monotonic()
     folder = dataset.folder_of_set()
-    catalogue = dataset.catalogue(root)
+    catalogue = catalogue_of(dataset, root)
     columns = columns_of(dataset, catalogue)
     with locked(folder):
         if start_anew:
