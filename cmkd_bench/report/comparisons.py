@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -212,7 +213,7 @@ class _Column:
         place = {row: i for i, row in enumerate(rows)}
         for row, other in pairs:
             a, b = place[row], place[other]
-            numbers: dict[str, float] = {}
+            numbers: dict[str, Any] = {}
             if found is not None:
                 numbers = {name: float(getattr(found, name)[a, b]) for name in ("low", "high", "p", "of_seeds")}
             yield Comparison(

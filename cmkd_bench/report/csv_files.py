@@ -17,7 +17,8 @@ _BOARD = (
     "second", "may_be_best", "average_rank",
 )  # fmt: skip
 _PAIRS = (
-    *_PLACE, "other", "difference", "low", "high", "p", "gain_family", "gains_in_family", "p_holm_family", "p_holm_column", "variance_of_seeds", "seeds",
+    *_PLACE, "other", "difference", "low", "high", "p", "gain_family", "gains_in_family", "p_holm_family",
+    "p_holm_column", "variance_of_seeds", "seeds",
     "folds", "samples", "mcnemar_p",
 )  # fmt: skip
 
