@@ -23,8 +23,11 @@ def in_full_precision(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         device = next(value.device.type for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        widened, named = map(_widen, args), {name: _widen(value) for name, value in kwargs.items()}
+        if not torch.is_autocast_enabled(device):  # entering a context takes longer than a small loss
+            return function(*widened, **named)
         with torch.autocast(device, enabled=False):
-            return function(*map(_widen, args), **{name: _widen(value) for name, value in kwargs.items()})
+            return function(*widened, **named)
 
     return wrapped
 

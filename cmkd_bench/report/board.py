@@ -14,6 +14,7 @@ from cmkd_bench.report.code_origins import code_line
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.label_marks import supervision_marks
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
+from cmkd_bench.report.rank_agreement import RankAgreement, rank_agreements
 from cmkd_bench.report.ranking import Ranking, rank
 from cmkd_bench.report.scores import CellRuns, MeanScore, finished, mean_score, state_of
 from cmkd_bench.report.text_table import TextTable
@@ -23,7 +24,7 @@ from cmkd_bench.statistics.paired import FEWEST_SEEDS
 __all__ = ["TEACHER", "Column", "Leaderboard", "MeanScore", "leaderboard"]
 
 ROLES = ("teacher", "baseline", "control", "method")
-NO_COMPARISONS = Comparisons({}, 0)
+NO_COMPARISONS = Comparisons({}, {})
 UNRANKED = "there is no average rank, because it would mix columns with different numbers of labels."
 
 
@@ -42,6 +43,7 @@ class Leaderboard:
     quantity: Quantity = QUANTITIES["accuracy"]  # what the numbers are, where all columns agree
     comparisons: Comparisons = NO_COMPARISONS  # of all pairs of rows
     ranking: Ranking | None = None  # over all columns; None where there is none, as with different numbers of labels
+    agreements: tuple[RankAgreement, ...] = ()  # of the ranks with the fewest and the most labels, by direction
     tuning: TextTable | None = None  # the selected values and their cost; None where nothing was drawn
     code: str = ""  # where the code of the runs came from, in one line; empty where it is not recorded
 
@@ -109,6 +111,9 @@ def leaderboard(
         quantity=quantity,
         comparisons=comparisons,
         ranking=ranking,
+        agreements=tuple(
+            rank_agreements(scores, [row for row, role in rows.items() if role == "method"], columns, quantity.better)
+        ),
         tuning=tuning_of(record, results),
         code=code_line(results),
     )

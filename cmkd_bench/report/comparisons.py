@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from cmkd_bench.statistics.resampling import RESAMPLES, resampled, resampling_co
 
 Unit = tuple[int, int]  # seed and fold
 Units = dict[Unit, Cell]
+Family = tuple[str, str]  # the table, i.e. the dataset with the number of labels, and the role of its rows
 Shared = tuple[tuple[int, ...], tuple[int, ...]]  # the folds and the seeds that two rows have in common
 
 
@@ -41,7 +43,8 @@ class Comparison:
     high: float | None = None  # its upper end
     p: float | None = None  # under the hypothesis of no difference
     of_seeds: float | None = None  # share of the variance that is due to the seeds
-    p_gain: float | None = None  # corrected for all differences to the baseline in the table; None for other pairs
+    family: str = ""  # of a gain: the role of its row, `method` or `control`; empty for other pairs
+    p_gain: float | None = None  # of a gain: corrected for its family in the table of its dataset
     p_pair: float | None = None  # corrected for all pairs of the column
     # by seed, the exact p-value on the test samples; for accuracy only
     mcnemar: Mapping[int, float] = field(default_factory=dict)
@@ -52,8 +55,14 @@ class Comparisons:
     """All comparisons of a table."""
 
     pairs: Mapping[tuple[Column, str, str], Comparison]  # by column, row and other row, each pair once
-    gains: int  # number of different gains that were tested
+    # by family of gains, the number of different ones that were tested; their p-values are corrected together
+    families: Mapping[Family, int]
     refused: tuple[str, ...] = ()  # pairs without common test samples, with the reason
+
+    @property
+    def gains(self) -> int:
+        """The number of different gains that were tested, over all families."""
+        return sum(self.families.values())
 
     def find(self, column: Column, row: str, other: str) -> Comparison | None:
         """Return the comparison of two rows, in whichever order it was made."""
@@ -104,7 +113,8 @@ def compare(
         one = _Column(column, cells, runs, done, predictions, record.baseline)
         found += one.compare()
         refused += one.refused
-    return _corrected(found, record.baseline, refused)
+    roles = {cell.row: cell.role for cell in record.cells.values()}
+    return _corrected(found, record.baseline, roles, refused)
 
 
 class _Column:
@@ -203,7 +213,7 @@ class _Column:
         place = {row: i for i, row in enumerate(rows)}
         for row, other in pairs:
             a, b = place[row], place[other]
-            numbers: dict[str, float] = {}
+            numbers: dict[str, Any] = {}
             if found is not None:
                 numbers = {name: float(getattr(found, name)[a, b]) for name in ("low", "high", "p", "of_seeds")}
             yield Comparison(
@@ -235,20 +245,32 @@ def _counts(samples: int, fold: int) -> Array:
     return resampling_counts(samples, RESAMPLES, [samples, fold])
 
 
-def _corrected(found: Iterable[Comparison], baseline: str, refused: Iterable[str]) -> Comparisons:
-    """Apply Holm's correction over the gains of the table, and over the pairs of each column."""
+def _corrected(
+    found: Iterable[Comparison], baseline: str, roles: Mapping[str, str], refused: Iterable[str]
+) -> Comparisons:
+    """Apply Holm's correction over each family of gains, and over the pairs of each column.
+
+    A reader chooses among the methods of one table: all its directions, defaults and tuned. Controls are a family of
+    their own: they answer another question, and their number should not hide a method's gain, nor the reverse.
+    """
     tested = [one for one in found if one.p is not None]
-    gains = _holm(one for one in tested if one.other == baseline)
+    by_family: dict[Family, list[Comparison]] = {}
+    for one in tested:
+        if one.other == baseline:
+            by_family.setdefault((one.column.block, roles[one.row]), []).append(one)
+    gains = {family: _holm(same) for family, same in by_family.items()}
     pairs = {column: _holm(same) for column, same in itertools.groupby(tested, key=lambda one: one.column)}
     corrected = {
         (one.column, one.row, one.other): replace(
             one,
             p_pair=pairs[one.column].get(one.runs) if one.column in pairs else None,
-            p_gain=gains.get(one.runs) if one.other == baseline else None,
+            family=(role := roles[one.row] if one.other == baseline else ""),
+            p_gain=gains.get((one.column.block, role), {}).get(one.runs),
         )
         for one in found
     }
-    return Comparisons(corrected, len(gains), tuple(refused))
+    sizes = {family: len(p) for family, p in gains.items() if p}
+    return Comparisons(corrected, sizes, tuple(refused))
 
 
 def _holm(tested: Iterable[Comparison]) -> dict[object, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cmkd_bench.experiment.csv_text import neutralized
 from cmkd_bench.report.board import Leaderboard
-from cmkd_bench.report.comparisons import Comparison
+from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.text_table import TextTable
 
 _PLACE = ("dataset", "labels", "teacher_modality", "student_modality", "row")
@@ -17,7 +17,8 @@ _BOARD = (
     "second", "may_be_best", "average_rank",
 )  # fmt: skip
 _PAIRS = (
-    *_PLACE, "other", "difference", "low", "high", "p", "p_holm_gains", "p_holm_column", "variance_of_seeds", "seeds",
+    *_PLACE, "other", "difference", "low", "high", "p", "gain_family", "gains_in_family", "p_holm_family",
+    "p_holm_column", "variance_of_seeds", "seeds",
     "folds", "samples", "mcnemar_p",
 )  # fmt: skip
 
@@ -61,13 +62,25 @@ def text_csv(table: TextTable) -> str:
 
 def comparisons_csv(board: Leaderboard) -> str:
     """Write one line per pair of rows and direction: the row's value minus the other's, with its interval."""
-    return as_csv(_PAIRS, [_pair(one) for one in board.comparisons.pairs.values()])
+    return as_csv(_PAIRS, [_pair(one, board.comparisons) for one in board.comparisons.pairs.values()])
 
 
-def _pair(one: Comparison) -> list[object]:
+def _pair(one: Comparison, found: Comparisons) -> list[object]:
     # Sums over samples may differ in their last bits between machines; nobody reads beyond these digits.
     numbers = [one.difference, one.low, one.high, one.p, one.p_gain, one.p_pair, one.of_seeds]
     rounded = [None if value is None else float(f"{value:.10g}") for value in numbers]
+    family = [one.family or None, found.families.get((one.column.block, one.family))]
     seeds, folds = (" ".join(map(str, group)) for group in (one.seeds, one.folds))
     by_seed = " ".join(f"{seed}:{p:.6g}" for seed, p in one.mcnemar.items())
-    return [*one.column.names, one.row, one.other, *rounded, seeds, folds, one.samples, by_seed]
+    return [
+        *one.column.names,
+        one.row,
+        one.other,
+        *rounded[:4],
+        *family,
+        *rounded[4:],
+        seeds,
+        folds,
+        one.samples,
+        by_seed,
+    ]

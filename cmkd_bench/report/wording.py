@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -12,6 +12,7 @@ from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 from cmkd_bench.statistics.resampling import RESAMPLES
 
 ENOUGH_SEEDS = 5  # with fewer, only very large differences survive a correction for all gains
+FAMILIES = {"method": "methods, defaults and tuned", "control": "controls"}
 ABOVE, BELOW, CLOSE = "↑", "↓", "≈"
 
 
@@ -68,7 +69,9 @@ def legend(board: Leaderboard, with_gain: bool, list_ranks: bool = True) -> list
     Args:
         list_ranks: whether to list the ranks because the table has no column for them.
     """
-    return [numbers_line(board, with_gain), *filter(None, [_statistics(board), _ranks(board, list_ranks), board.code])]
+    agreements = [one.text for one in board.agreements]
+    further = [_statistics(board), _ranks(board, list_ranks), *agreements, board.code]
+    return [numbers_line(board, with_gain), *filter(None, further)]
 
 
 def numbers_line(board: Leaderboard, with_gain: bool) -> str:
@@ -105,9 +108,21 @@ def _statistics(board: Leaderboard) -> str:
     return (
         f"{ABOVE} {BELOW}: significantly above or below {board.baseline}; {CLOSE}: not significantly worse than the "
         f"best (level {LEVEL}). Differences are paired over the same {counts} seeds and test samples (t over seeds, "
-        f"bootstrap of {RESAMPLES} draws over samples), with Holm's correction over the table's "
-        f"{board.comparisons.gains} gains and Bonferroni's over the rivals of a row.{few}"
+        f"bootstrap of {RESAMPLES} draws over samples), with Holm's correction over {_families(board)}, and "
+        f"Bonferroni's over the rivals of a row.{few}"
     )
+
+
+def _families(board: Leaderboard) -> str:
+    """Say which gains are corrected together."""
+    sizes = {role: [n for (_, one), n in board.comparisons.families.items() if one == role] for role in FAMILIES}
+    listed = [f"the gains of {name} ({_span(sizes[role])})" for role, name in FAMILIES.items() if sizes[role]]
+    apart = ", separately," if len(listed) > 1 else ""
+    return f"{' and'.join([listed[0], *(f'{apart} over {one}' for one in listed[1:])])} in each dataset's table"
+
+
+def _span(numbers: Sequence[int]) -> str:
+    return " to ".join(map(str, dict.fromkeys([min(numbers), max(numbers)])))
 
 
 def _ranks(board: Leaderboard, list_ranks: bool) -> str:

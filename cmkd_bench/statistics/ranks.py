@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -45,3 +46,9 @@ def nemenyi_distance(methods: int, tasks: int, level: float = 0.05) -> float:
     """
     studentized = float(stats.studentized_range.isf(level, methods, np.inf))
     return studentized / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * tasks))
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Return Kendall's tau-b of two lists of scores of the same methods; None if all scores of a list are equal."""
+    tau = float(stats.kendalltau(first, second).statistic)
+    return None if math.isnan(tau) else tau

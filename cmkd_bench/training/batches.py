@@ -118,8 +118,10 @@ class Batches:
         return self._train.inputs[modality].stored(index, self._frames(modality, index, augmented, place))
 
     def _frames(self, modality: str, index: Tensor, augmented: bool, place: Place, number: int = 0) -> Tensor | None:
-        generator = self._generator(modality, place, _named("frames", number)) if augmented else None
-        return self._train.views[modality].frames(len(index), self._train.inputs[modality].shape[0], generator)
+        view, frames = self._train.views[modality], self._train.inputs[modality].shape[0]
+        random = augmented and view.is_random
+        generator = self._generator(modality, place, _named("frames", number)) if random else None
+        return view.frames(len(index), frames, generator)
 
     def _inputs(
         self, stored: Stored, index: Tensor, partners: Tensor, place: Place, further: Iterable[int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -20,7 +21,7 @@ from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
 from cmkd_bench.training.further_views import further_outputs, teacher_outputs
 from cmkd_bench.training.means import Means
-from cmkd_bench.training.optimization import learning_rate
+from cmkd_bench.training.optimization import forget_gradients, learning_rate
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
@@ -199,7 +200,7 @@ class Training:
 
     def _descend(self, losses: Losses, optimizer: torch.optim.Optimizer, start: Values = ()) -> None:
         """Take one step of an optimizer, from other values of some parameters than those that have the gradient."""
-        optimizer.zero_grad(set_to_none=True)
+        forget_gradients(optimizer)
         if (loss := torch.stack(list(losses.values())).sum()).requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.gradient_clip:
@@ -276,9 +277,11 @@ class Training:
             module.load_state_dict(checkpoint[name])
 
 
-def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
+def autocast(device: torch.device, recipe: Recipe) -> contextlib.AbstractContextManager[object]:
     """Return the precision context of the networks in a training step; the losses disable it themselves."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
+    if recipe.precision != "bfloat16":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def phase_epochs(phases: tuple[Phase, ...], epochs: int) -> list[int]:

@@ -49,7 +49,7 @@ def board(gains: Gains = GAINS, claims: int = 1) -> Leaderboard:
         scores=scores | alone,
         seeds=SEEDS,
         marks={column.block: ["fold 0 of 5"] if column.dataset == "toy" else [] for column in columns},
-        comparisons=Comparisons(tests, claims),
+        comparisons=Comparisons(tests, {("toy", "method"): claims}),
     )
 
 

@@ -72,7 +72,7 @@ def plot_data(
         )
         for (method, column), (low, high) in (intervals or {}).items()
     }
-    board = leaderboard(plan, results, Comparisons(compared, gains))
+    board = leaderboard(plan, results, Comparisons(compared, {("toy", "method"): gains}))
     return PlotData(plan, results, lambda run_id: (histories or {}).get(run_id, []), board)
 
 
