@@ -61,6 +61,7 @@ def test_every_command_of_the_readme_is_a_command_with_these_options(cmkd: Comma
         "leaderboard",
         "list",
         "show",
+        "check",
         "prepare",
         "fixture",
         "doctor",
