@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks._timing import interleaved
-from cmkd_bench.method import Batch, Method, Pair, Phase
+from cmkd_bench.method import Batch, Head, Method, Pair, Phase
 from cmkd_bench.network import InputShape, Network, shape_of
 from cmkd_bench.networks import build_network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
+from cmkd_bench.training.further_views import pass_without_traces
 from cmkd_bench.training.memory import peak_mb, reset_peak
 
 Timing = Callable[[dict[str, Callable[[], object]], int], dict[str, float]]
@@ -61,12 +62,30 @@ class Bench:
         student = self.student(self.student_inputs, method.student_layers())
         if not whole:
             student = Outputs(self.student.head(student.embedding.detach()), student.embedding.detach())
+        if (own := method.own_teacher()) is not None:
+            with torch.no_grad():
+                stored = own(self.student_inputs, method.teacher_layers())
         if stored is None:
             with torch.set_grad_enabled(method.updates_teacher):
                 stored = self.teacher(self.teacher_inputs, method.teacher_layers())
-        losses = phase.loss(student, stored, Batch(torch.arange(BATCH, device=self.labels.device), 1, 10, self.labels))
+        further = self._further(method) if phase.views else ()
+        batch = Batch(torch.arange(BATCH, device=self.labels.device), 1, 10, self.labels, further=further)
+        losses = phase.loss(student, stored, batch)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        method.after_step()
+        with torch.no_grad():
+            method.after_step(self.student)
+
+    def _further(self, method: Method[Any]) -> tuple[tuple[Outputs, Outputs], ...]:
+        """The outputs for the method's further views, with the same inputs as those of the training view."""
+        further = []
+        for _ in method.further_views(method.hyperparameters):
+            student = pass_without_traces(self.student, self.student_inputs, method.student_layers())
+            teacher = student.detach()
+            if method.teacher != "none":
+                with torch.no_grad():
+                    teacher = self.teacher(self.teacher_inputs, method.teacher_layers())
+            further.append((student, teacher))
+        return tuple(further)
 
 
 def main() -> None:
@@ -105,7 +124,7 @@ def measure(bench: Bench, name: str, timing: Timing = interleaved) -> list[tuple
             "floor": lambda: bench.floor(trains),
             "step": lambda phase=phase: bench.step(method, phase, None if needs else stored),
         }
-        if needs and not trains:
+        if needs and not trains and not method.further_views(method.hyperparameters):
             functions["stored"] = lambda phase=phase: bench.step(method, phase, stored)
         seconds = timing(functions, ROUNDS)
         floor = seconds["floor"]
@@ -127,7 +146,7 @@ def build(name: str, inputs: InputShape, of_teacher: InputShape | None = None) -
         teacher_inputs=torch.randn(BATCH, *of_teacher.shape),
         student_inputs=torch.randn(BATCH, *inputs.shape),
         labels=labels[:BATCH],
-        pair=Pair(*shapes, CLASSES, labels),
+        pair=Pair(*shapes, CLASSES, labels, Head(teacher.head), student),
     )
 
 

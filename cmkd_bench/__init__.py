@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cmkd_bench.api import load_results, load_runs, run
     from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
+    from cmkd_bench.declaration import ViewKind
     from cmkd_bench.errors import UserError
     from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase
-    from cmkd_bench.network import Features, InputShape, Network, NetworkFamily
+    from cmkd_bench.network import Extended, Features, InputShape, Network, NetworkFamily
     from cmkd_bench.outputs import Outputs
     from cmkd_bench.parameters import parameter
     from cmkd_bench.registry import Registry, register_dataset, register_family, register_method, register_network
@@ -30,6 +31,7 @@ _HOMES = {
     "Modality": "dataset",
     "PairedData": "dataset",
     "Source": "dataset",
+    "ViewKind": "declaration",
     "UserError": "errors",
     "Batch": "method",
     "Losses": "method",
@@ -38,6 +40,7 @@ _HOMES = {
     "Pair": "method",
     "Paper": "method",
     "Phase": "method",
+    "Extended": "network",
     "Features": "network",
     "InputShape": "network",
     "Network": "network",
@@ -58,6 +61,7 @@ __all__ = [
     "Among",
     "Batch",
     "Dataset",
+    "Extended",
     "Features",
     "InputShape",
     "LogUniform",
@@ -76,6 +80,7 @@ __all__ = [
     "Source",
     "Uniform",
     "UserError",
+    "ViewKind",
     "load_results",
     "load_runs",
     "parameter",

@@ -79,8 +79,9 @@ class Dataset(ABC, Generic[P]):
     Class attributes:
         modalities: at least two.
         classes: the class names, in the order of the labels.
-        default_pairs: pairs of modalities; each is run in both directions if the user names none.
-        folds: the number of splits; the fold is an axis of the grid, apart from the seed.
+        default_pairs: pairs of modalities; each is run in both directions if neither the user nor configs/ names some.
+        folds: the number of splits; the fold is an axis of the grid, apart from the seed. An instance has fewer than
+            its class if its options say so.
         sources: files, licenses, citations.
         task: what is predicted.
         standardise: whether inputs are normalized with the training part's statistics; False if the published
@@ -94,7 +95,7 @@ class Dataset(ABC, Generic[P]):
     default_pairs: ClassVar[tuple[tuple[str, str], ...]]
     sources: ClassVar[tuple[Source, ...]]
     task: ClassVar[str]
-    folds: ClassVar[int] = 1
+    folds: int = 1
     standardise: ClassVar[bool] = True
     registry_name: ClassVar[str]
 

@@ -12,6 +12,8 @@ P = TypeVar("P")
 Category = Literal[
     "logits", "relations", "features", "contrastive", "cross-modal", "semi-supervised", "other", "controls"
 ]
+PairingForm = Literal["paired", "shuffled", "unpaired", "same_class"]
+ViewKind = Literal["weak", "strong"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
@@ -38,7 +40,10 @@ class Declaration(Generic[P]):
         role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
         teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
             modality), or `none`.
-        pairing: `paired`, or `shuffled`: the teacher's outputs belong to another sample of the training part.
+        pairing: which sample of the training part the teacher's outputs belong to: the same one (`paired`), another one
+            that stays the same (`shuffled`), another one in each epoch (`unpaired`), or in each epoch another one with
+            the same label (`same_class`). A sample whose label is hidden has no partner of the same class, and the only
+            labeled sample of a class is its own partner.
         trains_embedding: whether it needs an embedding that is trained, which a linear classifier does not have.
         unlabelled: what it does with a sample whose label is hidden; None if it cannot be run with such samples.
         unpaired: what it does with a sample without a partner; None if it cannot be run with such samples.
@@ -57,7 +62,7 @@ class Declaration(Generic[P]):
     category: ClassVar[Category] = "other"
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "self", "none"]] = "trained"
-    pairing: ClassVar[Literal["paired", "shuffled"]] = "paired"
+    pairing: ClassVar[PairingForm] = "paired"
     trains_embedding: ClassVar[bool] = False
     unlabelled: ClassVar[str | None] = SKIPPED
     unpaired: ClassVar[str | None] = None
@@ -66,6 +71,23 @@ class Declaration(Generic[P]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     without_distillation: ClassVar[Mapping[str, Any] | None] = None
     registry_name: ClassVar[str]
+
+    @classmethod
+    def further_views(cls, hyperparameters: P) -> tuple[ViewKind, ...]:
+        """Return the views of each sample that the loss reads beside the training view: none by default.
+
+        A `weak` one is another draw of the training view, and a `strong` one is disturbed further. Both networks see
+        all views, so each of them costs as much again, and no outputs of the teacher can be stored.
+        """
+        return ()
+
+    @classmethod
+    def teacher_method(cls, hyperparameters: P) -> str | None:
+        """Return the name of the method that trains a `trained` teacher on its own modality, with its defaults.
+
+        None, the default, is the teacher of all other rows, which is the student alone trained on that modality.
+        """
+        return None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

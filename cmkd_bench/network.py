@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -91,6 +92,29 @@ class Network(nn.Module, ABC):
             token_mask=features.token_mask,
             positions=features.positions,
         )
+
+
+class Extended(Network):
+    """A network whose embedding another module maps, before another head.
+
+    It shares its modules with the networks that they come from, so it is up to date while these are trained. The head
+    of the original network is no part of it.
+
+    Args:
+        network: provides the features.
+        neck: maps (B, D) embeddings to (B, E).
+        head: takes (B, E).
+    """
+
+    def __init__(self, network: Network, neck: nn.Module, head: nn.Linear) -> None:
+        super().__init__()
+        self.body = copy.copy(network)
+        self.body._modules = {name: module for name, module in network._modules.items() if module is not network.head}
+        self.neck, self.head, self.name = neck, head, network.name
+
+    def features(self, inputs: Tensor) -> Features:
+        features = self.body.features(inputs)
+        return replace(features, embedding=self.neck(features.embedding))
 
 
 # What is registered under a network's name: the network's class, or a function. It raises a ValueError for inputs that

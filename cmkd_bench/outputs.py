@@ -14,7 +14,8 @@ class Outputs:
 
     Attributes:
         logits: (B, C), or (B, C, h, w) for segmentation.
-        embedding: (B, D), the pooled feature that feeds the head; for segmentation the mean of `positions`.
+        embedding: (B, D), the pooled feature that feeds the head; for segmentation the mean of `positions`. A method
+            gets a row of logits and embedding for each labeled position instead, and the mean is `sample_embedding`.
         feature_maps: by layer (0 is the shallowest): (B, D, ...), channels first, only the layers that the method asked
             for.
         token_mask: (B, L) bool, True at valid tokens; None if there are no tokens.
@@ -26,6 +27,11 @@ class Outputs:
     feature_maps: Mapping[int, Tensor] = field(default_factory=dict)
     token_mask: Tensor | None = None
     positions: Tensor | None = None
+
+    @property
+    def sample_embedding(self) -> Tensor:
+        """The pooled embedding of each sample: (B, D), also where every row of `embedding` is a position."""
+        return self.embedding if self.positions is None else mean_over_positions(self.positions)
 
     def pooled(self, layer: int) -> Tensor:
         """Return the mean of a layer's feature map over space, time or valid tokens: (B, D)."""

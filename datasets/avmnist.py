@@ -1,32 +1,38 @@
-"""AV-MNIST: 70,000 handwritten digits, each with a spectrogram of someone speaking the same digit in noise.
+"""AV-MNIST: handwritten digits, each with a recording of someone speaking the same digit, from one of two sources.
 
-There are 60,000 training and 10,000 test rows in the order of MNIST. The last twelfth of the training rows (55,000 to
-59,999) is the validation part, as in MultiBench. No row is known to be defective.
+- source=multibench: the published arrays of 70,000 pairs, images after PCA and spectrograms in noise. There are 60,000
+  training and 10,000 test rows in the order of MNIST. The last twelfth of the training rows (55,000 to 59,999) is the
+  validation part, as in MultiBench. No row is known to be defective.
+- source=fsdd: pairs made of the Free Spoken Digit Dataset and MNIST's own files, 30 MB in all. There are up to 3000
+  pairs, no speaker and no image is in two parts, and a fold exists for each speaker. See `_spoken_digits.py`.
 
-The images are MNIST digits projected onto a few principal components. The PCA was fitted to the training and test
-images separately, and its mean was not added back, so values are signed. Not verified: whether 196 components were kept
-or enough to explain a quarter of the variance, and the data types on disk. Any real type is read; labels are cast.
+The published images are MNIST digits projected onto a few principal components. The PCA was fitted to the training and
+test images separately, and its mean was not added back, so values are signed. Not verified: whether 196 components were
+kept or enough to explain a quarter of the variance, and the data types on disk. Any real type is read; labels are cast.
 
-Pairs share only their class. Recordings from the Free Spoken Digit Dataset were assigned in turn to the images of their
-digit and mixed with noise from ESC-50. The 60,000 rows therefore use about 1500 recordings, and the validation part
-repeats recordings of the training part. The test part has its own recordings (another speaker or other takes, depending
-on the variant of the generator; which one produced the archive is not verified).
+Pairs share only their class. In the published arrays, recordings were assigned in turn to the images of their digit and
+mixed with noise from ESC-50. The 60,000 rows therefore use about 1500 recordings, and the validation part repeats
+recordings of the training part. The test part has its own recordings (another speaker or other takes, depending on the
+variant of the generator; which one produced the archive is not verified).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.fixtures.signals import depth, sound
 from cmkd_bench.data.media.catalogue import Catalogue, Official
 from cmkd_bench.data.media.clips import ArrayClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
-from cmkd_bench.dataset import Modality, Source
+from cmkd_bench.dataset import PARTS, Modality, Source
+from cmkd_bench.datasets._spoken_digits import DIGITS, SPEAKERS, TAKES, spoken_digits, write_spoken_digits
 from cmkd_bench.errors import UserError
-from cmkd_bench.parameters import NoParameters
+from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset
 
 SHAPES = {"image": (1, 28, 28), "audio": (1, 112, 112)}
@@ -37,15 +43,42 @@ COUNTS = {  # of MNIST's digits from 0 to 9
 }
 
 
+@dataclass(frozen=True)
+class Options:
+    """Options that select the files and, for source=fsdd, make the pairs harder."""
+
+    source: str = parameter(
+        "multibench",
+        "multibench: the published arrays; fsdd: Free Spoken Digit Dataset and MNIST, disjoint speakers",
+        source="MultiBench (multibench); ours (fsdd)",
+        choices=("multibench", "fsdd"),
+    )
+    image_energy: float = parameter(
+        1.0,
+        "share of the variance of the images that a PCA keeps (only fsdd); the literature keeps 0.25",
+        source="ours",
+        minimum=0.01,
+        maximum=1,
+    )
+    noise: float = parameter(
+        0.0,
+        "white noise added to the recordings, as a share of their root mean square (only fsdd); the literature mixes "
+        "in recordings from ESC-50",
+        source="ours",
+        minimum=0,
+        maximum=100,
+    )
+
+
 @register_dataset("avmnist")
-class AvMnist(MediaDataset[NoParameters]):
-    """Rows of the published arrays, unchanged except for the normalization that all datasets get."""
+class AvMnist(MediaDataset[Options]):
+    """Rows of the published arrays, or pairs of real recordings and real images."""
 
     modalities = (
-        Modality("image", "image", "the written digit after PCA, signed gray values, (1, 28, 28)"),
-        Modality("audio", "spectrogram", "the spoken digit in noise, (1, 112, 112)"),
+        Modality("image", "image", "the written digit, (1, 28, 28), gray values; after PCA and signed in multibench"),
+        Modality("audio", "spectrogram", "the spoken digit; in multibench in noise, (1, 112, 112)"),
     )
-    classes = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+    classes = DIGITS
     default_pairs = (("audio", "image"),)
     sources = (
         Source(
@@ -55,21 +88,54 @@ class AvMnist(MediaDataset[NoParameters]):
             citation="Vielzeuf, Lechervy, Pateux, Jurie: CentralNet: a Multilayer Approach for Multimodal Fusion. "
             "ECCV Workshops 2018; archive: Liang et al.: MultiBench. NeurIPS Datasets and Benchmarks 2021",
         ),
+        Source(
+            file="recordings/*.wav (only for source=fsdd)",
+            origin="github.com/Jakobovski/free-spoken-digit-dataset, version 1.0.10",
+            license="CC BY-SA 4.0",
+            citation="Jackson, Souza, Flaks, Pan, Nicolas, Thite: Jakobovski/free-spoken-digit-dataset: v1.0.8. "
+            "Zenodo, 2018",
+        ),
+        Source(
+            file="train-images-idx3-ubyte, train-labels-idx1-ubyte, or t10k-* (only for source=fsdd)",
+            origin="MNIST, in its original files, packed with gzip or not",
+            license="CC BY-SA 3.0 (as commonly stated, not verified)",
+            citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. "
+            "Proceedings of the IEEE 86(11), 1998",
+        ),
     )
     task = "recognize which digit is written and spoken"
     folder = "avmnist"
-    marks = ("image/train_data.npy", "audio/train_data.npy", "train_labels.npy")
+    folds = len(SPEAKERS)
+    marks = ("train_labels.npy|recordings/*.wav|*/recordings/*.wav",)
     obtain = (
         "Download avmnist.tar.gz from the Google Drive link in the README of github.com/pliang279/MultiBench and "
-        "unpack it."
+        "unpack it. For dataset.avmnist.source=fsdd, run git clone https://github.com/Jakobovski/"
+        "free-spoken-digit-dataset in its folder, and add MNIST's train-images-idx3-ubyte.gz and "
+        "train-labels-idx1-ubyte.gz."
     )
 
+    def __init__(self, options: Options, preparation: Preparation | None = None) -> None:
+        super().__init__(options, preparation)
+        if options.source != "fsdd":
+            self.folds = 1
+            if (options.image_energy, options.noise) != (1, 0):
+                raise UserError(
+                    f"dataset.avmnist.image_energy={options.image_energy:g} and dataset.avmnist.noise="
+                    f"{options.noise:g}: the published arrays cannot be changed. Add dataset.avmnist.source=fsdd."
+                )
+
     def catalogue(self, root: Path) -> Catalogue:
-        """List all rows, those of the training arrays first.
+        """List all pairs of the source.
 
         Raises:
-            UserError: if an array is missing, is not numeric, or has a shape that does not match its labels.
+            UserError: if a file is missing or unlike the official one.
         """
+        if self.options.source == "fsdd":
+            return spoken_digits(root, self.options.image_energy, self.options.noise)
+        return self._published_rows(root)
+
+    def _published_rows(self, root: Path) -> Catalogue:
+        """List all rows, those of the training arrays first."""
         labels = {part: read_labels(root, part) for part in ("train", "test")}
         for modality, shape in SHAPES.items():
             for part, own in labels.items():
@@ -96,13 +162,19 @@ class AvMnist(MediaDataset[NoParameters]):
         )
 
     def official(self) -> Official:
-        """Return the numbers of rows."""
-        by_digit = {part: dict(zip(self.classes, own, strict=True)) for part, own in COUNTS.items()}
-        return Official({part: sum(own) for part, own in COUNTS.items()}, by_digit)
+        """Return the numbers of rows, or of the recordings of all speakers, whom we divide."""
+        recordings = {"+".join(PARTS): (len(SPEAKERS) * TAKES,) * len(self.classes)}
+        counts = recordings if self.options.source == "fsdd" else COUNTS
+        by_digit = {part: dict(zip(self.classes, own, strict=True)) for part, own in counts.items()}
+        return Official({part: sum(own) for part, own in counts.items()}, by_digit)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
-        """Write four digits, with 1.5 training rows per clip because only a twelfth of them is for validation."""
+        """Write both sources, four digits each.
+
+        The arrays have 1.5 training rows per clip, because only a twelfth of them is for validation.
+        """
+        write_spoken_digits(root, clips, rng)
         for part, rows in (("train", 12 * math.ceil(clips / 8)), ("test", math.ceil(clips / 4))):
             digits = [row % 4 for row in range(rows)]
             arrays = {
@@ -144,7 +216,10 @@ def _open(root: Path, name: str) -> np.ndarray:
     """Open an array, reading only its header."""
     if not (root / name).is_file():
         found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.npy"))
-        raise UserError(f"avmnist: {name} not found in {root}. Found: {', '.join(found[:12]) or 'no .npy file'}.")
+        raise UserError(
+            f"avmnist: {name} not found in {root}. Found: {', '.join(found[:12]) or 'no .npy file'}. To use recordings "
+            "of the Free Spoken Digit Dataset and MNIST's own files instead, add dataset.avmnist.source=fsdd."
+        )
     try:
         array: np.ndarray = np.lib.format.open_memmap(root / name, mode="r")
     except (OSError, ValueError) as error:

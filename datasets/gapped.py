@@ -14,8 +14,8 @@ gap named in the literature:
 - shift: distance by which the image's factors are moved away from the sequence's, in standard deviations along one
   fixed direction (the distance in the bound of cross-modality contrastive distillation). Inputs are standardized, and a
   network can remove a constant, so the learned representations need not be farther apart.
-- noise: standard deviation of the noise added to both views; pairs: number of training samples; labels: number of
-  classes.
+- noise: standard deviation of the noise added to both views; pairs: number of training samples; classes:
+  number of classes.
 
 A knob changes only what it names and leaves all other random draws unchanged, so that a sweep compares like with like.
 """
@@ -51,7 +51,7 @@ class Options:
     )
     noise: float = parameter(0.3, "noise added to both views, in standard deviations", source="ours", minimum=0)
     pairs: int = parameter(600, "number of training samples", source="ours", minimum=20)
-    labels: int = parameter(8, "number of classes", source="ours", minimum=2)
+    classes: int = parameter(8, "number of classes", source="ours", minimum=2)
 
 
 @register_dataset("gapped")
@@ -80,14 +80,14 @@ class Gapped(Dataset[Options]):
             labels=labels,
             parts={part: np.arange(ends[number], ends[number + 1]) for number, part in enumerate(PARTS)},
             sample_ids=np.array([f"g{fold}-{part}-{row:05d}" for part in PARTS for row in range(sizes[part])]),
-            classes=tuple(map(str, range(given.labels))),
+            classes=tuple(map(str, range(given.classes))),
         )
 
     def _draw(self, fold: int, part: str, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draw both views and the labels of one part."""
         given, number = self.options, PARTS.index(part)
         # scores of the classes: common ones, and each modality's own
-        common, own_image, own_sequence = _stream(fold, number, "scores").standard_normal((3, samples, given.labels))
+        common, own_image, own_sequence = _stream(fold, number, "scores").standard_normal((3, samples, given.classes))
         own_both = np.sqrt((1 - given.shared) / 2) * (own_image + own_sequence)
         label = (np.sqrt(given.shared) * common + own_both).argmax(1)
         views = []

@@ -75,7 +75,7 @@ class C2KD(Method[C2KDParameters]):
     updates_teacher = True
     unlabelled = (
         "both cross-entropies skip it; the class that the cross term leaves out is the teacher's class of largest "
-        "probability, while the teacher is trained too"
+        "probability, while the teacher is trained too; docs/labels.md compares this choice with another"
     )
     unpaired = "learns from its label only; proxies and teacher see pairs only"
     presets = {

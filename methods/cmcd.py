@@ -15,6 +15,12 @@ from cmkd_bench.search import LogUniform, Uniform
 @dataclass(frozen=True)
 class CMCDParameters:
     form: str = parameter("cmc", "contrast across, or similarities within", source="paper", choices=("cmc", "cmd"))
+    source: str = parameter(
+        "supervised",
+        "how the teacher is trained: as in all other rows, or without labels, by simclr",
+        source="ours",
+        choices=("supervised", "contrastive"),
+    )
     evaluation: str = parameter(
         "le", "linear evaluation on the frozen student, or fine-tuning", source="paper", choices=("le", "ft")
     )
@@ -27,6 +33,9 @@ class CMCDParameters:
     distillation_share: float = parameter(
         0.7, "share of the epochs without labels", source="ours", minimum=0, maximum=1, search=Uniform(0.3, 0.9)
     )
+    rows_per_image: int = parameter(
+        0, "random positions that are contrasted in segmentation; 0: images, pooled", source="ours", minimum=0
+    )
 
 
 @register_method("cmcd")
@@ -37,6 +46,10 @@ class CMCD(Method[CMCDParameters]):
     cross-entropy between the softmax of the teacher's similarities within the batch and the student's, the diagonal
     left out. Then L = H(y, p_S), over the head alone (`le`, backbone frozen and in evaluation mode) or over the whole
     student (`ft`); the projection is gone.
+
+    In segmentation, phase 1 contrasts images by the mean over all their positions, or labeled positions of images
+    whose modalities are registered: then the other positions of an image are negatives too. Phase 2 trains the head at
+    each position.
     """
 
     category = "contrastive"
@@ -47,12 +60,13 @@ class CMCD(Method[CMCDParameters]):
         url="https://arxiv.org/abs/2405.03355",
     )
     deviations = (
-        "The teacher is the supervised one of all other rows, whereas the paper pre-trains its source encoder without "
-        "labels; so labels reach the student through the teacher.",
+        "By default, the teacher is the supervised one of all other rows, so labels reach the student through it; the "
+        "paper pre-trains its source encoder without labels, as source=contrastive does.",
         "The method is reconstructed from the abstract and public reviews: the exact equations, the temperature and "
         "the number of epochs were not available, so the defaults are ours.",
     )
 
+    presets = {"label_free_source": {"source": "contrastive"}}
     trains_embedding = True
     unpaired = "is left out of the contrast, and enters phase 2 with its label only"
 
@@ -62,10 +76,8 @@ class CMCD(Method[CMCDParameters]):
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, pair.teacher.embedding))
 
     @classmethod
-    def unsupported(cls, hyperparameters: CMCDParameters, pair: Pair) -> str | None:
-        if pair.is_dense:
-            return "not defined for segmentation here: it would contrast every position of a batch with every other"
-        return super().unsupported(hyperparameters, pair)
+    def teacher_method(cls, hyperparameters: CMCDParameters) -> str | None:
+        return "simclr" if hyperparameters.source == "contrastive" else None
 
     def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share
@@ -77,12 +89,15 @@ class CMCD(Method[CMCDParameters]):
 
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """The label-free phase."""
-        given = self.hyperparameters
-        projected = self.projection(batch.paired(student)[0].embedding)
+        given, (paired, pairs) = self.hyperparameters, batch.paired(student)
+        ours, theirs = paired.sample_embedding, teacher.sample_embedding
+        if given.rows_per_image:
+            rows = pairs.draw_rows(given.rows_per_image)
+            ours, theirs = paired.embedding[rows], teacher.embedding[rows]
+        projected = self.projection(ours)
         if given.form == "cmc":
-            return {"cmc": info_nce(projected, teacher.embedding.detach(), given.temperature)}
-        loss = similarity_distillation(projected, teacher.embedding, given.temperature, given.teacher_temperature)
-        return {"cmd": loss}
+            return {"cmc": info_nce(projected, theirs.detach(), given.temperature)}
+        return {"cmd": similarity_distillation(projected, theirs, given.temperature, given.teacher_temperature)}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}

@@ -38,7 +38,8 @@ class COMODO(Method[COMODOParameters]):
 
     L = -mean over i of sum_k softmax_k(v_i . Q_k / t_T) log softmax_k(x_i . Q_k / t_S), v the teacher's unit embedding,
     x the projected student's, Q the queue and the batch itself. The teacher is softer than the student by default.
-    Phase 2 trains the classifier on the frozen student.
+    Phase 2 trains the classifier on the frozen student. In segmentation, phase 1 compares images, by the mean over
+    their positions.
     """
 
     category = "contrastive"
@@ -67,12 +68,6 @@ class COMODO(Method[COMODOParameters]):
         self.register_buffer("filled", torch.zeros(hyperparameters.queue, dtype=torch.bool))
         self._latest: Tensor | None = None
 
-    @classmethod
-    def unsupported(cls, hyperparameters: COMODOParameters, pair: Pair) -> str | None:
-        if pair.is_dense:
-            return "not defined for segmentation: its queue holds embeddings of whole samples"
-        return super().unsupported(hyperparameters, pair)
-
     def phases(self) -> tuple[Phase, ...]:
         share = self.hyperparameters.distillation_share
         return (
@@ -82,8 +77,8 @@ class COMODO(Method[COMODOParameters]):
 
     def distil(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         """The label-free phase."""
-        given, projected = self.hyperparameters, self.projection(batch.paired(student)[0].embedding)
-        self._latest = teacher.embedding.detach()
+        given, projected = self.hyperparameters, self.projection(batch.paired(student)[0].sample_embedding)
+        self._latest = teacher.sample_embedding.detach()
         loss = queue_distillation(
             projected, self._latest, self.memory, self.filled, given.temperature, given.teacher_temperature
         )
@@ -92,7 +87,7 @@ class COMODO(Method[COMODOParameters]):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         return {"cross_entropy": F.cross_entropy(student.logits, batch.labels)}
 
-    def after_step(self) -> None:
+    def after_step(self, student: nn.Module) -> None:
         """Replace the oldest rows of the queue by the batch."""
         if self._latest is None:
             return

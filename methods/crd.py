@@ -47,6 +47,9 @@ class CRD(Method[CRDParameters]):
     side_S contrasts the student's embedding with the teacher's bank, side_T the teacher's with the student's bank:
     -log h(positive) - sum over K negatives of log(1 - h), h = P / (P + K / M), P = exp(score / t) / Z (equations 10 to
     12 of the paper; Z is the released code's). Only side_S trains the student; side_T trains the teacher's projection.
+
+    In segmentation, the banks hold images, by the mean over their positions. An image has no class, so all other images
+    are its negatives. Single positions are not contrasted: a random crop shows others in every epoch.
     """
 
     category = "contrastive"
@@ -62,7 +65,7 @@ class CRD(Method[CRDParameters]):
     )
     unlabelled = (
         "cross-entropy skips it; its class for drawing negatives is the teacher's of largest probability, and before "
-        "its first batch it is a negative of every other sample"
+        "its first batch it is a negative of every other sample; docs/labels.md compares this choice with another"
     )
     trains_embedding = True
     unpaired = "learns from its label only; its rows of the banks keep their random start and are negatives"
@@ -84,11 +87,12 @@ class CRD(Method[CRDParameters]):
         for name in ("student_bank", "teacher_bank"):
             self.register_buffer(name, torch.empty(samples, dimension).uniform_(-bound, bound))
         self.register_buffer("normalizers", torch.zeros(2))
-        hidden = pair.train_labels == HIDDEN
-        layout = class_layout(pair.train_labels.masked_fill(hidden, pair.classes))
+        labels = torch.arange(samples) if pair.is_dense else pair.train_labels.clone()
+        hidden = labels == HIDDEN
+        layout = class_layout(labels.masked_fill(hidden, pair.classes))
         for name in ("order", "start", "size"):
             self.register_buffer(name, getattr(layout, name), persistent=False)
-        self.register_buffer("labels", pair.train_labels.clone())
+        self.register_buffer("labels", labels)
         self.takes_all = hyperparameters.negatives >= samples - int(layout.size[: pair.classes].max())
         self._has_hidden = bool(hidden.any())
         self._is_normalized = False
@@ -96,19 +100,18 @@ class CRD(Method[CRDParameters]):
 
     @classmethod
     def unsupported(cls, hyperparameters: CRDParameters, pair: Pair) -> str | None:
-        if pair.is_dense:
-            return "not defined for segmentation: its banks hold one embedding per sample"
         known = pair.train_labels[pair.train_labels != HIDDEN]
-        if bool((known == known[0]).all()):
+        if not pair.is_dense and bool((known == known[0]).all()):
             return "CRD draws negatives from other classes, and the training part has one class"
         return super().unsupported(hyperparameters, pair)
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         paired, pairs = batch.paired(student)
-        ours = F.normalize(self.student_projection(paired.embedding).float(), dim=1)
-        theirs = F.normalize(self.teacher_projection(teacher.embedding).float(), dim=1)
+        ours = F.normalize(self.student_projection(paired.sample_embedding).float(), dim=1)
+        theirs = F.normalize(self.teacher_projection(teacher.sample_embedding).float(), dim=1)
         kept = _first_of_each(pairs.index)
-        counts = self._negatives(pairs.index, pairs.classes(teacher.logits).index_select(0, kept))
+        classes = pairs.index if self.pair.is_dense else pairs.classes(teacher.logits)
+        counts = self._negatives(pairs.index, classes.index_select(0, kept))
         self._normalize(ours, theirs, pairs.index, counts)
         self._latest = (pairs.index, ours.detach().index_select(0, kept), theirs.detach().index_select(0, kept))
         temperature, weight = self.hyperparameters.temperature, self.hyperparameters.weight
@@ -121,8 +124,7 @@ class CRD(Method[CRDParameters]):
             "teacher_side": weight * side_t,
         }
 
-    @torch.no_grad()
-    def after_step(self) -> None:
+    def after_step(self, student: nn.Module) -> None:
         """Move the bank rows of the batch toward its embeddings."""
         if self._latest is None:
             return

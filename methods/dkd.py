@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch.nn import functional as F
 
-from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
+from cmkd_bench import Batch, Losses, Method, Outputs, Pair, Paper, parameter, register_method
 from cmkd_bench.losses import dkd_loss, standardize_logits
+from cmkd_bench.method import HIDDEN
 from cmkd_bench.search import LogUniform
 
 
@@ -48,9 +49,16 @@ class DKD(Method[DKDParameters]):
     deviations = (
         "The warm-up is a share of the epochs (20 of 240 in the released code), so that short runs complete it too.",
     )
-    unlabelled = "cross-entropy skips it; the target of TCKD and NCKD is the teacher's class of largest probability"
+    unlabelled = (
+        "cross-entropy skips it; as it has no target, its divergence is not decomposed: a t^2 KL(p_T^t || p_S^t); "
+        "docs/labels.md compares this choice with others"
+    )
     unpaired = "learns from its label only"
     without_distillation = {"alpha": 0.0, "beta": 0.0}
+
+    def __init__(self, hyperparameters: DKDParameters, pair: Pair) -> None:
+        super().__init__(hyperparameters, pair)
+        self._has_hidden = bool((pair.train_labels == HIDDEN).any())
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
@@ -58,8 +66,8 @@ class DKD(Method[DKDParameters]):
         ours, theirs = paired.logits, teacher.logits
         if given.logits == "standardized":
             ours, theirs = standardize_logits(ours), standardize_logits(theirs)
-        classes = pairs.classes(teacher.logits)
-        loss = dkd_loss(ours, theirs, classes, given.alpha, given.beta, given.temperature)
+        known = pairs.labelled if self._has_hidden else None
+        loss = dkd_loss(ours, theirs, pairs.labels, given.alpha, given.beta, given.temperature, known)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
             "distillation": batch.ramp(given.warmup_share) * loss,

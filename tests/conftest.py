@@ -84,7 +84,7 @@ def cmkd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 @pytest.fixture
 def quick_run(tmp_path: Path) -> Callable[..., pd.DataFrame]:
-    """Run a grid of two epochs on mfeat, pixels to fourier, one seed; anything can be overridden."""
+    """Run a grid of two epochs on mfeat, pixels to fourier, one seed, all labels; anything can be overridden."""
 
     def run(**changes: Any) -> pd.DataFrame:
         arguments: dict[str, Any] = {
@@ -98,6 +98,7 @@ def quick_run(tmp_path: Path) -> Callable[..., pd.DataFrame]:
             "jobs": 1,
             "controls": False,
             "one_way": True,
+            "labels": 1,
             "quiet": True,
         }
         return cmkd_bench.run(**{**arguments, **changes})

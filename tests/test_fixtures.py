@@ -128,6 +128,19 @@ def test_from_media_to_the_leaderboard(miniature: Miniature, name: str, tmp_path
         assert [line for line in skipped if sample in line["sample_id"] and reason in line["reason"]], (sample, reason)
 
 
+@pytest.mark.slow
+def test_the_other_source_of_a_dataset_from_media_to_the_leaderboard(miniature: Miniature, tmp_path: Path) -> None:
+    miniature("avmnist")
+    overrides = (*QUICK, "dataset.avmnist.source=fsdd", "prepare.seconds=0.6", "augment.columns=0")
+    results = _run("avmnist", tmp_path, overrides=overrides, methods="kd", folds=[0, 5])
+    assert results["status"].unique().tolist() == ["done"], results["error"].dropna().tolist()
+    assert set(results["fold"]) == {0, 5}
+    assert results[results["method"] == "none"]["value"].max() > 1.5 * 25
+    skipped = (tmp_path / "prepared/avmnist/skipped.csv").read_text(encoding="utf-8")
+    assert "0_someone_0" in skipped
+    assert "1_jackson_00" in skipped
+
+
 def test_numbers_of_a_miniature_never_stand_beside_real_ones(miniature: Miniature, tmp_path: Path) -> None:
     miniature("avmnist")
     with pytest.raises(GridError, match="fixtures \\(avmnist\\) and real datasets \\(mfeat\\)"):

@@ -75,7 +75,7 @@ def _check(console: Console, dataset: MediaDataset[Any], given: Path | None) -> 
         found = inspect_download(dataset, folder)
     except UserError as error:
         missing = search(dataset.download(), None, folder).missing
-        lacks = f"missing: {', '.join(missing)}. " if missing else ""
+        lacks = f"missing: {', '.join(missing)}. ".replace("|", " or ") if missing else ""
         how = "" if dataset.obtain in str(error) else f"\nHow to get it: {dataset.obtain}"
         text = f"unusable: {lacks}{error}{how}"
         console.print(Text(text, style=STYLES[-1]), soft_wrap=True)

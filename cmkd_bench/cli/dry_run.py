@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from cmkd_bench.experiment.spec import RunSpec
     from cmkd_bench.planning.grid import Grid
+    from cmkd_bench.studies.sweep import CheckedSweep
 
 
 def show_plan(console: Console, grid: Grid, force: bool) -> None:
@@ -41,6 +42,34 @@ def show_plan(console: Console, grid: Grid, force: bool) -> None:
     # Runs on data that are not prepared have other ids than later, so they always seem to differ.
     notes = [f"{dataset.registry_name}: {root}" for dataset, root in missing]
     for text in _unprepared(notes) if missing else warnings:
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
+
+
+def show_sweep(console: Console, checked: CheckedSweep) -> None:
+    """Print the planned runs of a sweep, and refuse what `sweep` would refuse, without writing anything."""
+    from cmkd_bench.data.media.preparing.missing import find_missing
+    from cmkd_bench.experiment.record import check_plan
+    from cmkd_bench.experiment.store import find_done
+    from cmkd_bench.report.text_table import as_rich
+    from cmkd_bench.studies.point import check_defined
+    from cmkd_bench.studies.sweep_plan import plan_table, totals
+
+    planned, notes, warnings = {}, [], []
+    for value, grid in checked.grids.items():
+        missing = find_missing(one.dataset for one in grid.datasets.values())
+        plan = checked.setting.plan(grid, [dataset.registry_name for dataset, _ in missing])
+        planned[value] = (grid, plan)
+        notes += [f"{dataset.registry_name}: {root}" for dataset, root in missing]
+        warnings += check_plan(grid.experiment, plan)
+    check_defined(planned)
+    done = {run_id for grid, plan in planned.values() for run_id in plan.specs if find_done(grid.experiment, run_id)}
+    plans = {value: plan for value, (_, plan) in planned.items()}
+    console.print(as_rich(plan_table(checked, plans, done)))
+    specs = {run_id: spec for plan in plans.values() for run_id, spec in plan.specs.items()}
+    console.print(totals(specs, done), markup=False, soft_wrap=True)
+    to_do = [spec for run_id, spec in specs.items() if run_id not in done]
+    console.print(_expected_here(next(iter(checked.grids.values())), to_do), markup=False, soft_wrap=True)
+    for text in _unprepared(dict.fromkeys(notes)) if notes else dict.fromkeys(warnings):
         console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 

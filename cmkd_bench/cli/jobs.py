@@ -174,19 +174,17 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
 def _collect(console: Console, name: str | None, results: Path) -> int:
     from cmkd_bench.cli.cluster_tuning import left_to_tune
     from cmkd_bench.experiment.faults import tolerating_faults
-    from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.launch.slurm.campaign import rows, tidy
-    from cmkd_bench.report.board import leaderboard
-    from cmkd_bench.report.experiment_tables import write_tables
+    from cmkd_bench.report.experiment_tables import write_board
     from cmkd_bench.report.formats import as_rich
     from cmkd_bench.report.status_table import summary
 
     with tolerating_faults() as unwritten:
         found, seen = _survey(name, results)
-        frame = write_tables(found, rows(seen))
+        _, board = write_board(found, rows(seen))
     if not unwritten:
         tidy(found, seen)
-    console.print(as_rich(leaderboard(read_plan(found), frame)))
+    console.print(as_rich(board))
     _say(console, summary(found, seen))
     for note in seen.notes:
         _say(console, f"note: {note}", "yellow")

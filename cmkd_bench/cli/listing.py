@@ -208,6 +208,7 @@ def _print_method(console: Console, name: str) -> None:
         "category": methods.category(name),
         "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
         "pairs": cls.pairing,
+        "views": ", ".join(("training", *cls.further_views(cls.HyperParameters()))),
         "unlabeled": cls.unlabelled or "not supported",
         "unpaired": "no teacher" if cls.teacher == "none" else cls.unpaired or "not supported",
         "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",

@@ -29,14 +29,15 @@ def plot(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="Plots: gains, transfer, critical, cost, learning, logged, gap or tuning; repeatable (default: all).",
+            help="Plots: gains, labels, transfer, critical, cost, learning, logged, gap or tuning; repeatable "
+            "(default: all).",
             autocompletion=completion.plots,
         ),
     ] = None,
     formats: Formats = "png,svg",
     results: Results = Path("results"),
 ) -> None:
-    """Plot an experiment: gains, transfer, ranks, cost, learning curves, logged values, tuning."""
+    """Plot an experiment: gains, gains by labels, transfer, ranks, cost, learning curves, logged values, tuning."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.report.plots.kinds import KINDS

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cmkd_bench.cli import completion, options
+from cmkd_bench.cli import completion
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Plugins, Results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,41 +55,66 @@ def sweep(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings for all values, e.g. train.epochs=30")
     ] = None,
     vary: Annotated[
-        str, typer.Option(help="Dataset option to vary, OPTION=from:to:step, e.g. misalignment=0:1:0.1")
+        str,
+        typer.Option(
+            help="What to vary, KNOB=from:to:step or KNOB=value,value,...: labels, pairs_share, mispaired, "
+            "teacher_labels, an option of the dataset, or any other setting by its key, e.g. labels=0.05,0.25,1, "
+            "misalignment=0:1:0.1, or method.kd.temperature=1,2,4"
+        ),
     ] = "",
     methods: Annotated[
-        str | None, typer.Option(help="Method names, comma-separated (default: kd).", autocompletion=completion.methods)
+        str | None,
+        typer.Option(
+            help="Method names or categories, comma-separated (default: kd).", autocompletion=completion.methods
+        ),
     ] = None,
     pair: Annotated[
         str | None, typer.Option(help="Directed pair teacher:student (default: the dataset's first pair).")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of draws; each has its own seed and fold.", min=1)] = 5,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Labels of the training part that may be seen, for all values (default: the protocol's)."),
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Name of the sweep's folder (default: derived from the settings).")
+    ] = None,
     results: Results = Path("results"),
+    plugin: Plugins = None,
     jobs: Annotated[int | None, typer.Option(help="Number of worker processes (default: one per core).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit.")] = False,
 ) -> None:
-    """Vary an option of a dataset: every method's gain over the student alone, and measured gaps, with intervals."""
-    from cmkd_bench.config.settings_files import grid_defaults
-    from cmkd_bench.studies.sweep import sweep as run
+    """Vary any setting: every method's gain over the student alone, and measured gaps, with intervals."""
+    from cmkd_bench.studies.sweep import SweepOptions, check_sweep, run_sweep
     from cmkd_bench.studies.sweep_table import as_rich
     from cmkd_bench.terminal import Terminal
 
     console = Terminal()
-    names = options.names(methods) or grid_defaults()["sweep_methods"]
-    with _ended(console):
-        found = run(
-            dataset,
-            vary,
-            methods=names,
+    checked = check_sweep(
+        SweepOptions(
+            dataset=dataset,
+            vary=vary,
+            methods=methods,
             pair=pair,
             draws=seeds,
+            labels=labels,
             overrides=overrides or (),
+            experiment=experiment,
             results=results,
+            plugins=plugin or (),
             jobs=jobs,
         )
+    )
+    if dry_run:
+        from cmkd_bench.cli.dry_run import show_sweep
+
+        show_sweep(console, checked)
+        return
+    with _ended(console):
+        found = run_sweep(checked)
     console.print(as_rich(found))
-    folder = results / f"sweep-{dataset}-{found.knob}"
     files = "gains: .md .csv .png .svg" + (", measured.csv" if found.measured else "")
-    console.print(f"{folder}/{files}", style="dim", markup=False)
+    console.print(f"{checked.setting.folder}/{files}", style="dim", markup=False)
 
 
 @contextmanager

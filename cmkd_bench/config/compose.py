@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.augmentation import Augmentation, StrongView
 from cmkd_bench.config.overrides import Overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.recipe import Recipe
@@ -24,6 +24,7 @@ PARAMETERS: Mapping[str, type] = {
     "supervision": Supervision,
     "prepare": Preparation,
     "augment": Augmentation,
+    "strong": StrongView,
 }
 
 
@@ -33,11 +34,13 @@ class Configuration:
 
     protocol: str  # its name
     deviations: tuple[str, ...]  # deviations of the protocol from its paper
+    pairs: tuple[str, ...] | None  # `teacher:student`, run as written; None: the dataset's own, in both directions
     recipe: Recipe  # how networks are trained
     labels: tuple[LabelBudget, ...]  # how many labels of the training part may be seen; each value is run
     supervision: Supervision  # which labels and pairs may be seen
     preparation: Preparation  # how a downloaded dataset is stored
     augmentation: Augmentation  # what a network sees of it
+    strong: StrongView  # what a network sees of it in a strong view
     options: Mapping[str, Any]  # the dataset's options under the protocol
     model: Mapping[str, Any]  # networks by role and by kind of modality, and `pretrained`
     data: Mapping[str, Any]  # folders of downloaded datasets (`root`) and prepared arrays (`prepared`)
@@ -55,11 +58,14 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     Args:
         overrides: overrides without problems.
         dataset: its file in configs/dataset/PROTOCOL/, if it has one, is composed between the protocol and the
-            overrides.
+            overrides. With an option VALUE, this is NAME-VALUE.yaml if it exists, or else NAME.yaml.
     """
     protocol = _chosen(overrides.plain, "protocol", "fair")
+    chosen = overrides.datasets.get(dataset or "", {}).values()
+    files = [*(f"{dataset}-{value}" for value in chosen), dataset]
+    refinement = next((f"dataset/{protocol}={file}" for file in files if _has_file(protocol, file)), None)
     try:
-        values = _compose(overrides.plain, f"dataset/{protocol}={dataset}" if _has_file(protocol, dataset) else None)
+        values = _compose(overrides.plain, refinement)
     except UserError as error:
         return None, [str(error)]
     if values["only"] is not None and dataset is not None and dataset not in values["only"]:
@@ -76,11 +82,13 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     return Configuration(
         protocol=protocol,
         deviations=tuple(values["deviations"]),
+        pairs=None if values["pairs"] is None else tuple(values["pairs"]),
         recipe=build(Recipe, values["train"]),
         labels=labels,
         supervision=build(Supervision, values["supervision"]),
         preparation=build(Preparation, values["prepare"]),
         augmentation=build(Augmentation, values["augment"]),
+        strong=build(StrongView, values["strong"]),
         options=values["options"],
         model=values["model"],
         data=values["data"],

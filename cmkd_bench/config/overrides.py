@@ -104,7 +104,7 @@ def _problem_of_key(key: str, value: str, chosen: Mapping[str, str]) -> str | No
         return None
     if key in known_settings({**chosen, "launcher": "slurm"}):
         return f"{key}={value}: this is a setting of launcher=slurm, which is not selected. Add --launcher slurm."
-    if key in ("methods", "datasets", "seeds", "folds", "labels") and key in grid_defaults():
+    if key in ("methods", "datasets", "pairs", "seeds", "folds", "labels") and key in grid_defaults():
         return f"{key}={value}: this is an option, not a setting. Use --{key} {value}."
     return f"{key}={value}: no such setting.{hint(key, known)} See: cmkd-bench show config"
 

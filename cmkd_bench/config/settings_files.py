@@ -12,7 +12,7 @@ import yaml
 FOLDER = Path(__file__).parent.parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
 DEVICES = ("cpu", "cuda")
-SECTIONS = ("train", "supervision", "model", "prepare", "augment", "data", "launcher")
+SECTIONS = ("train", "supervision", "model", "prepare", "augment", "strong", "data", "launcher")
 
 
 def grid_defaults() -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ import functools
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.diagnostics.pair import Side
@@ -15,7 +15,6 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.network import Network
 from cmkd_bench.training.assembly import Assembly, BadData
 from cmkd_bench.training.evaluation import outputs_of
 
@@ -44,7 +43,7 @@ class SavedRuns:
         except BadData as error:
             raise UserError(f"cannot diagnose run {run_id}: {error}. Rerun the grid.") from error
         part = parts.part("test")
-        network = parts.network(spec.student_modality, spec.student_network, spec.pretrained)
+        network = parts.deployed()
         self._load(network, spec)
         again = outputs_of(network.to(self._device), part, spec.student_modality)
         _check(run_id, logits, again.logits.cpu())
@@ -68,7 +67,7 @@ class SavedRuns:
             )
         return found
 
-    def _load(self, network: Network, spec: RunSpec) -> None:
+    def _load(self, network: nn.Module, spec: RunSpec) -> None:
         folder = self._experiment.run(spec.id)
         try:
             folder.check(folder.weights)

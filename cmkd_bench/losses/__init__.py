@@ -3,6 +3,7 @@
 Arguments named after the teacher are targets and get no gradient. Losses are averaged over the batch.
 """
 
+from cmkd_bench.losses.consistency import consistency_loss
 from cmkd_bench.losses.contrastive import info_nce, similarity_distillation
 from cmkd_bench.losses.contrastive_memory import crd_normalizer, crd_side_loss, negative_counts
 from cmkd_bench.losses.correlation import dist_terms
@@ -10,6 +11,7 @@ from cmkd_bench.losses.distillation import dkd_loss, kd_loss, mutual_kl, tckd_nc
 from cmkd_bench.losses.frequency import frequency_distances, frequency_parts
 from cmkd_bench.losses.hint import cosine_distance, hint_loss
 from cmkd_bench.losses.information import correlation_loss, mutual_information_loss, vid_loss
+from cmkd_bench.losses.masked_distillation import confident_rows, masked_kd_loss, pseudo_label_loss
 from cmkd_bench.losses.multi_level import prediction_relations
 from cmkd_bench.losses.negative_sampling import ClassLayout, class_layout, sample_negatives
 from cmkd_bench.losses.nontarget import mutual_nontarget_kl, nontarget_kl
@@ -23,11 +25,14 @@ from cmkd_bench.losses.salience import permuted_distance
 from cmkd_bench.losses.similarity_distributions import class_contrast, direction_loss, pkt_loss
 from cmkd_bench.losses.standardization import standardize_logits
 from cmkd_bench.losses.teacher_transform import transformed_teacher_loss
+from cmkd_bench.losses.view_contrast import nt_xent
 
 __all__ = [
     "ClassLayout",
     "class_contrast",
     "class_layout",
+    "confident_rows",
+    "consistency_loss",
     "correlation_loss",
     "cosine_distance",
     "crd_normalizer",
@@ -41,16 +46,19 @@ __all__ = [
     "info_nce",
     "kd_loss",
     "kendall_tau",
+    "masked_kd_loss",
     "mutual_information_loss",
     "mutual_kl",
     "mutual_nontarget_kl",
     "negative_counts",
     "nkd_terms",
     "nontarget_kl",
+    "nt_xent",
     "ofa_loss",
     "permuted_distance",
     "pkt_loss",
     "prediction_relations",
+    "pseudo_label_loss",
     "queue_distillation",
     "rkd_terms",
     "rld_terms",

@@ -96,14 +96,25 @@ def tckd_nckd(
     return _kl(teacher_pair, student_pair), _kl(teacher_others, student_others)
 
 
+@in_full_precision
 def dkd_loss(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, alpha: float, beta: float, temperature: float
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    alpha: float,
+    beta: float,
+    temperature: float,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Compute the DKD loss: temperature^2 (alpha TCKD + beta NCKD), with the terms of `tckd_nckd`.
+
+    A sample whose label is not known has no target, so its divergence is not decomposed: it contributes temperature^2
+    alpha KL(teacher || student).
 
     Args:
         alpha: weight of the target part; 1 in the paper.
         beta: weight of the non-target part; tuned for each pair in the paper, up to 8 on CIFAR-100.
+        known: (B,) bool, the samples whose label is known; the others may have any label. None: all are known.
 
     Returns:
         A scalar in nats, averaged over the batch. The warm-up of the paper is left to the caller.
@@ -111,8 +122,13 @@ def dkd_loss(
     Raises:
         ValueError: in the cases of `tckd_nckd`.
     """
-    tckd, nckd = tckd_nckd(student_logits, teacher_logits, labels, temperature)
-    return temperature**2 * (alpha * tckd + beta * nckd).mean()
+    targets = labels if known is None else labels.where(known, 0)
+    tckd, nckd = tckd_nckd(student_logits, teacher_logits, targets, temperature)
+    each = alpha * tckd + beta * nckd
+    if known is not None:
+        student, teacher = (F.log_softmax(logits / temperature, dim=1) for logits in (student_logits, teacher_logits))
+        each = each.where(known, alpha * _kl(teacher.detach(), student))
+    return temperature**2 * each.mean()
 
 
 def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -120,6 +120,8 @@ def _traits(cls: type[Method[Any]]) -> Iterator[str]:
         yield f"pairs: {cls.pairing}"
         yield f"a sample without a partner: {cls.unpaired or 'not supported'}"
     yield f"a sample without a label: {cls.unlabelled or 'not supported'}"
+    if views := cls.further_views(cls.HyperParameters()):
+        yield f"views of each sample beside the training view: {', '.join(views)}"
     if cls.tuned_as:
         yield f"where methods are tuned, it has the selected hyper-parameters of `{cls.tuned_as}`"
     if cls.without_distillation:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from cmkd_bench.config.augmentation import PREFIX, view_settings
 from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.supervision import FULL
 from cmkd_bench.data.loading import LoadedFold, load_fold
@@ -54,7 +56,7 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
         for fold in part.folds:
             data = None if name in unprepared else load_fold(part.dataset, fold)
             specs = _FoldSpecs(grid, part, fold, data)
-            plan.notes[name] = _notes(part)
+            plan.notes[name] = [*_notes(part), *_notes_on_views(grid)]
             if data is not None:
                 _check_selection(name, part.configuration, data)
                 _check_supervision(name, part, data)
@@ -62,8 +64,8 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
                 plan.notes[name] = [*data.paired.notes, *plan.notes[name]]
                 fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
-                reason = reason_of(runs[-1])
-                for spec in runs[:-1] if reason else runs:
+                reason = reason_of(runs[-1]) or _reason_of_teacher(runs[-2], grid.baseline, reason_of)
+                for spec in runs[:1] if reason else runs:
                     plan.add(spec)
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
@@ -72,6 +74,11 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
     if remember:
         feasibility.save()
     return plan
+
+
+def _reason_of_teacher(spec: RunSpec, baseline: str, reason_of: Callable[[RunSpec], str | None]) -> str | None:
+    reason = None if spec.method == baseline else reason_of(spec)
+    return f"its teacher is trained by {spec.method}: {reason}" if reason else None
 
 
 @dataclass(frozen=True)
@@ -129,14 +136,33 @@ class _FoldSpecs:
         )
         return replace(spec, code=run_code(spec))
 
-    def of(self, method: str, alone: RunSpec, teachers: Mapping[str, RunSpec]) -> RunSpec:
-        """Return the run of a method, given the run of the student alone and those of teachers."""
+    def teacher_of(self, method: str, teachers: Mapping[str, RunSpec]) -> RunSpec | None:
+        """Return the run of a method's teacher, given those of teachers by what a method declares; None without one."""
         cls = methods.declared(method)
-        parameters = settings(build(cls.HyperParameters, self.grid.methods[method]))
-        spec = replace(alone, method=method, hyperparameters=parameters)
         if cls.teacher == "none":
+            return None
+        by = cls.teacher_method(build(cls.HyperParameters, self.grid.methods[method]))
+        if by is None:
+            return teachers[cls.teacher]
+        spec = self._by(by, {}, teachers[cls.teacher])
+        return replace(spec, code=run_code(spec))
+
+    def _by(self, method: str, given: Mapping[str, Any], alone: RunSpec) -> RunSpec:
+        """Return the run of the student alone with a method in place of the baseline; its code is still to be set."""
+        cls = methods.declared(method)
+        hyperparameters: Any = build(cls.HyperParameters, given)
+        spec = replace(alone, method=method, hyperparameters=settings(hyperparameters))
+        if not cls.further_views(hyperparameters):
+            return spec
+        configuration = self.part.configuration
+        return replace(spec, augmentation=settings(view_settings(configuration.augmentation, configuration.strong)))
+
+    def of(self, method: str, alone: RunSpec, teacher: RunSpec | None) -> RunSpec:
+        """Return the run of a method, given the run of the student alone and that of its teacher."""
+        cls, spec = methods.declared(method), self._by(method, self.grid.methods[method], alone)
+        if teacher is None:
             return replace(spec, code=run_code(spec))
-        teacher, supervision = teachers[cls.teacher], alone.supervision
+        supervision = alone.supervision
         if cls.teacher != "self" and cls.pairing == "paired":
             supervision = self._supervision(alone.labels, "pairs_share", "mispaired")
         spec = replace(
@@ -180,10 +206,11 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
             alone = specs.student(student_modality, labels, seed)
             teachers = specs.teachers((teacher_modality, student_modality), labels, seed)
             for method in specs.grid.methods:
-                spec, declared = specs.of(method, alone, teachers), methods.declared(method)
+                teacher = specs.teacher_of(method, teachers)
+                spec = specs.of(method, alone, teacher)
                 cell = Cell(
                     method=method,
-                    role=declared.role,
+                    role=methods.declared(method).role,
                     dataset=dataset,
                     fold=specs.fold,
                     labels=labels,
@@ -194,8 +221,7 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
                     teacher_id=teachers["trained"].id,
                     tuned_as=specs.tuned_as(method),
                 )
-                others = [teachers[declared.teacher]] if declared.teacher in teachers else []
-                yield cell, [teachers["trained"], *others, spec]
+                yield cell, [teachers["trained"], *([teacher] if teacher else []), spec]
 
 
 def _check_selection(name: str, configuration: Configuration, data: LoadedFold) -> None:
@@ -229,6 +255,25 @@ def _notes(grid: DatasetGrid) -> list[str]:
     return [*selected, *(f"protocol {configuration.protocol}: {text}" for text in configuration.deviations)]
 
 
+def _strong(configuration: Configuration, specs: Iterable[RunSpec]) -> dict[str, Settings]:
+    """Return the settings of strong views if some runs have such views."""
+    has = any(name.startswith(PREFIX) for spec in specs for name, _ in spec.augmentation)
+    return {"strong": settings(configuration.strong)} if has else {}
+
+
+def _notes_on_views(grid: Grid) -> list[str]:
+    """Name the methods that see several views of a sample, since these have further information and further costs."""
+    named: dict[int, list[str]] = {}
+    for method, given in grid.methods.items():
+        cls = methods.declared(method)
+        named.setdefault(len(cls.further_views(build(cls.HyperParameters, given))), []).append(method)
+    return [
+        f"{', '.join(names)}: {1 + further} views of each sample per step; each costs about as much as the first."
+        for further, names in named.items()
+        if further
+    ]
+
+
 def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> Conditions:
     """Return the conditions that all cells of a dataset share."""
     configuration, dataset = part.configuration, part.dataset
@@ -237,6 +282,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
         "train": settings(configuration.recipe),
         "supervision": settings(configuration.supervision),
         "augment": settings(configuration.augmentation),
+        **_strong(configuration, own),
         "prepare": preparation_settings(dataset),
         f"dataset.{dataset.registry_name}": settings(dataset.options),
     }
@@ -244,7 +290,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
     model = {f"model.{name}": value for name, value in configuration.model.items() if name != "pretrained"}
     return {
         "protocol": configuration.protocol,
-        "folds": type(dataset).folds,
+        "folds": dataset.folds,
         "fixture": fixture,
         "pretrained": " ".join(sorted({one.pretrained for one in own} - {""})),
         **values,

@@ -14,32 +14,33 @@ Direction = tuple[str, str]  # what the teacher sees, what the student sees
 Datasets = Mapping[str, "type[Dataset[Any]]"]
 
 
-def directions_of(pairs: Sequence[str] | None, datasets: Datasets, one_way: bool) -> dict[str, tuple[Direction, ...]]:
-    """Return the directions of each dataset.
+def directions_of(
+    pairs: Sequence[str] | None, configured: Sequence[str] | None, dataset: type[Dataset[Any]], one_way: bool
+) -> tuple[Direction, ...]:
+    """Return the directions of a dataset.
 
     Args:
-        pairs: `teacher:student`; None for each dataset's own pairs.
-        datasets: by name.
-        one_way: whether to run each pair only in the direction in which it is written.
+        pairs: `teacher:student`, as the user gave them; None for the configured ones.
+        configured: those of the dataset's file in configs/, each in the direction in which it is written; None for the
+            dataset's own pairs.
+        dataset: its class.
+        one_way: whether to run the pairs of the user or of the dataset only in the direction in which they are written.
     """
-    chosen = {name: cls.default_pairs if pairs is None else _matching(pairs, cls) for name, cls in datasets.items()}
-    return {
-        name: tuple(dict.fromkeys(d for a, b in own for d in ([(a, b)] if one_way else [(a, b), (b, a)])))
-        for name, own in chosen.items()
-    }
+    if pairs is None and configured is not None:
+        return tuple(dict.fromkeys(_matching(configured, dataset)))
+    chosen = dataset.default_pairs if pairs is None else _matching(pairs, dataset)
+    return tuple(dict.fromkeys(d for a, b in chosen for d in ([(a, b)] if one_way else [(a, b), (b, a)])))
 
 
-def problems_of_pairs(pairs: Sequence[str] | None, datasets: Datasets) -> list[str]:
+def problems_of_pairs(pairs: Sequence[str], datasets: Datasets) -> list[str]:
     """Return the problems of pairs: pairs that no dataset has, and datasets that have none of the pairs."""
-    if pairs is None:
-        return []
     if problems := list(_unmatched(pairs, datasets)):
         return problems
     return [
         f"dataset '{name}' has none of the pairs {', '.join(pairs)}. "
         f"Its modalities: {', '.join(modality.name for modality in cls.modalities)}."
         for name, cls in datasets.items()
-        if not _matching(pairs, cls)
+        if pairs and not _matching(pairs, cls)
     ]
 
 

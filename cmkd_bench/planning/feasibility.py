@@ -112,14 +112,13 @@ class Feasibility:
 def _shape_of(
     data: LoadedFold, augmentation: Settings, modality: str, network: str, pretrained: str, weights: Path | None
 ) -> NetworkShape:
-    from cmkd_bench.config.augmentation import Augmentation
+    from cmkd_bench.config.augmentation import read_views
     from cmkd_bench.networks import network_shape, tokenizer_of
-    from cmkd_bench.parameters import build
     from cmkd_bench.training.tensors import input_shape
 
     kind = data.dataset.modality(modality)
     tokenizers = {modality: tokenizer_of(network, pretrained, weights)} if kind.kind == "text" else {}
-    inputs = input_shape(data.prepare([modality], tokenizers), kind, build(Augmentation, dict(augmentation)))
+    inputs = input_shape(data.prepare([modality], tokenizers), kind, read_views(augmentation)[0])
     return network_shape(network, inputs, len(data.classes), pretrained, weights)
 
 
@@ -127,6 +126,8 @@ def _undeclared(cls: type[Declaration[Any]], spec: RunSpec) -> str | None:
     """Return what a method does not say that it can do, but would have to."""
     if spec.labels != ALL and cls.unlabelled is None:
         return f"{spec.method} cannot be run with hidden labels: it declares unlabelled = None"
+    if spec.labels != ALL and cls.pairing == "same_class" and cls.unpaired is None:
+        return f"{spec.method} pairs samples of one class, and does not declare what it does with unlabeled ones"
     if "pairs_share" in dict(spec.supervision) and cls.unpaired is None and cls.teacher != "none":
         return f"{spec.method} cannot be run with unpaired samples: it does not declare `unpaired`"
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,7 +70,7 @@ class _Resolution:
         # Import only what can cause problems, so that a mistyped name is reported immediately.
         asked = not self.problems or self.pairs or self.options.folds is not None
         classes = {name: datasets.get(name) for name in self.datasets} if asked else {}
-        self.problems += problems_of_pairs(self.pairs or None, classes)
+        self.problems += self._problems_of_pairs(classes, configurations)
         self.problems += self._problems_of_folds(classes)
         if self.options.trials is not None and not self.problems:
             self.problems += self._problems_of_trials(given, configurations)
@@ -89,7 +89,6 @@ class _Resolution:
         general = configurations[None]
         weights = general.model["pretrained"]
         roots = Roots.read(**general.data, weights=weights if isinstance(weights, str) else None)
-        directions = directions_of(self.pairs, classes, self.options.one_way)
         grids = {}
         for name, cls in classes.items():
             given_options = self.overrides.datasets.get(name, {})
@@ -98,9 +97,11 @@ class _Resolution:
             except UserError as error:  # options that a dataset refuses together
                 self.problems.append(str(error))
                 continue
-            folds = tuple(range(cls.folds)) if self.folds is None else self.folds
+            self.problems += self._problems_of_folds({name: dataset})
+            folds = tuple(range(dataset.folds)) if self.folds is None else self.folds
             labels = self.labels or configurations[name].labels
-            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions[name])
+            directions = directions_of(self.pairs, configurations[name].pairs, cls, self.options.one_way)
+            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions)
         if self.problems:
             raise GridError(self.problems)
         asked = self.options.experiment
@@ -184,12 +185,24 @@ class _Resolution:
                 found[place] = configuration
         return found
 
-    def _problems_of_folds(self, classes: Mapping[str, type[Dataset[Any]]]) -> Iterator[str]:
-        for name, cls in classes.items():
+    def _problems_of_pairs(
+        self, classes: Mapping[str, type[Dataset[Any]]], configurations: Mapping[str | None, Configuration]
+    ) -> Iterator[str]:
+        if self.pairs:
+            yield from problems_of_pairs(self.pairs, classes)
+        elif not self.problems:
+            for name, cls in classes.items():
+                configured = configurations[name].pairs or ()
+                yield from (
+                    f"pairs: in the file of '{name}': {text}" for text in problems_of_pairs(configured, {name: cls})
+                )
+
+    def _problems_of_folds(self, asked: Mapping[str, Dataset[Any] | type[Dataset[Any]]]) -> Iterator[str]:
+        for name, dataset in asked.items():
             for fold in self.folds or ():
-                if not 0 <= fold < cls.folds:
+                if not 0 <= fold < dataset.folds:
                     yield (
-                        f"--folds {fold}: dataset '{name}' has folds 0 to {cls.folds - 1}; use --folds 0 or "
+                        f"--folds {fold}: dataset '{name}' has folds 0 to {dataset.folds - 1}; use --folds 0 or "
                         "--folds all."
                     )
 
@@ -216,14 +229,21 @@ class _Resolution:
         """Return the protocol and its changes, so that numbers under different settings never share a table."""
         from cmkd_bench.data.media.preparing.missing import is_miniature
 
-        overrides = [text for text in self.changes if not text.startswith(("launcher", "data.", "protocol="))]
-        changed = sorted(overrides)
         mark = ["fixture"] if any(is_miniature(grid.dataset) for grid in grids.values()) else []
-        name = "+".join([protocol, *mark, *(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in changed)])
-        if len(name) <= 100:
-            return name
-        digest = hashlib.blake2b(" ".join(changed).encode(), digest_size=6).hexdigest()
-        return "+".join([protocol, *mark, digest])
+        return name_of([protocol, *mark], [text for text in self.changes if not text.startswith("protocol=")])
+
+
+def name_of(parts: Sequence[str], changes: Iterable[str]) -> str:
+    """Return the name of an experiment: parts, and the settings that were changed, or a hash of them if they are many.
+
+    Args:
+        changes: `KEY=VALUE`; those that change no result are left out.
+    """
+    changed = sorted(text for text in changes if not text.startswith(("launcher", "data.")))
+    name = "+".join(re.sub(r"[^A-Za-z0-9._=,-]", "-", text) for text in [*parts, *changed])
+    if len(name) <= 100:
+        return name
+    return "+".join([*parts, hashlib.blake2b(" ".join(changed).encode(), digest_size=6).hexdigest()])
 
 
 def resolve_preset(cls: type[Declaration[Any]], given: Mapping[str, Any]) -> dict[str, Any]:

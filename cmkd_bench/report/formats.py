@@ -11,6 +11,8 @@ from cmkd_bench.report.board import Column, Leaderboard
 from cmkd_bench.report.csv_files import board_csv, text_csv
 from cmkd_bench.report.templating import TEMPLATES, render_template
 from cmkd_bench.report.text_table import TextTable, titled_table
+from cmkd_bench.report.verdict import verdict
+from cmkd_bench.report.verdict_table import verdict_as_rich
 from cmkd_bench.report.wording import by_dataset, cell_text, legend, sections
 
 _TEMPLATES = {"markdown": "leaderboard.md", "latex": "leaderboard.tex", "html": "leaderboard.html"}
@@ -39,6 +41,7 @@ def render(
         name=name,
         with_gain=gains,
         legend=legend(board, gains, list_ranks=form == "markdown"),
+        verdict=verdict(board),
         tables=[table for table in (board.tuning, published) if table is not None],
         style=asset("page.css"),
         script=asset("sort.js"),
@@ -57,8 +60,9 @@ def asset(name: str) -> Markup:
 
 
 def as_rich(board: Leaderboard, with_gain: bool = False, published: TextTable | None = None) -> RenderableType:
-    """Render one table per dataset for a terminal: methods as rows, directions as columns, the best in bold."""
-    parts: list[RenderableType] = []
+    """Render the verdict, and one table per dataset with directions as columns, the best in bold, for a terminal."""
+    judged = verdict(board)
+    parts: list[RenderableType] = [*verdict_as_rich(judged), Text()] if judged else []
     for title, columns in by_dataset(board):
         table = titled_table(title)
         table.add_column("method", no_wrap=True)

@@ -31,6 +31,12 @@ def supervision_marks(cells: Sequence[Cell], conditions: Mapping[str, Any], runs
     return marks
 
 
+def common_marks(groups: Iterable[Sequence[str]]) -> list[str]:
+    """Return the marks that all groups have."""
+    first, *others = groups
+    return [mark for mark in first if all(mark in marks for marks in others)]
+
+
 def _counted(numbers: Iterable[Any]) -> str:
     """Return the numbers as a range; empty if there are none."""
     known = sorted({int(number) for number in numbers if number is not None and number == number})

@@ -24,6 +24,7 @@ QUANTITIES = {
     "pixel_accuracy": Quantity("pixel accuracy"),
     "seconds": Quantity("training time", better=0, decimals=1, unit="seconds"),
     "peak_mb": Quantity("peak memory", better=0, decimals=0, unit="MB"),
+    "student_parameters": Quantity("parameters of what is deployed", better=0, decimals=0, unit="parameters"),
     "extra_parameters": Quantity("trainable parameters beside the student's", better=0, decimals=0, unit="parameters"),
     "epochs": Quantity("epochs trained", better=0, decimals=1, unit="epochs"),
 }

@@ -27,11 +27,11 @@ Read = Callable[[Path], Any]
 
 COPIED = (
     "metric", "value", "val_value", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs",
-    "extra_parameters", "train_labels", "selection_labels",
+    "student_parameters", "extra_parameters", "train_labels", "selection_labels",
 )  # fmt: skip
 COLUMNS = (
     "run_id", "status", "method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "student",
-    "teacher", "seed", "tuned", "manifest", *COPIED[:-3], "seconds", "peak_mb", *COPIED[-3:], "code_version", *NAMED,
+    "teacher", "seed", "tuned", "manifest", *COPIED[:-4], "seconds", "peak_mb", *COPIED[-4:], "code_version", *NAMED,
     "hyperparameters", "supervision", "error",
 )  # fmt: skip
 _TAKEN = {*COLUMNS, *FIRST, *QUANTITIES}

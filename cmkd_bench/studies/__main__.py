@@ -1,4 +1,4 @@
-"""`python -m cmkd_bench.studies`: write docs/reproductions.md and its plots from the records in results/."""
+"""`python -m cmkd_bench.studies`: write docs/reproductions.md, its plots, and the tables of docs/gap.md."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cmkd_bench.experiment.files import write_text
 from cmkd_bench.studies.figure import draw
+from cmkd_bench.studies.gap_page import refreshed
 from cmkd_bench.studies.page import as_markdown, recorded
 from cmkd_bench.studies.reproduction import picture
 from cmkd_bench.studies.reproduction_table import stem
@@ -13,6 +14,8 @@ from cmkd_bench.studies.reproduction_table import stem
 ROOT = Path(__file__).parent.parent.parent
 
 if __name__ == "__main__":
+    gap = ROOT / "docs" / "gap.md"
+    write_text(gap, refreshed(gap.read_text(encoding="utf-8"), gap.parent))
     write_text(ROOT / "docs" / "reproductions.md", as_markdown(ROOT / "results"))
     for one in recorded(ROOT / "results"):
         draw(picture(one), ROOT / "results" / one.preset.name / stem(one.draws))

@@ -37,8 +37,9 @@ class Chart:
     zero: bool = False  # whether to draw a line at zero
     # by quantity, the curves of a smaller panel; for numeric axes
     below: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    # rows of all plots of this kind, so that a row has the same style in all of them; `curves` if empty
-    known: Sequence[str] = ()
+    is_logarithmic: bool = False  # whether the x-axis is, for positive positions
+    # by row of all plots of this kind, its role, so that a row has the same style in all of them; `curves` if empty
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 def draw(chart: Chart, path: Path) -> None:
@@ -48,8 +49,8 @@ def draw(chart: Chart, path: Path) -> None:
 
 def as_picture(chart: Chart, name: str) -> Picture:
     """Plot the chart without writing it to a file."""
-    rows = dict.fromkeys([*chart.known, *chart.curves])
-    styles = styles_of({row: "baseline" if row == chart.baseline else "method" for row in rows})
+    roles = {**chart.known, **{row: "method" for row in chart.curves if row not in chart.known}}
+    styles = styles_of({**roles, chart.baseline: "baseline"})
     if chart.published:  # the marker's shape identifies the source
         styles = {row: replace(style, marker=".", is_filled=True) for row, style in styles.items()}
     legend = {row: styles[row].handle(_line(chart, styles[row])) for row in chart.curves}
@@ -84,6 +85,10 @@ def _plot_rows(
     axes.set(xlabel=chart.axis, ylabel=quantity)
     if chart.x is None:
         axes.set_xticks(range(len(chart.places)), [place.replace(" ", "\n") for place in chart.places])
+    elif chart.is_logarithmic:
+        axes.set_xscale("log")
+        axes.set_xticks(chart.x, chart.places)
+        axes.minorticks_off()
     for row, curve in curves.items():
         means, style = [mean_interval(draws) for draws in curve], styles[row]
         reach = np.nan_to_num([one.value - one.low for one in means])
@@ -102,8 +107,10 @@ def _plot_published(axes: Any, chart: Chart, styles: Mapping[str, Style]) -> Non
 def _places(chart: Chart, row: str, curves: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the x-positions of a row's points, shifted so that equal rows do not hide each other."""
     places = np.arange(len(chart.places), dtype=np.float64) if chart.x is None else np.array(chart.x, dtype=np.float64)
+    places = np.log(places) if chart.is_logarithmic else places
     gap = float(np.diff(np.sort(places)).min()) if len(places) > 1 else 1.0
     step = ASIDE * gap / len(curves)
     if chart.x is not None:
         step = min(step, STEP * float(np.ptp(places)))
-    return places + step * (list(curves).index(row) - (len(curves) - 1) / 2)
+    shifted = places + step * (list(curves).index(row) - (len(curves) - 1) / 2)
+    return np.exp(shifted) if chart.is_logarithmic else shifted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,12 @@ from rich.console import Console
 from cmkd_bench.config.settings_files import grid_defaults
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import write_text
+from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.planning.request import RESULTS
 from cmkd_bench.registry import datasets
 from cmkd_bench.studies.figure import Chart, draw
 from cmkd_bench.studies.intervals import crossing_interval
-from cmkd_bench.studies.point import Setting, check_all
+from cmkd_bench.studies.point import PointRequest, Setting, check_all, plan_all
 from cmkd_bench.studies.preset import Point, Preset, load_preset
 from cmkd_bench.studies.reproduction_table import Reproduction, as_csv, as_markdown, stem
 from cmkd_bench.studies.side_by_side import train_vectorized
@@ -80,8 +80,7 @@ def compare(preset: Preset, curves: MeasuredCurves) -> Reproduction:
 
 def _run(preset: Preset, setting: Setting, vectorized: bool, console: Console) -> dict[str, np.ndarray]:
     """Run all grids and return (points, draws) by row."""
-    grids = check_all(setting, _wanted(preset))
-    planned = {place: (grid, setting.plan(grid)) for place, grid in grids.items()}
+    planned = plan_all(setting, check_all(setting, _wanted(preset)), console)
     if vectorized:
         train_vectorized(planned.values(), setting.jobs)
     measured = {place: setting.values(grid, plan, console) for place, (grid, plan) in planned.items()}
@@ -91,13 +90,14 @@ def _run(preset: Preset, setting: Setting, vectorized: bool, console: Console) -
     }
 
 
-def _wanted(preset: Preset) -> dict[tuple[str, str], tuple[str, Sequence[str], Sequence[str]]]:
-    """Return the experiment, methods, and overrides of every grid of every point."""
+def _wanted(preset: Preset) -> dict[tuple[str, str], PointRequest]:
+    """Return what to run for every grid of every point; all labels may be seen, as in the publications."""
     return {
-        (point.label, name): (
+        (point.label, name): PointRequest(
             _experiment(preset, point, name),
             block.methods,
             [*preset.overrides, *block.overrides, *point.overrides, *point.grids.get(name, ())],
+            ALL,
         )
         for point in preset.points
         for name, block in preset.blocks.items()

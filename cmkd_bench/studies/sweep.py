@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,98 +11,157 @@ import numpy as np
 from cmkd_bench.config.settings_files import grid_defaults
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.files import write_text
-from cmkd_bench.planning.request import RESULTS
+from cmkd_bench.experiment.label_budget import block_name
+from cmkd_bench.experiment.plugins import load_plugins
+from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.planning.grid import Grid
+from cmkd_bench.planning.request import RESULTS, Names
+from cmkd_bench.planning.resolve import name_of
 from cmkd_bench.registry import datasets
 from cmkd_bench.studies.figure import draw
+from cmkd_bench.studies.knob import LABELS, Knob, is_set, parse_vary, setting_of
 from cmkd_bench.studies.measured import measure
-from cmkd_bench.studies.point import Setting, check_all
+from cmkd_bench.studies.point import Draw, PointRequest, Setting, check_all, plan_all
 from cmkd_bench.studies.side_by_side import train_vectorized
 from cmkd_bench.studies.sweep_table import Sweep, as_csv, as_markdown, measured_as_csv, picture
 from cmkd_bench.terminal import Terminal
 
-MOST_VALUES = 100
 
-
-def parse_vary(text: str) -> tuple[str, tuple[float, ...]]:
-    """Parse `KNOB=from:to:step`, which includes the end, or `KNOB=value,value,...`.
-
-    Raises:
-        UserError: for anything else.
-    """
-    knob, equals, numbers = text.partition("=")
-    try:
-        if not (knob and equals):
-            raise ValueError
-        if ":" not in numbers:
-            values = [float(number) for number in numbers.split(",")]
-        else:
-            start, end, step = map(float, numbers.split(":"))
-            if not step or not 0 <= (end - start) / step <= MOST_VALUES:
-                raise ValueError
-            values = [round(start + place * step, 10) for place in range(math.floor((end - start) / step + 1e-9) + 1)]
-        if not all(map(math.isfinite, values)) or len(set(values)) < len(values):
-            raise ValueError
-    except ValueError:
-        raise UserError(
-            f"--vary {text}: expected KNOB=from:to:step or KNOB=value,value,... with at most {MOST_VALUES} steps and "
-            "no repeated value, e.g. misalignment=0:1:0.1."
-        ) from None
-    return knob, tuple(values)
-
-
-def sweep(
-    dataset: str,
-    vary: str,
-    *,
-    methods: Sequence[str],
-    pair: str | None = None,
-    draws: int = 5,
-    overrides: Sequence[str] = (),
-    results: Path = RESULTS,
-    jobs: int | None = None,
-    quiet: bool = False,
-) -> Sweep:
-    """Run a grid at each value of a knob and write tables and a plot to `results/sweep-DATASET-KNOB/`.
+@dataclass(frozen=True)
+class SweepOptions:
+    """The request of a user.
 
     Args:
-        vary: an option of the dataset, or any other setting whose name has a dot, e.g. `misalignment=0:1:0.1`.
+        dataset: name in the registry.
+        vary: what to vary, as `parse_vary` reads it, e.g. `misalignment=0:1:0.1` or `labels=0.05,0.25,1`.
         methods: names in the registry; the student alone is always included.
         pair: `teacher:student`; None means the first pair of the dataset.
         draws: number of repetitions. Each has its own seed, and its own fold if the dataset has that many.
+        labels: how many labels may be seen, for all values; None means the protocol's number.
         overrides: `KEY=VALUE`, for all values.
-        results: folder of experiments; each value becomes one.
+        experiment: name of the folder in `results`; derived from the settings if None.
+        results: folder of experiments; in the folder of the sweep, each value becomes an experiment.
+        plugins: files that register methods or datasets.
+        jobs: number of worker processes; None means one per core.
+        quiet: whether to hide progress.
+    """
+
+    dataset: str
+    vary: str
+    methods: Names = None
+    pair: str | None = None
+    draws: int = 5
+    labels: float | str | None = None
+    overrides: Sequence[str] = ()
+    experiment: str | None = None
+    results: Path = RESULTS
+    plugins: Sequence[Path] = ()
+    jobs: int | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class CheckedSweep:
+    """A request in which every name and value is known."""
+
+    options: SweepOptions
+    knob: Knob
+    setting: Setting
+    grids: Mapping[str, Grid]  # by value of the knob
+
+    @property
+    def place(self) -> str:
+        """What all values share: the dataset, the direction, and the labels that may be seen, unless they vary."""
+        part = next(iter(self.grids.values())).datasets[self.options.dataset]
+        is_varied = self.knob.name == LABELS
+        name = self.options.dataset if is_varied else block_name(self.options.dataset, part.labels[0])
+        return f"{name}, {' → '.join(part.directions[0])}"
+
+
+def check_sweep(options: SweepOptions) -> CheckedSweep:
+    """Look up everything that a request names, at all values of its knob.
+
+    Raises:
+        UserError: listing everything that is wrong with the request.
+    """
+    plugins = tuple(options.plugins)
+    load_plugins(plugins)
+    problems: list[str] = []
+    knob, key, folder = Knob("", ("",)), "", ""
+    try:
+        knob = parse_vary(options.vary)
+        key = setting_of(knob.name, options.dataset)
+        problems += _problems_of(options, key)
+        folder = Experiment(options.results, options.experiment or _name(options, knob)).name
+    except UserError as error:  # what else is wrong is found without the knob
+        problems.append(str(error))
+    setting = Setting(options.results / folder, options.dataset, options.pair, _draws(options), options.jobs, plugins)
+    points = {value: _point(options, knob, key, value) for value in knob.values}
+    return CheckedSweep(options, knob, setting, check_all(setting, points, problems))
+
+
+def _problems_of(options: SweepOptions, key: str) -> list[str]:
+    """Return what contradicts the knob."""
+    if key == LABELS and options.labels is not None:
+        return [f"--labels {options.labels}: labels are varied by --vary. Omit one of the two."]
+    if is_set(key, options.overrides):
+        return [f"{key}: is varied by --vary and also set. Omit one of the two."]
+    return []
+
+
+def _name(options: SweepOptions, knob: Knob) -> str:
+    labels = [] if options.labels is None else [f"{LABELS}={options.labels}"]
+    pair = [] if options.pair is None else [f"pair={options.pair}"]
+    return name_of([f"sweep-{options.dataset}-{knob.name}"], [*options.overrides, *labels, *pair])
+
+
+def _draws(options: SweepOptions) -> tuple[Draw, ...]:
+    folds = datasets.get(options.dataset).folds if options.dataset in datasets.names() else 1
+    return tuple((number, number if folds >= options.draws else 0) for number in range(options.draws))
+
+
+def _point(options: SweepOptions, knob: Knob, key: str, value: str) -> PointRequest:
+    """Return what to run at a value; without the knob if the key is empty."""
+    methods = options.methods if options.methods is not None else grid_defaults()["sweep_methods"]
+    labels = value if key == LABELS else options.labels
+    overrides = [*options.overrides, *([f"{key}={value}"] if key not in ("", LABELS) else ())]
+    return PointRequest(name_of([f"{knob.name}={value}"] if key else ["sweep"], ()), methods, overrides, labels)
+
+
+def sweep(options: SweepOptions) -> Sweep:
+    """Run a grid at each value of a knob and write tables and a plot to the folder of the sweep.
 
     Raises:
         UserError: listing everything that is wrong with the request.
         Unfinished: if a run failed.
         KeyboardInterrupt: after Ctrl-C.
     """
-    knob, values = parse_vary(vary)
-    kind = datasets.get(dataset)
-    folder = results / f"sweep-{dataset}-{knob}"
-    pairs = tuple((number, number if kind.folds >= draws else 0) for number in range(draws))
-    setting = Setting(folder, dataset, pair or ":".join(kind.default_pairs[0]), pairs, jobs)
-    key = knob if "." in knob else f"dataset.{dataset}.{knob}"
-    wanted = {value: (f"{knob}={value:g}", methods, [*overrides, f"{key}={value:g}"]) for value in values}
-    planned = {value: (grid, setting.plan(grid)) for value, grid in check_all(setting, wanted).items()}
-    train_vectorized(planned.values(), jobs)
-    console = Terminal(quiet=quiet)
+    return run_sweep(check_sweep(options))
+
+
+def run_sweep(checked: CheckedSweep) -> Sweep:
+    """Run a checked sweep, as `sweep` does."""
+    options, setting = checked.options, checked.setting
+    console = Terminal(quiet=options.quiet)
+    planned = plan_all(setting, checked.grids, console)
+    train_vectorized(planned.values(), options.jobs)
     curves = _stack([setting.values(grid, plan, console) for grid, plan in planned.values()])
-    found = Sweep(knob, values, grid_defaults()["baseline"], curves)
+    found = Sweep(checked.place, checked.knob, grid_defaults()["baseline"], curves)
     try:
-        found = replace(found, measured=_stack([measure(grid, plan, pairs) for grid, plan in planned.values()]))
+        measured = _stack([measure(grid, plan, setting.draws) for grid, plan in planned.values()])
+        found = replace(found, measured=measured)
     except UserError as error:
         found = replace(found, unmeasured=f"Diagnostics are not available: {error}")
-    _write(dataset, found, folder)
+    _write(found, setting.folder)
     return found
 
 
-def _write(dataset: str, found: Sweep, folder: Path) -> None:
+def _write(found: Sweep, folder: Path) -> None:
     write_text(folder / "gains.csv", as_csv(found))
     write_text(folder / "gains.md", as_markdown(found))
     if found.measured:
         write_text(folder / "measured.csv", measured_as_csv(found))
-    draw(picture(dataset, found), folder / "gains")
+    draw(picture(found), folder / "gains")
 
 
 def _stack(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

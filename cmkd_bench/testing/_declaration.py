@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from cmkd_bench.method import Method
 from cmkd_bench.parameters import describe, problems_of
 from cmkd_bench.registry import methods
 from cmkd_bench.testing._case import MethodCase
@@ -50,6 +51,11 @@ class DeclarationTests(MethodCase):
         for name, values in sets.items():
             problems = problems_of(cls.HyperParameters, values, "method")
             assert not problems, f"{name}: {problems}"
+
+    def test_it_has_one_teacher(self) -> None:
+        cls = self.method_class()
+        if cls.own_teacher is not Method.own_teacher:
+            assert cls.teacher == "none", f"own_teacher() is not asked, because the teacher is '{cls.teacher}'"
 
     def test_is_defined_for_some_direction(self) -> None:
         cells = [build_tiny_run(self.method_class(), self.hyperparameters, direction) for direction in DIRECTIONS]

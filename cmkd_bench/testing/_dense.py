@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from cmkd_bench.method import HIDDEN, Batch, NetworkShape, Pair
+from cmkd_bench.method import HIDDEN, Batch, Head, NetworkShape, Pair
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._case import MethodCase, not_finite
@@ -24,7 +24,12 @@ class SegmentationTests(MethodCase):
     def test_segmentation_works_or_is_refused(self) -> None:
         cls = self.method_class()
         given: Any = build(cls.HyperParameters, self.hyperparameters)
-        pair = Pair(STUDENT, TEACHER if cls.teacher != "none" else STUDENT, CLASSES, torch.zeros(30, dtype=torch.int64))
+        shape, head = STUDENT, None
+        if cls.teacher != "none":
+            shape, head = TEACHER, Head(nn.Conv2d(TEACHER.embedding, CLASSES, 1))
+        pair = Pair(
+            STUDENT, shape, CLASSES, torch.zeros(30, dtype=torch.int64), head, nn.Linear(STUDENT.embedding, CLASSES)
+        )
         if (reason := cls.unsupported(given, pair)) is not None:
             assert reason.strip(), "unsupported() gives no reason"
             return
@@ -36,12 +41,16 @@ class SegmentationTests(MethodCase):
             labels[torch.arange(ROWS) % IMAGES == 0] = HIDDEN  # all positions of an image
         reached = False
         for phase in method.phases():
-            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, labels if phase.labels else None, torch.arange(ROWS) % IMAGES)
-            losses = phase.loss(student, teacher if cls.updates_teacher else teacher.detach(), batch)
+            sample, seen = torch.arange(ROWS) % IMAGES, teacher if cls.updates_teacher else teacher.detach()
+            further = tuple((student, seen) for _ in method.further_views(given)) if phase.views else ()
+            known = labels if phase.labels else None
+            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, known, sample, further=further)
+            losses = phase.loss(student, seen, batch)
             wrong = not_finite({name: value.item() for name, value in losses.items()})
             assert not wrong, f"phase '{phase.name}': {wrong}"
             total = torch.stack(list(losses.values())).sum()
-            leaves: list[Tensor] = [student.logits, student.embedding, *student.feature_maps.values()]
+            leaves = [student.logits, student.embedding, *student.feature_maps.values()]
+            leaves += [] if student.positions is None else [student.positions]
             if total.requires_grad:
                 gradients = torch.autograd.grad(total, leaves, allow_unused=True)
                 reached |= any(gradient is not None and bool(gradient.any()) for gradient in gradients)
@@ -53,4 +62,5 @@ def _rows(shape: NetworkShape) -> Outputs:
         logits=torch.randn(ROWS, CLASSES, requires_grad=True),
         embedding=torch.randn(ROWS, shape.embedding, requires_grad=True),
         feature_maps={i: torch.randn(IMAGES, *layer, requires_grad=True) for i, layer in enumerate(shape.layers)},
+        positions=torch.randn(IMAGES, shape.embedding, *shape.positions, requires_grad=True),
     )

@@ -7,7 +7,7 @@ import dataclasses
 import torch
 
 from cmkd_bench.method import Phase
-from cmkd_bench.testing._case import MethodCase, both_directions, not_finite
+from cmkd_bench.testing._case import MethodCase, both_directions, differing, not_finite, part_of
 from cmkd_bench.testing._tiny_run import RECIPE, Direction, TinyRun
 
 # Networks in bfloat16 have errors of up to 2^-8 = 0.4 percent per layer; divided by a temperature of 0.07 that is 6
@@ -64,6 +64,18 @@ class LossTests(MethodCase):
             phase.loss(student, teacher if method.updates_teacher else teacher.detach(), cell.batch(phase, 8))
             same = all(map(torch.equal, before, given))
             assert same, f"phase '{phase.name}' changes outputs in place; other terms and methods read them too"
+
+    @both_directions
+    def test_after_step_leaves_the_student_as_it_is(self, direction: Direction) -> None:
+        for number in range(len(self.cell(direction).method.phases())):
+            cell = self.cell(direction)
+            phase = cell.method.phases()[number]
+            cell.losses(phase, 8)
+            before = cell.state()
+            with torch.no_grad():
+                cell.method.after_step(cell.student)
+            changed = differing(part_of(before, "student"), part_of(cell.state(), "student"))
+            assert not changed, f"phase '{phase.name}': after_step changes what it may only read: {changed}"
 
     @both_directions
     def test_a_batch_of_one_is_finite_or_refused(self, direction: Direction) -> None:

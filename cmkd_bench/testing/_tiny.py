@@ -8,7 +8,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from cmkd_bench.config.augmentation import NO_AUGMENTATION
+from cmkd_bench.config.augmentation import NO_AUGMENTATION, StrongView
 from cmkd_bench.network import Features, InputShape, Network
 from cmkd_bench.networks import build_network
 from cmkd_bench.training.seeding import random_stream
@@ -20,6 +20,20 @@ INPUTS = {
     "points": InputShape("vector", (5,)),
     "signal": InputShape("signal", (2, 12)),
 }
+
+
+STRONG = StrongView(
+    noise=0.5,
+    scaling=0.2,
+    masked=0.3,
+    crop_scale=1.0,
+    crop_ratio=1.0,
+    flip=False,
+    time_masks=0,
+    time_mask_columns=0,
+    frequency_masks=0,
+    frequency_mask_bins=0,
+)
 
 
 class TinyMLP(Network):
@@ -71,7 +85,8 @@ def paired_part(samples: int, classes: int, name: str) -> Part:
             means = torch.randn(classes, *shape.shape)
         with random_stream(0, "noise", modality, name):
             inputs[modality] = Resident(means[labels] + torch.randn(samples, *shape.shape))
-    return Part(inputs, labels, {modality: View(shape.kind, NO_AUGMENTATION) for modality, shape in INPUTS.items()})
+    views = {modality: View(shape.kind, NO_AUGMENTATION, strong=STRONG) for modality, shape in INPUTS.items()}
+    return Part(inputs, labels, views)
 
 
 def tiny_network(modality: str, classes: int, seed: int, linear: bool) -> Network:

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.method import Batch, Losses, Method, Pair, Phase
+from cmkd_bench.method import Batch, Head, Losses, Method, Pair, Phase
 from cmkd_bench.network import Network, shape_of
+from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
 from cmkd_bench.training.assembly import build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.loop import Stopped, Training
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
-from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
+from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part, Resident
 
 RECIPE = Recipe(
@@ -96,6 +97,11 @@ class TinyRun:
     every_label: Part
     pairing: Pairing
 
+    @functools.cached_property
+    def deployed(self) -> nn.Module:
+        """What the method deploys."""
+        return self.method.deployed(self.student)
+
     def training(self, recipe: Recipe = RECIPE, only: Phase | None = None) -> Training:
         """Return the engine's training; `only` replaces the method's phases by one that gets all epochs."""
         training = Training(
@@ -103,6 +109,7 @@ class TinyRun:
             seed=self.seed,
             method=self.method,
             student=self.student,
+            deployed=self.deployed,
             teacher=self._teacher(recipe),
             trained_teacher=self.teacher if self.method.updates_teacher else None,
             train=self.train,
@@ -138,18 +145,32 @@ class TinyRun:
         """Return the loss terms of the first samples as one batch in training mode."""
         self.student.train()
         batch = self.batch(phase, samples)
-        student = self.student(
-            self.train.evaluation_view(self.direction.student, batch.index), self.method.student_layers()
-        )
+        inputs = self.train.evaluation_view(self.direction.student, batch.index)
+        student = self.student(inputs, self.method.student_layers())
         teacher = self._teacher(RECIPE)
         if teacher is None:
-            return phase.loss(student, student.detach(), batch)
+            return phase.loss(student, outputs_without_teacher(self.method, student, inputs), batch)
         seen = self.train.evaluation_view(self.direction.teacher, batch.index)
         return phase.loss(student, teacher.outputs(batch.index, seen), batch)
 
     def batch(self, phase: Phase, samples: int) -> Batch:
         """Return the first samples in the first epoch, without labels if the phase is label-free."""
-        return Batch(torch.arange(samples), 1, 2, self.train.labels[:samples] if phase.labels else None)
+        labels = self.train.labels[:samples] if phase.labels else None
+        first, known = torch.arange(samples), self.train.labels if phase.labels else None
+        batch = Batch(first, 1, 2, labels, teacher_index=first, train_labels=known)
+        return dataclasses.replace(batch, further=self._further(samples)) if phase.views else batch
+
+    def _further(self, samples: int) -> tuple[tuple[Outputs, Outputs], ...]:
+        """Return the outputs for the method's further views of the first samples, as if all samples were a batch."""
+        training = self.training(dataclasses.replace(RECIPE, batch_size=len(self.train)))
+        seen = next(iter(training.batches.epoch("views", 1)))
+        first = seen.index.argsort()[:samples]
+        student, teacher, further = self.student, self._teacher(RECIPE), []
+        for inputs, shown in seen.further:
+            ours = student(inputs[first], self.method.student_layers())
+            theirs = ours.detach() if teacher is None or shown is None else teacher.outputs(first, shown[first])
+            further.append((ours, theirs))
+        return tuple(further)
 
     def state(self) -> dict[str, Tensor]:
         """Return a copy of all parameters and buffers, each under the name of its module."""
@@ -166,7 +187,8 @@ class TinyRun:
         modality, layers = self.direction.teacher, self.method.teacher_layers()
         if self.method.updates_teacher:
             return TrainedTeacher(self.teacher, modality, layers)
-        return frozen_teacher(self.teacher, self.train, modality, layers, recipe.cache_mb)
+        several = bool(self.method.further_views(self.method.hyperparameters))
+        return frozen_teacher(self.teacher, self.train, modality, layers, recipe.cache_mb, several)
 
 
 def build_tiny_run(
@@ -205,7 +227,7 @@ def build_tiny_run(
         train = dataclasses.replace(train, labels=torch.cat([train.labels[:labelled], train.labels[labelled:].roll(1)]))
     pairing = Pairing(share=pairs_share)
     if damaged:
-        train = _damaged(train, direction.teacher, pairing.partners(len(train), seed) == UNPAIRED)
+        train = _damaged(train, direction.teacher, pairing.partners(train.labels, seed) == UNPAIRED)
     every_label = train
     if labelled is not None:
         train = train.hide(torch.arange(labelled))
@@ -215,7 +237,8 @@ def build_tiny_run(
     )
     student_shape = shape_of(student, INPUTS[direction.student])
     teacher_shape = student_shape if cls.teacher == "none" else shape_of(teacher, INPUTS[direction.teacher])
-    pair = Pair(student_shape, teacher_shape, classes, train.labels)
+    head = None if cls.teacher == "none" else Head(teacher.head)
+    pair = Pair(student_shape, teacher_shape, classes, train.labels, head, student)
     if (reason := cls.unsupported(given, pair)) is not None:
         return reason
     method = build_method(cls, hyperparameters, pair, seed)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load
+from torch import Tensor, nn
 
 from cmkd_bench.registry import methods
 from cmkd_bench.testing._case import MethodCase, both_directions, differing, part_of
 from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_tiny_run
+from cmkd_bench.training.checkpoint import weights_file
+from cmkd_bench.training.evaluation import evaluate, outputs_of
 
 
 class TrainingTests(MethodCase):
@@ -54,6 +60,18 @@ class TrainingTests(MethodCase):
             assert not wrong, f"interrupted after {epoch}, these differ: {wrong}; keep state in parameters or buffers"
 
     @both_directions
+    def test_what_is_deployed_is_selected_and_can_be_loaded(self, direction: Direction) -> None:
+        cell, other = self.cell(direction), self.cell(direction, seed=1)
+        known = {id(value) for value in _tensors(cell.student, cell.method, cell.teacher)}
+        made = [value for value in _tensors(cell.deployed) if id(value) not in known]
+        assert not made, f"deployed() copies or creates {len(made)} tensors, which training cannot reach"
+        value = cell.run().progress.best_value
+        assert value == evaluate(cell.deployed, cell.validation, direction.student, cell.method.pair.classes).value
+        other.deployed.load_state_dict(load(weights_file(cell.deployed)))
+        logits, again = (outputs_of(one.deployed, one.validation, direction.student).logits for one in (cell, other))
+        assert torch.equal(logits, again), "the weights of what is deployed do not determine what it returns"
+
+    @both_directions
     def test_the_seed_fixes_everything(self, direction: Direction) -> None:
         states = []
         for seed in (0, 0, 1):
@@ -96,3 +114,9 @@ class TrainingTests(MethodCase):
             f"with {dict(zero)} the student differs from the student alone in {wrong}; the extras may draw from the "
             "global generator before the student does, or a term may not vanish"
         )
+
+
+def _tensors(*modules: nn.Module) -> Iterator[Tensor]:
+    for module in modules:
+        yield from module.parameters()
+        yield from module.buffers()

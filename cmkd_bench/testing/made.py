@@ -20,7 +20,7 @@ CONDITIONS = {"folds": 1, "fixture": False, "protocol": "fair", "train.select_on
 EPOCHS = 15
 _UNKNOWN = (
     *("val_value", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs"),
-    *("train_labels", "selection_labels"),
+    *("train_labels", "selection_labels", "student_parameters"),
 )
 
 

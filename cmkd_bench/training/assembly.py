@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.augmentation import read_views
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.spec import RunSpec, Settings
-from cmkd_bench.method import Method, NetworkShape, Pair
+from cmkd_bench.method import Head, Method, NetworkShape, Pair
 from cmkd_bench.network import InputShape, Network, shape_of
 from cmkd_bench.networks import build_network, tokenizer_of
 from cmkd_bench.parameters import build
-from cmkd_bench.registry import datasets
+from cmkd_bench.registry import datasets, methods
 from cmkd_bench.training.labelled import rows_for
 from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.tensors import Part, input_shape, part_of, view_of
@@ -62,9 +63,32 @@ class Assembly:
         """Return the sizes of a network's outputs."""
         return shape_of(network, self._input_shape(modality))
 
-    def pair(self, student: NetworkShape, teacher: NetworkShape) -> Pair:
-        """Return what a method may know of two networks and the data."""
-        return Pair(student, teacher, self.classes, self.train.labels.cpu())
+    def student(self) -> Network:
+        """Return the student in its initial state, on the CPU."""
+        return self.network(self.spec.student_modality, self.spec.student_network, self.spec.pretrained)
+
+    def teacher(self) -> Network | None:
+        """Return the network of the teacher, whose weights are still to be loaded; None if the run has no teacher."""
+        spec = self.spec
+        if spec.teacher is None or spec.teacher_modality is None or spec.teacher_network is None:
+            return None
+        return self.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
+
+    def method(self, student: Network, teacher: Network | None) -> Method[Any]:
+        """Return the method between two networks."""
+        own = other = self.shape(student, self.spec.student_modality)
+        if teacher is not None and self.spec.teacher_modality is not None:
+            other = self.shape(teacher, self.spec.teacher_modality)
+        head = None if teacher is None else Head(teacher.head)
+        pair = Pair(own, other, self.classes, self.train.labels.cpu(), head, student)
+        return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
+
+    def deployed(self) -> nn.Module:
+        """Return what the run tests and saves, with the names of its weights file and without its values."""
+        student = self.student()
+        if methods.get(self.spec.method).deployed is Method.deployed:
+            return student  # so that a teacher need not be built
+        return self.method(student, self.teacher()).deployed(student)
 
     @functools.cached_property
     def train(self) -> Part:
@@ -96,7 +120,7 @@ class Assembly:
 
     def _input_shape(self, modality: str) -> InputShape:
         kind = datasets.get(self.spec.dataset).modality(modality)
-        return input_shape(self.data, kind, build(Augmentation, dict(self.spec.augmentation)))
+        return input_shape(self.data, kind, read_views(self.spec.augmentation)[0])
 
 
 def build_method(cls: type[Method[Any]], given: Mapping[str, Any], pair: Pair, seed: int) -> Method[Any]:
@@ -148,6 +172,6 @@ def load_data(source: DataSpec, manifest: str, roots: Roots) -> PreparedData:
 def _load_part(data: PreparedData, dataset: str, augmentation: Settings, name: str, device: str) -> Part:
     """Return one part on the device, cached for the worker's next runs."""
     place = torch.device(device)
-    cls, views = datasets.get(dataset), build(Augmentation, dict(augmentation))
-    seen = {modality: view_of(data, cls.modality(modality), views, place) for modality in data.inputs}
+    cls, (views, strong) = datasets.get(dataset), read_views(augmentation)
+    seen = {modality: view_of(data, cls.modality(modality), views, place, strong) for modality in data.inputs}
     return part_of(data, name, seen, place)

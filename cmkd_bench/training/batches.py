@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from cmkd_bench.declaration import ViewKind
 from cmkd_bench.training.composition import kinds_of
 from cmkd_bench.training.device import to_device
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
 from cmkd_bench.training.read_ahead import AHEAD, read_ahead
 from cmkd_bench.training.seeding import derive_seed
+from cmkd_bench.training.strong_views import disturb
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 from cmkd_bench.training.views import Box
@@ -29,11 +32,14 @@ class BatchInputs:
     index: Tensor  # (B,) int64, rows of the training part
     student: Tensor  # the student's inputs
     teacher_index: Tensor  # (P,) int64, rows of the teacher's inputs; different ones if pairs are shuffled or wrong
+    step: int = 0  # number of batches of the epoch before this one
     # (P,) int64, positions in the batch of the samples with a partner; None if all have one
     pairs: Tensor | None = None
     teacher: Tensor | None = None  # the teacher's inputs, or None if its outputs are stored
     targets: Tensor | None = None  # (B, H, W) uint8 label maps, for segmentation
     box: Box | None = None  # the crop and flip of inputs and label maps, for segmentation
+    # the inputs of student and teacher in each further view, as above
+    further: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
 
 class Batches:
@@ -50,6 +56,7 @@ class Batches:
         size: samples per batch.
         seed: seed of the run.
         device: device of the batches.
+        further: the kinds of the views beside the training view.
     """
 
     def __init__(
@@ -61,61 +68,96 @@ class Batches:
         size: int,
         seed: int,
         device: torch.device,
+        further: Sequence[ViewKind] = (),
     ) -> None:
+        self._further = further
         self._train, self._modality = train, modality
         self._shown = None if teacher is None else teacher.modality
         self._teacher_is_augmented = teacher is not None and teacher.is_augmented
         self._seed, self._device = seed, device
         self._size = min(size, len(train))
-        self._partners = pairing.partners(len(train), seed)
-        self._kinds = kinds_of(train.labels.cpu() >= 0, self._partners != UNPAIRED, self._size)
+        self._pairing, self._labels = pairing, train.labels.cpu()
+        # The batches of a method are those of the student alone, which has no form of pairing.
+        has_partner = replace(pairing, form="paired").partners(self._labels, seed) != UNPAIRED
+        self._kinds = kinds_of(self._labels >= 0, has_partner, self._size)
 
     def __len__(self) -> int:
         return len(self._train) // self._size
 
-    def epoch(self, phase: str, epoch: int) -> Iterator[BatchInputs]:
-        """Yield the batches of one epoch of a phase; order and views depend only on seed, phase and epoch."""
+    def epoch(self, phase: str, epoch: int, further: bool = True) -> Iterator[BatchInputs]:
+        """Yield the batches of one epoch of a phase; order and views depend only on seed, phase and epoch.
+
+        Args:
+            further: whether the phase reads the further views.
+        """
+        views = range(1, len(self._further) + 1) if further else range(0)
         rows = torch.cat([one.batches(len(self), self._seed, phase, epoch) for one in self._kinds], dim=1)
         read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
         resident = all(inputs.is_resident for inputs in read)
-        jobs = (functools.partial(self._read, index, (phase, epoch, step)) for step, index in enumerate(rows))
-        for step, (index, stored) in enumerate(zip(rows, read_ahead(jobs, 0 if resident else AHEAD), strict=True)):
-            yield self._inputs(index, stored, (phase, epoch, step))
+        partners = self._pairing.partners(self._labels, self._seed, phase, epoch)[rows]
+        batches = [(rows[step], partners[step], (phase, epoch, step)) for step in range(len(rows))]
+        jobs = (functools.partial(self._read, *batch, views) for batch in batches)
+        for batch, stored in zip(batches, read_ahead(jobs, 0 if resident else AHEAD), strict=True):
+            yield self._inputs(stored, *batch, views)
 
-    def _read(self, index: Tensor, place: Place) -> Stored:
+    def _read(self, index: Tensor, partners: Tensor, place: Place, further: Iterable[int]) -> Stored:
         """Return the stored rows of a batch; may run in another thread."""
-        stored = {"student": self._stored(self._modality, index, place, augmented=True)}
+        rows = {"student": (self._modality, index, True)}
         if self._shown is not None:
-            _, partners = self._pairs(index)
-            stored["teacher"] = self._stored(self._shown, partners, place, self._teacher_is_augmented)
+            rows["teacher"] = (self._shown, partners[partners != UNPAIRED], self._teacher_is_augmented)
+        stored = {role: self._stored(*of_role, place) for role, of_role in rows.items()}
+        for number, (role, (modality, read, _)) in itertools.product(further, rows.items()):
+            frames = self._frames(modality, read, True, place, number)
+            inputs = self._train.inputs[modality]
+            stored[f"{role} {number}"] = stored[role] if frames is None else inputs.stored(read, frames)
         if self._train.targets is not None:
             stored["targets"] = self._train.targets.stored(index)
         return stored
 
-    def _pairs(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the positions of the samples with a partner, and their partners: (P,) each."""
-        partners = self._partners.index_select(0, index)
-        pairs = (partners != UNPAIRED).nonzero().squeeze(1)
-        return pairs, partners.index_select(0, pairs)
+    def _stored(self, modality: str, index: Tensor, augmented: bool, place: Place) -> Tensor:
+        return self._train.inputs[modality].stored(index, self._frames(modality, index, augmented, place))
 
-    def _stored(self, modality: str, index: Tensor, place: Place, augmented: bool) -> Tensor:
-        inputs, view = self._train.inputs[modality], self._train.views[modality]
-        generator = self._generator(modality, place, "frames") if augmented else None
-        return inputs.stored(index, view.frames(len(index), inputs.shape[0], generator))
+    def _frames(self, modality: str, index: Tensor, augmented: bool, place: Place, number: int = 0) -> Tensor | None:
+        generator = self._generator(modality, place, _named("frames", number)) if augmented else None
+        return self._train.views[modality].frames(len(index), self._train.inputs[modality].shape[0], generator)
 
-    def _inputs(self, index: Tensor, stored: Stored, place: Place) -> BatchInputs:
-        teacher, (pairs, partners) = None, self._pairs(index)
+    def _inputs(
+        self, stored: Stored, index: Tensor, partners: Tensor, place: Place, further: Iterable[int]
+    ) -> BatchInputs:
+        teacher, pairs = None, (partners != UNPAIRED).nonzero().squeeze(1)
         if self._shown is not None:
             teacher = self._view(self._shown, stored["teacher"], place, self._teacher_is_augmented)
         return BatchInputs(
             index=to_device(index, self._device),
             student=self._view(self._modality, stored["student"], place, augmented=True),
-            teacher_index=to_device(partners, self._device),
+            teacher_index=to_device(partners.index_select(0, pairs), self._device),
+            step=place[2],
             pairs=None if len(pairs) == len(index) else to_device(pairs, self._device),
             teacher=teacher,
             targets=stored.get("targets"),
             box=self._box(len(index), place),
+            further=tuple(self._further_inputs(stored, place, number) for number in further),
         )
+
+    def _further_inputs(self, stored: Stored, place: Place, number: int) -> tuple[Tensor, Tensor | None]:
+        student = self._further_view(self._modality, stored[f"student {number}"], place, number)
+        if self._shown is None:
+            return student, None
+        return student, self._further_view(self._shown, stored[f"teacher {number}"], place, number)
+
+    def _further_view(self, modality: str, stored: Tensor, place: Place, number: int) -> Tensor:
+        """Return a view beside the training view, which has number 0."""
+        view, is_strong = self._train.views[modality], self._further[number - 1] == "strong"
+        if self._train.targets is not None:  # the label maps' crop is that of the training view, so each view has it
+            number_of_crop, cropped = 0, view
+        else:
+            number_of_crop, cropped = number, view.strongly_cropped if is_strong else view
+        crop = self._generator(modality, place, _named("view", number_of_crop)) if cropped.is_random else None
+        seen = cropped(stored, crop)
+        if not is_strong or view.strong is None:
+            return seen
+        disturbance = derive_seed(self._seed, _named("disturbance", number), modality, *place)
+        return disturb(seen, view.kind, view.strong, torch.Generator().manual_seed(disturbance))
 
     def _view(self, modality: str, stored: Tensor, place: Place, augmented: bool) -> Tensor:
         view = self._train.views[modality]
@@ -132,3 +174,8 @@ class Batches:
         """Return the generator of a step's view: one per modality, but a common one if label maps are cropped too."""
         stream = modality if self._train.targets is None else "positions"
         return torch.Generator().manual_seed(derive_seed(self._seed, what, stream, *place))
+
+
+def _named(what: str, number: int) -> str:
+    """Return the name of a random stream of a view; that of the training view has no number."""
+    return f"{what} {number}" if number else what

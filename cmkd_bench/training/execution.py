@@ -25,11 +25,10 @@ from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment, RunFolder
-from cmkd_bench.method import HIDDEN, Method
+from cmkd_bench.method import HIDDEN
 from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
-from cmkd_bench.registry import methods
-from cmkd_bench.training.assembly import Assembly, BadData, build_method
+from cmkd_bench.training.assembly import Assembly, BadData
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint, weights_file
 from cmkd_bench.training.device import processor, use_device
 from cmkd_bench.training.evaluation import NonFiniteOutput, Score, evaluate
@@ -126,9 +125,11 @@ class Run:
         check_code(spec)
         self.parts = Assembly(spec, device, roots)
         self.recipe = build(Recipe, dict(spec.recipe))
-        self.student = self.parts.network(spec.student_modality, spec.student_network, spec.pretrained).to(device)
+        self.student = self.parts.student().to(device)
         self.teacher_network = self._teacher_network()
-        self.method = self._method().to(device)
+        self.method = self.parts.method(self.student, self.teacher_network).to(device)
+        check_layers(self.method)
+        self.deployed = self.method.deployed(self.student)
         self.selection = self.parts.selection(self.recipe.select_on)
 
     def execute(self, watch: Watch) -> list[str]:
@@ -154,6 +155,7 @@ class Run:
             seed=self.spec.seed,
             method=self.method,
             student=self.student,
+            deployed=self.deployed,
             teacher=self._teacher(self.recipe.cache_mb if cache_mb is None else cache_mb),
             trained_teacher=self.teacher_network if self.method.updates_teacher else None,
             train=self.parts.train,
@@ -165,11 +167,11 @@ class Run:
         )
 
     def finish(self, progress: Progress) -> None:
-        """Read the test part and write the result of the student in its current state."""
+        """Read the test part and write the result of what is deployed in its current state."""
         test = self.parts.part("test")
-        score = self._score(self.student, test, self.spec.student_modality)
+        score = self._score(self.deployed, test, self.spec.student_modality)
         durable = progress.seconds >= DURABLE_SECONDS
-        _save_tensors(self.folder, self.student, score.predictions, durable)
+        _save_tensors(self.folder, self.deployed, score.predictions, durable)
         write_records(self.folder.history, progress.history, durable=durable)
         self.folder.write_cost(self._cost(progress))
         self.folder.write_result(self._result(progress, score, test))
@@ -183,7 +185,7 @@ class Run:
         except Damaged as damage:
             return None, [self.folder.set_aside(damage)]
 
-    def _score(self, network: Network, part: Part, modality: str) -> Score:
+    def _score(self, network: nn.Module, part: Part, modality: str) -> Score:
         return evaluate(network, part, modality, self.parts.classes)
 
     def _result(self, progress: Progress, score: Score, test: Part) -> dict[str, Any]:
@@ -203,7 +205,7 @@ class Run:
             "epochs": len(progress.history),
             "best_epoch": progress.best_epoch,
             "logged": _logged(progress),
-            "student_parameters": _count(self.student),
+            "student_parameters": _count(self.deployed),
             "extra_parameters": _count(self.method),
             "samples": {name: len(rows) for name, rows in self.parts.data.parts.items()},
             "fixture": self.parts.data.fixture,
@@ -214,6 +216,7 @@ class Run:
     def _cost(self, progress: Progress) -> dict[str, Any]:
         return {
             "seconds": progress.seconds,
+            "views": 1 + len(self.method.further_views(self.method.hyperparameters)),
             "peak_mb": peak_mb(self.device),
             "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
             **processor(),
@@ -226,13 +229,13 @@ class Run:
         }
 
     def _teacher_network(self) -> Network | None:
-        spec = self.spec
-        if spec.teacher is None or spec.teacher_modality is None or spec.teacher_network is None:
+        if self.spec.teacher is None:
             return None
         self._teacher_result()
-        # Build it as in the teacher's own run, because pretrained weights may determine shapes.
-        network = self.parts.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
-        network.load_state_dict(load_file(self._intact_weights(spec.teacher)))
+        network = self.parts.teacher()
+        if network is None:
+            return None
+        network.load_state_dict(load_file(self._intact_weights(self.spec.teacher)))
         return network.to(self.device)
 
     def _intact_weights(self, teacher: str) -> Path:
@@ -253,15 +256,6 @@ class Run:
             raise TeacherMissing(f"teacher {self.spec.teacher} is not trained: {folder.path} has no result")
         return self.experiment.read_result(self.spec.teacher)
 
-    def _method(self) -> Method[Any]:
-        student = teacher = self.parts.shape(self.student, self.spec.student_modality)
-        if self.teacher_network is not None and self.spec.teacher_modality is not None:
-            teacher = self.parts.shape(self.teacher_network, self.spec.teacher_modality)
-        pair = self.parts.pair(student, teacher)
-        method = build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
-        check_layers(method)
-        return method
-
     def _pairing(self) -> Pairing:
         given: Any = dict(self.spec.supervision)
         return Pairing(share=given.get("pairs_share", 1.0), mispaired=given.get("mispaired", 0.0))
@@ -275,7 +269,8 @@ class Run:
             return TrainedTeacher(network, modality, layers)
         # Use the precision of a training step, so that storing the outputs makes no difference.
         with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb)
+            several = bool(self.method.further_views(self.method.hyperparameters))
+            return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb, several)
 
 
 @functools.cache
@@ -284,7 +279,7 @@ def package_versions() -> dict[str, str]:
     return {name: version(name) for name in ("torch", "numpy", "transformers", "timm")}
 
 
-def _save_tensors(folder: RunFolder, student: Network, predictions: Mapping[str, Tensor], durable: bool) -> None:
+def _save_tensors(folder: RunFolder, student: nn.Module, predictions: Mapping[str, Tensor], durable: bool) -> None:
     write_bytes(folder.weights, weights_file(student), durable=durable)
     write_bytes(folder.predictions, save(dict(predictions)), durable=durable)
 

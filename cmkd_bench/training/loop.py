@@ -19,11 +19,12 @@ from cmkd_bench.method import Batch, Method, Phase
 from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
+from cmkd_bench.training.further_views import further_outputs
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.seeding import seed_generators
 from cmkd_bench.training.segmentation import as_positions
-from cmkd_bench.training.teacher import Teacher
+from cmkd_bench.training.teacher import Teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part
 
 Checkpoint = dict[str, Any]
@@ -60,7 +61,7 @@ class Progress:
     history: list[EpochRecord] = field(default_factory=list)  # one record per finished epoch, over all phases
     best_value: float = -1.0  # score of the selected epoch on the part that selects, in percent
     best_epoch: int = 0  # selected epoch, counted over all phases from 1; 0 is the initial state
-    # state of the student (and of the teacher, if it is trained) at that epoch
+    # state of what is deployed (and of the teacher, if it is trained) at that epoch
     best: Checkpoint = field(default_factory=dict)
     seconds: float = 0.0  # training time so far
 
@@ -73,6 +74,7 @@ class Training:
     seed: int  # seed of the run
     method: Method[Any]  # the loss; its modules are trained too
     student: Network  # the network that is trained
+    deployed: nn.Module  # what is selected, and kept at its best epoch; usually the student
     teacher: Teacher | None  # provides the teacher's outputs; None if the method has no teacher
     trained_teacher: Network | None  # the teacher's network if the method updates it
     train: Part  # the training part, whose hidden labels are hidden already
@@ -86,9 +88,11 @@ class Training:
     def __post_init__(self) -> None:
         self.phases = self.method.phases()
         self.epochs = phase_epochs(self.phases, self.recipe.epochs)
-        pairing = dataclasses.replace(self.pairing, shuffled=self.method.pairing == "shuffled")
+        declared = self.method.pairing
+        pairing = self.pairing if declared == "paired" else dataclasses.replace(self.pairing, form=declared)
         size = self.recipe.batch_size
-        self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device)
+        views = self.method.further_views(self.method.hyperparameters)
+        self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device, views)
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, starting from a checkpoint if there is one.
@@ -107,7 +111,7 @@ class Training:
             checkpoint = None
             self.progress.phase += 1
             self.progress.epoch = 0
-        self.student.load_state_dict(self.progress.best["student"])
+        self.deployed.load_state_dict(self.progress.best["student"])
         if self.trained_teacher is not None:
             self.trained_teacher.load_state_dict(self.progress.best["teacher"])
 
@@ -132,7 +136,7 @@ class Training:
         self.set_modes(phase)
         terms, logged = _Means(), _Means()
         steps = len(self.batches)
-        for step, seen in enumerate(self.batches.epoch(phase.name, epoch)):
+        for step, seen in enumerate(self.batches.epoch(phase.name, epoch, phase.views)):
             set_learning_rate(optimizer, learning_rate(self.recipe, epoch - 1 + step / steps, epochs))
             # Dropout and negatives of a step depend only on its position, not on the method or on a resume.
             seed_generators(self.device, self.seed, "step", phase.name, epoch, step)
@@ -152,9 +156,11 @@ class Training:
         """Return the loss terms of one step."""
         with autocast(self.device, self.recipe):
             student = self.student(seen.student, self.method.student_layers())
-            teacher = student.detach()
             if self.teacher is not None:
                 teacher = self.teacher.outputs(seen.teacher_index, seen.teacher)
+            else:
+                teacher = outputs_without_teacher(self.method, student, seen.student)
+            batch = dataclasses.replace(batch, further=further_outputs(self, seen, batch)) if seen.further else batch
             if seen.targets is not None:
                 student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
             return phase.loss(student, teacher, batch)
@@ -169,7 +175,8 @@ class Training:
             for group in optimizer.param_groups:
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.gradient_clip)
         optimizer.step()
-        self.method.after_step()
+        with torch.no_grad():
+            self.method.after_step(self.student)
 
     def _check_gradients(self, optimizer: torch.optim.Optimizer, when: str) -> None:
         """Check the gradients of the last step, which no later loss would show."""
@@ -182,12 +189,21 @@ class Training:
 
     def batch(self, phase: Phase, seen: BatchInputs, epoch: int, epochs: int) -> Batch:
         """Return what a phase may see of a batch beside the outputs."""
-        labels = self.train.labels.index_select(0, seen.index) if phase.labels else None
-        return Batch(seen.index, epoch, epochs, labels, pairs=None if self.teacher is None else seen.pairs)
+        has_teacher, known = self.teacher is not None, self.train.labels if phase.labels else None
+        return Batch(
+            index=seen.index,
+            epoch=epoch,
+            epochs=epochs,
+            labels_or_none=None if known is None else known.index_select(0, seen.index),
+            pairs=seen.pairs if has_teacher else None,
+            step=(epoch - 1) * len(self.batches) + seen.step,
+            teacher_index=seen.teacher_index if has_teacher else None,
+            train_labels=known if self.train.targets is None else None,
+        )
 
     def _finish_epoch(self, number: int, epoch: int, record: EpochRecord) -> None:
         if number == len(self.phases) - 1 and self._is_due(epoch, self.epochs[number]) and self.selection is not None:
-            record["selection"] = evaluate(self.student, self.selection, self.modality, self.classes).value
+            record["selection"] = evaluate(self.deployed, self.selection, self.modality, self.classes).value
         self.progress.epoch = epoch
         self.progress.history.append({"epoch": len(self.progress.history) + 1, **record})
         done = len(self.progress.history)
@@ -205,7 +221,7 @@ class Training:
         value = self.progress.history[-1].get("selection", -1.0) if epoch else -1.0
         self.progress.best_value = float(value)
         self.progress.best_epoch = epoch
-        self.progress.best = {"student": _copy(self.student)}
+        self.progress.best = {"student": _copy(self.deployed)}
         if self.trained_teacher is not None:
             self.progress.best["teacher"] = _copy(self.trained_teacher)
 

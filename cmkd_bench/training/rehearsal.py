@@ -10,11 +10,10 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.method import Batch, Losses, Method, Phase
-from cmkd_bench.network import Network
 from cmkd_bench.training.batches import BatchInputs
 from cmkd_bench.training.checkpoint import weights_file
 from cmkd_bench.training.loop import Training
@@ -82,7 +81,7 @@ class _Rehearsal:
                 self._rehearse(phase, epochs)
         if not self._has_trained_student:
             raise MethodMistake(f"{self._name}: no loss has a gradient for the student, so it would not be trained")
-        _try_to_save(training.student)
+        _try_to_save(training.deployed, training.student.name)
 
     def _rehearse(self, phase: Phase, epochs: int) -> None:
         training, names, trains = self._training, "", False
@@ -103,7 +102,7 @@ class _Rehearsal:
 
     def _batches(self, phase: Phase, epochs: int) -> Iterator[tuple[Batch, BatchInputs]]:
         for epoch in range(1, min(epochs, STEPS) + 1):
-            for seen in self._training.batches.epoch(phase.name, epoch):
+            for seen in self._training.batches.epoch(phase.name, epoch, phase.views):
                 yield self._training.batch(phase, seen, epoch, epochs), seen
 
     def _check(self, losses: Losses, before: str, phase: Phase) -> str:
@@ -124,8 +123,8 @@ class _Rehearsal:
         return names
 
 
-def _try_to_save(student: Network) -> None:
+def _try_to_save(deployed: nn.Module, name: str) -> None:
     try:
-        weights_file(student)
+        weights_file(deployed)
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise MethodMistake(f"network '{student.name}': its weights cannot be saved: {error}") from error
+        raise MethodMistake(f"network '{name}': its weights cannot be saved: {error}") from error

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from cmkd_bench.method import Method
 from cmkd_bench.network import Network
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.evaluation import outputs_of
@@ -77,7 +79,25 @@ class TrainedTeacher(Teacher):
         return result
 
 
-def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequence[int], limit_mb: float) -> Teacher:
+@torch.no_grad()
+def outputs_without_teacher(method: Method[Any], student: Outputs, inputs: Tensor) -> Outputs:
+    """Return what a method without a teacher gets as the teacher's outputs: those of its own, or the student's.
+
+    Args:
+        method: the method.
+        student: the outputs of the student, which are detached.
+        inputs: those of the student.
+    """
+    network = method.own_teacher()
+    if network is None:
+        return student.detach()
+    outputs: Outputs = network(inputs, method.teacher_layers())
+    return outputs
+
+
+def frozen_teacher(
+    network: Network, train: Part, modality: str, layers: Sequence[int], limit_mb: float, several_views: bool = False
+) -> Teacher:
     """Return a frozen teacher that is run only once if its outputs fit and are the same at every step.
 
     Args:
@@ -86,12 +106,13 @@ def frozen_teacher(network: Network, train: Part, modality: str, layers: Sequenc
         modality: modality of the teacher.
         layers: indices of the layers whose feature maps the method reads.
         limit_mb: maximum size of the stored outputs.
+        several_views: whether it is shown further views, so that there are no outputs to store.
     """
     network.eval().requires_grad_(False)
     view = train.views[modality]
     # Label maps are cropped together with their inputs, so a dense teacher must see the same crop.
     augmented = view.is_random and (view.augmentation.teacher or train.targets is not None)
-    if augmented or _megabytes(network, train, modality, layers) > limit_mb:
+    if augmented or several_views or _megabytes(network, train, modality, layers) > limit_mb:
         return FrozenTeacher(network, modality, layers, augmented)
     return StoredTeacher(outputs_of(network, train, modality, layers))
 

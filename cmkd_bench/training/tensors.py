@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.augmentation import Augmentation, StrongView
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.dataset import Modality
 from cmkd_bench.method import HIDDEN
@@ -186,16 +186,22 @@ def part_of(data: PreparedData, name: str, views: Mapping[str, View], device: to
     )
 
 
-def view_of(data: PreparedData, modality: Modality, augmentation: Augmentation, device: torch.device) -> View:
+def view_of(
+    data: PreparedData,
+    modality: Modality,
+    augmentation: Augmentation,
+    device: torch.device,
+    strong: StrongView | None = None,
+) -> View:
     """Return the view of a modality, normalized with the training part's statistics or with ImageNet's."""
     moments = data.normalisation.get(modality.name)
     if moments is None or (modality.kind == "spectrogram" and augmentation.spectrogram_statistics == "none"):
-        return View(modality.kind, augmentation)
+        return View(modality.kind, augmentation, strong=strong)
     mean, deviation = moments
     if augmentation.rgb_statistics == "imagenet" and modality.kind in ("image", "video") and len(mean) == 3:
         mean, deviation = (255 * np.array(values) for values in IMAGENET)
     scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0)
-    return View(modality.kind, augmentation, _per_channel(mean, device), _per_channel(scale, device))
+    return View(modality.kind, augmentation, _per_channel(mean, device), _per_channel(scale, device), strong)
 
 
 def input_shape(data: PreparedData, modality: Modality, augmentation: Augmentation) -> InputShape:

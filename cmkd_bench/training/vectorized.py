@@ -18,7 +18,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
-from cmkd_bench.method import HIDDEN, Batch, Losses
+from cmkd_bench.method import HIDDEN, Batch, Losses, Method
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.execution import MB_OF_REHEARSAL, DamagedTeacher, Run
 from cmkd_bench.training.loop import NonFiniteLoss, Training
@@ -96,12 +96,16 @@ def _problem(training: Training) -> str | None:
         "the epoch is selected": training.selection is not None,
         "an epoch has several batches": recipe.batch_size < len(training.train),
         "inputs are augmented": training.train.views[training.modality].is_random,
-        "pairs are shuffled": method.pairing == "shuffled",
+        "samples are paired with others": method.pairing != "paired",
         "labels or pairs are scarce": bool((training.train.labels == HIDDEN).any()) or training.pairing != Pairing(),
         "gradients are clipped": recipe.gradient_clip > 0,
         "it is not float32": recipe.precision != "float32",
         "labels are maps": training.train.targets is not None,
-        f"{name} has phases or modules of its own": len(training.phases) > 1 or any(True for _ in method.parameters()),
+        f"{name} has phases, modules or state of its own": len(training.phases) > 1
+        or bool(method.state_dict())
+        or type(method).after_step is not Method.after_step
+        or training.deployed is not training.student,
+        f"{name} reads several views": bool(method.further_views(method.hyperparameters)),
         f"{name} reads feature maps": bool(method.student_layers() or method.teacher_layers()),
         "the teacher is not run once": teacher is not None and teacher.modality is not None,
         "the network keeps statistics or is random": any(True for _ in training.student.buffers())

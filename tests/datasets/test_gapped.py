@@ -111,12 +111,12 @@ def test_noise_hurts_both_views() -> None:
         assert accuracy(name, noise=2.0) < accuracy(name) - 5
 
 
-@pytest.mark.parametrize(("pairs", "labels"), [(40, 2), (600, 8), (100, 20)])
-def test_pairs_and_labels_are_as_many_as_asked_for(pairs: int, labels: int) -> None:
-    data = KIND(KIND.Options(pairs=pairs, labels=labels)).load(3)
+@pytest.mark.parametrize(("pairs", "classes"), [(40, 2), (600, 8), (100, 20)])
+def test_pairs_and_classes_are_as_many_as_asked_for(pairs: int, classes: int) -> None:
+    data = KIND(KIND.Options(pairs=pairs, classes=classes)).load(3)
     assert len(data.parts["train"]) == pairs
     assert len(data.parts["test"]) == 1000
-    assert set(data.labels) == set(range(labels))
+    assert set(data.labels) == set(range(classes))
     check_parts("gapped", data.parts, len(data.labels), None)
 
 

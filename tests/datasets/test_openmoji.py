@@ -47,12 +47,35 @@ def test_variants_are_in_one_part() -> None:
         assert len(set(part_of[same_class])) == 1
 
 
+def test_a_sketch_has_the_lines_of_its_drawing_and_no_color() -> None:
+    image, sketch = DATA.inputs["image"].astype(np.int64), DATA.inputs["sketch"].astype(np.int64)
+    assert DATA.inputs["sketch"].shape == (1372, 1, 32, 32)
+    assert DATA.inputs["sketch"].dtype == np.uint8
+    blank = sketch.min((1, 2, 3)) == 255
+    assert DATA.sample_ids[blank].tolist() == ["u1f195"]
+    heart = list(DATA.sample_ids).index("u2764")
+    assert sketch[heart, 0, 16, 16] == 255  # red in the drawing
+    # most colors are under the lines, so where a line is black, so is the drawing
+    assert np.median(image.max(1, keepdims=True)[sketch < 20]) < 30
+    assert 0.05 < (sketch < 128).mean() < 0.15
+
+
 def test_no_drawing_of_the_test_part_is_nearly_one_of_the_same_class_in_training() -> None:
     flat = DATA.inputs["image"].reshape(1372, -1).astype(np.float64) / 255
     for label in range(8):
         train, test = (rows[DATA.labels[rows] == label] for rows in (DATA.parts["train"], DATA.parts["test"]))
         distance = ((flat[test][:, None] - flat[train][None]) ** 2).mean(2) ** 0.5
         assert distance.min() > 0.0649
+
+
+def test_three_sketches_of_the_test_part_are_close_to_one_in_training() -> None:
+    flat = DATA.inputs["sketch"].reshape(1372, -1).astype(np.float64) / 255
+    close = []
+    for label in range(8):
+        train, test = (rows[DATA.labels[rows] == label] for rows in (DATA.parts["train"], DATA.parts["test"]))
+        distance = ((flat[test][:, None] - flat[train][None]) ** 2).mean(2) ** 0.5
+        close += DATA.sample_ids[test[distance.min(1) < 0.065]].tolist()
+    assert sorted(close) == ["u1f497", "u1f4e4", "u1f628"]
 
 
 def test_texts_do_not_contain_the_words_of_the_classes() -> None:
@@ -63,7 +86,7 @@ def test_texts_do_not_contain_the_words_of_the_classes() -> None:
         assert not words & set(re.findall("[a-z]+", text))
 
 
-@pytest.mark.parametrize(("name", "low", "high"), [("image", 28, 55), ("text", 40, 65)])
+@pytest.mark.parametrize(("name", "low", "high"), [("image", 28, 55), ("sketch", 28, 55), ("text", 40, 65)])
 def test_a_linear_model_is_well_above_chance(name: str, low: float, high: float, linear_accuracy: Any) -> None:
     prepared = prepare(KIND(NoParameters()), 0, [name])
     inputs = prepared.inputs[name]

@@ -44,7 +44,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("diagnosed") / "results"
     cmkd_bench.run(
         ["kd"], ["mfeat"], pairs=["pixels:fourier"], seeds=1, overrides=["train.epochs=2"], experiment="quick",
-        results=folder, jobs=1, controls=False, one_way=True, quiet=True,
+        labels=1, results=folder, jobs=1, controls=False, one_way=True, quiet=True,
     )  # fmt: skip
     return folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cmkd_bench.method import Batch, NetworkShape, Pair
+from cmkd_bench.method import Batch, Head, NetworkShape, Pair
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import methods
@@ -36,6 +36,8 @@ class Toys:
             teacher=NetworkShape(teacher, teacher_layers or ((teacher,), (teacher,))),
             classes=classes,
             train_labels=torch.arange(samples) % classes,
+            teacher_head_or_none=Head(torch.nn.Linear(teacher, classes).requires_grad_(False)),
+            student_network=torch.nn.Linear(student, classes),
         )
 
     @staticmethod
@@ -43,6 +45,11 @@ class Toys:
         cls = methods.get(name)
         torch.manual_seed(0)
         return cls(build(cls.HyperParameters, hyperparameters), pair)
+
+    @staticmethod
+    def after_step(method, student=None):
+        with torch.no_grad():
+            method.after_step(student or torch.nn.Identity())
 
 
 @pytest.fixture

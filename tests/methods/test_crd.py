@@ -97,7 +97,7 @@ def test_only_seen_rows_of_the_banks_move_and_have_unit_length(toys, method):
     method(student, teacher, toys.batch(index=index))
     # until the step the backward pass needs the banks as they were
     assert np.array_equal(method.teacher_bank.numpy(), before["teacher"])
-    method.after_step()
+    toys.after_step(method)
     for name, outputs in (("student", student), ("teacher", teacher)):
         bank = getattr(method, f"{name}_bank").numpy()
         embedding = unit(getattr(method, f"{name}_projection")(outputs.embedding).detach().numpy())
@@ -115,7 +115,7 @@ def test_banks_start_with_rows_of_about_unit_length(toys):
 def test_the_normalisers_are_set_once_and_kept_in_checkpoints(toys, method):
     def step(method, seed):
         method(toys.outputs(seed=seed), toys.outputs(width=7, seed=seed), toys.batch())
-        method.after_step()
+        toys.after_step(method)
 
     assert not method.normalizers.any()
     step(method, 0)

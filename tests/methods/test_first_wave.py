@@ -113,7 +113,7 @@ def test_comodo_fills_its_queue_with_unit_rows_and_drops_the_oldest(toys):
         teacher = toys.outputs(samples=3, width=5, seed=seed)
         method.distil(toys.outputs(samples=3, width=5, seed=9), teacher, toys.batch(samples=3, labels=False))
         assert int(method.filled.sum()) == min(3 * seed, 8)  # the batch itself joins after the step
-        method.after_step()
+        toys.after_step(method)
         seen.insert(0, F.normalize(teacher.embedding, dim=1))
     torch.testing.assert_close(method.memory, torch.cat(seen)[:8])
     assert method.filled.all()

@@ -18,8 +18,8 @@ from cmkd_bench.planning.tuning import add_tuned
 
 
 def plan_of(**changes: Any) -> Plan:
-    asked = {"methods": ["kd"], "datasets": ["mfeat"], "pairs": ["pixels:fourier"], "seeds": 1, "one_way": True}
-    return make_plan(resolve(GridOptions(**{"controls": False, **asked, **changes})))
+    asked = {"methods": ["kd"], "datasets": ["mfeat"], "pairs": ["pixels:fourier"], "seeds": 1, "labels": 1}
+    return make_plan(resolve(GridOptions(**{"controls": False, "one_way": True, **asked, **changes})))
 
 
 def spec_of(plan: Plan, method: str, labels: float | str) -> RunSpec:

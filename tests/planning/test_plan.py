@@ -14,6 +14,7 @@ from cmkd_bench.errors import GridError
 from cmkd_bench.experiment import code_identity, code_versions
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.planning import resolve as module
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.request import GridOptions
@@ -41,14 +42,32 @@ def test_teachers_are_shared_and_are_the_rows_of_the_student_alone() -> None:
             assert plan.specs[cell.run_id].teacher == cell.teacher_id
 
 
-def test_default_pairs_run_in_both_directions() -> None:
-    directions = {(cell.teacher_modality, cell.student_modality) for cell in plan_of(methods=["kd"]).cells.values()}
-    assert directions == {
-        ("pixels", "fourier"),
-        ("fourier", "pixels"),
-        ("pixels", "zernike"),
-        ("zernike", "pixels"),
-    }
+def directions_of(**asked: Any) -> list[tuple[str, str]]:
+    cells = plan_of(methods=["kd"], **asked).cells.values()
+    return list(dict.fromkeys((cell.teacher_modality, cell.student_modality) for cell in cells))
+
+
+def test_configured_pairs_run_as_written() -> None:
+    expected = [("pixels", "fourier"), ("pixels", "zernike"), ("fourier", "pixels")]
+    assert directions_of(datasets="mfeat") == directions_of(datasets="mfeat", one_way=True) == expected
+
+
+def test_other_pairs_run_in_both_directions() -> None:
+    assert directions_of(datasets="gaussian", seeds=1) == [("x1", "x2"), ("x2", "x1")]
+    assert directions_of(datasets="mfeat", pairs="zernike:profile") == [("zernike", "profile"), ("profile", "zernike")]
+
+
+def test_a_configured_pair_that_the_dataset_does_not_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed = module.compose
+
+    def mistyped(*given: Any) -> tuple[Any, list[str]]:
+        configuration, problems = composed(*given)
+        assert configuration is not None
+        return replace(configuration, pairs=("pixel:fourier",)), problems
+
+    monkeypatch.setattr(module, "compose", mistyped)
+    with pytest.raises(GridError, match=r"mfeat.*'pixel:fourier'.*Did you mean 'pixels:fourier'"):
+        plan_of(methods=["kd"])
 
 
 def test_one_way_runs_the_pair_as_written() -> None:

@@ -37,6 +37,7 @@ def make(folder: Path, **changes: Any) -> tuple[Grid, Plan]:
         "trials": 3,
         "controls": False,
         "one_way": True,
+        "labels": 1,
         "results": folder,
         "experiment": "t",
     }

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from torch.nn import functional as F
 
 from cmkd_bench import Batch, Losses, Method, Outputs, Pair, register_method
@@ -19,7 +20,7 @@ class Counted(Method):
         super().__init__(hyperparameters, pair)
         self.steps = 0
 
-    def after_step(self) -> None:
+    def after_step(self, student: nn.Module) -> None:
         self.steps += 1
         if self.steps == 3:
             with Path(os.environ["COUNT_FILE"]).open("a") as file:

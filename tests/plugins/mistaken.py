@@ -99,7 +99,7 @@ class Stateful(_Alone):
         extra = self.extra(student.embedding).square().mean()
         return {**super().forward(student, teacher, batch), "noise": noise * extra}
 
-    def after_step(self) -> None:
+    def after_step(self, student: nn.Module) -> None:
         self.bank.mul_(0.9)
 
 

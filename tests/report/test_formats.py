@@ -239,7 +239,7 @@ def test_the_command_prints_a_format_and_writes_the_files(build: Build, capsys: 
     experiment = build({"none": 0.6, "kd": 0.7})
     show_leaderboard(None, "markdown", "macro_f1", False, None, experiment.root)
     printed = capsys.readouterr().out
-    assert printed.startswith("### toy")
+    assert "\n### toy\n" in printed
     assert "Test macro F1 in percent" in printed
     assert "Test accuracy in percent" in (experiment.path / "leaderboard.md").read_text(encoding="utf-8")
     assert (experiment.path / "comparisons.csv").exists()

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.container import ErrorbarContainer
 
+from cmkd_bench.report.plots.style import GRAY
 from cmkd_bench.studies.figure import Chart, as_picture, draw
 
 CHART = Chart(
@@ -82,12 +83,29 @@ def test_a_chart_is_written_as_an_image_and_as_a_drawing_and_equal_numbers_look_
 
 
 def test_a_known_row_has_one_look_whatever_stands_beside_it() -> None:
+    known = dict.fromkeys(["c2kd", "cmcd", "kd"], "method")
     curve = np.array([[60.0, 61.0], [70.0, 71.0]])
     looks = []
     for rows in (["kd", "c2kd"], ["cmcd", "c2kd", "kd"]):
-        chart = replace(CHART, curves=dict.fromkeys(rows, curve), published={}, below={}, known=["c2kd", "cmcd", "kd"])
+        chart = replace(CHART, curves=dict.fromkeys(rows, curve), published={}, below={}, known=known)
         lines = {row: one.lines[0] for row, one in bars(axes_of(chart)[0]).items()}
         looks.append({row: (line.get_color(), line.get_marker()) for row, line in lines.items()})
     assert looks[0]["kd"] == looks[1]["kd"]
     assert looks[0]["c2kd"] == looks[1]["c2kd"]
     assert len(set(looks[1].values())) == 3
+
+
+def test_on_a_logarithmic_axis_rows_stand_side_by_side_by_ratio() -> None:
+    chart = replace(CHART, x=[0.01, 1.0], places=["0.01", "1"], is_logarithmic=True, published={}, below={})
+    (axes,) = axes_of(chart)
+    assert axes.get_xscale() == "log"
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.01", "1"]
+    places = {row: one.lines[0].get_xdata() for row, one in bars(axes).items()}
+    assert places["none"] * places["kd"] == pytest.approx([0.01**2, 1.0])  # as far to the left as to the right
+    assert 1 < places["kd"][0] / places["none"][0] < 1.1
+
+
+def test_a_control_is_gray_and_a_method_is_not() -> None:
+    chart = replace(CHART, known={"none": "baseline", "kd": "control", "other": "method"}, published={})
+    assert bars(axes_of(chart)[0])["kd"].lines[0].get_color() == GRAY
+    assert bars(axes_of(CHART)[0])["kd"].lines[0].get_color() != GRAY

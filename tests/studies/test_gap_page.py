@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import linregress, ttest_1samp
 
+from cmkd_bench.studies.gap_page import refreshed
+
 PAGE = Path(__file__).parent.parent.parent / "docs" / "gap.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 # a table stands below the records that it is made of: gains of one, one minus another, or what was measured
@@ -18,7 +20,7 @@ LINK = r"\[[\w-]+\]\(([^)]+)\)"
 ROWS = r"((?:\|.*\n)+)"
 GAINS = re.findall(rf"^From {LINK}(?: minus {LINK})?:\n\n{ROWS}", TEXT, re.MULTILINE)
 MEASURED = re.findall(rf"^Measured, from {LINK}:\n\n{ROWS}", TEXT, re.MULTILINE)
-CLAIMS = re.findall(rf"^Claims, from the records:\n\n{ROWS}", TEXT, re.MULTILINE)
+CLAIMS = re.findall(rf"^Claims, from the records in {LINK}:\n\n{ROWS}", TEXT, re.MULTILINE)
 CELL = re.compile(r"([+-]\d+\.\d+) \[([+-]\d+\.\d+), ([+-]\d+\.\d+)\]")
 QUANTITIES = {"tau": "rank_correlation", "CKA": "cka", "distance": "distance"}
 
@@ -86,25 +88,60 @@ def test_what_was_measured_is_that_of_the_draws(record: str, table: str) -> None
     check(lines, [np.stack([values[f"{v:g}", QUANTITIES[name]] for v in x]) for name in heading[1:]], np.array(x))
 
 
-def test_claims_are_judged_by_the_slopes_of_the_draws_and_corrected_for_their_number() -> None:
-    (table,) = CLAIMS
+def test_claims_are_judged_by_the_draws_and_corrected_for_their_number() -> None:
+    ((folder, table),) = CLAIMS
     _, lines = cells_of(table)
-    p = np.array([_claim(*line[1:5]) for line in lines])
+    draws_of = [_numbers(f"{folder}/", *line[1:4]) for line in lines]
+    p = np.array([ttest_1samp(numbers, 0).pvalue for numbers in draws_of])
     assert len(p) > 5
-    for place, value in enumerate(p):
+    for line, numbers, value in zip(lines, draws_of, p, strict=True):
+        assert_is_mean(line[5], numbers)
         # Holm: with the k-th smallest of m, every p-value up to it times the number that are not smaller
         corrected = min(1.0, max(q * (p >= q).sum() for q in p if q <= value))
-        assert lines[place][5] == _as_text(corrected)
+        assert line[6] == _as_text(corrected)
+        told = "yes" if (numbers.mean() > 0) == (line[4] == "+") else "no"
+        assert line[7] == (told if corrected < 0.05 else "cannot be told")
 
 
-def _claim(row: str, less: str, against: str, slope: str) -> float:
-    """Check the slope of a claim; its p-value without a correction."""
-    record, name = row.split(": ")
-    less_record, less_name = less.split(": ") if ": " in less else (record, less)
-    x, values = curve(f"../results/gapped/{record}.csv", name, f"../results/gapped/{less_record}.csv", less_name)
-    found = slopes(np.abs(x) if against.startswith("size of") else x, values)
-    assert_is_mean(slope, found)
-    return float(ttest_1samp(found, 0).pvalue)
+def _numbers(folder: str, of: str, less: str, number: str) -> np.ndarray:
+    """What a claim is about, in each draw."""
+    names, row = of.split(": ")
+    less_names, less_row = less.split(": ") if ": " in less else (names, less)
+    pairs = list(zip(names.split(", "), less_names.split(", "), strict=True))
+    curves = [curve(f"{folder}{one}.csv", row, f"{folder}{other}.csv", less_row) for one, other in pairs]
+    x, values = (np.concatenate(parts) for parts in zip(*curves, strict=True))
+    if number == "mean":
+        return np.asarray(values.mean(0))
+    if number.startswith("at "):
+        return np.asarray(values[x.tolist().index(float(number[3:]))])
+    if "distance" not in number:
+        return slopes(np.abs(x) if number == "slope over size" else x, values)
+    distance, teacher = (
+        np.concatenate([_points(f"{folder}{one}{ending}.csv", name) for one, _ in pairs])
+        for name, ending in (("distance", "-measured"), ("teacher", ""))
+    )
+    if "teacher" in number:  # at equal accuracy of the teacher: what is left of both once it is accounted for
+        distance, values = _rest(distance, teacher), _rest(values, teacher)
+    return np.array([linregress(*both).slope for both in zip(distance.T, values.T, strict=True)])
+
+
+def _points(record: str, row: str) -> np.ndarray:
+    found = draws(record)
+    return np.stack([values for (_, name), values in found.items() if name == row])
+
+
+def _rest(values: np.ndarray, teacher: np.ndarray) -> np.ndarray:
+    lines = [linregress(x, y) for x, y in zip(teacher.T, values.T, strict=True)]
+    return np.stack([y - line.slope * x for line, x, y in zip(lines, teacher.T, values.T, strict=True)], axis=1)
+
+
+def test_the_command_that_writes_the_tables_finds_nothing_to_change() -> None:
+    assert refreshed(TEXT, PAGE.parent) == TEXT
+
+
+def test_a_number_that_is_not_of_the_records_is_replaced() -> None:
+    number = GAINS[0][2].splitlines()[2].split("|")[2]
+    assert refreshed(TEXT.replace(number, " +99.99 [+0.00, +1.00] "), PAGE.parent) == TEXT
 
 
 def _as_text(p: Any) -> str:

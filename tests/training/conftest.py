@@ -31,6 +31,7 @@ def planned(tmp_path: Path) -> Callable[..., Planned]:
                 "seeds": 1,
                 "controls": False,
                 "one_way": True,
+                "labels": 1,
                 "overrides": [f"train.epochs={epochs}", *overrides],
                 "experiment": name,
                 "results": tmp_path / name,  # or a run that is done in one would be copied to the next

@@ -12,6 +12,7 @@ from devices import needs_gpu
 from torch import Tensor
 
 from cmkd_bench.config.augmentation import NO_AUGMENTATION
+from cmkd_bench.declaration import PairingForm
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.pairing import Pairing
@@ -58,9 +59,9 @@ class Shown(Teacher):
 
 
 def epoch(
-    train: Part, teacher: Teacher | None = None, shuffled: bool = False, seed: int = 0, number: int = 1
+    train: Part, teacher: Teacher | None = None, form: PairingForm = "paired", seed: int = 0, number: int = 1
 ) -> list[BatchInputs]:
-    return list(Batches(train, "image", teacher, Pairing(shuffled), 3, seed, CPU).epoch("train", number))
+    return list(Batches(train, "image", teacher, Pairing(form), 3, seed, CPU).epoch("train", number))
 
 
 def test_memory_and_disk_give_the_same_batches(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_only_the_frames_that_are_seen_are_read(tmp_path: Path) -> None:
 
 
 def test_a_student_sees_the_same_whatever_the_teacher_wants() -> None:
-    alone, taught = epoch(part(resident())), epoch(part(resident()), Shown(), shuffled=True)
+    alone, taught = epoch(part(resident())), epoch(part(resident()), Shown(), form="shuffled")
     assert all(torch.equal(one.student, other.student) for one, other in zip(alone, taught, strict=True))
     assert all(one.teacher is None for one in alone)
 
@@ -107,7 +108,7 @@ def test_shuffled_pairs_show_the_teacher_another_sample() -> None:
     inputs = {"image": Resident(torch.arange(7.0).view(7, 1)), "audio": Resident(torch.arange(7.0).view(7, 1))}
     views = {name: View("vector", NO_AUGMENTATION) for name in inputs}
     train = Part(inputs, torch.zeros(7, dtype=torch.int64), views)
-    for seen in epoch(train, Shown(), shuffled=True):
+    for seen in epoch(train, Shown(), form="shuffled"):
         assert seen.teacher is not None
         assert torch.equal(seen.student[:, 0], seen.index.float())
         assert torch.equal(seen.teacher[:, 0], seen.teacher_index.float())
@@ -157,7 +158,7 @@ def test_a_batch_is_made_without_waiting_for_the_gpu(tmp_path: Path) -> None:
         inputs[name] = Mapped.of(np.load(tmp_path / f"{name}.npy", mmap_mode="r"), ROWS, device)
     resident = {name: Resident(torch.from_numpy(values[ROWS]).to(device)) for name, values in arrays().items()}
     for source in (inputs, resident):
-        batches = Batches(part(source), "image", Shown(), Pairing(shuffled=True), 3, 0, device)
+        batches = Batches(part(source), "image", Shown(), Pairing("shuffled"), 3, 0, device)
         list(batches.epoch("train", 1))
         torch.cuda.set_sync_debug_mode("error")
         try:

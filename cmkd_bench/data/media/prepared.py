@@ -148,8 +148,17 @@ class PreparedSet:
         self.paired(0)
 
     def paired(self, fold: int) -> PairedData:
-        """Return the data with the parts of one fold. Samples with a bad clip keep their row, but are in no part."""
+        """Return the data with the parts of one fold. Samples with a bad clip keep their row, but are in no part.
+
+        Raises:
+            UserError: for a fold that the files are not enough for.
+        """
         samples, columns = self.samples, self.manifest["columns"]
+        if fold >= (folds := len(samples["parts"])):
+            raise UserError(
+                f"dataset '{self.folder.dataset}' has no fold {fold} with the files that are there. Available: 0 to "
+                f"{folds - 1}."
+            )
         modalities = [name for name in columns if name != TARGETS]
         parts = {part: np.array(samples["parts"][fold][part], np.int64) for part in PARTS}
         used = {part: rows[self.usable[rows]] for part, rows in parts.items()}

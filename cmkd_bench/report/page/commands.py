@@ -94,6 +94,7 @@ def _usual(protocol: str, dataset: str) -> dict[str, Any]:
         "train": dict(pairs(found.recipe)),
         "supervision": dict(pairs(found.supervision)),
         "augment": dict(pairs(found.augmentation)),
+        "strong": dict(pairs(found.strong)),
         "prepare": dict(pairs(found.preparation)),
         f"dataset.{dataset}": {**dict(pairs(datasets.get(dataset).Options())), **found.options},
         "model": found.model,

@@ -11,7 +11,13 @@ from cmkd_bench.report.experiment_data import ExperimentData, PageValues
 from cmkd_bench.report.page.run_details import MISSING
 from cmkd_bench.report.text_table import TextTable
 
-SECTIONS = {"train": "recipe", "model": "networks", "augment": "augmentation", "prepare": "preparation"}
+SECTIONS = {
+    "train": "recipe",
+    "model": "networks",
+    "augment": "augmentation",
+    "strong": "strong views",
+    "prepare": "preparation",
+}
 
 
 def conditions(data: ExperimentData) -> list[dict[str, Any]]:

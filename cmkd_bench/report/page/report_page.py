@@ -21,10 +21,12 @@ from cmkd_bench.report.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
 from cmkd_bench.report.page import commands, completeness, figures, protocol, run_details
+from cmkd_bench.report.plots.plot_data import plural
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.templating import render_template
 from cmkd_bench.report.text_table import TextTable
+from cmkd_bench.report.verdict import verdict
 from cmkd_bench.report.wording import by_dataset, legend, numbers_line
 from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.statistics.paired import LEVEL
@@ -87,6 +89,8 @@ def _context(data: ExperimentData) -> dict[str, Any]:
         "gaps": completeness.gaps(data),
         "repairs": completeness.repairs(data),
         "board": board,
+        "plural": plural,
+        "verdict": verdict(board),
         "legend": legend(board, with_gain=True)[:2],  # the ranks have a table of their own
         "address": run_details.address,
         "metrics": [one for one in further if one["with_gain"]],

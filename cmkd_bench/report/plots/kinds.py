@@ -2,6 +2,7 @@
 
 KINDS = {
     "gains": "gain of each method over the student alone",
+    "labels": "gain of each method by the number of labels",
     "transfer": "gains as a matrix of the teacher's and student's modalities",
     "critical": "average ranks with critical differences",
     "cost": "accuracy against training time and extra parameters",

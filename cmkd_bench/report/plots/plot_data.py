@@ -11,6 +11,7 @@ from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.report.board import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.cells import by_column, records
 from cmkd_bench.report.experiment_data import ExperimentData
+from cmkd_bench.report.label_marks import common_marks
 from cmkd_bench.report.plots.limits import Limits, axis_limits
 from cmkd_bench.report.plots.style import styles_of
 from cmkd_bench.report.quantities import QUANTITIES
@@ -54,14 +55,22 @@ class PlotData:
 
     def title(self, text: str, dataset: str = "", column: Column | None = None) -> str:
         """Return a title with everything that a number of the dataset, or of all datasets, must not be read without."""
-        first, *others = (self._board.marks.get(name, []) for name in ([dataset] if dataset else self.datasets))
-        shared = [mark for mark in first if all(mark in marks for marks in others)]
+        shared = common_marks(map(self.marks, [dataset] if dataset else self.datasets))
         text += f": {dataset}" * bool(dataset) + (f", {column.direction}" if column else "")
         return f"{text} ({'; '.join(shared)})" if shared else text
 
     def stem(self, block: str) -> str:
         """Return a dataset, with its labels where some are hidden, as a part of a file's name."""
         return self.datasets[block][0].stem
+
+    def marks(self, block: str) -> list[str]:
+        """Return what qualifies the numbers of a dataset, with its labels where some are hidden."""
+        return self._board.marks.get(block, [])
+
+    def train_labels(self, column: Column) -> float:
+        """Return how many labels the runs of a direction saw in training; NaN where none has ended."""
+        runs = (run for row in self.roles for _, run in self.runs(row, column))
+        return float(pd.Series([run.get("train_labels") for run in runs], dtype=float).mean())
 
     def metric(self, block: str) -> str:
         """Return what the values of a dataset are, in words."""

@@ -115,6 +115,19 @@ function show() {
   document.getElementById("detail-title").focus();
 }
 
+// All parts of the page are closed at first: a link to one opens it, and printing opens all.
+function openPart() {
+  const part = document.getElementById(location.hash.slice(1));
+  part?.querySelector(":scope > details")?.setAttribute("open", "");
+}
+
+let unprinted = [];
+addEventListener("beforeprint", () => {
+  unprinted = [...document.querySelectorAll("main details:not([open])")];
+  for (const one of unprinted) one.open = true;
+});
+addEventListener("afterprint", () => { for (const one of unprinted) one.open = false; });
+
 let before = null; // the number that was left for the dialog
 document.addEventListener("click", event => { before = event.target.closest('a[href^="#cell/"]') ?? before; });
 document.getElementById("close").addEventListener("click", () => dialog.close());
@@ -124,5 +137,7 @@ dialog.addEventListener("close", () => {
   if (before) before.focus({ preventScroll: true });
 });
 addEventListener("hashchange", show);
+addEventListener("hashchange", openPart);
 addEventListener("popstate", show);
 show();
+openPart();

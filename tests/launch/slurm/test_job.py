@@ -58,6 +58,7 @@ def submit(slurm: FakeSlurm, tmp_path: Path) -> Submit:
                 device="cpu",
                 controls=False,
                 one_way=True,
+                labels=1,
                 **changes,
             )
         )

@@ -54,12 +54,18 @@ def find(page: Any, selector: str) -> list[Any]:
     return list(page.find_elements("css selector", selector))
 
 
+def open_parts(page: Any) -> None:
+    """Open all that is closed at first."""
+    page.execute_script("for (const one of document.querySelectorAll('main details')) one.open = true")
+
+
 def link(method: str, teacher: str = "audio", student: str = "video") -> str:
     return "#cell/" + "/".join(quote(part, safe="") for part in (method, DATASET, "1", teacher, student))
 
 
 def open_cell(page: Any, method: str, **direction: str) -> Any:
-    (anchor,) = find(page, f'#results > .scroll a[href="{link(method, **direction)}"]')
+    open_parts(page)
+    (anchor,) = find(page, f'#results > details > .scroll a[href="{link(method, **direction)}"]')
     page.execute_script("arguments[0].focus()", anchor)
     anchor.send_keys("\ue007")  # Enter
     (dialog,) = find(page, "dialog[open]")
@@ -67,7 +73,8 @@ def open_cell(page: Any, method: str, **direction: str) -> Any:
 
 
 def test_columns_sort_by_their_numbers_both_ways(page: Any) -> None:
-    (table,) = find(page, "#results > .scroll table")
+    open_parts(page)
+    (table,) = find(page, "#results > details > .scroll table")
     button = table.find_elements("css selector", "thead button")[1]
     for order, reverse in (("descending", True), ("ascending", False)):
         button.click()
@@ -80,7 +87,8 @@ def test_columns_sort_by_their_numbers_both_ways(page: Any) -> None:
 
 
 def test_what_has_no_number_is_sorted_to_the_end(page: Any) -> None:
-    (table,) = find(page, "#results > .scroll table")
+    open_parts(page)
+    (table,) = find(page, "#results > details > .scroll table")
     button = table.find_elements("css selector", "thead button")[2]
     for _ in range(2):
         button.click()
@@ -181,8 +189,7 @@ def test_all_plots_are_printed(page: Any) -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_window(page: Any, width: int, scheme: str) -> None:
     emulate(page, width, scheme)
-    for summary in find(page, "details:not([open]) > summary"):
-        page.execute_script("arguments[0].parentElement.open = true", summary)
+    open_parts(page)
     widest = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     scrolled, room = page.execute_script(widest)
     assert scrolled <= room
@@ -200,20 +207,69 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def contrast(ink: float, back: float) -> float:
+    """The ratio of two luminances as WCAG 2 defines it."""
+    low, high = sorted((ink, back))
+    return (high + 0.05) / (low + 0.05)
+
+
 def test_light_and_dark_differ_and_both_can_be_read(page: Any) -> None:
     backs = {}
     for scheme in ("light", "dark"):
         emulate(page, 1280, scheme)
         back = luminance(page.execute_script("return getComputedStyle(document.body).backgroundColor"))
         backs[scheme] = back
-        for selector in ("body", "nav a", ".note", ".problem", ".state.failed", ".gain", ".done strong", ".brand"):
+        for selector in ("body", ".tests a", ".note", ".problem", ".state.failed", ".gain", ".done strong", ".brand"):
             ink = luminance(
                 page.execute_script("return getComputedStyle(document.querySelector(arguments[0])).color", selector)
             )
-            low, high = sorted((ink, back))
-            assert (high + 0.05) / (low + 0.05) >= 4.5, f"{selector} in {scheme}"
+            assert contrast(ink, back) >= 4.5, f"{selector} in {scheme}"
     assert backs["light"] > 0.9
     assert backs["dark"] < 0.05
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_color_of_the_verdict_can_be_read(page: Any, scheme: str) -> None:
+    emulate(page, 1280, scheme)
+    (cell,) = find(page, ".verdict tbody td")[:1]
+    seen = set()
+    for shade in ("", *(f"{side}{i}" for side in ("above", "below") for i in range(1, 5))):
+        page.execute_script("arguments[0].className = arguments[1]", cell, shade)
+        back, ink = (
+            page.execute_script(
+                "return getComputedStyle(arguments[1] === 'color' ? arguments[0].firstElementChild : arguments[0])"
+                ".getPropertyValue(arguments[1])",
+                cell,
+                name,
+            )
+            for name in ("background-color", "color")
+        )
+        seen.add(back)
+        assert contrast(luminance(ink), luminance(back)) >= 4.5, f"{shade or 'none'} in {scheme}: {ink} on {back}"
+    assert len(seen) == 9
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_begins_with_the_verdict_and_all_else_is_closed(page: Any, address: str, width: int) -> None:
+    emulate(page, width, "light")
+    page.get(address)
+    assert find(page, "main details[open] details") == find(page, "main > section > details[open]") == []
+    (matrix,) = find(page, "#verdict table")
+    assert matrix.rect["y"] < 450
+    if width == 1280:
+        assert page.execute_script("return document.documentElement.scrollHeight") <= 2 * 900
+    names = [one.text for one in matrix.find_elements("css selector", "tbody th")]
+    assert names == ["kd", METHOD, "aside", "shuffled"]
+    for part in ("results", "plots"):
+        page.execute_script("location.hash = arguments[0]", part)
+        wait_for(page, lambda page, part=part: find(page, f"#{part} > details[open]"))
+
+
+def test_the_keyboard_opens_the_runs_behind_a_gain_of_the_verdict(page: Any) -> None:
+    (anchor,) = find(page, f'#verdict a[href="{link("kd")}"]')
+    page.execute_script("arguments[0].focus()", anchor)
+    anchor.send_keys("\ue007")  # Enter
+    assert [one.text for one in find(page, "dialog[open] h2")] == [f"kd on {DATASET}, audio → video"]
 
 
 def test_the_skipping_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

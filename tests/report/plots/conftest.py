@@ -53,13 +53,13 @@ def plot_data(
         for seed in seeds:
             sides = (column.teacher_modality, column.student_modality)
             place = (method, roles[method], column.dataset, 0, column.labels, *sides, seed)
-            teacher = f"teacher-{column.dataset}-{column.teacher_modality}-{column.student_modality}-{seed}"
+            teacher = f"teacher-{column.stem}-{column.teacher_modality}-{column.student_modality}-{seed}"
             runs[teacher] = _run(teacher, column, (teachers or {}).get(column, 80.0), (1.0, 0))
             if not by_seed:
                 cells.append(Cell(*place, "", teacher, "it cannot be"))
                 continue
             run_id = f"{method}-{column.student_modality}-{seed}"
-            run_id = f"{run_id}-{column.teacher_modality}-{column.dataset}" if len(columns) > 1 else run_id
+            run_id = f"{run_id}-{column.teacher_modality}-{column.stem}" if len(columns) > 1 else run_id
             cells.append(Cell(*place, run_id, teacher))
             value = by_seed[seed] if seed < len(by_seed) else None
             runs[run_id] = _run(run_id, column, value, (costs or {}).get(method, (1.0, 0)))

@@ -362,7 +362,9 @@ def test_an_unknown_kind_or_format_names_the_nearest() -> None:
 
 def test_all_that_is_drawn_fits_a_page_and_can_be_read(one: PlotData, four: PlotData) -> None:
     drawn = [found for data in (one, four) for found in plot(data) if isinstance(found, Picture)]
-    assert {found.name.split("-")[0] for found in drawn} == set(KINDS) - {"tuning"}, "of tuning in test_tuning_plot.py"
+    assert {found.name.split("-")[0] for found in drawn} == set(KINDS) - {"tuning", "labels"}, (
+        "they have files of their own"
+    )
     for found in drawn:
         width, height = found.figure.get_size_inches()
         assert 3.4 <= width <= 7.0
@@ -411,7 +413,7 @@ def test_nothing_is_cut_off_or_covered_with_twelve_rows_and_long_names(make_data
     runs = {f"{r}-{c.student_modality}-{s}-{c.teacher_modality}-{c.dataset}" for r, c in values for s in range(3)}
     found = list(plot(make_data(roles, values, histories=dict.fromkeys(runs, history))))
     plotted = {one.name: one.figure for one in found if isinstance(one, Picture)}
-    assert {name.split("-")[0] for name in plotted} == set(KINDS) - {"tuning"}
+    assert {name.split("-")[0] for name in plotted} == set(KINDS) - {"tuning", "labels"}
     for kind in ("gains", "transfer", "critical", "cost", "learning", "logged", "gap"):
         name = next(name for name in plotted if name.startswith(kind))
         assert_is_legible(plotted[name], name)

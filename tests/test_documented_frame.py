@@ -1,4 +1,4 @@
-"""The README's lines of pandas give the leaderboard's numbers."""
+"""The documents' lines of pandas give the leaderboard's numbers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 import cmkd_bench
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-(LINES,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "cmkd_bench.run(" in block]
+USAGE = (Path(__file__).parent.parent / "docs" / "usage.md").read_text(encoding="utf-8")
+(LINES,) = [block for block in re.findall(r"```python\n(.*?)```", USAGE, re.DOTALL) if "cmkd_bench.run(" in block]
 
 
-def test_the_lines_of_the_readme_compute_the_leaderboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_of_the_documents_compute_the_leaderboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"seeds": 2, "pairs": ["pixels:fourier"], "overrides": ["train.epochs=2"], "results": tmp_path}
     run = functools.partial(cmkd_bench.run, experiment="quick", quiet=True, jobs=1)
     monkeypatch.setattr(cmkd_bench, "run", lambda **asked: run(**asked | small))

@@ -1,0 +1,82 @@
+"""Write the tables of docs/gap.md from the records that stand above them; the text between them is written by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cmkd_bench.report.text_table import TextTable, as_markdown
+from cmkd_bench.studies.claims import Record, SweepClaim, answer, read_record
+from cmkd_bench.studies.intervals import mean_interval, slope_interval
+from cmkd_bench.studies.measured import GAP, QUANTITIES
+from cmkd_bench.studies.reproduction_table import show
+
+_LINK = r"\[[\w-]+\]\(([^)]+)\)"
+_TABLE = r"(?:\|.*\n)+"
+_GAINS = re.compile(rf"(?m)^(From {_LINK}(?: minus {_LINK})?:\n\n)(\|.*\|)\n{_TABLE}")
+_MEASURED = re.compile(rf"(?m)^(Measured, from {_LINK}:\n\n){_TABLE}")
+_CLAIMS = re.compile(rf"(?m)^(Claims, from the records in {_LINK}:\n\n)({_TABLE})")
+BASELINE = "none"
+
+
+def refreshed(text: str, folder: Path) -> str:
+    """Return the page with all tables made anew.
+
+    Args:
+        text: the page. A table of gains keeps its columns, and that of claims what is claimed.
+        folder: the page's own, to which its links are relative.
+    """
+
+    def gains(found: re.Match[str]) -> str:
+        return found[1] + _gains(found[4], folder / found[2], folder / found[3] if found[3] else None)
+
+    text = _GAINS.sub(gains, text)
+    text = _MEASURED.sub(lambda found: found[1] + _measured(read_record(folder / found[2])), text)
+    return _CLAIMS.sub(lambda found: found[1] + _claims(found[3], folder / found[2]), text)
+
+
+def _gains(header: str, file: Path, less: Path | None) -> str:
+    """Return rows of a record minus the student alone, or minus the same rows of another record."""
+    one, other = read_record(file), read_record(less) if less else None
+    alone = one.curves[BASELINE]
+    rows = _cells(header)[1:]
+    return _lines(one, {row: one.curves[row] - (other.curves[row] if other else alone) for row in rows}, 2)
+
+
+def _measured(record: Record) -> str:
+    return _lines(record, {QUANTITIES[name]: curve for name, curve in record.curves.items() if name != GAP}, 3)
+
+
+def _lines(record: Record, curves: Mapping[str, np.ndarray], decimals: int) -> str:
+    x = [float(value) for value in record.values]
+    rows = [
+        [value, *(show(mean_interval(curve[place]), "+", decimals) for curve in curves.values())]
+        for place, value in enumerate(record.values)
+    ]
+    slopes = ["slope", *(show(slope_interval(x, curve), "+", decimals) for curve in curves.values())]
+    return _markdown((record.knob, *curves), [*rows, slopes], 0)
+
+
+def _claims(table: str, folder: Path) -> str:
+    claims = [SweepClaim(*_cells(line)[:5]) for line in table.splitlines()[2:]]
+    rows = [
+        [claim.says, claim.of, claim.less, claim.number, claim.expected, show(one.interval, "+"), _p(one.p), one.says]
+        for claim, one in zip(claims, answer(claims, folder), strict=True)
+    ]
+    header = ("claim", "of", "less", "number", "expected", "measured", "Holm's p", "answer")
+    return _markdown(header, rows, 5)
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def _markdown(header: tuple[str, ...], rows: list[list[str]], texts: int) -> str:
+    return "\n".join(as_markdown(TextTable("", header, rows, texts=texts))) + "\n"

@@ -1,0 +1,57 @@
+"""The outputs of both networks for the views that a method reads beside the training view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+from torch.func import functional_call
+
+from cmkd_bench.method import Batch, Method
+from cmkd_bench.network import Network
+from cmkd_bench.outputs import Outputs
+from cmkd_bench.training.batches import BatchInputs
+from cmkd_bench.training.segmentation import as_positions
+from cmkd_bench.training.teacher import Teacher
+
+Further = tuple[tuple[Outputs, Outputs], ...]
+
+
+class _Training(Protocol):
+    """What is read of a training."""
+
+    student: Network
+    teacher: Teacher | None
+    method: Method[Any]
+
+
+def further_outputs(training: _Training, seen: BatchInputs, batch: Batch) -> Further:
+    """Return what `Batch.further` holds: the outputs of student and teacher for each further view.
+
+    Args:
+        training: the networks and the method.
+        seen: the inputs of the batch.
+        batch: the batch; for segmentation, its positions are those of all views.
+    """
+    further = []
+    for inputs, shown in seen.further:
+        student = pass_without_traces(training.student, inputs, training.method.student_layers())
+        teacher = student.detach()
+        if training.teacher is not None:
+            teacher = training.teacher.outputs(seen.teacher_index, shown)
+        if seen.targets is not None:
+            student, teacher, _ = as_positions(student, teacher, batch, seen.targets, seen.box)
+        further.append((student, teacher))
+    return tuple(further)
+
+
+def pass_without_traces(network: Network, inputs: Tensor, layers: Sequence[int]) -> Outputs:
+    """Return a network's outputs, with gradients, but leave its buffers as they are.
+
+    The running statistics of batch normalization are those of the training view, whatever a method does with others:
+    so a method whose further views have no weight is the student alone, bit for bit.
+    """
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    outputs: Outputs = functional_call(network, buffers, (inputs, layers))
+    return outputs
