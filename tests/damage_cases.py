@@ -47,8 +47,11 @@ CPU = torch.device("cpu")
 
 
 def _flipped(content: bytes, _: bytes) -> bytes:
-    """Flip a bit of a number in the second half, because JSON then stays JSON; of the middle if there is no number."""
-    number = re.compile(rb"\d(?=,?\n)").search(content, len(content) // 2)
+    """Flip a bit of a number in the second half, because JSON then stays JSON; of the middle if there is no number.
+
+    It is the last digit of the integer part: without the last one after the point, a number can be the same in binary.
+    """
+    number = re.compile(rb"\d(?=(\.\d+)?,?\n)").search(content, len(content) // 2)
     place = number.start() if number else len(content) // 2
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :] if content else b"\1"
 

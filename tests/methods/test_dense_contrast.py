@@ -190,7 +190,7 @@ def test_crd_moves_the_rows_of_the_images_of_the_batch(toys):
     method = crd(toys)
     before = method.student_bank.clone()
     method(*rows(single(5, 1), single(7, 2), labels=True))
-    method.after_step()
+    method.after_step(torch.nn.Identity())
     moved = (method.student_bank != before).any(1).nonzero().flatten().tolist()
     assert moved == sorted(INDEX.tolist())
 
@@ -215,7 +215,7 @@ def test_crd_needs_two_classes_unless_images_are_contrasted():
 def test_comodo_queues_images(toys):
     method, teacher = toys.method("comodo", pair(), queue=4, width=6), single(7, 2)
     method.distil(*rows(single(5, 1), teacher))
-    method.after_step()
+    method.after_step(torch.nn.Identity())
     expected = means(teacher.positions)
     expected /= expected.norm(dim=1, keepdim=True)
     assert method.filled.tolist() == [True, True, True, False]
