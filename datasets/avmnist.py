@@ -29,8 +29,8 @@ from cmkd_bench.data.fixtures.signals import depth, sound
 from cmkd_bench.data.media.catalogue import Catalogue, Official
 from cmkd_bench.data.media.clips import ArrayClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
-from cmkd_bench.dataset import Modality, Source
-from cmkd_bench.datasets._spoken_digits import DIGITS, SPEAKERS, spoken_digits, write_spoken_digits
+from cmkd_bench.dataset import PARTS, Modality, Source
+from cmkd_bench.datasets._spoken_digits import DIGITS, SPEAKERS, TAKES, spoken_digits, write_spoken_digits
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset
@@ -162,9 +162,11 @@ class AvMnist(MediaDataset[Options]):
         )
 
     def official(self) -> Official:
-        """Return the numbers of rows."""
-        by_digit = {part: dict(zip(self.classes, own, strict=True)) for part, own in COUNTS.items()}
-        return Official({part: sum(own) for part, own in COUNTS.items()}, by_digit)
+        """Return the numbers of rows, or of the recordings of all speakers, whom we divide."""
+        recordings = {"+".join(PARTS): (len(SPEAKERS) * TAKES,) * len(self.classes)}
+        counts = recordings if self.options.source == "fsdd" else COUNTS
+        by_digit = {part: dict(zip(self.classes, own, strict=True)) for part, own in counts.items()}
+        return Official({part: sum(own) for part, own in counts.items()}, by_digit)
 
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:

@@ -24,47 +24,34 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
-from cmkd_bench.data.media.clips import BadClip, Clip, ImageClip, media_file, resize_depth, resize_labels
-from cmkd_bench.data.media.matlab import find_file, load_mat, open_hdf5
+from cmkd_bench.data.media.clips import Clip, ImageClip
+from cmkd_bench.data.media.matlab import find_file, load_mat
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.splits import stratified
 from cmkd_bench.dataset import Modality, Source
+from cmkd_bench.datasets._sun_clips import CLASSES_37, LabelMap, RotatedDepth
+from cmkd_bench.datasets._sun_recordings import camera, recordings
 from cmkd_bench.errors import UserError
 from cmkd_bench.parameters import parameter
 from cmkd_bench.registry import register_dataset
 
 SPLIT_SEED = 2
 VALIDATION_SHARE = 0.1
-IGNORED = 255
 NO_SCENE, NOT_LISTED = "no scene.txt", "not in SUNRGBDMeta.mat"
-FARTHEST = 8.0
 PREFIX = "/n/fs/sun3d/data/SUNRGBD/"
 ORIGIN = "It is part of SUNRGBDtoolbox.zip from rgbd.cs.princeton.edu; unpack it next to the folder SUNRGBD."
-PLACE = re.compile(r"(xtion/sun3ddata/[^/]+)/.+")
-NUMBERED = re.compile(r"kv1/(?:NYUdata/NYU|b3dodata/img_)(\d+)")
-TIMED = re.compile(r"\w+/\w+/(?:\d+_)?(?:long_)?(\d{4})" + r"[-_](\d\d?)" * 5 + r"(?:[-_].*)?")
-ALIGNED = ("kv2/align_kv2", "xtion/xtion_align_data", "realsense/shr")  # three cameras, carried together
-LONGEST_BREAK = 600.0  # seconds within a recording
 
 SCENES = (
     *("bathroom", "bedroom", "classroom", "computer_room", "conference_room", "corridor", "dining_area"),
     *("dining_room", "discussion_area", "furniture_store", "home_office", "kitchen", "lab", "lecture_theatre"),
     *("library", "living_room", "office", "rest_space", "study_space"),
-)
-CLASSES_37 = (
-    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf"),
-    *("picture", "counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat"),
-    *("clothes", "ceiling", "books", "refrigerator", "television", "paper", "towel", "shower curtain", "box"),
-    *("whiteboard", "person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag"),
 )
 
 
@@ -94,68 +81,6 @@ class Sample:
     rgb: str  # path of the photo, relative to the root
     depth: str  # path of the depth map, relative to the root
     row: int | None  # its row in SUNRGBDMeta.mat and SUNRGBD2Dseg.mat; None if it is not in SUNRGBDMeta.mat
-
-
-@dataclass(frozen=True)
-class RotatedDepth(Clip):
-    """A 16-bit PNG of millimeters, rotated to the left by three bits."""
-
-    def metres(self, root: Path) -> np.ndarray:
-        """(H, W) float32, 0 where unknown.
-
-        Raises:
-            BadClip: if the file is missing, broken, or not of 16 bits, or if no pixel has a depth.
-        """
-        from PIL import Image
-
-        try:
-            with Image.open(media_file(root, self.path)) as image:
-                mode, stored = image.mode, np.asarray(image)
-        except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
-            raise BadClip(f"not a readable image: {error}") from error
-        if not mode.startswith("I"):
-            raise BadClip(f"expected 16 bits per pixel, got image mode {mode}")
-        stored = stored.astype(np.uint16)
-        if not stored.any():
-            raise BadClip("no pixel has a depth")
-        metres = (stored >> 3 | stored << 13).astype(np.float32) / 1000
-        return np.minimum(metres, np.float32(FARTHEST))
-
-    def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        """(1, height, width) int16 in millimetres."""
-        return resize_depth(self.metres(root), preparation)
-
-
-@dataclass(frozen=True)
-class LabelMap(Clip):
-    """A label map of SUNRGBD2Dseg.mat."""
-
-    row: int  # its row in the file
-
-    def classes(self, root: Path) -> np.ndarray:
-        """Read the classes, (H, W) uint8 from 0 to 36; 255 is ignored.
-
-        Raises:
-            BadClip: if the file or row is broken, in portrait format, has an unknown label, or has no labeled pixel.
-        """
-        file = open_hdf5(root / self.path)
-        try:
-            references = file["SUNRGBD2Dseg"]["seglabel"]
-            reference = references[self.row, 0] if references.shape[1] == 1 else references[0, self.row]
-            labels = np.asarray(file[reference]).T
-        except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
-            raise BadClip(f"cannot read row {self.row} of 'seglabel': {error}") from error
-        if labels.ndim != 2 or labels.shape[0] >= labels.shape[1]:
-            raise BadClip(f"expected a label map (height, width) in landscape format, got shape {labels.shape}")
-        if labels.max() > len(CLASSES_37):
-            raise BadClip(f"label {labels.max()} exceeds the maximum, {len(CLASSES_37)}")
-        if not labels.any():
-            raise BadClip("no pixel is labeled")
-        return labels.astype(np.uint8) - np.uint8(1)  # 0 (unlabeled) becomes 255
-
-    def decode(self, root: Path, preparation: Preparation) -> np.ndarray:
-        """(height, width) uint8."""
-        return resize_labels(self.classes(root), preparation)
 
 
 @register_dataset("sunrgbd")
@@ -325,43 +250,6 @@ def read_meta(path: Path) -> dict[str, tuple[int, str, str]]:
             raise UserError(f"{path}: entry {row + 1}: expected plain file names, got '{rgb}' and '{depth}'.")
         found[name] = (row, rgb, depth)
     return found
-
-
-def recordings(names: Sequence[str], training: int) -> list[str]:
-    """Return the recording of each image: the place in sun3ddata, otherwise the name of the recording's first image.
-
-    Args:
-        names: names of the training images, then of the test images; no recording continues from one to the other.
-        training: number of training images.
-    """
-    return [*_recordings(names[:training]), *_recordings(names[training:])]
-
-
-def _recordings(names: Sequence[str]) -> list[str]:
-    """Cut the images of each camera where their numbers or times have a gap."""
-    groups = {name: match[1] if (match := PLACE.fullmatch(name)) else name for name in names}
-    positions = sorted((camera(name), *found, name) for name in names if (found := _position(name)) is not None)
-    for (own, before, _, first), (other, position, gap, name) in pairwise(positions):
-        if own == other and position - before <= gap:
-            groups[name] = groups[first]
-    return [groups[name] for name in names]
-
-
-def camera(name: str) -> str:
-    """Return the camera of an image; cameras that were carried together count as one."""
-    own = "/".join(name.split("/")[:2])
-    return "aligned" if own in ALIGNED else own
-
-
-def _position(name: str) -> tuple[float, float] | None:
-    """Return the number or the time in seconds of an image, and the longest gap in a recording; None for neither."""
-    if match := NUMBERED.fullmatch(name):
-        return float(match[1]), 1.0
-    if match := TIMED.fullmatch(name):
-        year, month, day, *rest = map(int, match.groups())
-        hours, minutes, seconds = rest
-        return date(year, month, day).toordinal() * 86400.0 + hours * 3600 + minutes * 60 + seconds, LONGEST_BREAK
-    return None
 
 
 def _name(entry: Any, path: Path) -> str:

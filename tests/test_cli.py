@@ -68,6 +68,7 @@ def test_a_mistyped_option_or_command(cmkd: Command) -> None:
         ["run", "--help"],
         ["list"],
         ["list", "datasets"],
+        ["list", "datasets", "ave"],
         ["run", "--methods", "c2dk"],
         ["run", "--datasets", "mfaet", "--pairs", "a:b", "train.epoch=3"],
     ],

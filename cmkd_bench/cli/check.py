@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cmkd_bench.data.media.checking.download_check import Completeness, Count
     from cmkd_bench.data.media.media_dataset import MediaDataset
 
-CODES = (ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.FAILED)  # by verdict
+CODES = (ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.FAILED)  # by extent
 STYLES = ("green", "yellow", "bold red")
 MOST_CLASSES = 20  # per part, on a terminal
 MOST_REASONS = 8
@@ -75,7 +75,7 @@ def _check(console: Console, dataset: MediaDataset[Any], given: Path | None) -> 
         found = inspect_download(dataset, folder)
     except UserError as error:
         missing = search(dataset.download(), None, folder).missing
-        lacks = f"missing: {', '.join(missing)}. " if missing else ""
+        lacks = f"missing: {', '.join(missing)}. ".replace("|", " or ") if missing else ""
         how = "" if dataset.obtain in str(error) else f"\nHow to get it: {dataset.obtain}"
         text = f"unusable: {lacks}{error}{how}"
         console.print(Text(text, style=STYLES[-1]), soft_wrap=True)
@@ -84,8 +84,8 @@ def _check(console: Console, dataset: MediaDataset[Any], given: Path | None) -> 
     console.print(_table(found, MOST_CLASSES if console.is_terminal else None))
     for line in _details(found):
         console.print(Text(line), soft_wrap=True)
-    console.print(Text(_conclusion(dataset, found), style=STYLES[found.verdict]), soft_wrap=True)
-    return CODES[found.verdict]
+    console.print(Text(_conclusion(dataset, found), style=STYLES[found.extent]), soft_wrap=True)
+    return CODES[found.extent]
 
 
 def _table(found: Completeness, most: int | None) -> Table:
@@ -140,7 +140,7 @@ def _details(found: Completeness) -> Iterator[str]:
 
 
 def _conclusion(dataset: MediaDataset[Any], found: Completeness) -> str:
-    from cmkd_bench.data.media.checking.download_check import Verdict
+    from cmkd_bench.data.media.checking.download_check import Extent
 
     totals = [count for count in found.counts if not count.label]
     present, expected = (sum(getattr(count, name) for count in totals) for name in ("present", "expected"))
@@ -150,8 +150,8 @@ def _conclusion(dataset: MediaDataset[Any], found: Completeness) -> str:
         lacking = sum(max(0, (count.official or 0) - count.listed) for count in totals)
         state = f"{f'{lacking} published samples are not listed' if lacking else 'all are listed'}; {state}"
     following = f"Next: cmkd-bench prepare {dataset.registry_name} --root {found.root}"
-    if found.verdict == Verdict.COMPLETE:
+    if found.extent == Extent.COMPLETE:
         return f"complete: {state}. {following}"
-    if found.verdict == Verdict.PARTIAL:
+    if found.extent == Extent.PARTIAL:
         return f"partial: {state}. It can be used, and tables say what it lacks. {following}"
     return f"unusable: {state}. How to get the rest: {dataset.obtain}"

@@ -12,7 +12,8 @@ from PIL import Image
 from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import ImageClip
 from cmkd_bench.data.splits import check_parts
-from cmkd_bench.datasets.crisismmd import CrisisMMD, Options, clean
+from cmkd_bench.datasets._tweet_repair import clean
+from cmkd_bench.datasets.crisismmd import CrisisMMD, Options
 from cmkd_bench.errors import UserError
 
 HEADER = "event_name tweet_id image_id tweet_text image label label_text label_image label_text_image".replace(

@@ -17,9 +17,11 @@ from cmkd_bench.data.fixtures.encoding import truncate, write_image, write_lfs_p
 from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.data.media.clips import BadClip, ImageClip
 from cmkd_bench.data.splits import check_parts
-from cmkd_bench.datasets import sunrgbd
+from cmkd_bench.datasets import _sun_clips, sunrgbd
+from cmkd_bench.datasets._sun_clips import CLASSES_37, LabelMap, RotatedDepth
+from cmkd_bench.datasets._sun_recordings import recordings
 from cmkd_bench.datasets.nyudv2 import CLASSES_40
-from cmkd_bench.datasets.sunrgbd import PREFIX, LabelMap, Options, RotatedDepth, SunRgbd, recordings
+from cmkd_bench.datasets.sunrgbd import PREFIX, Options, SunRgbd
 from cmkd_bench.errors import UserError
 from cmkd_bench.registry import datasets
 
@@ -69,7 +71,7 @@ def test_classes_are_the_published_ones() -> None:
     assert sorted(sunrgbd.SCENES) == list(sunrgbd.SCENES)
     assert (sunrgbd.SCENES[0], sunrgbd.SCENES[12], sunrgbd.SCENES[18]) == ("bathroom", "lab", "study_space")
     # the 40 of NYU-Depth V2 without the last three; it spells one class otherwise
-    assert [name.replace("refrid", "refri") for name in CLASSES_40[:37]] == list(sunrgbd.CLASSES_37)
+    assert [name.replace("refrid", "refri") for name in CLASSES_40[:37]] == list(CLASSES_37)
     assert SunRgbd.classes == sunrgbd.SCENES
 
 
@@ -203,7 +205,7 @@ def test_segmentation_takes_label_maps_in_the_metadatas_order(tmp_path: Path) ->
     maps[:, 0] = [np.full((4, 3), row, np.uint8) for row in range(3)]
     write_mat73(tmp_path / LABELS, {"SUNRGBD2Dseg/seglabel": maps})
     catalogue = read(tmp_path, task="segmentation37")
-    assert catalogue.classes == sunrgbd.CLASSES_37
+    assert catalogue.classes == CLASSES_37
     assert catalogue.labels.tolist() == [0, 0, 0]
     assert catalogue.sample_ids == [names[0], names[2], names[3]]
     assert catalogue.targets == [LabelMap(LABELS, row) for row in (1, 2, 0)]
@@ -267,7 +269,7 @@ def test_decoding_passes_what_was_read_to_the_resizing(tmp_path: Path, monkeypat
     write_mat73(tmp_path / "a.mat", {"SUNRGBD2Dseg/seglabel": cells})
     depth = write_depth(tmp_path / "a.png", np.full((3, 4), 40000))
     for name in ("resize_depth", "resize_labels"):
-        monkeypatch.setattr(sunrgbd, name, lambda array, preparation: (array, preparation))
+        monkeypatch.setattr(_sun_clips, name, lambda array, preparation: (array, preparation))
     preparation: Any = "the preparation"
     for clip in pickle.loads(pickle.dumps([depth, LabelMap("a.mat", 0)])):
         array, given = clip.decode(tmp_path, preparation)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Command, Done
+from faulty_files import break_writing
 
 from cmkd_bench.cli.app import main
 from cmkd_bench.config.roots import DATA_ROOT
@@ -138,3 +140,28 @@ def test_tables_say_that_a_copy_lists_fewer_than_published(
     assert "60.0 % of train (12 of 20)" in shares
     assert "test" not in shares
     assert "split" in same
+
+
+def test_a_prepared_set_says_what_a_copy_lacks_until_a_check_does(
+    published: Command, films: Path, arrays: Path, filmed: Any
+) -> None:
+    (films / "films" / "f001.mp4").unlink()
+    prepare_dataset(filmed(), films, 1, PreparationDisplay(None))
+    assert "partial (94.4 %), prepared" in published("list", "datasets").stdout
+    (films / "stills" / "f002.png").unlink()
+    published("check", "filmed")
+    assert "partial (88.8 %), prepared" in published("list", "datasets").stdout
+    (arrays / "filmed" / "check.json").write_text("{")
+    assert "partial (94.4 %), prepared" in published("list", "datasets").stdout
+    shutil.rmtree(arrays)
+    assert "found, not checked" in published("list", "datasets").stdout
+
+
+def test_a_check_needs_no_folder_that_it_can_write(
+    published: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_writing(monkeypatch, errno.EROFS, "check.json", tmp_path)
+    done = published("check", "filmed")
+    assert done.returncode == 0
+    assert "not written: " in done.stderr
+    assert "check.json" in done.stderr

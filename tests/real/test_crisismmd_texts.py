@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cmkd_bench.datasets.crisismmd import COLUMNS, clean
+from cmkd_bench.datasets._tweet_repair import clean
+from cmkd_bench.datasets.crisismmd import COLUMNS
 
 LINKS = re.compile(r"https?://")
 CUT_EMOJI = re.compile("[\u1f00-\u1faf][0-9A-Fa-f]")

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from cmkd_bench.datasets import sunrgbd
-from cmkd_bench.datasets.sunrgbd import SCENES, recordings
+from cmkd_bench.datasets._sun_recordings import recordings
+from cmkd_bench.datasets.sunrgbd import SCENES
 
 MINUTE = 60.0
 

@@ -21,7 +21,7 @@ from cmkd_bench.dataset import PARTS
 SMALL_BYTES = 1024  # a smaller file is opened: it may be a git-lfs pointer or a web page
 
 
-class Verdict(IntEnum):
+class Extent(IntEnum):
     """How much of a dataset is there."""
 
     COMPLETE = 0
@@ -61,7 +61,7 @@ class Completeness:
     files: Mapping[str, Mapping[str, str]]  # by modality and path: what is wrong with the file; empty if it is there
     left_out: Counter[str]  # how many samples are left out on purpose, by reason
     notes: tuple[str, ...]  # those of the catalogue
-    verdict: Verdict  # how much is there
+    extent: Extent  # how much is there
 
     @property
     def share(self) -> float:
@@ -108,7 +108,7 @@ def inspect_download(dataset: MediaDataset[Any], root: Path) -> Completeness:
         files={name: {clip.path: fault_of[clip.path] for clip in clips} for name, clips in columns.items()},
         left_out=Counter(one.reason.partition(":")[0] for one in catalogue.skipped if not one.is_missing),
         notes=tuple(catalogue.notes),
-        verdict=Verdict.UNUSABLE if empty else Verdict.PARTIAL if lacking else Verdict.COMPLETE,
+        extent=Extent.UNUSABLE if empty else Extent.PARTIAL if lacking else Extent.COMPLETE,
     )
 
 
