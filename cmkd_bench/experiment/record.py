@@ -122,11 +122,16 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
                 "baseline": stored.baseline,
                 "conditions": stored.conditions,
                 "notes": stored.notes,
-                "cells": [dataclasses.asdict(cell) for cell in stored.cells.values()],
-                "studies": [dataclasses.asdict(one) for one in stored.studies.values()],
+                "cells": [_without_variant(cell) for cell in stored.cells.values()],
+                "studies": [_without_variant(one) for one in stored.studies.values()],
             },
         )
     return messages + _explain(replaced)
+
+
+def _without_variant(one: Cell | Study) -> dict[str, Any]:
+    """Return JSON values; the name of a variant is left out where there is none, as in plans without variants."""
+    return {name: value for name, value in dataclasses.asdict(one).items() if name != "variant" or value}
 
 
 def _explain(replaced: Iterable[str]) -> list[str]:

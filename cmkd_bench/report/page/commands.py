@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from cmkd_bench.config.compose import compose
-from cmkd_bench.config.overrides import parse_overrides
+from cmkd_bench.config.overrides import parse_overrides, value_text
 from cmkd_bench.config.settings_files import GROUPS
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.label_budget import LabelBudget, as_option
@@ -21,8 +20,6 @@ from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.registry import datasets, methods
 
 REPEATED = "repeated"  # the folder that repeated runs go to
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-_WORDS = ("true", "false", "null", "nan", "inf")  # a text that reads like these needs quotes
 
 
 def grid(names: Iterable[str], dataset: str, pairs: Iterable[tuple[str, str]], labels: LabelBudget) -> str:
@@ -72,12 +69,12 @@ def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str
     changed = {name: value for name, value in conditions.items() if "." in name and usual.get(name) != value}
     pretrained = str(conditions.get("pretrained") or "")
     parts = [] if protocol == "fair" else [f"protocol={protocol}"]
-    parts += [f"{name}={_text(value)}" for name, value in changed.items()]
+    parts += [f"{name}={value_text(value)}" for name, value in changed.items()]
     if pretrained:
         parts.append("model.pretrained=" + ("true" if pretrained == "hub" else "PATH"))
     for method, values in chosen.items():
         default = _defaults(method)
-        parts += [f"method.{method}.{name}={_text(v)}" for name, v in values.items() if default.get(name) != v]
+        parts += [f"method.{method}.{name}={value_text(v)}" for name, v in values.items() if default.get(name) != v]
     return "".join(f" {shlex.quote(part)}" for part in parts)
 
 
@@ -111,15 +108,3 @@ def _defaults(method: str) -> dict[str, Any]:
     except UserError:
         return {}
     return dataclasses.asdict(parameters())
-
-
-def _text(value: Scalar | None) -> str:
-    """Write a value as Hydra reads it back."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):
-        return str(value)
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
