@@ -41,7 +41,7 @@ def plot_diagnosis(found: Sequence[Diagnosed], temperature: float, marks: Sequen
     first = found[0].cell
     groups: dict[str, list[Diagnosed]] = {}
     for one in found:
-        groups.setdefault(one.cell.method, []).append(one)
+        groups.setdefault(one.cell.name, []).append(one)
     rows = [[one.diagnosis.numbers for one in group] for group in groups.values()]
     numbers = [{name: float(np.mean([row[name] for row in group])) for name in group[0]} for group in rows]
     title = f"How teacher and student relate: {first.block}, {first.teacher_modality} → {first.student_modality}"
