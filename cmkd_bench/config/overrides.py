@@ -74,10 +74,10 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Split a text at the commas outside parentheses, and outside quotation marks that begin a part or are in them."""
+    """Split a text at the commas outside parentheses, and outside quotation marks in them or around a value."""
     parts, depth, quote = [""], 0, ""
     for character in text:
-        if quote or (character in "'\"" and (depth or not parts[-1].strip())):
+        if quote or (character in "'\"" and (depth or parts[-1].strip()[-1:] in ("", "="))):
             quote = "" if character == quote else quote or character
         depth += 0 if quote else (character in "([{") - (character in ")]}")
         if character == "," and depth <= 0 and not quote:

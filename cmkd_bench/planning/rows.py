@@ -147,8 +147,14 @@ def _problem_with(row: Variant, baseline: str) -> str | None:
 
 
 def _says_the_truth(name: Variant, row: Variant) -> bool:
-    """Return whether a name that reads like a definition states values of its row."""
-    return name.method == row.method and all(row.given.get(key) == value for key, value in name.given.items())
+    """Return whether a name that reads like a definition states values of its row; wrong values have other problems."""
+    if name.method != row.method:
+        return False
+    if problems_of_values(row.method, row.given) or problems_of_values(name.method, name.given):
+        return True
+    cls = methods.declared(row.method)
+    values: Any = build(cls.HyperParameters, resolve_preset(cls, row.given))
+    return all(getattr(values, key) == value for key, value in resolve_preset(cls, name.given).items())
 
 
 def _shown(row: Variant) -> str:
