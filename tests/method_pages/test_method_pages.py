@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -10,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from cmkd_bench.config.overrides import split_at_commas
 from cmkd_bench.errors import UserError
 from cmkd_bench.method_pages.__main__ import ROOT, contents
-from cmkd_bench.config.overrides import split_at_commas
 from cmkd_bench.method_pages.ablation import FOLDER as ABLATIONS
 from cmkd_bench.method_pages.ablation import ablation_of
 from cmkd_bench.method_pages.implementation import FOLDER, implementations_of
 from cmkd_bench.method_pages.oracles import SHIPPED, Oracle, collect, shipped
 from cmkd_bench.method_pages.render import as_markdown, used_losses
+from cmkd_bench.planning.rows import requested
 from cmkd_bench.registry import load_plugin, methods
 
 BUILT_IN = sorted(path.stem for path in (ROOT / "methods").glob("*.py"))
