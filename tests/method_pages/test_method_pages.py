@@ -178,7 +178,7 @@ def test_ablations_belong_to_methods_and_their_commands_plan_their_rows() -> Non
         text = ablation_of(file.stem)
         assert text in as_markdown(file.stem, [])
         (command,) = re.findall(r"^    cmkd-bench run ((?:.*\\\n)*.*)$", text, re.MULTILINE)
-        words = shlex.split(command.replace("\\\n", " "))
+        words = shlex.split(command.replace("\\\n", ""))
         rows, problems = requested(split_at_commas(words[words.index("--methods") + 1]), {}, "none")
         assert problems == []
         shown = re.findall(r"^\| ([^|]*?) \|", text, re.MULTILINE)
