@@ -120,8 +120,7 @@ class DisCoMKD(Method[DisCoMKDParameters]):
             "adversarial": given.adversarial_weight * F.cross_entropy(told, modality),
             "modality": given.modality_weight * told_apart,
             "auxiliary": given.auxiliary_weight * common,
-            "orthogonality": given.orthogonality_weight
-            * (_cosine(informative, irrelevant) + _cosine(informative, shared)),
+            "orthogonality": given.orthogonality_weight * cosines,
             "peer_head": F.cross_entropy(self.pair.teacher_head(teacher.embedding.detach()), theirs),
         }
 
