@@ -15,10 +15,10 @@ from cmkd_bench.studies.reproduction_table import stem
 ROOT = Path(__file__).parent.parent.parent
 
 if __name__ == "__main__":
-    gap = ROOT / "docs" / "gap.md"
+    gap, records = ROOT / "docs" / "gap.md", ROOT / "results/gapped"
     write_text(gap, refreshed(gap.read_text(encoding="utf-8"), gap.parent))
-    for picture_of_gaps in pictures(ROOT / "results" / "gapped"):
-        save(picture_of_gaps, ROOT / "results" / "gapped", ("svg",))
+    for picture_of_gaps in pictures(records):
+        save(picture_of_gaps, records, ("svg",))
     write_text(ROOT / "docs" / "reproductions.md", as_markdown(ROOT / "results"))
     for one in recorded(ROOT / "results"):
         draw(picture(one), ROOT / "results" / one.preset.name / stem(one.draws))
