@@ -173,20 +173,20 @@ def load_student(
         UserError: if no run or several runs match, with the filters that would decide; if the run is not done; or if
             its files or data are missing, damaged or changed.
     """
-    import torch
-
     from cmkd_bench.config.roots import Roots
+    from cmkd_bench.deployment.saved_run import torch_device
     from cmkd_bench.deployment.trained import trained_student
     from cmkd_bench.experiment.plugins import load_plugins
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.choosing import choose, only_run
     from cmkd_bench.report.tidy import cells_of
 
+    place = torch_device(device)
     load_plugins(map(Path, plugins))
     found = find_experiment(experiment, Path(results))
     run_id = only_run(choose(cells_of(read_plan(found)), experiment, filters), experiment)
     with tolerating_faults():  # it reads
-        return trained_student(found, run_id, torch.device(device), Roots.read())
+        return trained_student(found, run_id, place, Roots.read())
 
 
 def load_runs(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:

@@ -63,5 +63,5 @@ def _save(program: ExportedProgram, student: Student) -> bytes:
         "dtype": "float32" if student.tokenizer is None else "int64",
     }
     buffer = io.BytesIO()
-    torch.export.save(program, buffer, extra_files={ABOUT: json.dumps(about, indent=1)})
+    torch.export.save(program, buffer, extra_files={ABOUT: json.dumps(about)})
     return buffer.getvalue()

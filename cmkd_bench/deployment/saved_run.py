@@ -8,13 +8,27 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cmkd_bench.config.roots import Roots
-from cmkd_bench.errors import UserError
+from cmkd_bench.config.settings_files import DEVICES
+from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.training.assembly import Assembly, BadData
 
 # Other devices and builds of torch round differently; other networks or data differ by much more.
 CLOSE = 1e-2
+
+
+def torch_device(name: str) -> torch.device:
+    """Return the device with a name, `cpu` or `cuda`.
+
+    Raises:
+        UserError: for another name, or if there is no GPU.
+    """
+    if name not in DEVICES:
+        raise UnknownName("device", name, DEVICES)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device 'cuda': torch finds no GPU. Use the device 'cpu'.")
+    return torch.device(name)
 
 
 def read_predictions(folder: RunFolder) -> dict[str, Tensor]:
