@@ -15,11 +15,14 @@ from cmkd_bench.data.media.clips import BadClip, Clip
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.tokenizers.base import Tokenizer
 from cmkd_bench.dataset import Dataset, PairedData
+from cmkd_bench.deployment.exporting import exported
 from cmkd_bench.deployment.preprocessing import RawToLogits
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.training.evaluation import batch_size
 
+EXPORT_CHECKED = 32  # test samples on which an exported program is compared with the module
 Samples = np.ndarray | Tensor | str | Sequence[Any]
 
 
@@ -125,10 +128,27 @@ class Student:
         return self.dataset.load(self.spec.fold)
 
     def export(self, path: Path | str) -> None:
-        """Save `module` as a program of torch.export, with the class names; see `export_program`."""
-        from cmkd_bench.deployment.exporting import export_program
+        """Save `module` as a program that `torch.export.load` reads without this package.
 
-        export_program(self, Path(path))
+        The program takes a batch of any size, as `encode` returns it, and returns logits. Normalization, cuts and
+        resizing are part of it; the tokenizer of a text is not. Its extra file `cmkd_bench.json` has the class names.
+        The program is compared with the module on test samples before it is saved.
+
+        Raises:
+            UserError: if torch cannot export the network, or the program computes something else.
+        """
+        data, spec = self.load_data(), self.spec
+        batch = self.encode(data.inputs[spec.student_modality][data.parts["test"][:EXPORT_CHECKED]])
+        about = {
+            "run_id": spec.id,
+            "method": spec.method,
+            "dataset": spec.dataset,
+            "modality": spec.student_modality,
+            "classes": self.classes,
+            "sample_shape": self.sample_shape,
+            "dtype": str(batch.dtype).removeprefix("torch."),
+        }
+        write_bytes(Path(path), exported(self.module, batch.to(self.device), about))
 
     @property
     def _name(self) -> str:
