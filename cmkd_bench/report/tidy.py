@@ -30,13 +30,7 @@ def tidy(record: Plan, runs: pd.DataFrame) -> pd.DataFrame:
         seed, in percentage points. Cells without a result have their status and no value. Other columns are those of
         the run that fills the cell.
     """
-    rows = [
-        _row(cell, row, run_id)
-        for cells in by_column(record).values()
-        for row, found in by_row(cells).items()
-        for cell, run_id in found
-    ]
-    cells = pd.DataFrame(rows, columns=[*KEYS, "role", "run_id", "impossible"])
+    cells = cells_of(record)
     of_runs = runs.drop(columns=[*KEYS, *_OF_A_RUN], errors="ignore")
     frame = cells.merge(of_runs, on="run_id", how="left", validate="many_to_one")
     reasons = frame.pop("impossible")
@@ -46,6 +40,17 @@ def tidy(record: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     alone = frame[frame["method"] == record.baseline].set_index(_PLACE)["value"]
     frame["gain"] = frame["value"] - alone.reindex(pd.MultiIndex.from_frame(frame[_PLACE])).to_numpy()
     return frame[[*FIRST, *(name for name in frame if name not in FIRST)]]
+
+
+def cells_of(record: Plan) -> pd.DataFrame:
+    """Return one row per cell and per teacher, with its role, its run's id, and why it has none."""
+    rows = [
+        _row(cell, row, run_id)
+        for cells in by_column(record).values()
+        for row, found in by_row(cells).items()
+        for cell, run_id in found
+    ]
+    return pd.DataFrame(rows, columns=[*KEYS, "role", "run_id", "impossible"])
 
 
 def _row(cell: Cell, row: str, run_id: str) -> dict[str, Any]:
