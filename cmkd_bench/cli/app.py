@@ -12,6 +12,7 @@ import typer
 
 from cmkd_bench.cli.check import check
 from cmkd_bench.cli.doctor import doctor
+from cmkd_bench.cli.exchange import export, import_
 from cmkd_bench.cli.exit_codes import ExitCode, last_line
 from cmkd_bench.cli.jobs import cancel, collect, retry, status, watch
 from cmkd_bench.cli.leaderboard import leaderboard
@@ -26,7 +27,7 @@ from cmkd_bench.terminal import replace_unencodable, visible
 
 COMMANDS = (
     *(run, leaderboard, list_, show, check, prepare, fixture, doctor, status, watch, cancel, retry, collect),
-    *(plot, diagnose, report, reproduce, sweep),
+    *(plot, diagnose, report, export, import_, reproduce, sweep),
 )
 
 app = typer.Typer(
