@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cmkd_bench.errors import UserError, place_of
+from cmkd_bench.errors import EnvironmentFault, UserError, place_of
 from cmkd_bench.experiment.archive import ARCHIVE, FETCH, Archive, pack, read_bytes, unpack
 from cmkd_bench.experiment.archived_run import ArchivedRun, stored
-from cmkd_bench.experiment.damage import Damaged, OtherVersion
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.record import plan_values, read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec
@@ -92,8 +92,11 @@ def _check_tables(experiment: Experiment, source: Path) -> None:
     """Write the tables; whatever goes wrong with a file of foreign origin is the fault of that file."""
     try:
         write_tables(experiment)
-    except (Damaged, OtherVersion) as error:
-        raise UserError(str(error).replace(str(experiment.path / ARCHIVE), str(source))) from None
+    except EnvironmentFault:
+        raise
+    except UserError as error:
+        text = str(error).replace(str(experiment.path / ARCHIVE), str(source))
+        raise UserError(text if str(source) in text else f"{source}: {text}") from None
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         reason = f"does not contain what tables are made of ({type(error).__name__}: {error})"
         raise Damaged(source, reason, FETCH) from error

@@ -170,11 +170,14 @@ def test_nothing_is_overwritten(exported: Path, tmp_path: Path, cmkd: Command) -
     assert cmkd("import", str(exported)).returncode == 0
     (tmp_path / "results/made/own.txt").write_text("mine")
     again = cmkd("import", str(exported))
-    assert again.returncode == 2 and "--experiment" in again.stderr and "results/made" in again.stderr
+    assert again.returncode == 2
+    assert "--experiment" in again.stderr
+    assert "results/made" in again.stderr
     assert (tmp_path / "results/made/own.txt").read_text() == "mine"
     assert cmkd("import", str(exported), "--experiment", "other").returncode == 0
     refused = cmkd("export", "made", str(exported))
-    assert refused.returncode == 2 and str(exported) in refused.stderr
+    assert refused.returncode == 2
+    assert str(exported) in refused.stderr
 
 
 def test_a_file_changed_in_place_is_named(exported: Path, tmp_path: Path, cmkd: Command) -> None:
@@ -183,14 +186,17 @@ def test_a_file_changed_in_place_is_named(exported: Path, tmp_path: Path, cmkd: 
     path.write_bytes(path.read_bytes()[:-1])
     for command in ("leaderboard", "report", "status"):
         done = cmkd(command, "made")
-        assert done.returncode == 2 and "experiment.zip" in done.stderr and "export" in done.stderr
+        assert done.returncode == 2
+        assert "experiment.zip" in done.stderr
+        assert "export" in done.stderr
 
 
 def test_a_link_in_place_is_not_followed(exported: Path, tmp_path: Path, cmkd: Command) -> None:
     (tmp_path / "results/made").mkdir(parents=True)
     (tmp_path / "results/made/experiment.zip").symlink_to(exported)
     done = cmkd("leaderboard", "made")
-    assert done.returncode == 2 and "symbolic link" in done.stderr
+    assert done.returncode == 2
+    assert "symbolic link" in done.stderr
 
 
 def test_damaged_runs_are_not_exported(tmp_path: Path) -> None:

@@ -53,14 +53,17 @@ def test_a_tuned_grid_has_the_same_tables_after_the_round_trip(
     again = cmkd_bench.load_results("quick", tmp_path / "elsewhere")
     pd.testing.assert_frame_equal(again, results)
     runs = cmkd_bench.load_runs("quick", tmp_path / "elsewhere")
-    assert (runs["status"] == "done").all() and set(runs["tuned"]) > {"trial"}
+    assert (runs["status"] == "done").all()
+    assert set(runs["tuned"]) > {"trial"}
     shown = cmkd("leaderboard", "quick", "--results", "elsewhere", "--format", "csv")
     assert shown.stdout == cmkd("leaderboard", "quick", "--format", "csv").stdout
     assert cmkd("status", "quick", "--results", "elsewhere").stdout.count(f"{len(runs)} done")
     assert cmkd("report", "quick", "--results", "elsewhere").returncode == 0
     assert cmkd("doctor", "quick", "--results", "elsewhere").returncode == 0
     plots = cmkd("plot", "quick", "--results", "elsewhere", "--kind", "tuning,learning", "--format", "svg")
-    assert plots.returncode == 0 and "tuning-" in plots.stdout and "without the histories" in plots.stdout
+    assert plots.returncode == 0
+    assert "tuning-" in plots.stdout
+    assert "without the histories" in plots.stdout
     diagnosed = cmkd("diagnose", "mfeat", "--results", "elsewhere")
     assert diagnosed.returncode == 2
     for expected in ("weights and logits", "cmkd-bench run --datasets mfeat", "--experiment quick", "elsewhere"):
@@ -123,7 +126,8 @@ def test_macro_f1_is_resampled_from_classes_and_calibration_keeps_its_value(tmp_
     assert {key: one.mean for key, one in whole.scores.items()} == {
         key: one.mean for key, one in without.scores.items()
     }
-    assert whole.comparisons.pairs and not without.comparisons.pairs
+    assert whole.comparisons.pairs
+    assert not without.comparisons.pairs
     assert any("ece" in note and "logits" in note for note in without.notes)
 
 
@@ -134,7 +138,8 @@ def test_segmentation_has_the_same_tables_after_the_round_trip(tmp_path: Path) -
     boards = [
         make_board(PredictionCache(one), read_plan(one), collect(one), "pixel_accuracy") for one in (original, copy)
     ]
-    assert boards[0] == boards[1] and boards[0].comparisons.pairs
+    assert boards[0] == boards[1]
+    assert boards[0].comparisons.pairs
 
 
 def write_segmentation(root: Path) -> Experiment:
