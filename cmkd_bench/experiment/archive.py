@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shlex
 import stat
 import struct
 import zipfile
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cmkd_bench.errors import UserError
+from cmkd_bench.errors import UserError, shortened
 from cmkd_bench.experiment.containment import NotJson, parse_bounded
 from cmkd_bench.experiment.damage import Damaged, OtherVersion
 from cmkd_bench.experiment.faults import size
@@ -108,7 +109,9 @@ def unpack(content: bytes, path: Path) -> Archive:
         if changed := [name for name, found in members.items() if seals.get(name) != _digest(found)]:
             raise _Refused(f"was changed: {changed[0]} does not match its digest")
         specs, runs = _runs(members[_RUNS])
-        return Archive(str(index["experiment"]), _object(_PLAN, members[_PLAN]), specs, runs, members[_SAMPLES])
+        plan = _object(_PLAN, members[_PLAN])
+        _check_commands(study["command"] for study in plan.get("studies", ()))
+        return Archive(str(index["experiment"]), plan, specs, runs, members[_SAMPLES])
     except (_Refused, *_BROKEN) as error:
         reason = str(error) if isinstance(error, _Refused) else f"is not the file of an exported experiment: {error}"
         raise Damaged(path, reason, FETCH) from None
@@ -148,6 +151,14 @@ def _runs(content: bytes) -> tuple[dict[str, RunSpec], dict[str, Values]]:
             raise _Refused(f"contains a run whose results have version {spec.version}")
         specs[spec.id], runs[spec.id] = spec, values
     return specs, runs
+
+
+def _check_commands(commands: Iterable[str]) -> None:
+    """Check that no other command is shown to a reader, who may repeat it, than one that runs a grid."""
+    for command in filter(None, commands):
+        words = shlex.split(command)
+        if words[:2] != ["cmkd-bench", "run"] or shlex.join(words) != command:
+            raise _Refused(f"contains a command that does not run a grid: {shortened(command)}")
 
 
 def _object(member: str, content: bytes) -> dict[str, Any]:

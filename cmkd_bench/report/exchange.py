@@ -12,6 +12,7 @@ from cmkd_bench.errors import EnvironmentFault, UserError, place_of
 from cmkd_bench.experiment.archive import ARCHIVE, FETCH, Archive, pack, read_bytes, unpack
 from cmkd_bench.experiment.archived_run import ArchivedRun, stored
 from cmkd_bench.experiment.damage import Damaged
+from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.record import plan_values, read_plan, read_specs
 from cmkd_bench.experiment.spec import RunSpec
@@ -37,13 +38,16 @@ def export(experiment: Experiment, out: Path) -> Exported:
     """Write an experiment without weights, logits, histories and checkpoints.
 
     Raises:
-        UserError: if the file exists, or runs of the experiment are damaged.
+        UserError: if the file exists or its folder does not, or runs of the experiment are damaged.
     """
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: there is no folder {out.parent}. Create it, or give another file.")
     if out.exists():
         raise UserError(f"{out} exists already and is not overwritten. Give another name, or remove it.")
     plan, writer = read_plan(experiment), _Writer(experiment)
     specs = read_specs(experiment, plan)
-    runs = writer.runs(specs, {cell.run_id for cell in plan.cells.values()})
+    with tolerating_faults():  # the experiment is only read
+        runs = writer.runs(specs, {cell.run_id for cell in plan.cells.values()})
     if experiment.damaged:
         first = next(iter(experiment.damaged.values()))
         raise UserError(f"'{experiment.name}' cannot be exported, because files are damaged. {first}")

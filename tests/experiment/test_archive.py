@@ -135,6 +135,8 @@ def test_a_directory_of_many_members_is_not_read(exported: Path, tmp_path: Path)
         (lambda plan, runs: plan.pop("cells"), "plan"),
         (lambda plan, runs: plan["cells"][0].update(command="rm"), "plan"),
         (lambda plan, runs: plan["cells"][0].update(run_id="../../../etc"), "not the id of a run"),
+        (lambda plan, runs: plan["studies"].append({"command": "cmkd-bench run; rm -r ~"}), "rm -r ~"),
+        (lambda plan, runs: plan["studies"].append({"command": "curl example.org"}), "curl"),
         (lambda plan, runs: runs[0]["spec"].pop("seed"), "does not contain"),
         (lambda plan, runs: runs[0]["spec"].update(version=3), "version 3"),
         (lambda plan, runs: runs[0]["result"].pop("value"), "tables"),
