@@ -12,7 +12,6 @@ import typer
 
 from cmkd_bench.cli.check import check
 from cmkd_bench.cli.doctor import doctor
-from cmkd_bench.cli.exchange import export, import_
 from cmkd_bench.cli.exit_codes import ExitCode, last_line
 from cmkd_bench.cli.jobs import cancel, collect, retry, status, watch
 from cmkd_bench.cli.leaderboard import leaderboard
@@ -21,6 +20,7 @@ from cmkd_bench.cli.prepare import fixture, prepare
 from cmkd_bench.cli.report import report
 from cmkd_bench.cli.reproduce import reproduce, sweep
 from cmkd_bench.cli.run import run
+from cmkd_bench.cli.sharing import export, import_
 from cmkd_bench.cli.show import list_, show
 from cmkd_bench.errors import EnvironmentFault, UserError, bad_path, fault_of
 from cmkd_bench.terminal import replace_unencodable, visible

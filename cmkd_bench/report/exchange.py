@@ -44,15 +44,15 @@ def export(experiment: Experiment, out: Path) -> Exported:
         raise UserError(f"{out}: there is no folder {out.parent}. Create it, or give another file.")
     if out.exists():
         raise UserError(f"{out} exists already and is not overwritten. Give another name, or remove it.")
-    plan, writer = read_plan(experiment), _Writer(experiment)
+    plan, exported = read_plan(experiment), _ExportedRuns(experiment)
     specs = read_specs(experiment, plan)
     with tolerating_faults():  # the experiment is only read
-        runs = writer.runs(specs, {cell.run_id for cell in plan.cells.values()})
+        runs = exported.runs(specs, {cell.run_id for cell in plan.cells.values()})
     if experiment.damaged:
         first = next(iter(experiment.damaged.values()))
         raise UserError(f"'{experiment.name}' cannot be exported, because files are damaged. {first}")
-    samples, places = pack_predictions(writer.predictions.values())
-    for run_id, place in zip(writer.predictions, places, strict=True):
+    samples, places = pack_predictions(exported.predictions.values())
+    for run_id, place in zip(exported.predictions, places, strict=True):
         runs[run_id]["place"] = place
     content = pack(experiment.name, plan_values(plan), runs.values(), samples)
     write_bytes(out, content, durable=True)
@@ -106,7 +106,7 @@ def _check_tables(experiment: Experiment, source: Path) -> None:
         raise Damaged(source, reason, FETCH) from error
 
 
-class _Writer:
+class _ExportedRuns:
     """Collects what is exported of an experiment's runs."""
 
     def __init__(self, experiment: Experiment) -> None:

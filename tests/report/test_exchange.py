@@ -45,7 +45,7 @@ def check_same(first: Experiment, second: Experiment, names: Sequence[str] = TAB
 def test_a_tuned_grid_has_the_same_tables_after_the_round_trip(
     quick_run: Callable[..., pd.DataFrame], tmp_path: Path, cmkd: Command
 ) -> None:
-    results = quick_run(trials=2, controls=True, overrides=("train.epochs=1",))
+    results = quick_run(trials=3, controls=True, overrides=("train.epochs=1",))
     original = Experiment(tmp_path / "results", "quick")
     copy = imported(original, tmp_path)
     check_same(original, copy, TUNED)
