@@ -17,7 +17,7 @@ from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import REBUILD
-from cmkd_bench.experiment.store import Experiment, experiment_names
+from cmkd_bench.experiment.store import Experiment, experiment_names, last_change
 from cmkd_bench.launch.repetition import NOT_AGAIN, Again, Repeated
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import RESULTS, GridOptions
@@ -228,7 +228,7 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
     if not names:
         raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run{place_of(results)}")
     if name is None:
-        name = max(names, key=lambda one: (results / one / "plan.json").stat().st_mtime)
+        name = max(names, key=lambda one: last_change(results, one))
     if name not in names:
         raise UnknownName("experiment", name, names)
     return Experiment(results, name)
