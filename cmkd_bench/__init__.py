@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cmkd_bench.api import load_results, load_runs, run
+    from cmkd_bench.api import load_results, load_runs, load_student, run
     from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.declaration import ViewKind
     from cmkd_bench.errors import UserError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "load_results": "api",
     "load_runs": "api",
+    "load_student": "api",
     "run": "api",
     "Dataset": "dataset",
     "Modality": "dataset",
@@ -85,6 +86,7 @@ __all__ = [
     "ViewKind",
     "load_results",
     "load_runs",
+    "load_student",
     "parameter",
     "register_dataset",
     "register_family",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec, Unpack
 
 from rich.console import Console
 
@@ -17,7 +17,7 @@ from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.faults import tolerating_faults
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import REBUILD
-from cmkd_bench.experiment.store import Experiment, experiment_names
+from cmkd_bench.experiment.store import Experiment, experiment_names, last_change
 from cmkd_bench.launch.repetition import NOT_AGAIN, Again, Repeated
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import RESULTS, GridOptions
@@ -27,7 +27,9 @@ from cmkd_bench.terminal import Terminal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cmkd_bench.deployment.student import Student
     from cmkd_bench.launch.schedule import Schedule
+    from cmkd_bench.report.choosing import Filters
 
 P = ParamSpec("P")
 
@@ -130,8 +132,12 @@ def register(experiment: Experiment, plan: Plan) -> list[str]:
     return messages + mend(experiment, plan.specs)
 
 
-def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
+def load_results(experiment: str, results: Path | str = RESULTS, **filters: Unpack[Filters]) -> pd.DataFrame:
     """Return the results of an experiment, as in results.csv.
+
+    Args:
+        filters: `method`, `dataset`, `fold`, `labels`, `teacher_modality`, `student_modality`, `seed`, `tuned`: keep
+            the rows with these values.
 
     Returns:
         one row per cell of the tables: each method, tuned or not, the student alone and the teacher (`role`), by
@@ -139,10 +145,48 @@ def load_results(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame
         (`gain`). Cells without a result are rows with a `status` and no value.
 
     Raises:
-        UserError: if there is no such experiment, with the nearest match.
+        UserError: if there is no such experiment, filter or value, with the nearest match.
     """
+    from cmkd_bench.report.choosing import choose
+
     found = find_experiment(experiment, Path(results))
-    return _by_cell(found, _by_run(found))
+    return choose(_by_cell(found, _by_run(found)), experiment, filters)
+
+
+def load_student(
+    experiment: str,
+    results: Path | str = RESULTS,
+    device: str = "cpu",
+    plugins: Sequence[Path | str] = (),
+    **filters: Unpack[Filters],
+) -> Student:
+    """Load what a finished run deploys, with its preprocessing, for raw samples.
+
+    It needs the data that the run was trained on, because normalization and vocabulary are those of the training part.
+
+    Args:
+        device: `cpu` or `cuda`.
+        plugins: files that register the method, dataset or network.
+        filters: as for `load_results`. They must leave one run; the method `teacher` is the teacher of a direction.
+
+    Raises:
+        UserError: if no run or several runs match, with the filters that would decide; if the run is not done; or if
+            its files or data are missing, damaged or changed.
+    """
+    from cmkd_bench.config.roots import Roots
+    from cmkd_bench.deployment.saved_run import torch_device
+    from cmkd_bench.deployment.trained import trained_student
+    from cmkd_bench.experiment.plugins import load_plugins
+    from cmkd_bench.experiment.record import read_plan
+    from cmkd_bench.report.choosing import choose, only_run
+    from cmkd_bench.report.tidy import cells_of
+
+    place = torch_device(device)
+    load_plugins(map(Path, plugins))
+    found = find_experiment(experiment, Path(results))
+    run_id = only_run(choose(cells_of(read_plan(found)), experiment, filters), experiment)
+    with tolerating_faults():  # it reads
+        return trained_student(found, run_id, place, Roots.read())
 
 
 def load_runs(experiment: str, results: Path | str = RESULTS) -> pd.DataFrame:
@@ -184,7 +228,7 @@ def find_experiment(name: str | None, results: Path) -> Experiment:
     if not names:
         raise UserError(f"no experiment in {results}/. Start one with: cmkd-bench run{place_of(results)}")
     if name is None:
-        name = max(names, key=lambda one: (results / one / "plan.json").stat().st_mtime)
+        name = max(names, key=lambda one: last_change(results, one))
     if name not in names:
         raise UnknownName("experiment", name, names)
     return Experiment(results, name)

@@ -2,8 +2,8 @@
 
 Version 1.0.10 has 3000 recordings: 50 takes of ten digits by six speakers, at 8 kHz, 0.14 to 2.3 s long. The speakers'
 levels differ by a factor of 13, so each spectrogram is normalized by itself (prepare.clip_norm). Fold k tests the k-th
-speaker, validates on the next one, and trains on the others. Published accuracies of 97 % and more refer to splits by
-take, in which all speakers are in all parts; a new speaker is much harder to recognize.
+speaker, validates on the next one, and trains on the others. A split by take would have all speakers in all parts; a
+new speaker is much harder to recognize.
 
 A recording is paired with one image of its digit, which no other recording gets. The image depends only on the digit,
 speaker and take, so a missing recording does not change the other pairs. Images in odd rows are used for pairs; those

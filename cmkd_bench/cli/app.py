@@ -20,13 +20,14 @@ from cmkd_bench.cli.prepare import fixture, prepare
 from cmkd_bench.cli.report import report
 from cmkd_bench.cli.reproduce import reproduce, sweep
 from cmkd_bench.cli.run import run
+from cmkd_bench.cli.sharing import export, import_
 from cmkd_bench.cli.show import list_, show
 from cmkd_bench.errors import EnvironmentFault, UserError, bad_path, fault_of
 from cmkd_bench.terminal import replace_unencodable, visible
 
 COMMANDS = (
     *(run, leaderboard, list_, show, check, prepare, fixture, doctor, status, watch, cancel, retry, collect),
-    *(plot, diagnose, report, reproduce, sweep),
+    *(plot, diagnose, report, export, import_, reproduce, sweep),
 )
 
 app = typer.Typer(

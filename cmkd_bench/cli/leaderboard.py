@@ -69,7 +69,8 @@ def leaderboard(
     console.print(rendered)
     say_unwritten(unwritten)
     if not unwritten:
-        console.print(f"{found.path}/: {files_of(board)}", style="dim", markup=False)
+        files = files_of(board) if (found.path / "runs").exists() else files_of(board).replace(", runs/", "")
+        console.print(f"{found.path}/: {files}", style="dim", markup=False)
 
 
 def files_of(board: Leaderboard) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from cmkd_bench.cli import completion, options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Results, say_damage, say_unwritten
-from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError
+from cmkd_bench.errors import EnvironmentFault, UserError
 from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -92,10 +92,9 @@ def diagnose(
     ] = None,
 ) -> None:
     """Compare teacher and student of finished runs: accuracy gap, agreement, ranks, KD loss terms, CKA."""
-    import torch
-
     from cmkd_bench.api import find_experiment
     from cmkd_bench.config.roots import Roots
+    from cmkd_bench.deployment.saved_run import torch_device
     from cmkd_bench.diagnostics.collect import Question, diagnose_runs, latest_with
     from cmkd_bench.diagnostics.saved import SavedRuns
     from cmkd_bench.experiment.faults import tolerating_faults
@@ -104,7 +103,7 @@ def diagnose(
     options.load_plugins(plugin)
     chosen = options.names(formats)
     check((), chosen)
-    _check_device(device)
+    place = torch_device(device)
     if temperature <= 0:
         raise UserError(f"--temperature {temperature:g}: expected a number above 0.")
     asked = options.seeds(seeds)
@@ -118,7 +117,7 @@ def diagnose(
     found = latest_with(dataset, results) if experiment is None else find_experiment(experiment, results)
     console = Terminal()
     with console.status("Running the saved students over the test part"):
-        diagnosed = list(diagnose_runs(found, question, SavedRuns(found, torch.device(device), Roots.read())))
+        diagnosed = list(diagnose_runs(found, question, SavedRuns(found, place, Roots.read())))
     with tolerating_faults() as unwritten:
         _show(console, found, diagnosed, temperature, chosen)
     _end(found, unwritten)
@@ -143,17 +142,6 @@ def _pairs(dataset: str, names: list[str]) -> list[Direction] | None:
     options = GridOptions(datasets=(dataset,), pairs=tuple(names) or None, seeds=(0,), controls=False, one_way=True)
     directions = resolve(options).datasets[dataset].directions
     return list(directions) if names else None
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    from cmkd_bench.config.settings_files import DEVICES
-
-    if device not in DEVICES:
-        raise UnknownName("device", device, DEVICES)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch finds no GPU. Use --device cpu.")
 
 
 def _show(

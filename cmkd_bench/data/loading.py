@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,13 @@ from cmkd_bench.data.tokenizers.base import Tokenizer
 from cmkd_bench.data.tokenizers.by_name import tokenizer
 from cmkd_bench.dataset import Dataset, Modality, PairedData
 from cmkd_bench.errors import UnknownName, UserError
+
+
+class Scaling(NamedTuple):
+    """What turns raw values into normalized ones; both arrays are float32 and broadcast against (N, ...)."""
+
+    mean: np.ndarray
+    scale: np.ndarray  # the reciprocal of the standard deviation; 0 for a feature that is constant in training
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +43,8 @@ class PreparedData:
     targets: np.ndarray | None = None  # (N, H, W) uint8 label maps for segmentation, 255 is ignored
     fixture: bool = False  # whether this is a miniature of the dataset
     groups: np.ndarray | None = None  # (N,) groups such as speakers, or None if there are none
+    # what `rescale` made the inputs with that are normalized already, by modality, so that a new sample can be, too
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +81,7 @@ class LoadedFold:
         """
         asked, data = set(modalities), self.paired
         used = [modality for modality in self.dataset.modalities if modality.name in asked]
-        inputs, vocabularies, normalisation = {}, {}, {}
+        inputs, vocabularies, normalisation, scalings = {}, {}, {}, {}
         train = data.parts["train"]
         for modality in used:
             name, array = modality.name, data.inputs[modality.name]
@@ -83,7 +92,8 @@ class LoadedFold:
                 inputs[name] = array
                 normalisation[name] = statistics(data.moments[name][train])
             elif self.dataset.standardise:
-                inputs[name] = standardise(array, train, modality)
+                scalings[name] = scaling(array[train], modality)
+                inputs[name] = rescale(array, scalings[name])
             else:
                 inputs[name] = array.astype(np.float32)
         return PreparedData(
@@ -98,6 +108,7 @@ class LoadedFold:
             targets=data.targets,
             fixture=data.fixture,
             groups=data.groups,
+            scaling=scalings,
         )
 
     @cached_property
@@ -166,24 +177,24 @@ def statistics(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(np.maximum(variance, 0))
 
 
-def standardise(array: np.ndarray, train: np.ndarray, modality: Modality) -> np.ndarray:
-    """Scale to mean 0 and standard deviation 1 over the training rows: per feature of a vector, else per channel.
+def scaling(train: np.ndarray, modality: Modality) -> Scaling:
+    """Return what scales to mean 0 and standard deviation 1 over the training rows.
 
     Args:
-        array: (N, D), (N, channels, time) or (N, channels, height, width).
-        train: rows of the training part.
-        modality: its kind determines the axes of the statistics.
-
-    Returns:
-        (N, ...) float32. A feature that is constant in training becomes 0 everywhere; it cannot be learned from.
+        train: (M, D), (M, channels, time) or (M, channels, height, width), the raw rows of the training part.
+        modality: its kind determines the axes of the statistics: per feature of a vector, else per channel.
     """
-    axes = 0 if modality.kind == "vector" else (0, *range(2, array.ndim))
-    mean = array[train].mean(axes, np.float64, keepdims=True)
-    deviation = array[train].std(axes, np.float64, keepdims=True)
+    axes = 0 if modality.kind == "vector" else (0, *range(2, train.ndim))
+    mean = train.mean(axes, np.float64, keepdims=True)
+    deviation = train.std(axes, np.float64, keepdims=True)
     varies = deviation > 1e-7 * np.abs(mean) + 1e-12
     scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0)
-    centred = array.astype(np.float32) - mean.astype(np.float32)
-    result: np.ndarray = centred * scale.astype(np.float32)
+    return Scaling(mean.astype(np.float32), scale.astype(np.float32))
+
+
+def rescale(array: np.ndarray, by: Scaling) -> np.ndarray:
+    """Scale raw values: (N, ...) -> (N, ...) float32. A feature that is constant in training becomes 0 everywhere."""
+    result: np.ndarray = (array.astype(np.float32) - by.mean) * by.scale
     return result
 
 

@@ -37,9 +37,12 @@ class DataSpec:
         Raises:
             UserError: if they are not available.
         """
+        return prepare(self.open_dataset(roots), self.fold, self.modalities, dict(self.tokenizers))
+
+    def open_dataset(self, roots: Roots) -> Dataset[Any]:
+        """Return the dataset itself, not loaded yet."""
         preparation = build(Preparation, dict(self.preparation)) if self.preparation else None
-        dataset = open_dataset(self.dataset, dict(self.options), preparation, roots)
-        return prepare(dataset, self.fold, self.modalities, dict(self.tokenizers))
+        return open_dataset(self.dataset, dict(self.options), preparation, roots)
 
 
 def open_dataset(name: str, options: Mapping[str, Any], preparation: Preparation | None, roots: Roots) -> Dataset[Any]:

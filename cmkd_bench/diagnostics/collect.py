@@ -12,10 +12,11 @@ from cmkd_bench.config.variants import definition
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError, place_of
+from cmkd_bench.experiment.archived_run import archive_of
 from cmkd_bench.experiment.damage import Damaged, OtherVersion
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan
-from cmkd_bench.experiment.store import Experiment, experiment_names
+from cmkd_bench.experiment.store import Experiment, experiment_names, last_change
 from cmkd_bench.planning.directions import Direction
 
 
@@ -45,7 +46,7 @@ def latest_with(dataset: str, results: Path) -> Experiment:
     Raises:
         UserError: if no experiment contains it.
     """
-    names = sorted(experiment_names(results), key=lambda name: -(results / name / "plan.json").stat().st_mtime)
+    names = sorted(experiment_names(results), key=lambda name: -last_change(results, name))
     for name in names:
         experiment = Experiment(results, name)
         with suppress(Damaged, OtherVersion):  # another experiment's plan; this one's is named when it is asked for
@@ -131,7 +132,9 @@ def _nothing(experiment: Experiment, record: Plan, question: Question, missing: 
     pairs = list(dict.fromkeys((teacher, student) for teacher, student, _ in missing))
     methods = list(dict.fromkeys(method for *_, method in missing if method != record.baseline))
     command = train(question.dataset, pairs, _definitions(record, methods))
+    exported = archive_of(experiment) is not None
     return (
+        f"{'diagnostics need weights and logits, and these were not exported: ' * exported}"
         f"experiment '{experiment.name}' has no finished teacher and student for '{question.dataset}'"
         f"{': ' if where else ''}{where}{seeds}. To train them, run with the settings of this experiment: "
         f"{command} --experiment {experiment.name}{place_of(experiment.root)}"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from cmkd_bench.doctor import Finding
 from cmkd_bench.errors import UserError
+from cmkd_bench.experiment.archive import ARCHIVE
+from cmkd_bench.experiment.archived_run import archive_of
 from cmkd_bench.experiment.damage import Damaged, OtherVersion
 from cmkd_bench.experiment.files import ASIDE
 from cmkd_bench.experiment.inspection import damage_of
@@ -24,6 +26,8 @@ def check_experiment(experiment: Experiment) -> Iterator[Finding]:
     for path in aside:
         name = str(path.relative_to(experiment.path))
         yield Finding(name, "was set aside earlier", "note", "It is not used; keep or remove it.")
+    if not damaged and (archive := archive_of(experiment)) is not None:
+        yield Finding(ARCHIVE, f"{len(archive.runs)} exported runs, without weights and logits", "ok")
     folders = _folders(experiment)
     states = [folder.state() for folder in folders]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "none"

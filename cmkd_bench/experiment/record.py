@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cmkd_bench.experiment.archive import FETCH
+from cmkd_bench.experiment.archived_run import ArchivedRun, archive_of, archive_path, stored
 from cmkd_bench.experiment.containment import check_folder
 from cmkd_bench.experiment.damage import Damaged, OtherVersion
 from cmkd_bench.experiment.files import discard_temporary, file_lock, read_object, set_aside
@@ -20,14 +22,16 @@ REBUILD = "Rerun the command of the experiment: it rebuilds the plan and repeats
 
 
 class _StoredSpecs(dict[str, RunSpec]):
-    """Specs by run id, each read from its folder on first access."""
+    """Specs by run id, each read on first access."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         self._experiment = experiment
 
     def __missing__(self, run_id: str) -> RunSpec:
-        spec = self[run_id] = self._experiment.read_spec(run_id)
+        folder = stored(self._experiment, run_id)
+        archive = archive_of(self._experiment) if isinstance(folder, ArchivedRun) else None
+        spec = self[run_id] = archive.specs[run_id] if archive else self._experiment.read_spec(run_id)
         return spec
 
 
@@ -40,19 +44,39 @@ def read_plan(experiment: Experiment) -> Plan:
         OtherVersion: if another version of cmkd-bench wrote it.
     """
     check_folder(experiment.path, experiment.path)
+    if not experiment.plan.exists() and (archive := archive_of(experiment)) is not None:
+        try:
+            return _plan_of(experiment, archive.plan)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise Damaged(archive_path(experiment), "does not contain the plan of an experiment", FETCH) from None
     content = read_object(experiment.plan, REBUILD)
     if DIGEST not in content and "cells" in content:
         raise OtherVersion(experiment.plan, "3 or earlier", RESULTS_VERSION)
-    stored = read_sealed(experiment.plan, repair=REBUILD)
-    if stored.get("version") != RESULTS_VERSION:
-        raise OtherVersion(experiment.plan, stored.get("version"), RESULTS_VERSION)
-    cells = [Cell(**cell) for cell in stored["cells"]]
-    studies = [Study.from_json(one) for one in stored.get("studies", ())]
+    values = read_sealed(experiment.plan, repair=REBUILD)
+    if values.get("version") != RESULTS_VERSION:
+        raise OtherVersion(experiment.plan, values.get("version"), RESULTS_VERSION)
+    return _plan_of(experiment, values)
+
+
+def plan_values(plan: Plan) -> dict[str, Any]:
+    """Return a plan without its specs as JSON values."""
+    return {
+        "baseline": plan.baseline,
+        "conditions": plan.conditions,
+        "notes": plan.notes,
+        "cells": [_without_variant(cell) for cell in plan.cells.values()],
+        "studies": [_without_variant(one) for one in plan.studies.values()],
+    }
+
+
+def _plan_of(experiment: Experiment, values: Mapping[str, Any]) -> Plan:
+    cells = [Cell(**cell) for cell in values["cells"]]
+    studies = [Study.from_json(one) for one in values.get("studies", ())]
     return Plan(
-        baseline=stored["baseline"],
-        conditions=stored["conditions"],
+        baseline=values["baseline"],
+        conditions=values["conditions"],
         cells={cell.key: cell for cell in cells},
-        notes=stored["notes"],
+        notes=values["notes"],
         studies={one.group: one for one in studies},
         specs=_StoredSpecs(experiment),
     )
@@ -94,7 +118,8 @@ def read_specs(experiment: Experiment, plan: Plan) -> dict[str, RunSpec]:
 
 def check_plan(experiment: Experiment, plan: Plan) -> list[str]:
     """Return the messages of `add_plan` and raise what it raises, but write nothing."""
-    return _explain(read_plan(experiment).merge(plan)) if experiment.plan.exists() else []
+    has_plan = experiment.plan.exists() or archive_of(experiment) is not None
+    return _repeated(experiment, plan) + (_explain(read_plan(experiment).merge(plan)) if has_plan else [])
 
 
 def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
@@ -111,21 +136,13 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
     experiment.path.mkdir(parents=True, exist_ok=True)
     with file_lock(experiment.path / ".lock", patience=math.inf):
         discard_temporary(experiment.path)
-        stored, messages = _stored_plan(experiment, plan.baseline)
-        replaced = stored.merge(plan)
+        earlier, messages = _earlier_plan(experiment, plan.baseline)
+        messages += _repeated(experiment, plan)
+        replaced = earlier.merge(plan)
         for spec in plan.specs.values():
             messages += _mend_spec(experiment, spec.id)
             experiment.add(spec)
-        write_plan(
-            experiment,
-            {
-                "baseline": stored.baseline,
-                "conditions": stored.conditions,
-                "notes": stored.notes,
-                "cells": [_without_variant(cell) for cell in stored.cells.values()],
-                "studies": [_without_variant(one) for one in stored.studies.values()],
-            },
-        )
+        write_plan(experiment, plan_values(earlier))
     return messages + _explain(replaced)
 
 
@@ -142,20 +159,36 @@ def _explain(replaced: Iterable[str]) -> list[str]:
     ]
 
 
-def _stored_plan(experiment: Experiment, baseline: str) -> tuple[Plan, list[str]]:
+def _repeated(experiment: Experiment, plan: Plan) -> list[str]:
+    """Say how many runs of a plan were exported without what training needs of them, so that they are run again."""
+    again = [run_id for run_id in plan.specs if isinstance(stored(experiment, run_id), ArchivedRun)]
+    if not again:
+        return []
+    return [
+        f"{archive_path(experiment)} has the results of {len(again)} of these runs, but not their weights. They are "
+        "run again; their new results replace those of the file."
+    ]
+
+
+def _earlier_plan(experiment: Experiment, baseline: str) -> tuple[Plan, list[str]]:
     """Return the stored plan, or an empty one if it is lost or damaged, and say so."""
     try:
         if experiment.plan.exists():
             return read_plan(experiment), []
         if not any((experiment.path / "runs").glob("*/spec.json")):
-            return Plan(baseline), []
+            return _exported_plan(experiment, baseline), []
         what = f"{experiment.plan} was missing, although there are runs."
     except Damaged as damage:
         what = f"{damage.path} {damage.reason}. It is set aside as {set_aside(damage.path).name}."
-    return Plan(baseline), [
+    return _exported_plan(experiment, baseline), [
         f"{what} The plan is rebuilt with the cells of this command. Rerun the other commands of the experiment to add "
         "theirs. No finished run is repeated."
     ]
+
+
+def _exported_plan(experiment: Experiment, baseline: str) -> Plan:
+    """Return the plan of an exported experiment without one of its own, or an empty plan."""
+    return read_plan(experiment) if archive_of(experiment) is not None else Plan(baseline)
 
 
 def _mend_spec(experiment: Experiment, run_id: str) -> list[str]:

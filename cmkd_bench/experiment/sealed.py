@@ -22,8 +22,28 @@ FileSeal = dict[str, Any]
 
 def write_sealed(path: Path, values: Mapping[str, Any], *, durable: bool = True) -> None:
     """Write a JSON object by rename, with a digest of its content."""
+    write_json(path, with_digest(values), durable=durable)
+
+
+def with_digest(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with a digest of its content."""
     content = {name: value for name, value in values.items() if name != DIGEST}
-    write_json(path, {**content, DIGEST: _digest_of(content)}, durable=durable)
+    return {**content, DIGEST: _digest_of(content)}
+
+
+def without_digest(path: Path, values: Mapping[str, Any], repair: str) -> dict[str, Any]:
+    """Return the content of an object that `with_digest` returned.
+
+    Raises:
+        Damaged: if it was changed, with the path and what to do about it.
+    """
+    content = {name: value for name, value in values.items() if name != DIGEST}
+    digest = values.get(DIGEST)
+    if digest is None:
+        raise Damaged(path, "has no digest of its content", repair)
+    if digest != _digest_of(content):
+        raise Damaged(path, "was changed: its content does not match its digest", repair)
+    return content
 
 
 def read_sealed(path: Path, run_id: str | None = None, repair: str = RERUN) -> dict[str, Any]:
@@ -37,12 +57,7 @@ def read_sealed(path: Path, run_id: str | None = None, repair: str = RERUN) -> d
     Raises:
         Damaged: if it is missing or unreadable, was changed, or belongs to another run.
     """
-    values = read_object(path, repair)
-    digest = values.pop(DIGEST, None)
-    if digest is None:
-        raise Damaged(path, "has no digest of its content", repair)
-    if digest != _digest_of(values):
-        raise Damaged(path, "was changed: its content does not match its digest", repair)
+    values = without_digest(path, read_object(path, repair), repair)
     if run_id is not None and values.get("run_id") != run_id:
         raise Damaged(path, f"belongs to run {values.get('run_id')}", repair)
     return values

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cmkd_bench.errors import UserError, shortened
+from cmkd_bench.experiment.archive import ARCHIVE
 from cmkd_bench.experiment.containment import LeadsOut, check_folder, check_run_id
 from cmkd_bench.experiment.damage import REWRITE, Damaged, OtherVersion
 from cmkd_bench.experiment.files import (
@@ -28,6 +29,7 @@ from cmkd_bench.experiment.spec import RESULTS_VERSION, RunSpec
 RunState = Literal["pending", "running", "interrupted", "done", "failed", "damaged"]
 MOST_CHARACTERS = 200  # file systems allow 255 bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
+_PLANS = ("plan.json", ARCHIVE)  # what makes a folder an experiment
 
 
 class Busy(Exception):
@@ -275,13 +277,18 @@ def check_results_folder(root: Path) -> None:
 
 
 def experiment_names(root: Path) -> list[str]:
-    """Return the names of the experiments in a results folder that have a plan.
+    """Return the names of the experiments in a results folder that have a plan, or are an exported file.
 
     Raises:
         UserError: if the results folder is a file.
     """
     check_results_folder(root)
-    return sorted(path.parent.name for path in root.glob("*/plan.json"))
+    return sorted({path.parent.name for name in _PLANS for path in root.glob(f"*/{name}")})
+
+
+def last_change(root: Path, name: str) -> float:
+    """Return when an experiment that `experiment_names` returned last changed, in seconds since the epoch."""
+    return max(path.stat().st_mtime for one in _PLANS if (path := root / name / one).exists())
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cmkd_bench.experiment.faults import size
+from cmkd_bench.experiment.run_files import RunFiles
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 
@@ -105,9 +106,11 @@ class Schedule:
                 self.blocked.add(run_id)
 
 
-def blocked_by(experiment: Experiment, spec: RunSpec) -> str | None:
-    """Return why a student cannot be run: which teacher failed, and how."""
-    folder = experiment.run(spec.teacher) if spec.teacher else None
+def blocked_by(
+    experiment: Experiment, spec: RunSpec, read: Callable[[Experiment, str], RunFiles] = Experiment.run
+) -> str | None:
+    """Return why a student cannot be run: which teacher failed, and how; `read` finds the teacher's files."""
+    folder = read(experiment, spec.teacher) if spec.teacher else None
     if folder is None or not folder.has_failed() or (error := folder.failure()) is None:
         return None
     return f"teacher {spec.teacher} failed: {error['cause']}: {error['message']}"

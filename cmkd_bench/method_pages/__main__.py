@@ -45,8 +45,8 @@ def _list(names: Iterable[str]) -> str:
         "independent. `cmkd-bench show NAME --fidelity` prints the page of any method, including a plug-in's.",
         "`python -m cmkd_bench.method_pages` generates the pages; a test fails when they are out of date.",
         "",
-        "Implementations were read at the commit given. Not every paper was available in full; some requirements come",
-        "from published notes and released code, so check them before citing.",
+        "Implementations were read at the commit or release given. Not every paper was available in full;",
+        "some requirements come from published notes and released code, so check them before citing.",
         "",
         *(f"- [{name}]({name}.md): {methods.summary(name)}" for name in names),
     ]

@@ -16,7 +16,7 @@ class Implementation:
     """One difference between a published implementation and the paper, or this implementation."""
 
     repository: str  # `OWNER/NAME` on GitHub
-    commit: str  # the commit that was read
+    commit: str  # the commit or the release that was read
     place: str  # file, and line where it is known
     does: str  # what that code does
     here: str  # what this implementation does

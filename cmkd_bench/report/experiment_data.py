@@ -9,16 +9,16 @@ from typing import Any
 
 import pandas as pd
 
+from cmkd_bench.experiment.archived_run import stored
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
-from cmkd_bench.experiment.sealed import read_of_run
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import Leaderboard
 from cmkd_bench.report.cells import Column, Runs, by_column, by_row, records
 from cmkd_bench.report.experiment_tables import make_board
 from cmkd_bench.report.predictions import PredictionCache
-from cmkd_bench.report.results import Read, collect
+from cmkd_bench.report.results import Ended, Read, collect, read_ended
 
 PageValues = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ class ExperimentData:
     results: pd.DataFrame  # as `collect` returns them
     board: Leaderboard  # of each dataset's main metric, with statistics
     specs: Mapping[str, RunSpec]  # by run id
-    read: Read  # reads a JSON file of a run once, however often it is asked for
+    read: Read  # reads the result and the cost of a run once, however often they are asked for
 
     @cached_property
     def runs(self) -> Runs:
@@ -45,16 +45,17 @@ class ExperimentData:
     @cached_property
     def costs(self) -> dict[str, PageValues]:
         """The content of cost.json of each finished run."""
-        return {run_id: self.read(self.experiment.run(run_id).cost) for run_id in self._done}
+        return {run_id: cost for run_id, (_, cost) in self._ended.items()}
 
     @cached_property
     def details(self) -> dict[str, PageValues]:
         """The content of result.json of each finished run."""
-        return {run_id: self.read(self.experiment.run(run_id).result) for run_id in self._done}
+        return {run_id: result for run_id, (result, _) in self._ended.items()}
 
     @property
-    def _done(self) -> list[str]:
-        return [run_id for run_id, run in self.runs.items() if run["status"] == "done"]
+    def _ended(self) -> dict[str, Ended]:
+        done = [run_id for run_id, run in self.runs.items() if run["status"] == "done"]
+        return {run_id: self.read(stored(self.experiment, run_id)) for run_id in done}
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """Return the record of each epoch; empty for a run that has not ended, or if the record is damaged."""
@@ -74,7 +75,7 @@ def read_experiment(experiment: Experiment) -> ExperimentData:
     """Read an experiment, and bring its results.csv and runs.csv up to date."""
     predictions, record = PredictionCache(experiment), read_plan(experiment)
     specs = read_specs(experiment, record)
-    read = cache(read_of_run)
+    read = cache(read_ended)
     results = collect(experiment, predictions, specs=specs, read=read)
     return ExperimentData(experiment, record, results, make_board(predictions, record, results), specs, read)
 

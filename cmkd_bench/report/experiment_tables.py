@@ -12,7 +12,7 @@ from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import read_plan
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.report.board import NO_COMPARISONS, Leaderboard, leaderboard
-from cmkd_bench.report.comparisons import compare
+from cmkd_bench.report.comparisons import Comparisons, compare
 from cmkd_bench.report.csv_files import as_csv, board_csv, comparisons_csv, text_csv
 from cmkd_bench.report.formats import as_markdown
 from cmkd_bench.report.predictions import PredictionCache
@@ -67,6 +67,9 @@ def make_board(cache: PredictionCache, record: Plan, results: pd.DataFrame, metr
     if metric is not None and metric not in present:
         raise UnknownName("metric of this experiment", metric, present)
     compared = metric is None or metric in METRICS
+    if metric is not None and cache.lacks_logits(results["run_id"], metric):
+        reason = f"{metric} has no intervals here: it needs logits, and this experiment was exported without them."
+        return leaderboard(record, results, Comparisons({}, {}, (reason,)), metric)
     found = compare(record, results, cache, metric) if compared else NO_COMPARISONS
     return leaderboard(record, results, found, metric)
 

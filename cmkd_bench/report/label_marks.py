@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.plan import Cell
 from cmkd_bench.report.cells import Runs
 
+_SEEN = re.compile(r"\d+( to \d+)? labels")
 PAIRINGS = {"unpaired": "teacher and student see different samples", "same_class": "other samples of the same class"}
 
 
@@ -38,6 +40,14 @@ def common_marks(groups: Iterable[Sequence[str]]) -> list[str]:
     """Return the marks that all groups have."""
     first, *others = groups
     return [mark for mark in first if all(mark in marks for marks in others)]
+
+
+def marks_of_budgets(groups: Iterable[Sequence[str]]) -> list[str]:
+    """Return the marks that all groups have, which are those of one dataset with several numbers of hidden labels.
+
+    How many labels were seen belongs to a single group, even if there is only one.
+    """
+    return [mark for mark in common_marks(groups) if not _SEEN.fullmatch(mark)]
 
 
 def _counted(numbers: Iterable[Any]) -> str:

@@ -15,10 +15,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
+from cmkd_bench.experiment.archived_run import ArchivedRun, stored
 from cmkd_bench.experiment.containment import NotJson, parse_bounded
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes
 from cmkd_bench.experiment.store import Experiment, RunFolder
+from cmkd_bench.report.archived_predictions import NEED_LOGITS, archived_predictions
 from cmkd_bench.statistics.metrics import METRICS, Array, Predictions, metrics_of
 
 CACHE = "predictions-cache.safetensors"
@@ -43,6 +45,7 @@ class PredictionCache:
         self._stamps: dict[str, list[int]] = {}
         self._scores: dict[str, PredictionScores] = {}
         self._changed = False
+        self._archived = archived_predictions(experiment)
         if self._path.exists():
             self._load()
 
@@ -58,18 +61,26 @@ class PredictionCache:
 
     def contributions(self, run_id: str, metric: str) -> Array:
         """Return what each test sample contributes to a metric, (M, K)."""
+        if self._archived is not None and isinstance(stored(self._experiment, run_id), ArchivedRun):
+            return self._archived.contributions(run_id, metric)
         scores = self._scores[run_id]
         if metric == next(iter(scores.metrics)):
             return scores.contributions
-        return METRICS[metric].contributions(_read(self._experiment.run(run_id)))
+        return METRICS[metric].contributions(read_predictions(self._experiment.run(run_id)))
+
+    def lacks_logits(self, run_ids: Iterable[str], metric: str) -> bool:
+        """Return whether a metric needs logits of runs that were exported without."""
+        return metric in NEED_LOGITS and any(isinstance(stored(self._experiment, one), ArchivedRun) for one in run_ids)
 
     def _find(self, run_id: str) -> PredictionScores | None:
-        folder = self._experiment.run(run_id)
+        folder = stored(self._experiment, run_id)
+        if isinstance(folder, ArchivedRun):
+            return self._find_archived(run_id)
         try:
             status = os.stat(folder.predictions)  # noqa: PTH116 (ten thousand: a Path's own takes twice as long)
             stamp = [status.st_size, status.st_mtime_ns]
             if self._stamps.get(run_id) != stamp:
-                self._scores[run_id], self._stamps[run_id] = score_predictions(_read(folder)), stamp
+                self._scores[run_id], self._stamps[run_id] = score_predictions(read_predictions(folder)), stamp
                 self._changed = True
         except FileNotFoundError:
             return None
@@ -77,6 +88,12 @@ class PredictionCache:
             self._experiment.note(damage)
             return None
         return self._scores[run_id]
+
+    def _find_archived(self, run_id: str) -> PredictionScores | None:
+        if self._archived is None or not (metrics := self._archived.metrics(run_id)):
+            return None
+        main = next(iter(metrics))
+        return PredictionScores(metrics, self._archived.samples(run_id), self._archived.contributions(run_id, main))
 
     def _load(self) -> None:
         """Read the file; one that is damaged or of another version is replaced later."""
@@ -111,7 +128,13 @@ def score_predictions(predictions: Predictions) -> PredictionScores:
     )
 
 
-def _read(folder: RunFolder) -> Predictions:
+def read_predictions(folder: RunFolder) -> Predictions:
+    """Return a run's predictions: logits (M, C) and labels (M,), or confusion matrices (M, C, C).
+
+    Raises:
+        Damaged: if they are damaged.
+        FileNotFoundError: if there are none.
+    """
     folder.check(folder.predictions)
     try:
         predictions: Predictions = load_file(folder.predictions)

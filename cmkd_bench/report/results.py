@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cmkd_bench.experiment.archived_run import stored
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_text
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import read_plan, read_specs
-from cmkd_bench.experiment.sealed import read_of_run
+from cmkd_bench.experiment.run_files import RunFiles
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.schedule import blocked_by
@@ -23,7 +23,8 @@ from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.tidy import FIRST, ROW, tidy
 
-Read = Callable[[Path], Any]
+Ended = tuple[dict[str, Any], dict[str, Any]]
+Read = Callable[[RunFiles], Ended]
 
 COPIED = (
     "metric", "value", "val_value", "selected_on", "fixture", "teacher_value", "teacher_value_after", "epochs",
@@ -37,12 +38,21 @@ COLUMNS = (
 _TAKEN = {*COLUMNS, *FIRST, *QUANTITIES, ROW}
 
 
+def read_ended(folder: RunFiles) -> Ended:
+    """Return the result of a run that is done, and what it cost.
+
+    Raises:
+        Damaged: if one of them is missing or damaged.
+    """
+    return folder.read_result(), folder.read_cost()
+
+
 def collect(
     experiment: Experiment,
     predictions: PredictionCache | None = None,
     statuses: Mapping[str, tuple[str, str]] | None = None,
     specs: Mapping[str, RunSpec] | None = None,
-    read: Read = read_of_run,
+    read: Read = read_ended,
 ) -> pd.DataFrame:
     """Read all runs of an experiment's plan, and write runs.csv and results.csv.
 
@@ -51,7 +61,7 @@ def collect(
         predictions: of its runs, where the caller has them.
         statuses: status and error of unfinished runs, where more is known of them than their folders tell.
         specs: as `read_specs` returns them, where the caller has them.
-        read: reads a run's result.json and cost.json, so that a caller can keep them.
+        read: as `read_ended`, so that a caller can keep what is read.
 
     Returns:
         one row per run, in the order of the plan; `status` is done, failed, blocked, running, interrupted, pending or
@@ -95,7 +105,7 @@ def _tuned(record: Plan) -> dict[str, str]:
 def _row(
     experiment: Experiment, run_id: str, spec: RunSpec, known: tuple[str, str] | None, read: Read
 ) -> dict[str, Any]:
-    folder = experiment.run(run_id)
+    folder = stored(experiment, run_id)
     row: dict[str, Any] = {
         "run_id": run_id,
         "status": folder.state(),
@@ -118,7 +128,7 @@ def _row(
         return row if problem is None else damaged_row(experiment, row, problem)
     if row["status"] == "done":
         try:
-            result, cost = read(folder.result), read(folder.cost)
+            result, cost = read(folder)
         except Damaged as damage:
             return damaged_row(experiment, row, damage)
         row |= {name: result[name] for name in COPIED}
@@ -129,6 +139,6 @@ def _row(
         row |= {"status": known[0], "error": known[1] or None}
     elif error := folder.failure():
         row["error"] = f"{error['cause']}: {error['message']}"
-    elif reason := blocked_by(experiment, spec):
+    elif reason := blocked_by(experiment, spec, stored):
         row |= {"status": "blocked", "error": reason}
     return row

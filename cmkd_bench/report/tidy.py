@@ -31,14 +31,8 @@ def tidy(record: Plan, runs: pd.DataFrame) -> pd.DataFrame:
         in the same direction, fold and seed, in percentage points. Cells without a result have their status and no
         value. Other columns are those of the run that fills the cell.
     """
-    rows = [
-        _row(cell, row, run_id)
-        for cells in by_column(record).values()
-        for row, found in by_row(cells).items()
-        for cell, run_id in found
-    ]
-    named = [ROW] if any(cell.variant for cell in record.cells.values()) else []
-    cells = pd.DataFrame(rows, columns=[*named, *KEYS, "role", "run_id", "impossible"])
+    cells = cells_of(record)
+    named = [ROW] if ROW in cells else []
     of_runs = runs.drop(columns=[*KEYS, *_OF_A_RUN], errors="ignore")
     frame = cells.merge(of_runs, on="run_id", how="left", validate="many_to_one")
     reasons = frame.pop("impossible")
@@ -54,6 +48,18 @@ def tidy(record: Plan, runs: pd.DataFrame) -> pd.DataFrame:
 def by_row_name(frame: pd.DataFrame) -> pd.Series[str]:
     """Return the name of the row of each cell; without variants, that of its method."""
     return frame[ROW if ROW in frame else "method"]
+
+
+def cells_of(record: Plan) -> pd.DataFrame:
+    """Return one row per cell and per teacher, with its role, its run's id, and why it has none."""
+    rows = [
+        _row(cell, row, run_id)
+        for cells in by_column(record).values()
+        for row, found in by_row(cells).items()
+        for cell, run_id in found
+    ]
+    named = [ROW] if any(cell.variant for cell in record.cells.values()) else []
+    return pd.DataFrame(rows, columns=[*named, *KEYS, "role", "run_id", "impossible"])
 
 
 def _row(cell: Cell, row: str, run_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from cmkd_bench.experiment.label_budget import ALL, order
 from cmkd_bench.report.board import Column, Leaderboard
-from cmkd_bench.report.label_marks import common_marks
+from cmkd_bench.report.label_marks import common_marks, marks_of_budgets
 from cmkd_bench.report.scores import MeanScore
 from cmkd_bench.report.verdict_sentences import in_short, sentence
 from cmkd_bench.report.wording import ABOVE, BELOW, p_value
@@ -100,8 +100,9 @@ def _heads(columns: Sequence[Column]) -> list[tuple[str, str, str]]:
 def _title(board: Leaderboard, columns: Sequence[Column]) -> str:
     """Return a dataset with what qualifies all its numbers; with hidden labels, those where some are hidden."""
     few = [column for column in columns if column.labels != ALL] or columns
-    name = columns[0].block if len({column.labels for column in columns}) == 1 else columns[0].dataset
-    marks = "; ".join(common_marks(board.marks[column.block] for column in few))
+    is_one = len({column.labels for column in columns}) == 1
+    name, shared = (columns[0].block, common_marks) if is_one else (columns[0].dataset, marks_of_budgets)
+    marks = "; ".join(shared(board.marks[column.block] for column in few))
     return f"{name} ({marks})" if marks else name
 
 

@@ -12,7 +12,7 @@ from scipy.stats import ttest_1samp
 
 from cmkd_bench.experiment.csv_text import read_rows
 from cmkd_bench.statistics.multiple import holm
-from cmkd_bench.studies.intervals import LEVEL, Interval, mean_interval
+from cmkd_bench.studies.intervals import LEVEL, Interval, mean_interval, slopes
 from cmkd_bench.studies.reproduction_table import DRAW
 
 AT = "at "
@@ -92,28 +92,19 @@ def _by_draw(claim: SweepClaim, folder: Path) -> np.ndarray:
         return np.asarray(difference.mean(0))
     if claim.number.startswith(AT):
         return np.asarray(difference[records[0].values.index(claim.number.removeprefix(AT))])
-    return _slopes(difference, _regressors(claim.number, names, records, folder, difference.shape[1]))
-
-
-def _regressors(
-    number: str, names: Sequence[str], records: Sequence[Record], folder: Path, draws: int
-) -> list[np.ndarray]:
-    """Return what the difference is regressed on, (points, draws) each; the slope of the first one is the number."""
-    if DISTANCE in number:
-        distance = [read_record(folder / f"{name}-measured.csv").curves[DISTANCE] for name in names]
-        teacher = [record.curves[TEACHER] for record in records]
-        return [np.concatenate(distance), *([np.concatenate(teacher)] if TEACHER in number else [])]
+    if DISTANCE in claim.number:
+        distance = np.concatenate([_curve(folder, f"{name}-measured", DISTANCE) for name in names])
+        teacher = np.concatenate([record.curves[TEACHER] for record in records])
+        return _coefficients(difference, [distance, teacher] if TEACHER in claim.number else [distance])
     values = np.concatenate([np.array(record.values, dtype=np.float64) for record in records])
-    return [np.repeat((np.abs(values) if "size" in number else values)[:, None], draws, axis=1)]
+    return slopes(np.abs(values) if "size" in claim.number else values, difference)
 
 
-def _slopes(difference: np.ndarray, regressors: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the least-squares coefficient of the first regressor in each draw, (draws,)."""
-    slopes = []
-    for place in range(difference.shape[1]):
-        columns = [np.ones(len(difference)), *(regressor[:, place] for regressor in regressors)]
-        slopes.append(np.linalg.lstsq(np.stack(columns, axis=1), difference[:, place])[0][1])
-    return np.array(slopes)
+def _coefficients(difference: np.ndarray, regressors: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the least-squares coefficient of the first regressor in each draw, (draws,); all are (points, draws)."""
+    ones = np.ones(len(difference))
+    columns = [np.stack([ones, *of_draw], axis=1) for of_draw in np.stack(regressors).transpose(2, 0, 1)]
+    return np.array([np.linalg.lstsq(x, y)[0][1] for x, y in zip(columns, difference.T, strict=True)])
 
 
 def _split(of: str) -> tuple[list[str], str]:

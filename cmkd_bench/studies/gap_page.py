@@ -1,18 +1,22 @@
-"""Write the tables of docs/gap.md from the records that stand above them; the text between them is written by hand."""
+"""Make the tables and pictures of docs/gap.md from records; the text between them is written by hand."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from cmkd_bench.report.plots.picture import Picture
 from cmkd_bench.report.text_table import TextTable, as_markdown
 from cmkd_bench.studies.claims import Record, SweepClaim, answer, read_record
+from cmkd_bench.studies.figure import as_picture
 from cmkd_bench.studies.intervals import mean_interval, slope_interval
+from cmkd_bench.studies.knob import Knob
 from cmkd_bench.studies.measured import GAP, QUANTITIES
 from cmkd_bench.studies.reproduction_table import show
+from cmkd_bench.studies.sweep_table import Sweep, picture
 
 _LINK = r"\[[\w-]+\]\(([^)]+)\)"
 _TABLE = r"(?:\|.*\n)+"
@@ -20,6 +24,7 @@ _GAINS = re.compile(rf"(?m)^(From {_LINK}(?: minus {_LINK})?:\n\n)(\|.*\|)\n{_TA
 _MEASURED = re.compile(rf"(?m)^(Measured, from {_LINK}:\n\n){_TABLE}")
 _CLAIMS = re.compile(rf"(?m)^(Claims, from the records in {_LINK}:\n\n)({_TABLE})")
 BASELINE = "none"
+PLACE = "gapped, 10 % of labels, image → sequence"
 
 
 def refreshed(text: str, folder: Path) -> str:
@@ -36,6 +41,15 @@ def refreshed(text: str, folder: Path) -> str:
     text = _GAINS.sub(gains, text)
     text = _MEASURED.sub(lambda found: found[1] + _measured(read_record(folder / found[2])), text)
     return _CLAIMS.sub(lambda found: found[1] + _claims(found[3], folder / found[2]), text)
+
+
+def pictures(folder: Path) -> Iterator[Picture]:
+    """Plot each record that has diagnostics, which the variants of a method have not."""
+    for file in sorted(folder.glob("*-measured.csv")):
+        stem = file.stem.removesuffix("-measured")
+        gains, measured = read_record(folder / f"{stem}.csv"), read_record(file)
+        found = Sweep(PLACE, Knob(gains.knob, gains.values), BASELINE, gains.curves, measured.curves)
+        yield as_picture(picture(found), stem)
 
 
 def _gains(header: str, file: Path, less: Path | None) -> str:

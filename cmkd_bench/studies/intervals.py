@@ -42,9 +42,19 @@ def slope_interval(x: ArrayLike, curves: ArrayLike) -> Interval:
         x: (points,).
         curves: (points, n).
     """
+    return mean_interval(slopes(x, curves))
+
+
+def slopes(x: ArrayLike, curves: ArrayLike) -> np.ndarray:
+    """Return the least-squares slope of each draw's curve, (n,).
+
+    Args:
+        x: (points,).
+        curves: (points, n).
+    """
     places = np.asarray(x, dtype=np.float64)
     centered = places - places.mean()
-    return mean_interval(centered @ np.asarray(curves, dtype=np.float64) / (centered @ centered))
+    return np.asarray(centered @ np.asarray(curves, dtype=np.float64) / (centered @ centered))
 
 
 def crossing_interval(x: ArrayLike, curves: ArrayLike, seed: int = 0) -> Interval | None:

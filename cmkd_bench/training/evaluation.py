@@ -89,6 +89,11 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     return 100.0 * int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
+def batch_size(shape: tuple[int, ...]) -> int:
+    """Return how many samples of a shape go through a network at once."""
+    return max(1, min(BATCH, NUMBERS // math.prod(shape)))
+
+
 def _check_finite(finite: Tensor, part: Part, modality: str) -> None:
     if not finite.all():
         rows = (~finite).nonzero().flatten().tolist()
@@ -102,8 +107,7 @@ def _check_finite(finite: Tensor, part: Part, modality: str) -> None:
 def _chunks(network: nn.Module, part: Part, modality: str, layers: Sequence[int]) -> Iterator[tuple[Tensor, Outputs]]:
     """Yield the rows and outputs of the part in chunks that fit into memory."""
     inputs, view = part.inputs[modality], part.views[modality]
-    size = max(1, min(BATCH, NUMBERS // math.prod(view.shape(inputs.shape))))
-    pieces = torch.split(torch.arange(len(inputs)), size)
+    pieces = torch.split(torch.arange(len(inputs)), batch_size(view.shape(inputs.shape)))
     jobs = (functools.partial(inputs.stored, index, view.frames(len(index), inputs.shape[0])) for index in pieces)
     training = network.training
     network.eval()

@@ -102,7 +102,7 @@ def _problem(training: Training) -> str | None:
         "it is not float32": recipe.precision != "float32",
         "labels are maps": training.train.targets is not None,
         f"{name} has phases, modules or state of its own": len(training.phases) > 1
-        or bool(training.phases[0].before)
+        or bool(training.phases[0].before or training.phases[0].rates)
         or bool(method.state_dict())
         or type(method).after_step is not Method.after_step
         or training.deployed is not training.student,

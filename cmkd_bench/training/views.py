@@ -106,11 +106,12 @@ class View:
         given = self.augmentation
         if 0 < given.columns < stored.shape[-1]:
             room = stored.shape[-1] - given.columns
-            start = torch.full((len(stored),), room // 2)
-            if generator is not None:
+            if generator is None:
+                stored = stored.narrow(-1, room // 2, given.columns).contiguous()
+            else:
                 start = torch.randint(room + 1, (len(stored),), generator=generator)
-            columns = to_device(start[:, None] + torch.arange(given.columns), stored.device)
-            stored = stored.take_along_dim(columns[:, None, None, :], dim=3)
+                columns = to_device(start[:, None] + torch.arange(given.columns), stored.device)
+                stored = stored.take_along_dim(columns[:, None, None, :], dim=3)
         values = self._normalize(stored)
         if generator is None:
             return values

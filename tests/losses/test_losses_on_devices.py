@@ -53,6 +53,11 @@ def negatives(one: Given) -> tuple[Tensor, ...]:
     return (share * 0,)
 
 
+def first_half(one: Given) -> Tensor:
+    """Which rows a masked loss keeps."""
+    return torch.arange(BATCH, device=one["labels"].device) < BATCH // 2
+
+
 CASES: dict[str, Loss] = {
     "kd_loss": lambda one: (losses.kd_loss(one["student"], one["teacher"], 4.0),),
     "mutual_kl": lambda one: losses.mutual_kl(one["student"], one["teacher"]),
@@ -94,8 +99,15 @@ CASES: dict[str, Loss] = {
     "queue_distillation": lambda one: (
         losses.queue_distillation(one["ours"], one["theirs"], one["bank"], one["bank"][:, 0] > 0, 0.05, 0.1),
     ),
+    "consistency_loss": lambda one: (losses.consistency_loss(one["student"], one["teacher"]),),
+    "masked_kd_loss": lambda one: (losses.masked_kd_loss(one["student"], one["teacher"], 4.0, first_half(one)),),
+    "pseudo_label_loss": lambda one: (losses.pseudo_label_loss(one["student"], one["teacher"], first_half(one)),),
+    "nt_xent": lambda one: (losses.nt_xent(one["ours"], one["theirs"], 0.1),),
+    "sinkhorn_plan": lambda one: (losses.sinkhorn_plan(torch.cdist(one["ours"], one["theirs"]), 0.5, 30),),
+    "transport_cost": lambda one: (losses.transport_cost(one["ours"], one["theirs"], "euclidean", 0.1, 30),),
+    "label_alignment": lambda one: losses.label_alignment(one["student"], one["teacher"], one["labels"]),
 }
-PART_OF_ANOTHER = {"crd_normalizer", "negative_counts", "class_layout", "ClassLayout"}
+PART_OF_ANOTHER = {"crd_normalizer", "negative_counts", "class_layout", "ClassLayout", "confident_rows"}
 
 
 def test_no_loss_is_left_out() -> None:

@@ -153,7 +153,7 @@ def test_implementations_name_repository_and_commit_and_are_sentences(name: str)
     assert known
     for one in known:
         assert re.fullmatch(r"[\w.-]+/[\w.-]+", one.repository)
-        assert re.fullmatch(r"[0-9a-f]{7}", one.commit)
+        assert re.fullmatch(r"[0-9a-f]{7}|\d+(\.\d+)+", one.commit)  # or a release
         assert one.place
         assert all(text.endswith(".") for text in (one.does, one.here, one.paper or "."))
 

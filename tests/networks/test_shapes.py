@@ -23,6 +23,7 @@ CASES = [
     ("mlp", SIGNAL),
     ("cnn1d", SIGNAL),
     ("cnn2d", IMAGE),
+    ("cnn2d_deep", IMAGE),
     ("transformer", TEXT),
     ("timm/resnet10t", IMAGE),
     ("timm/test_vit", InputShape("video", (2, 3, 32, 32))),

@@ -203,7 +203,7 @@ def test_the_cache_changes_nothing_and_is_made_anew(build: Build, monkeypatch: p
     first = {name: (experiment.path / name).read_bytes() for name in names}
     refuse: Callable[..., Any] = lambda path: pytest.fail(f"{path} was read again")  # noqa: E731
     with monkeypatch.context() as patched:
-        patched.setattr("cmkd_bench.report.predictions._read", refuse)
+        patched.setattr("cmkd_bench.report.predictions.read_predictions", refuse)
         write_board(experiment)
     assert {name: (experiment.path / name).read_bytes() for name in names} == first
     (experiment.path / "predictions-cache.safetensors").write_bytes(b"PK\x03\x04 cut off")

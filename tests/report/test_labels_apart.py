@@ -20,6 +20,7 @@ from cmkd_bench.report.csv_files import board_csv
 from cmkd_bench.report.experiment_data import read_experiment
 from cmkd_bench.report.experiment_tables import write_board
 from cmkd_bench.report.formats import FORMATS, render
+from cmkd_bench.report.label_marks import marks_of_budgets
 from cmkd_bench.report.page.report_page import make_page
 from cmkd_bench.report.plots.plot_data import plot_data_of
 
@@ -115,3 +116,9 @@ def test_a_student_that_taught_itself_is_compared_with_the_others(experiment: Ex
     board = write_board(experiment)[1]
     assert board.comparisons.refused == ()
     assert board.comparisons.find(ALL, "self", "kd") is not None
+
+
+def test_the_number_of_labels_of_one_budget_does_not_qualify_several() -> None:
+    hidden = ["200 labels", "epoch selected on 500 labels", "fold 0 of 6"]
+    assert marks_of_budgets([hidden]) == hidden[1:]
+    assert marks_of_budgets([hidden, ["50 to 52 labels", "fold 0 of 6"]]) == ["fold 0 of 6"]

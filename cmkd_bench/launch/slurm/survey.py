@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cmkd_bench.config.slurm import Profile
 from cmkd_bench.errors import shortened
+from cmkd_bench.experiment.archived_run import ArchivedRun, stored
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_object
 from cmkd_bench.experiment.heartbeat import read_beat
@@ -97,7 +98,9 @@ class _Reader:
 
     def evidence(self, run_id: str, job: tuple[Submission, int] | None) -> Evidence:
         """Return the evidence on one run; a job's log is read only if nothing else says how the job ended."""
-        folder = self._experiment.run(run_id)
+        folder = stored(self._experiment, run_id)
+        if isinstance(folder, ArchivedRun):
+            return Evidence(done=folder.is_done(), error=folder.failure())
         name = job[0].job_of(job[1]) if job else ""
         problem = folder.problem()
         if problem is None and folder.result.exists():

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from cmkd_bench.experiment.label_budget import ALL, order, per_class
 from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.board import Column
-from cmkd_bench.report.label_marks import common_marks
+from cmkd_bench.report.label_marks import marks_of_budgets
 from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside, off_scale, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, plot_panels
 from cmkd_bench.report.plots.plot_data import PlotData, error, interval
@@ -143,7 +143,7 @@ def _conditions(data: PlotData, columns: Iterable[Column]) -> str:
     found: dict[str, str] = {}
     for dataset in dict.fromkeys(column.dataset for column in columns):
         blocks = {column.block for column in columns if column.dataset == dataset and column.labels != ALL}
-        found[dataset] = ", ".join(common_marks(map(data.marks, sorted(blocks))))
+        found[dataset] = ", ".join(marks_of_budgets(map(data.marks, sorted(blocks))))
     if len(set(found.values())) == 1:
         (shared,) = set(found.values())
         return f" ({shared})" if shared else ""

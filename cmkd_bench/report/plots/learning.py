@@ -29,7 +29,9 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
         name = file_stem("learning", column.stem, column.teacher_modality, column.student_modality)
         curves = {method: curve(data, method, column) for method in data.roles}
         if all(one.empty for one in curves.values()):
-            yield Refusal(name, f"no finished run of '{column.block}', {column.direction} measured an epoch.")
+            yield Refusal(
+                name, data.no_history or f"no finished run of '{column.block}', {column.direction} measured an epoch."
+            )
             continue
         limits = _limits(data, curves)
         _, run = next(run for method in data.roles for run in data.runs(method, column))

@@ -31,7 +31,7 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
                 name, part = file_stem("logged", method, data.stem(dataset), *number), directions[start : start + most]
                 yield from _plot_directions(data, dataset, method, part, values, name)
     if not found:
-        yield Refusal("logged", "no method of this experiment reports a quantity while it trains.")
+        yield Refusal("logged", data.no_history or "no method of this experiment reports a quantity while it trains.")
 
 
 def curves(data: PlotData, dataset: str, method: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cmkd_bench.experiment.archived_run import ArchivedRun, stored
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.report.board import TEACHER, Column, Leaderboard, MeanScore, leaderboard
 from cmkd_bench.report.cells import by_column, records
@@ -27,6 +28,7 @@ class PlotData:
     Args:
         history: by run id, what was recorded of each epoch.
         board: the leaderboard with intervals and ranks; by default one without them.
+        no_history: why there is no history of any run; empty if there may be one.
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class PlotData:
         results: pd.DataFrame,
         history: Callable[[str], History] = lambda run_id: [],
         board: Leaderboard | None = None,
+        no_history: str = "",
     ) -> None:
         self.baseline = plan.baseline
-        self.history = history
+        self.history, self.no_history = history, no_history
         self._runs = {str(run["run_id"]): run for run in records(results)}
         self._board = board or leaderboard(plan, results)
         self._cells = by_column(plan)
@@ -114,7 +117,9 @@ class PlotData:
 
 def plot_data_of(data: ExperimentData) -> PlotData:
     """Take what plots need of an experiment."""
-    return PlotData(data.record, data.results, data.history, data.board)
+    exported = any(isinstance(stored(data.experiment, run_id), ArchivedRun) for run_id in data.specs)
+    no_history = "the experiment was exported without the histories of its runs." if exported else ""
+    return PlotData(data.record, data.results, data.history, data.board, no_history)
 
 
 def plural(count: int, noun: str) -> str:
