@@ -59,7 +59,8 @@ class DKD(Method[DKDParameters]):
 
     def __init__(self, hyperparameters: DKDParameters, pair: Pair) -> None:
         super().__init__(hyperparameters, pair)
-        self._has_hidden = bool((pair.train_labels == HIDDEN).any())
+        # In segmentation, the training labels do not say what is hidden.
+        self._may_be_hidden = pair.is_dense or bool((pair.train_labels == HIDDEN).any())
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
         given = self.hyperparameters
@@ -67,7 +68,7 @@ class DKD(Method[DKDParameters]):
         ours, theirs = paired.logits, teacher.logits
         if given.logits == "standardized":
             ours, theirs = standardize_logits(ours), standardize_logits(theirs)
-        known = pairs.labelled if self._has_hidden else None
+        known = pairs.labelled if self._may_be_hidden else None
         loss = dkd_loss(ours, theirs, pairs.labels, given.alpha, given.beta, given.temperature, known)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),

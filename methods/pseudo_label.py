@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch.nn import functional as F
 
 from cmkd_bench import Batch, Losses, Method, Outputs, Paper, parameter, register_method
+from cmkd_bench.losses import confident_rows, pseudo_label_loss
 from cmkd_bench.search import LogUniform, Uniform
 
 
@@ -42,11 +43,10 @@ class PseudoLabel(Method[PseudoLabelParameters]):
     without_distillation = {"weight": 0.0}
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
-        confidence, pseudo_labels = teacher.logits.detach().float().softmax(dim=1).max(dim=1)
-        kept = confidence >= self.hyperparameters.threshold
+        kept = confident_rows(teacher.logits, self.hyperparameters.threshold)
         self.log(keep_rate=kept.float().mean())
-        losses = F.cross_entropy(batch.paired(student)[0].logits.float(), pseudo_labels, reduction="none")
+        pseudo = pseudo_label_loss(batch.paired(student)[0].logits, teacher.logits, kept)
         return {
             "cross_entropy": F.cross_entropy(student.logits, batch.labels),
-            "pseudo_labels": self.hyperparameters.weight * (losses * kept).mean(),
+            "pseudo_labels": self.hyperparameters.weight * pseudo,
         }

@@ -43,9 +43,19 @@ def exported(module: nn.Module, batch: Tensor, about: Mapping[str, Any]) -> byte
 
 
 def _export(module: nn.Module, batch: Tensor) -> ExportedProgram:
+    _start_autograd()
     example = torch.cat([batch, batch])[:2]  # torch.export would take a batch of one for the only size
     try:
         return torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},))
     except Exception as error:  # whatever the tracing of a network raises
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"torch.export cannot export this student: {reason}") from error
+
+
+def _start_autograd() -> None:
+    """Start autograd before torch.export does, which pretends that there is a further device.
+
+    Autograd starts a thread for each device when it is used first, and a process with such threads cannot fork workers
+    that train. So a grid that is run after an export would fail.
+    """
+    torch.zeros((), requires_grad=True).backward()  # type: ignore[no-untyped-call]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +74,19 @@ def test_what_cannot_be_exported_leaves_no_file(folder: Path, tmp_path: Path, mo
     with pytest.raises(cmkd_bench.UserError, match=words):
         changed.export(tmp_path / "student.pt2")
     assert not list(tmp_path.iterdir())
+
+
+FORKED = """
+import os, sys, torch
+from cmkd_bench.deployment.exporting import exported
+
+exported(torch.nn.Linear(3, 2), torch.zeros(4, 3), {})
+torch.zeros((), requires_grad=True).backward()
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+torch.zeros((), requires_grad=True).backward()
+"""
+
+
+def test_workers_can_be_forked_after_an_export() -> None:
+    assert subprocess.run([sys.executable, "-c", FORKED], check=False).returncode == 0

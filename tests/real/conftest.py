@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from official_layout import lay_out
-from programs import do_without
 
 from cmkd_bench.data.media.catalogue import Catalogue
 from cmkd_bench.registry import datasets
@@ -20,10 +19,11 @@ REAL_FILES = "CMKD_REAL_FILES"
 
 @pytest.fixture(scope="session")
 def real_files() -> Path:
-    """The folder with the official annotation files, one folder per dataset."""
+    """The folder with the official annotation files, one folder per dataset. Without one, tests are skipped."""
     folder = os.environ.get(REAL_FILES, "")
     if not folder:
-        do_without(f"{REAL_FILES} does not name a folder with the datasets' official annotation files")
+        pytest.skip(f"{REAL_FILES} does not name a folder with the datasets' official annotation files")
+    assert Path(folder).is_dir(), f"{REAL_FILES}={folder}: not a folder"
     return Path(folder)
 
 

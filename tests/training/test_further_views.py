@@ -12,6 +12,7 @@ from torch import nn
 from cmkd_bench.config.augmentation import NO_AUGMENTATION, StrongView, read_views, view_settings
 from cmkd_bench.declaration import ViewKind
 from cmkd_bench.network import Features, Network
+from cmkd_bench.testing._tiny import STRONG as TINY
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.further_views import pass_without_traces
 from cmkd_bench.training.pairing import Pairing
@@ -19,18 +20,7 @@ from cmkd_bench.training.strong_views import disturb
 from cmkd_bench.training.tensors import Inputs, Part, Resident
 from cmkd_bench.training.views import View
 
-NOTHING = StrongView(
-    noise=0.0,
-    scaling=0.0,
-    masked=0.0,
-    crop_scale=1.0,
-    crop_ratio=1.0,
-    flip=False,
-    time_masks=0,
-    time_mask_columns=0,
-    frequency_masks=0,
-    frequency_mask_bins=0,
-)
+NOTHING = dataclasses.replace(TINY, noise=0.0, scaling=0.0, masked=0.0)
 STRONG = dataclasses.replace(NOTHING, noise=0.5, scaling=0.2, masked=0.4, crop_scale=0.5)
 SHAPES = {
     "vector": (9,),
