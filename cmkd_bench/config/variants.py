@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cmkd_bench.config.overrides import Malformed, read_value, split_at_commas, value_text
+from cmkd_bench.experiment.trials import TUNED
 
 LONGEST = 80
 _DEFINITION = re.compile(r"\s*(?P<method>\w[\w.-]*)\s*\((?P<rest>.*)", re.DOTALL)
@@ -67,6 +68,8 @@ def problem_with_name(name: str) -> str | None:
     """Return why a text cannot name a row; None if it can."""
     if not name.isprintable() or name != name.strip() or not name:
         return "a name has printable characters, and no space at its ends"
+    if name.endswith(TUNED):
+        return f"a name does not end with '{TUNED}', which marks the row of tuned values"
     if len(name) > LONGEST:
         return f"a name has at most {LONGEST} characters"
     if len(split_at_commas(name)) > 1 or not _is_balanced(name):

@@ -106,6 +106,7 @@ def test_all_problems_are_found_at_once_with_the_nearest_match() -> None:
         ("kd(temperature=1)=kd(temperature=2)", "kd(temperature=2)"),  # the name would not be true
         ("kd,kd(temperature=4)", "kd(temperature=4)"),  # the default
         ("none(x=1)", "none"),
+        ("kd(temperature=1)=kd (tuned)", " (tuned)"),
     ],
 )
 def test_rows_that_would_be_mistaken_for_others_are_refused(methods: str, named: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from command_line import Command
 
 from cmkd_bench.api import load_results
 from cmkd_bench.errors import UnknownName
@@ -106,3 +107,25 @@ def test_an_unknown_row_has_the_nearest_match(build: Build) -> None:
 def test_status_names_rows(build: Build) -> None:
     experiment = with_variant(build, seeds=1)
     assert set(read_plan(experiment).names.values()) == {NAME}
+
+
+def test_a_damaged_run_of_a_variant_is_a_number_missing_in_its_row(build: Build, cmkd: Command) -> None:
+    experiment = with_variant(build, seeds=1)
+    run_id, *_ = read_plan(experiment).names
+    experiment.run(run_id).spec.write_text("{")
+    _, board = write_board(experiment)
+    lost = {row for (row, _), score in board.scores.items() if "damaged" in score.problem}
+    assert lost == {NAME}
+    assert any(note.startswith(f"{NAME}, toy") and f"{run_id}/spec.json" in note for note in board.notes)
+    done = cmkd("doctor", "made", "--results", str(experiment.root))
+    assert done.returncode == 3
+    assert f"runs/{run_id}/spec.json" in done.stdout
+
+
+def test_a_table_at_80_columns_has_the_whole_name(build: Build, cmkd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = with_variant(build)
+    monkeypatch.setenv("COLUMNS", "80")
+    for arguments in ([], ["--versus", NAME], ["--format", "markdown"]):
+        done = cmkd("leaderboard", "made", "--results", str(experiment.root), *arguments)
+        assert done.returncode == 0, done.stderr
+        assert "…" not in done.stdout
