@@ -52,8 +52,15 @@ class JoinedPart:
         for cell in self.stored.record.cells.values():
             if cell.method != self.stored.record.baseline and cell.run_id in self.stored.specs:
                 row = found.setdefault(cell.dataset, {}).setdefault((cell.name, cell.tuned), {})
-                _add(row, cell.group, _values(self.stored.specs[cell.run_id]))
+                _add(row, cell.group, {**_values(self.stored.specs[cell.run_id]), **self._of_teacher(cell.run_id)})
         return found
+
+    def _of_teacher(self, run_id: str) -> Values:
+        """Return the settings of a run's teacher if no other row has it, because a method of its own trains it."""
+        teacher = self.stored.specs.get(self.stored.specs[run_id].teacher or "")
+        if teacher is None or teacher.method == self.stored.record.baseline:
+            return {}
+        return {f"teacher's {name}": value for name, value in _values(teacher).items()}
 
     @cached_property
     def done(self) -> dict[str, float]:

@@ -140,6 +140,53 @@ def test_a_row_that_was_run_differently_is_refused_or_a_row_of_its_own(
     assert set(found.record.names.values()) == {"kd [other]"}
 
 
+def with_tuned(part: Experiment, temperature: float) -> Experiment:
+    """The experiment with tuned rows of kd."""
+    plan = read_json(part.plan)
+    for cell in [one for one in plan["cells"] if one["method"] == "kd"]:
+        taught = (cell["teacher_modality"], cell["teacher_id"])
+        chosen = (("temperature", temperature),)
+        run = made_spec("kd", "toy", cell["seed"], cell["student_modality"], *taught, hyperparameters=chosen)
+        made_runs.write_run(part, run, 0.95, made_runs.LABELS)
+        plan["cells"].append({**cell, "tuned": True, "run_id": run.id})
+    write_plan(part, plan)
+    return part
+
+
+def test_a_tuned_row_with_other_values_is_apart_and_the_defaults_are_joined(build: Callable[..., Experiment]) -> None:
+    whole = build(SHARES, seeds=4, directions=1)
+    one = with_tuned(part_of(whole, "one", lambda cell: cell["seed"] < 2), 2.0)
+    two = with_tuned(part_of(whole, "two", lambda cell: cell["seed"] >= 2), 3.0)
+    with pytest.raises(UserError, match=r"kd \(tuned\), toy: .* method.kd.temperature \(2.0, 3.0\)"):
+        joined(one, two)
+    board = joined(one, two, allow_different=True).board
+    (column,) = board.columns
+    seeds = {row: sorted(board.scores[row, column].values) for row in board.rows if row.startswith("kd")}
+    assert seeds == {"kd": [0, 1, 2, 3], "kd (tuned)": [0, 1], "kd [two] (tuned)": [2, 3]}
+    tuned_alike = with_tuned(part_of(whole, "three", lambda cell: cell["seed"] >= 2), 2.0)
+    assert len(joined(one, tuned_alike).board.scores["kd (tuned)", column].values) == 4
+
+
+def test_the_settings_of_a_teacher_that_a_method_trains_count(build: Callable[..., Experiment]) -> None:
+    def taught(name: str, epochs: int, seed: int) -> Experiment:
+        part = part_of(whole, name, lambda cell: cell["seed"] == seed)
+        plan = read_json(part.plan)
+        (cell,) = [one for one in plan["cells"] if one["method"] == "kd"]
+        teacher = replace(made_spec("special", "toy", seed, "audio"), recipe=(("epochs", epochs),))
+        run = made_spec("kd", "toy", seed, "video", "audio", teacher.id)
+        for spec in (teacher, run):
+            made_runs.write_run(part, spec, 0.9, made_runs.LABELS)
+        cell |= {"run_id": run.id, "teacher_id": teacher.id}
+        write_plan(part, plan)
+        return part
+
+    whole = build(SHARES, seeds=3, directions=1)
+    one = taught("one", 9, 0)
+    with pytest.raises(UserError, match=r"kd, toy: .* teacher's train.epochs \(9, 5\)"):
+        joined(one, taught("two", 5, 1))
+    assert joined(one, taught("three", 9, 2)).board.seeds == (0, 2)
+
+
 def test_machines_and_versions_are_named_and_nothing_is_refused(build: Callable[..., Experiment]) -> None:
     whole = build(SHARES)
     parts = [part_of(whole, name, lambda cell: True) for name in ("one", "two")]
