@@ -12,6 +12,7 @@ from typing import Any
 from cmkd_bench import losses
 from cmkd_bench.errors import UserError
 from cmkd_bench.method import Method
+from cmkd_bench.method_pages.ablation import ablation_of
 from cmkd_bench.method_pages.implementation import Implementation, implementations_of
 from cmkd_bench.method_pages.oracles import Oracle
 from cmkd_bench.parameters import describe
@@ -38,6 +39,7 @@ def as_markdown(name: str, oracles: Sequence[Oracle]) -> str:
         *([f"## `{used}`", *_loss(used)] for used in used_losses(cls)),
         ["## Interface", _items(_traits(cls))],
         ["## Parameters", *_parameters(cls)],
+        *([["## Ablation", ablation]] if (ablation := ablation_of(name)) else []),
         ["## Deviations from the paper", _items(map(_text, cls.deviations)) or "None declared."],
         ["## Known implementations", _items(map(_implementation, _known(cls))) or "None compared."],
         ["## Independent oracles", *_oracles(cls, oracles)],
