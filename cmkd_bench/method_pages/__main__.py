@@ -8,8 +8,8 @@ from pathlib import Path
 from cmkd_bench import losses
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.experiment.files import write_text
-from cmkd_bench.method_pages import measured
 from cmkd_bench.method_pages.oracles import SHIPPED, Oracle, as_json, collect
+from cmkd_bench.method_pages.reference_gains import as_section, read
 from cmkd_bench.method_pages.render import as_markdown
 from cmkd_bench.registry import methods
 
@@ -25,8 +25,8 @@ def contents(root: Path = ROOT) -> dict[Path, str]:
     oracles = collect(root)
     _check(oracles)
     built_in = sorted(path.stem for path in (root / "methods").glob("[!_]*.py"))
-    reference = measured.read(root)
-    pages = {f"{name}.md": as_markdown(name, oracles) + measured.as_section(name, reference) for name in built_in}
+    reference = read(root)
+    pages = {f"{name}.md": as_markdown(name, oracles) + as_section(name, reference) for name in built_in}
     pages["README.md"] = _list(built_in)
     return {SHIPPED: as_json(oracles), **{root / "docs" / "methods" / name: text for name, text in pages.items()}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cmkd_bench.method_pages.measured import as_section, read
+from cmkd_bench.method_pages.reference_gains import as_section, read
 
 HEADING = "dataset,labels,teacher_modality,student_modality,row,role,mean,gain,seeds,problem,gain_p"
 CELLS = """\
