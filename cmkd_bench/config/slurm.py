@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cmkd_bench.composite import networks_in
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
 from cmkd_bench.parameters import build, parameter, problems_of
@@ -74,7 +75,7 @@ class SlurmSettings:
         """Return the profile of a run: values of a method override those of a network, which override a dataset's."""
         names = {
             "datasets": (spec.dataset,),
-            "networks": (spec.teacher_network or "", spec.student_network),
+            "networks": (*networks_in(spec.teacher_network or ""), *networks_in(spec.student_network)),
             "methods": (spec.method,),
         }
         found = [self.changes[kind].get(name, {}) for kind in MAPPINGS for name in names[kind]]
