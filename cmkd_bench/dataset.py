@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from cmkd_bench.composite import parts_of
 from cmkd_bench.parameters import NoParameters
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 ModalityKind = Literal["vector", "signal", "image", "video", "spectrogram", "depth", "text"]
 PARTS = ("train", "validation", "test")
+RESERVED = "+:,.()"  # with which the names of composite modalities, pairs and networks are written
 P = TypeVar("P")
 
 
@@ -29,6 +31,10 @@ class Modality:
     name: str
     kind: ModalityKind
     meaning: str
+
+    def __post_init__(self) -> None:
+        if set(self.name) & set(RESERVED):
+            raise ValueError(f"modality '{self.name}': a name must not contain any of {' '.join(RESERVED)}")
 
 
 @dataclass(frozen=True)
@@ -121,3 +127,8 @@ class Dataset(ABC, Generic[P]):
             KeyError: if there is none.
         """
         return {modality.name: modality for modality in cls.modalities}[name]
+
+    @classmethod
+    def modalities_of(cls, name: str) -> tuple[Modality, ...]:
+        """Return the modalities that a composite one is made of; of any other, itself."""
+        return tuple(cls.modality(part) for part in parts_of(name))

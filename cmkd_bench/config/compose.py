@@ -160,13 +160,15 @@ def _chosen(plain: Sequence[str], group: str, default: str) -> str:
 
 
 def _problems_of_model(values: Mapping[str, Any]) -> list[str]:
-    from cmkd_bench.networks import problem_with
+    from cmkd_bench.networks import problem_with, problem_with_fusion
 
     problems = []
     for name, value in values.items():
         if name == "pretrained":
             if not isinstance(value, bool | str):
                 problems.append(f"model.pretrained={value}: expected true, false, or a path to weights.")
+        elif name == "fusion":
+            problems += [f"model.fusion: {problem}" for problem in [problem_with_fusion(str(value))] if problem]
         elif value != "auto" and (problem := problem_with(str(value))):
             problems.append(f"model.{name}: {problem}")
     return problems

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cmkd_bench.composite import networks_in
 from cmkd_bench.config.overrides import Malformed
 from cmkd_bench.config.variants import parse_variant
 from cmkd_bench.errors import UserError
@@ -80,7 +81,7 @@ class SlurmSettings:
         """
         names = {
             "datasets": (spec.dataset,),
-            "networks": (spec.teacher_network or "", spec.student_network),
+            "networks": (*networks_in(spec.teacher_network or ""), *networks_in(spec.student_network)),
             "methods": [name for name in self.changes["methods"] if _covers(name, spec)],
         }
         found = [self.changes[kind].get(name, {}) for kind in MAPPINGS for name in names[kind]]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cmkd_bench.composite import fused, is_composite, join_weights, members_of, parts_of
 from cmkd_bench.config.augmentation import view_settings
 from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.supervision import FULL
@@ -112,7 +113,8 @@ class _FoldSpecs:
 
     def _alone(self, modality: str, role: str, labels: LabelBudget, supervision: Settings, seed: int) -> RunSpec:
         configuration, dataset = self.part.configuration, self.part.dataset
-        network = configuration.network(role, dataset.modality(modality).kind)
+        members = [configuration.network(role, one.kind) for one in dataset.modalities_of(modality)]
+        network = fused(str(configuration.model["fusion"]), members)
         spec = RunSpec(
             method=self.grid.baseline,
             hyperparameters=settings(build(methods.declared(self.grid.baseline).HyperParameters, {})),
@@ -169,7 +171,7 @@ class _FoldSpecs:
         spec = replace(
             spec,
             supervision=supervision,
-            manifest=self._manifest(*{teacher.student_modality, alone.student_modality}),
+            manifest=self._manifest(teacher.student_modality, alone.student_modality),
             teacher_modality=teacher.student_modality,
             teacher_network=teacher.student_network,
             teacher_pretrained=teacher.pretrained,
@@ -178,7 +180,8 @@ class _FoldSpecs:
         return replace(spec, code=run_code(spec))
 
     def _manifest(self, *modalities: str) -> str:
-        return "not prepared yet" if self.data is None else self.data.manifest(*modalities)
+        parts = {part for modality in modalities for part in parts_of(modality)}
+        return "not prepared yet" if self.data is None else self.data.manifest(*parts)
 
     def tuned_as(self, row: GridRow) -> str:
         """Return the method in the grid whose selected hyper-parameters a control gets; empty if there is none.
@@ -195,7 +198,7 @@ class _FoldSpecs:
             return ""
         from cmkd_bench.networks import weights_id
 
-        return weights_id(given, network)
+        return join_weights([weights_id(given, member) for member in members_of(network)[1]])
 
 
 def untrained(teacher: RunSpec) -> RunSpec:
@@ -253,6 +256,12 @@ def _check_supervision(name: str, part: DatasetGrid, data: LoadedFold) -> None:
             f"supervision.pairing=same_class: not defined for segmentation ('{name}'), where an image has several "
             "classes. Use supervision.pairing=unpaired."
         )
+    composite = [":".join(direction) for direction in part.directions if is_composite(direction[0])]
+    if composite and (supervision.pairs_share < 1 or supervision.mispaired > 0):
+        raise UserError(
+            f"--pairs {composite[0]}: a teacher of several modalities is trained on pairs itself, so it is not defined "
+            f"with supervision.pairs_share={supervision.pairs_share}, mispaired={supervision.mispaired}. Use 1 and 0."
+        )
     if supervision.pairs_share < 1 and data.paired.targets is not None:
         raise UserError(
             f"supervision.pairs_share={supervision.pairs_share}: not defined for segmentation ('{name}'), where pairs "
@@ -283,7 +292,9 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
         f"dataset.{dataset.registry_name}": settings(dataset.options),
     }
     values = {f"{section}.{name}": value for section, pairs in sections.items() for name, value in pairs}
-    model = {f"model.{name}": value for name, value in configuration.model.items() if name != "pretrained"}
+    fuses = any(map(is_composite, itertools.chain(*part.directions)))
+    left_out = ("pretrained",) if fuses else ("pretrained", "fusion")
+    model = {f"model.{name}": value for name, value in configuration.model.items() if name not in left_out}
     return {
         "protocol": configuration.protocol,
         "folds": dataset.folds,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from cmkd_bench.composite import parts_of
 from cmkd_bench.registry import datasets, methods
 from cmkd_bench.report.experiment_data import ExperimentData, PageValues
 from cmkd_bench.report.page.run_details import MISSING
@@ -41,7 +42,8 @@ def splits(data: ExperimentData) -> TextTable:
     """List each split with the modalities that were read, its hash, and how many runs read it."""
     found: Counter[tuple[str, int, str, str]] = Counter()
     for spec in data.specs.values():
-        modalities = " + ".join(sorted({spec.student_modality, spec.teacher_modality or spec.student_modality}))
+        read = {*parts_of(spec.student_modality), *parts_of(spec.teacher_modality or spec.student_modality)}
+        modalities = " + ".join(sorted(read))
         found[spec.dataset, spec.fold, modalities, spec.manifest] += 1
     header = ("dataset", "modalities read", "SHA-256 of split and data", "fold", "runs")
     rows = ((dataset, text, sha, f"{fold}", f"{runs}") for (dataset, fold, text, sha), runs in sorted(found.items()))
