@@ -13,7 +13,7 @@ import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
-from cmkd_bench.report.predictions import PredictionCache, PredictionScores
+from cmkd_bench.report.predictions import PredictionScores, SavedPredictions
 from cmkd_bench.statistics.metrics import METRICS, Array
 from cmkd_bench.statistics.multiple import best_set, holm
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL, paired_differences
@@ -95,7 +95,7 @@ class Comparisons:
 
 
 def compare(
-    record: Plan, results: pd.DataFrame, predictions: PredictionCache, metric: str | None = None
+    record: Plan, results: pd.DataFrame, predictions: SavedPredictions, metric: str | None = None
 ) -> Comparisons:
     """Compare all pairs of rows but the teacher; the same input gives the same numbers.
 
@@ -126,7 +126,7 @@ class _Column:
         cells: Sequence[Cell],
         runs: Runs,
         done: Mapping[str, PredictionScores],
-        predictions: PredictionCache,
+        predictions: SavedPredictions,
         baseline: str,
     ) -> None:
         self.column, self.runs, self.done, self.predictions = column, runs, done, predictions

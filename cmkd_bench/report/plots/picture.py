@@ -102,10 +102,10 @@ def plot_panels(
     for number in range(pictures):
         part = list(panels.items())[number * each : (number + 1) * each]
         rows, columns = grid(len(part), across)
+        headings = dict(zip(panels, shorten_apart([*panels], (size - margin) / columns - 0.1, NORMAL)))
         with styled():
             figure, body = new_figure(title, note, rows * height + 0.3, size, legend)
             axes = body.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False)
-            headings = dict(zip(panels, shorten_apart([*panels], (size - margin) / columns - 0.1, NORMAL)))
             for ax, (heading, plot) in zip(axes.flat, part):
                 plot(ax)
                 ax.set_title(headings[heading])
