@@ -120,9 +120,8 @@ def leaderboard(
 
 
 def _rows(cells: Collection[Cell]) -> dict[str, str]:
-    """Return the role of each row, ordered by role and plan, a method's tuned row below it."""
-    order = {method: place for place, method in enumerate(dict.fromkeys(cell.method for cell in cells))}
-    rows = dict.fromkeys((ROLES.index(cell.role), order[cell.method], cell.tuned, cell.row) for cell in cells)
+    """Return the role of each row, ordered by role and, as in the registry, by name; a method's tuned row below it."""
+    rows = {(ROLES.index(cell.role), cell.method, cell.tuned, cell.row) for cell in cells}
     return {name: ROLES[role] for role, _, _, name in sorted(rows)}
 
 
