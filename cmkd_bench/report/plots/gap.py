@@ -19,6 +19,7 @@ from cmkd_bench.report.plots.plot_data import PlotData, error, interval
 from cmkd_bench.report.plots.style import BLACK, GRAY, MARKERS, SMALL
 
 FEWEST_DIRECTIONS = 2
+ROLES = ("method", "control")
 SMALLEST, LARGEST = 2.6, 5.4  # markers, from the fewest to the most labels
 
 
@@ -99,10 +100,10 @@ def _points(data: PlotData, method: str) -> Iterator[Point]:
 
 
 def _limits(data: PlotData, points: Points) -> Limits:
-    """Return limits by the gains of methods; by those of controls where there is no method."""
-    methods = [one for row, of in points.items() for one in of if data.roles[row] == "method"]
-    chosen = methods or [one for of in points.values() for one in of]
-    return limits_of_most([(one.gain, one.interval) for one in chosen])
+    """Return limits that leave the room to methods; a control far away is outside."""
+    by_role = {role: [one for row, of in points.items() if data.roles[row] == role for one in of] for role in ROLES}
+    methods, controls = by_role.values()
+    return limits_of_most([(one.gain, one.interval) for one in methods], [one.gain for one in controls])
 
 
 def _plot_panel(points: Points, marks: _Marks, limits: Limits, ax: Axes) -> None:

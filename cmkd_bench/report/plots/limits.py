@@ -44,17 +44,21 @@ def axis_limits(rows: Iterable[tuple[str, Sequence[float]]], also: Sequence[floa
     return max(low - margin, (low + below) / 2), min(high + margin, (high + above) / 2)
 
 
-def limits_of_most(points: Sequence[tuple[float, Sequence[float]]]) -> Limits:
+def limits_of_most(points: Sequence[tuple[float, Sequence[float]]], others: Sequence[float] = ()) -> Limits:
     """Return limits that contain 0 and all points that are not far out, and their bars up to where that begins.
 
     Args:
-        points: each with the ends of its bar; at least one.
+        points: each with the ends of its bar.
+        others: points that are shown only if they are within half the range of the first; all without the first.
     """
-    low, high = np.quantile([value for value, _ in points], [0.25, 0.75])
+    decisive = points or [(value, ()) for value in others] or [(0.0, ())]
+    low, high = np.quantile([value for value, _ in decisive], [0.25, 0.75])
     reach = FAR * (high - low) or math.inf
     fence = (float(low - reach), float(high + reach))
-    near = [(value, bar) for value, bar in points if not is_outside(value, fence)]
+    near = [(value, bar) for value, bar in decisive if not is_outside(value, fence)]
     ends = [0.0, *(min(max(end, fence[0]), fence[1]) for value, bar in near for end in (value, *bar))]
+    room = (max(ends) - min(ends)) / 2
+    ends += [value for value in others if not is_outside(value, (min(ends) - room, max(ends) + room))]
     margin = MARGIN * ((max(ends) - min(ends)) or 1.0)
     return min(ends) - margin, max(ends) + margin
 
