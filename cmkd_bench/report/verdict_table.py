@@ -30,8 +30,7 @@ def verdict_as_rich(found: GainVerdict) -> Iterator[RenderableType]:
     yield Text()
     for dataset, text in found.sentences.items():
         yield Text.assemble((f"{dataset}: ", "bold"), text)
-    if found.example:
-        yield Text(found.example, style="dim")
+    yield from (Text(text, style="dim") for text in (found.doubt, found.example) if text)
 
 
 def _matrix(found: GainVerdict, places: Sequence[int]) -> RenderableType:
