@@ -12,7 +12,7 @@ from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.text_table import TextTable
 
 _PLACE = ("dataset", "labels", "teacher_modality", "student_modality", "row")
-_BOARD = (
+BOARD = (
     *_PLACE, "role", "mean", "std", "gain", "seeds", "problem", "marks", "gain_low_uncorrected",
     "gain_high_uncorrected", "gain_p_uncorrected", "gain_low_bonferroni", "gain_high_bonferroni", "gain_p_holm", "best",
     "second", "may_be_best", "average_rank",
@@ -43,6 +43,11 @@ def _as_text(cells: pd.DataFrame) -> str:
 
 def board_csv(board: Leaderboard) -> str:
     """Write one line per row and direction."""
+    return as_csv(BOARD, board_lines(board))
+
+
+def board_lines(board: Leaderboard) -> list[list[object]]:
+    """Return the values of BOARD by row and direction; None where there is none."""
     ranks = board.ranking.ranks if board.ranking else {}
     lines: list[list[object]] = []
     for column in board.columns:
@@ -53,7 +58,7 @@ def board_csv(board: Leaderboard) -> str:
             flags = [int(one.is_best), int(one.is_second), int(one.is_close)]
             numbers = [one.mean, one.deviation, one.gain, len(one.values), one.problem, marks]
             lines.append([*column.names, row, role, *numbers, *tested, *flags, ranks.get(row)])
-    return as_csv(_BOARD, lines)
+    return lines
 
 
 def _tested(gain: Comparison | None) -> list[float | None]:

@@ -1,0 +1,86 @@
+"""Tables for a terminal of any width: no cell is cut, and no word is broken that somebody may have to type."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+BORDER, PADDING = 1, 2
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """A table that wraps between words; where that is not enough, it becomes several tables, or a list of records.
+
+    A cell with `no_wrap` does not wrap at all.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Text]]
+    texts: int = 1  # number of leading columns that are text; numbers follow
+    ends: Collection[int] = field(default=())  # numbers of the rows below which a line is drawn
+    # number of leading columns that each of several tables repeats; 0 for a list, one record per row
+    repeated: int = 0
+    style: str = "bold"  # of the title
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Yield what fits into the width of the terminal."""
+        everything = range(len(self.header))
+        if self._width(everything) <= options.max_width:
+            yield self._table(everything, self.title)
+        elif self.repeated:
+            yield from self._parts(options.max_width)
+        else:
+            yield from self._records()
+
+    def _width(self, columns: Sequence[int]) -> int:
+        return sum(self._narrowest(column) + PADDING + BORDER for column in columns) + BORDER
+
+    def _narrowest(self, column: int) -> int:
+        """Return the width of the longest word of a column, or of the longest cell that does not wrap."""
+        cells = [Text(self.header[column]), *(row[column] for row in self.rows)]
+        words = chain.from_iterable([cell.plain] if cell.no_wrap else cell.plain.split() for cell in cells)
+        return max(map(cell_len, words), default=0)
+
+    def _table(self, columns: Sequence[int], title: str) -> Table:
+        table = Table(title=Text(title) if title else None, title_justify="left", title_style=self.style)
+        for column in columns:
+            justify, narrowest = "left" if column < self.texts else "right", self._narrowest(column)
+            heading = Text(self.header[column])
+            table.add_column(heading, justify=justify, min_width=narrowest, overflow="fold")  # type: ignore[arg-type]
+        for number, row in enumerate(self.rows):
+            table.add_row(*(row[column] for column in columns), end_section=number in self.ends)
+        return table
+
+    def _parts(self, width: int) -> Iterator[Table]:
+        """Yield tables of as many columns as fit; at least one beside those that each of them has."""
+        first = list(range(self.repeated))
+        part: list[int] = []
+        title = self.title
+        for column in range(self.repeated, len(self.header)):
+            if part and self._width([*first, *part, column]) > width:
+                yield self._table([*first, *part], title)
+                part, title = [], ""
+            part.append(column)
+        yield self._table([*first, *part], title)
+
+    def _records(self) -> Iterator[RenderableType]:
+        """Yield each row as its first cell with the others below, each after the title of its column."""
+        if self.title:
+            yield Text(self.title, style=self.style)
+        for row in self.rows:
+            yield row[0]
+            record = Table.grid(padding=(0, 2))
+            record.add_column(style="dim", no_wrap=True)
+            record.add_column(overflow="fold")
+            for name, cell in zip(self.header[1:], row[1:], strict=True):
+                if cell.plain.strip():
+                    record.add_row(f"  {name}", Text(cell.plain.strip()))
+            yield record
