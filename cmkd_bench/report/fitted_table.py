@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +16,7 @@ BORDER, PADDING = 1, 2
 
 @dataclass(frozen=True)
 class FittedTable:
-    """A table that wraps between words; where that is not enough, it becomes several tables, or a list of records.
+    """A table that wraps between words; where that is not enough, it becomes several tables, or else a list of records.
 
     A cell with `no_wrap` does not wrap at all.
     """
@@ -32,10 +32,11 @@ class FittedTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Yield what fits into the width of the terminal."""
-        everything = range(len(self.header))
+        everything, first = range(len(self.header)), range(self.repeated)
+        parts = [[*first, column] for column in everything[self.repeated :]] if self.repeated else []
         if self._width(everything) <= options.max_width:
-            yield self._table(everything, self.title)
-        elif self.repeated:
+            yield self._table(everything, self.title, options.max_width)
+        elif parts and max(map(self._width, parts)) <= options.max_width:
             yield from self._parts(options.max_width)
         else:
             yield from self._records()
@@ -49,27 +50,39 @@ class FittedTable:
         words = chain.from_iterable([cell.plain] if cell.no_wrap else cell.plain.split() for cell in cells)
         return max(map(cell_len, words), default=0)
 
-    def _table(self, columns: Sequence[int], title: str) -> Table:
+    def _widths(self, columns: Sequence[int], width: int) -> dict[int, int]:
+        """Return the widths of columns: the widest ones wrap, down to their longest word. rich would break words."""
+        found = {
+            column: max(map(cell_len, [self.header[column], *(row[column].plain for row in self.rows)]))
+            for column in columns
+        }
+        room = width - BORDER - (PADDING + BORDER) * len(found)
+        while sum(found.values()) > room and (
+            wrapping := [column for column in columns if found[column] > self._narrowest(column)]
+        ):
+            found[max(wrapping, key=lambda column: found[column])] -= 1
+        return found
+
+    def _table(self, columns: Sequence[int], title: str, width: int) -> Table:
         table = Table(title=Text(title) if title else None, title_justify="left", title_style=self.style)
-        for column in columns:
-            justify, narrowest = "left" if column < self.texts else "right", self._narrowest(column)
-            heading = Text(self.header[column])
-            table.add_column(heading, justify=justify, min_width=narrowest, overflow="fold")  # type: ignore[arg-type]
+        for column, own in self._widths(columns, width).items():
+            justify: JustifyMethod = "left" if column < self.texts else "right"
+            table.add_column(Text(self.header[column]), justify=justify, width=own, overflow="fold")
         for number, row in enumerate(self.rows):
             table.add_row(*(row[column] for column in columns), end_section=number in self.ends)
         return table
 
     def _parts(self, width: int) -> Iterator[Table]:
-        """Yield tables of as many columns as fit; at least one beside those that each of them has."""
+        """Yield tables of as many columns as fit."""
         first = list(range(self.repeated))
         part: list[int] = []
         title = self.title
         for column in range(self.repeated, len(self.header)):
             if part and self._width([*first, *part, column]) > width:
-                yield self._table([*first, *part], title)
+                yield self._table([*first, *part], title, width)
                 part, title = [], ""
             part.append(column)
-        yield self._table([*first, *part], title)
+        yield self._table([*first, *part], title, width)
 
     def _records(self) -> Iterator[RenderableType]:
         """Yield each row as its first cell with the others below, each after the title of its column."""

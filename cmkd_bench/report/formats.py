@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from markupsafe import Markup
 from rich.console import Group, RenderableType
@@ -57,7 +58,7 @@ def render(
 def as_json(board: Leaderboard, name: str, published: TextTable | None = None) -> str:
     """Render a table as JSON: the lines of leaderboard.csv, and what else the other formats show."""
     judged = verdict(board)
-    values = {
+    values: dict[str, Any] = {
         "experiment": name,
         "baseline": board.baseline,
         "sentences": judged.sentences if judged else {},
