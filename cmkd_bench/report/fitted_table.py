@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 BORDER, PADDING = 1, 2
+TableCell = Text | Padding  # a padded text
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class FittedTable:
 
     title: str
     header: Sequence[str]
-    rows: Sequence[Sequence[Text]]
+    rows: Sequence[Sequence[TableCell]]
     texts: int = 1  # number of leading columns that are text; numbers follow
     ends: Collection[int] = field(default=())  # numbers of the rows below which a line is drawn
     # number of leading columns that each of several tables repeats; 0 for a list, one record per row
@@ -46,22 +47,29 @@ class FittedTable:
 
     def _narrowest(self, column: int) -> int:
         """Return the width of the longest word of a column, or of the longest cell that does not wrap."""
-        cells = [Text(self.header[column]), *(row[column] for row in self.rows)]
-        words = chain.from_iterable([cell.plain] if cell.no_wrap else cell.plain.split() for cell in cells)
-        return max(map(cell_len, words), default=0)
+        widths = [cell_len(word) for word in self.header[column].split()]
+        for cell in (row[column] for row in self.rows):
+            text = _text(cell)
+            words = [text.plain] if text.no_wrap else text.plain.split()
+            widths += [cell_len(word) + _around(cell) for word in words]
+        return max(widths, default=0)
 
     def _widths(self, columns: Sequence[int], width: int) -> dict[int, int]:
         """Return the widths of columns: the widest ones wrap, down to their longest word. rich would break words."""
-        found = {
-            column: max(map(cell_len, [self.header[column], *(row[column].plain for row in self.rows)]))
-            for column in columns
-        }
+        least = {column: self._narrowest(column) for column in columns}
+        found = {column: max(least[column], self._widest(column)) for column in columns}
         room = width - BORDER - (PADDING + BORDER) * len(found)
         while sum(found.values()) > room and (
-            wrapping := [column for column in columns if found[column] > self._narrowest(column)]
+            wrapping := [column for column in columns if found[column] > least[column]]
         ):
             found[max(wrapping, key=lambda column: found[column])] -= 1
         return found
+
+    def _widest(self, column: int) -> int:
+        """Return the width of a column in which nothing wraps."""
+        cells = [(line, 0) for line in self.header[column].splitlines()]
+        cells += [(line, _around(row[column])) for row in self.rows for line in _text(row[column]).plain.splitlines()]
+        return max((cell_len(line) + around for line, around in cells), default=0)
 
     def _table(self, columns: Sequence[int], title: str, width: int) -> Table:
         table = Table(title=Text(title) if title else None, title_justify="left", title_style=self.style)
@@ -94,6 +102,19 @@ class FittedTable:
             record.add_column(style="dim", no_wrap=True)
             record.add_column(overflow="fold")
             for name, cell in zip(self.header[1:], row[1:], strict=True):
-                if cell.plain.strip():
-                    record.add_row(f"  {name}", Text(cell.plain.strip()))
+                if plain := _text(cell).plain.strip():
+                    record.add_row(f"  {name}", Text(plain))
             yield record
+
+
+def _text(cell: TableCell) -> Text:
+    """Return the text of a cell."""
+    if isinstance(cell, Text):
+        return cell
+    assert isinstance(cell.renderable, Text), "what is padded is a text"
+    return cell.renderable
+
+
+def _around(cell: TableCell) -> int:
+    """Return how much wider than its text a cell is."""
+    return 0 if isinstance(cell, Text) else cell.left + cell.right

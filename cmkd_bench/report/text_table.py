@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.report.fitted_table import FittedTable
@@ -44,11 +43,6 @@ def _rich_tables(table: TextTable) -> Iterator[RenderableType]:
             ends=[at for at, (number, _) in enumerate(here) if number in table.ends],
         )
         yield Text()
-
-
-def titled_table(title: str) -> Table:
-    """Return an empty table for a terminal, with its title on the left."""
-    return Table(title=Text(title), title_justify="left", title_style="bold")
 
 
 def as_markdown(table: TextTable) -> list[str]:

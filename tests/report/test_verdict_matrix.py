@@ -190,7 +190,7 @@ def test_the_terminal_colors_by_sign_and_sets_the_ink_too() -> None:
 
 
 def test_a_wide_matrix_is_split_within_eighty_columns() -> None:
-    columns = [Column("toy", f"modality{i}", "gyroscope") for i in range(6)]
+    columns = [Column("toy", f"modality{i}", "gyroscope") for i in range(8)]
     text = printed(judged({("label_smoothing_of_old", column): (1.0, 0.5) for column in columns} | {
         ("kd", column): (2.0, 0.5) for column in columns
     }))  # fmt: skip
