@@ -6,7 +6,6 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Unpack
 
@@ -76,11 +75,12 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
     from cmkd_bench.data.media.preparing.missing import prepare_missing
     from cmkd_bench.launch.preview import check_launch
     from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.planning.planning_display import planning_display
 
     check_launch(grid)
     prepare_missing([one.dataset for one in grid.datasets.values()], console)
-    with console.status("Planning") if console.is_terminal else nullcontext():
-        return make_plan(grid, remember=True)
+    with planning_display(console) as say:
+        return make_plan(grid, remember=True, say=say)
 
 
 def execute(grid: Grid, plan: Plan, console: Console, again: Again = NOT_AGAIN) -> tuple[Schedule, pd.DataFrame]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 ModalityKind = Literal["vector", "signal", "image", "video", "spectrogram", "depth", "text"]
+Task = Literal["classification", "segmentation"]
 PARTS = ("train", "validation", "test")
 RESERVED = "+:,.()"  # with which the names of composite modalities, pairs and networks are written
 P = TypeVar("P")
@@ -90,6 +91,7 @@ class Dataset(ABC, Generic[P]):
             its class if its options say so.
         sources: files, licenses, citations.
         task: what is predicted.
+        tasks: classification or segmentation, or both if an option chooses.
         standardise: whether inputs are normalized with the training part's statistics; False if the published
             protocol uses them unchanged.
         registry_name: set by `register_dataset`.
@@ -101,6 +103,7 @@ class Dataset(ABC, Generic[P]):
     default_pairs: ClassVar[tuple[tuple[str, str], ...]]
     sources: ClassVar[tuple[Source, ...]]
     task: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]] = ("classification",)
     folds: int = 1
     standardise: ClassVar[bool] = True
     registry_name: ClassVar[str]

@@ -22,6 +22,7 @@ from cmkd_bench.parameters import build
 from cmkd_bench.planning.directions import Direction
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid, GridRow
+from cmkd_bench.planning.planning_display import Say
 from cmkd_bench.planning.several_views import notes_on_views, strong_conditions
 from cmkd_bench.planning.tuning import add_trials, is_searched
 from cmkd_bench.registry import methods
@@ -36,13 +37,16 @@ LEAK = (
 )
 
 
-def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str] = ()) -> Plan:
+def make_plan(
+    grid: Grid, *, remember: bool = False, unprepared: Collection[str] = (), say: Say = lambda place, what: None
+) -> Plan:
     """Return all runs of a grid as a plan.
 
     Args:
         grid: the resolved grid.
         remember: whether to save, in the results folder, which methods are defined for which networks.
         unprepared: datasets to plan although they are not prepared; their runs will have other ids.
+        say: is told the place and what is done there, again and again.
 
     Raises:
         UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
@@ -56,6 +60,8 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
     for name, part in grid.datasets.items():
         fixture = False
         for fold in part.folds:
+            place = f"{name}, fold {fold}" if len(part.folds) > 1 else name
+            say(place, "reading the data")
             data = None if name in unprepared else load_fold(part.dataset, fold)
             specs = _FoldSpecs(grid, part, fold, data)
             plan.notes[name] = [*_notes(part), *notes_on_views(grid)]
@@ -66,12 +72,14 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
                 plan.notes[name] = [*data.paired.notes, *plan.notes[name]]
                 fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
+                say(place, f"{cell.method}, {cell.teacher_modality} → {cell.student_modality}, seed {cell.seed}")
                 reason = reason_of(runs[-1]) or _reason_of_teacher(runs[-2], grid.baseline, reason_of)
                 for spec in runs[:1] if reason else runs:
                     plan.add(spec)
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
     if grid.trials is not None:
+        say("trials", "drawing hyper-parameters")
         add_trials(plan, grid, lambda spec: reason_of(spec) is None)
     if remember:
         feasibility.save()
