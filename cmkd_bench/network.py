@@ -118,7 +118,8 @@ class Extended(Network):
 
 
 # What is registered under a network's name: the network's class, or a function. It raises a ValueError for inputs that
-# the network cannot take. One that can return logits per position has the attribute `dense = True`.
+# the network cannot take. One that can return logits per position has the attribute `dense = True`, and one that is
+# worth a GPU has `is_large = True`.
 Builder = Callable[[InputShape, int], Network]
 
 
@@ -130,11 +131,13 @@ class NetworkFamily(ABC):
     Attributes:
         registry_name: the family's name, set when it is registered.
         dense: whether its models can return logits per position.
+        is_large: whether its models are worth a GPU: they are trained there if there is one, in bfloat16.
         modules: what `build` imports; imported before worker processes are forked, so that they do not import it again.
     """
 
     registry_name: ClassVar[str]
     dense: ClassVar[bool] = False
+    is_large: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
