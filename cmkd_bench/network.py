@@ -134,8 +134,9 @@ def without_head(network: Network) -> Network:
 
 
 # What is registered under a network's name: the network's class, or a function. It raises a ValueError for inputs that
-# the network cannot take. One that can return logits per position has the attribute `dense = True`. A fusion has the
-# attribute `fuses = True`, and gets the networks by modality in place of the shape of its inputs.
+# the network cannot take. One that can return logits per position has the attribute `dense = True`, and one that is
+# worth a GPU has `is_large = True`. A fusion has the attribute `fuses = True`, and gets the networks by modality instead
+# of the shape of its inputs.
 Builder = Callable[[Any, int], Network]
 
 
@@ -147,11 +148,13 @@ class NetworkFamily(ABC):
     Attributes:
         registry_name: the family's name, set when it is registered.
         dense: whether its models can return logits per position.
+        is_large: whether its models are worth a GPU: they are trained there if there is one, in bfloat16.
         modules: what `build` imports; imported before worker processes are forked, so that they do not import it again.
     """
 
     registry_name: ClassVar[str]
     dense: ClassVar[bool] = False
+    is_large: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -12,7 +12,7 @@ from cmkd_bench.config.augmentation import Augmentation, StrongView
 from cmkd_bench.config.overrides import Overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.config.settings_files import DEVICES, FOLDER
+from cmkd_bench.config.settings_files import AUTO, DEVICES, FOLDER
 from cmkd_bench.config.supervision import Supervision
 from cmkd_bench.errors import UserError, hint
 from cmkd_bench.experiment.label_budget import EXPECTED, LabelBudget, parse_budget
@@ -184,8 +184,8 @@ def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
         expected = f"expected a number of workers up to {MOST_JOBS}, or 0 for one per core."
         problems.append(f"launcher.jobs={values['jobs']}: {expected}")
     device = str(values["device"])
-    if device not in DEVICES:
-        problems.append(f"launcher.device={device}: expected {' or '.join(DEVICES)}.{hint(device, DEVICES)}")
+    if device not in (allowed := (AUTO, *DEVICES)):
+        problems.append(f"launcher.device={device}: expected {AUTO}, {' or '.join(DEVICES)}.{hint(device, allowed)}")
     seconds = values["checkpoint_seconds"]
     if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         problems.append(f"launcher.checkpoint_seconds={seconds}: expected a number of seconds.")

@@ -75,6 +75,18 @@ def weights_id(setting: bool | str, name: str) -> str:
     return found[0].weights_id(setting, found[1]) if found else ""
 
 
+def is_large(name: str) -> bool:
+    """Return whether a network is worth a GPU: the models of families are, unless the family says otherwise.
+
+    Vectors and small signals are trained by small networks, for which starting a kernel takes longer than computing it.
+    """
+    if found := _in_family(name):
+        return found[0].is_large
+    if name not in registry.networks.names() or registry.networks.location(name).origin == registry.BUILT_IN:
+        return False  # without importing it
+    return bool(getattr(registry.networks.get(name), "is_large", False))
+
+
 def load_networks(names: Sequence[str]) -> None:
     """Import networks now instead of when they are first built; skip those of plug-ins that are not loaded yet."""
     for name in (one for given in names for one in networks_in(given)):

@@ -141,7 +141,7 @@ class _FoldSpecs:
             teacher_pretrained="",
             preparation=preparation_settings(dataset),
             augmentation=settings(configuration.augmentation),
-            recipe=settings(configuration.recipe),
+            recipe=settings(configuration.recipe.identity(self.part.device)),
             seed=seed,
             code=(),
         )
@@ -292,7 +292,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
     configuration, dataset = part.configuration, part.dataset
     own = [spec for spec in specs if spec.dataset == dataset.registry_name]
     sections = {
-        "train": settings(configuration.recipe),
+        "train": settings(configuration.recipe.identity(part.device)),
         "supervision": settings(configuration.supervision),
         "augment": settings(configuration.augmentation),
         **strong_conditions(configuration, own),

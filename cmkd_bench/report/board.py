@@ -13,6 +13,7 @@ from cmkd_bench.report.cells import TEACHER, Column, Runs, by_column, by_row, co
 from cmkd_bench.report.code_origins import code_line
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.label_marks import supervision_marks
+from cmkd_bench.report.mixed_devices import mixed_devices
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.rank_agreement import RankAgreement, rank_agreements
 from cmkd_bench.report.ranking import Ranking, rank
@@ -85,7 +86,7 @@ def leaderboard(
     for column in columns:
         _mark_best(scores, column, competitors, quantity.better, comparisons)
     notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.notes.items() for text in texts)
-    notes |= dict.fromkeys(comparisons.refused)
+    notes |= dict.fromkeys([*mixed_devices(cells, runs), *comparisons.refused])
     ranking = None
     if len({column.labels for column in columns}) == 1:
         ranking = rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS)

@@ -18,7 +18,7 @@ from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.dataset import Modality
 from cmkd_bench.method import HIDDEN
 from cmkd_bench.network import InputShape, Seen
-from cmkd_bench.training.device import to_device
+from cmkd_bench.training.device import to_device, upload
 from cmkd_bench.training.views import HIDDEN_MAP, View
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of RGB between 0 and 1
@@ -101,7 +101,7 @@ class Mapped(Inputs):
         pinned = self.device.type == "cuda"
         batch = torch.empty(rows.numel(), *entries.shape[1:], dtype=entries.dtype, pin_memory=pinned)
         torch.index_select(entries, 0, rows.flatten(), out=batch)
-        return batch.reshape(*rows.shape, *entries.shape[1:]).to(self.device, non_blocking=True)
+        return upload(batch.reshape(*rows.shape, *entries.shape[1:]), self.device)
 
 
 @dataclass(frozen=True)

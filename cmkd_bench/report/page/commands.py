@@ -122,7 +122,7 @@ def _usual(protocol: str, dataset: str) -> dict[str, Any]:
     if found is None:
         return {}
     sections = {
-        "train": dict(pairs(found.recipe)),
+        "train": dict(pairs(found.recipe.on("cpu", half=False))),
         "supervision": dict(pairs(found.supervision)),
         "augment": dict(pairs(found.augmentation)),
         "strong": dict(pairs(found.strong)),

@@ -21,7 +21,7 @@ from cmkd_bench.report.page import commands
 class _Part:
     """What a command says of the datasets that it runs; those that agree in all of it share a command."""
 
-    methods: tuple[str, ...]
+    rows: tuple[str, ...]
     has_controls: bool
     directions: tuple[Direction, ...]  # empty for those of the dataset
     options: tuple[str, ...]
@@ -46,11 +46,12 @@ def grid_commands(data: ExperimentData) -> list[str]:
 
 def _part(data: ExperimentData, dataset: str, cells: Sequence[Cell]) -> _Part:
     conditions = data.record.conditions[dataset]
-    rows = {cell.method: cell.role for cell in sorted(cells, key=lambda cell: cell.method)}
+    rows: dict[str, commands.ChosenRow] = {}
+    for cell in sorted(cells, key=lambda cell: (cell.method, cell.tuned)):
+        rows.setdefault(cell.name, _chosen(data, cell))
     always = set(grid_defaults()["always"])
     has_controls = always <= set(rows)
-    methods = [row for row in rows if row not in (always if has_controls else {data.record.baseline})]
-    chosen = {cell.method: dict(data.hyperparameters(cell.run_id)) for cell in cells if not cell.tuned and cell.run_id}
+    named = [row for name, row in rows.items() if name not in (always if has_controls else {data.record.baseline})]
     directions = tuple(dict.fromkeys((cell.teacher_modality, cell.student_modality) for cell in cells))
     usual = set(directions) == set(_usual_directions(dataset, str(conditions["protocol"])))
     options = ["--seeds", _counted({cell.seed for cell in cells})]
@@ -60,12 +61,18 @@ def _part(data: ExperimentData, dataset: str, cells: Sequence[Cell]) -> _Part:
     if trials := max((len(one.trials) for one in data.record.studies.values() if one.dataset == dataset), default=0):
         options += ["--trials", str(trials)]
     return _Part(
-        methods=tuple(methods) or (data.record.baseline,),
+        rows=tuple(commands.texts(named)) or (data.record.baseline,),
         has_controls=has_controls,
         directions=() if usual else directions,
         options=tuple(options),
-        settings=commands.settings(conditions, dataset, chosen),
+        settings=commands.settings(conditions, dataset, rows.values()),
     )
+
+
+def _chosen(data: ExperimentData, cell: Cell) -> commands.ChosenRow:
+    """Return the row of a cell; only values that a command sets, so none of a tuned row."""
+    values = {} if cell.tuned or not cell.run_id else data.hyperparameters(cell.run_id)
+    return commands.ChosenRow(cell.method, cell.variant, dict(values))
 
 
 def _usual_directions(dataset: str, protocol: str) -> tuple[Direction, ...]:
@@ -82,7 +89,7 @@ def _counted(seeds: set[int]) -> str:
 
 
 def _written(part: _Part, names: Sequence[str]) -> str:
-    options = ["--methods", ",".join(part.methods), "--datasets", ",".join(names)]
+    options = ["--methods", ",".join(part.rows), "--datasets", ",".join(names)]
     if part.directions:
         options += ["--pairs", ",".join(":".join(pair) for pair in part.directions), "--one-way"]
     controls = [] if part.has_controls else ["--no-controls"]
