@@ -1,4 +1,4 @@
-"""Find the recipe of a dataset: a file that changes a protocol for it, of the suite or beside the dataset's own file."""
+"""Find the recipe of a dataset, which changes a protocol for it: one of the suite, or one beside the dataset's file."""
 
 from __future__ import annotations
 
