@@ -52,7 +52,5 @@ def test_the_method_is_in_the_table_of_the_dataset_under_its_recipe(home: Path) 
     rows = (home / "results" / "made" / "leaderboard.md").read_text(encoding="utf-8")
     assert "clear → noisy" in rows
     assert "noisy → clear" not in rows  # the recipe names one direction
-    code = (
-        "import cmkd_bench as c; r = c.load_results('made'); print(*{*map(str, r.labels), *r.status})"
-    )
+    code = "import cmkd_bench as c; r = c.load_results('made'); print(*{*map(str, r.labels), *r.status})"
     assert set(python(home, "-c", code).split()) == {"0.1", "done"}
