@@ -268,7 +268,7 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
     devices = local_devices(grid.launcher["device"], grid.launcher["jobs"])
     launcher = LocalLauncher(settings, devices, [plan.specs[run_id] for run_id in schedule.waiting])
     try:
-        with GridDisplay(console, step) as display:
+        with GridDisplay(console, step, plan.names) as display:
             launcher.run(schedule, display)
     finally:
         for note in schedule.notes:

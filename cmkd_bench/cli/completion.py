@@ -84,6 +84,8 @@ def reproductions(incomplete: str) -> Complete:
 def _last_of_list(incomplete: str, names: Iterable[str]) -> Complete:
     """Complete the last of several names separated by commas, of which none is proposed twice."""
     before, comma, last = incomplete.rpartition(",")
+    if before.count("(") > before.count(")"):  # the values of a variant
+        return []
     free = (name for name in names if name not in before.split(","))
     return [f"{before}{comma}{name}" for name in _beginning(last, free)]
 

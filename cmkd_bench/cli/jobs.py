@@ -286,19 +286,18 @@ def _survey(name: str | None, results: Path) -> tuple[Experiment, Survey]:
 def _watch(console: Console, experiment: Experiment, place: str, every: float) -> int:
     from rich.live import Live
 
-    from cmkd_bench.launch.slurm.campaign import cluster_of, specs_of
+    from cmkd_bench.launch.slurm.campaign import cluster_of, surveys
     from cmkd_bench.launch.slurm.states import ACTIVE
-    from cmkd_bench.launch.slurm.survey import survey
     from cmkd_bench.report.status_table import as_rich, summary
 
-    cluster, specs = cluster_of(experiment), specs_of(experiment)
+    look = surveys(experiment, cluster_of(experiment))
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     last = ""
     try:
         if live is not None:
             live.start()
         while True:
-            seen = survey(experiment, specs, cluster)
+            seen = look()
             if live is not None:
                 live.update(as_rich(experiment, seen, place=place), refresh=True)
             elif (line := summary(experiment, seen)) != last:

@@ -29,6 +29,9 @@ def leaderboard(
     compare: Annotated[
         str | None, typer.Option(help="Results to compare with: `published` adds the numbers of the papers.")
     ] = None,
+    versus: Annotated[
+        str | None, typer.Option(help="Row to compare all rows with, e.g. kd; shows differences, intervals and tests.")
+    ] = None,
     results: Results = Path("results"),
 ) -> None:
     """Show the leaderboard of an experiment with its statistics, and save it as Markdown and CSV."""
@@ -39,6 +42,7 @@ def leaderboard(
     from cmkd_bench.report.formats import FORMATS, render
     from cmkd_bench.report.predictions import PredictionCache
     from cmkd_bench.report.published import compare_published
+    from cmkd_bench.report.versus import versus as against
     from cmkd_bench.terminal import Terminal
 
     if form not in FORMATS:
@@ -47,14 +51,16 @@ def leaderboard(
         raise UnknownName("comparison", str(compare), ["published"])
     if compare and metric not in (None, "accuracy", "miou"):
         raise UserError(f"--compare published --metric {metric}: published numbers exist only for accuracy and miou.")
+    if compare and versus:
+        raise UserError("--compare and --versus: each adds a table. Give one of them.")
     found = find_experiment(experiment, results)
     with tolerating_faults() as unwritten:
         frame, board = write_board(found)
         if metric is not None:
             board = make_board(PredictionCache(found), read_plan(found), frame, metric)
-    published = compare_published(board, frame) if compare else None
+    further = compare_published(board, frame) if compare else against(board, versus) if versus else None
     say_damage(found)
-    rendered = render(board, form, found.name, gain, published)
+    rendered = render(board, form, found.name, gain, further)
     if isinstance(rendered, str):
         print(rendered, end="")
         say_unwritten(unwritten)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,9 +14,12 @@ from rich.text import Text
 
 from cmkd_bench.cli.completion import LISTED
 from cmkd_bench.cli.options import PIPED_WIDTH, load_plugins
+from cmkd_bench.config.overrides import Malformed
+from cmkd_bench.config.variants import Variant, parse_variant
 from cmkd_bench.declaration import CATEGORIES
-from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.errors import GridError, UnknownName, UserError
 from cmkd_bench.parameters import describe
+from cmkd_bench.planning.rows import problems_of_values, resolve_preset
 from cmkd_bench.registry import Registry, datasets, families, methods, networks
 from cmkd_bench.terminal import Terminal
 
@@ -56,18 +60,20 @@ def print_list(kind: str | None, name: str | None, plugin: Sequence[Path] | None
 
 
 def print_one(name: str, plugin: Sequence[Path] | None) -> None:
-    """Print all about one method, dataset or network, or the configuration.
+    """Print all about one method, variant of a method, dataset or network, or the configuration.
 
     Raises:
         UnknownName: if there is nothing of that name.
+        GridError: if a variant has values that its method does not allow.
     """
     load_plugins(plugin)
+    row = _row(name)
     if name == "config":
         from cmkd_bench.config.compose import as_yaml
 
         Terminal().print(as_yaml(), markup=False, highlight=False)
-    elif name in methods.names():
-        _print_method(Terminal(), name)
+    elif row.method in methods.names():
+        _print_method(Terminal(), row)
     elif name in datasets.names():
         _print_dataset(Terminal(), name)
         _print_parameters(Terminal(), f"dataset.{name}", datasets.get(name).Options)
@@ -79,7 +85,7 @@ def print_one(name: str, plugin: Sequence[Path] | None) -> None:
         Terminal().print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
     else:
         known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
-        raise UnknownName("method, dataset or network", name, known)
+        raise UnknownName("method, dataset or network", row.method, known)
 
 
 def print_fidelity(name: str, plugin: Sequence[Path] | None) -> None:
@@ -197,9 +203,19 @@ def _print_rows(console: Console, rows: dict[str, str]) -> None:
     console.print(table)
 
 
-def _print_method(console: Console, name: str) -> None:
-    cls = methods.declared(name)
-    console.print(Text(f"{name}: {methods.summary(name)}", style="bold"))
+def _row(text: str) -> Variant:
+    """Return the variant that a text describes; a text that describes none is the name of something."""
+    try:
+        return parse_variant(text)
+    except Malformed:
+        return Variant(text)
+
+
+def _print_method(console: Console, row: Variant) -> None:
+    name, cls = row.method, methods.declared(row.method)
+    if problems := problems_of_values(name, row.given):
+        raise GridError(problems)
+    console.print(Text(f"{row.row}: {methods.summary(name)}", style="bold"))
     if cls.paper is not None:
         paper = cls.paper
         console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
@@ -216,22 +232,26 @@ def _print_method(console: Console, name: str) -> None:
     _print_rows(console, traits)
     for deviation in cls.deviations:
         console.print(Text(f"deviation from the paper: {deviation}"))
-    _print_parameters(console, f"method.{name}", cls.HyperParameters)
+    _print_parameters(console, f"method.{name}", cls.HyperParameters, resolve_preset(cls, row.given))
 
 
-def _print_parameters(console: Console, prefix: str, parameters: type) -> None:
+def _print_parameters(
+    console: Console, prefix: str, parameters: type, given: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Print parameters with their defaults, and beside these the values of a variant."""
     described = describe(parameters)
     if not described:
         console.print(Text(f"{prefix} has no parameters."))
         return
     table = Table(title=f"set by {prefix}.NAME=VALUE", title_justify="left")
-    for column in ("name", "default", "meaning", "source of the default"):
+    for column in ("name", *["variant"] * bool(given), "default", "meaning", "source of the default"):
         table.add_column(column)
     searched = any(one.search is not None for one in described)
     if searched:
         table.add_column("search space of --trials")
     for one in described:
         choices = f" ({', '.join(map(str, one.choices))})" if one.choices else ""
-        cells = [one.name, f"{one.default}", one.meaning + choices, one.source]
+        own = [str(given.get(one.name, ""))] if given else []
+        cells = [one.name, *own, f"{one.default}", one.meaning + choices, one.source]
         table.add_row(*map(Text, [*cells, f"{one.search or ''}"] if searched else cells))
     console.print(table)

@@ -89,8 +89,10 @@ def folds(text: str | None) -> str | list[int] | None:
 
 def names(given: Sequence[str] | str | None) -> list[str]:
     """Return the names in an option that can be repeated and can contain several names, separated by commas."""
+    from cmkd_bench.config.overrides import split_at_commas
+
     texts = [given] if isinstance(given, str) else given or ()
-    return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
+    return list(dict.fromkeys(name.strip() for text in texts for name in split_at_commas(text) if name.strip()))
 
 
 def say_damage(experiment: Experiment) -> None:

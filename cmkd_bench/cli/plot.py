@@ -73,7 +73,7 @@ def diagnose(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Methods of the students, comma-separated (default: the student alone).",
+            help="Rows of the students, comma-separated (default: the student alone).",
             autocompletion=completion.methods,
         ),
     ] = None,

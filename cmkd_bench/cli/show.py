@@ -36,7 +36,10 @@ def list_(
 def show(
     name: Annotated[
         str,
-        typer.Argument(help="Name of a method, dataset or network, or `config`.", autocompletion=completion.anything),
+        typer.Argument(
+            help="Name of a method, dataset or network, a variant such as 'kd(temperature=1)', or `config`.",
+            autocompletion=completion.anything,
+        ),
     ],
     plugin: Plugins = None,
     fidelity: Annotated[

@@ -20,7 +20,7 @@ from cmkd_bench.experiment.spec import RunSpec, Settings, settings
 from cmkd_bench.parameters import build
 from cmkd_bench.planning.directions import Direction
 from cmkd_bench.planning.feasibility import Feasibility
-from cmkd_bench.planning.grid import DatasetGrid, Grid
+from cmkd_bench.planning.grid import DatasetGrid, Grid, GridRow
 from cmkd_bench.planning.several_views import notes_on_views, strong_conditions
 from cmkd_bench.planning.tuning import add_trials, is_searched
 from cmkd_bench.registry import methods
@@ -137,12 +137,12 @@ class _FoldSpecs:
         )
         return replace(spec, code=run_code(spec))
 
-    def teacher_of(self, method: str, teachers: Mapping[str, RunSpec]) -> RunSpec | None:
-        """Return the run of a method's teacher, given those of teachers by what a method declares; None without one."""
-        cls = methods.declared(method)
+    def teacher_of(self, row: GridRow, teachers: Mapping[str, RunSpec]) -> RunSpec | None:
+        """Return the run of a row's teacher, given those of teachers by what a method declares; None without one."""
+        cls = methods.declared(row.method)
         if cls.teacher == "none":
             return None
-        by = cls.teacher_method(build(cls.HyperParameters, self.grid.methods[method]))
+        by = cls.teacher_method(build(cls.HyperParameters, row.given))
         if by is None:
             return teachers[cls.teacher]
         spec = self._by(by, {}, teachers[cls.teacher])
@@ -158,9 +158,9 @@ class _FoldSpecs:
         configuration = self.part.configuration
         return replace(spec, augmentation=settings(view_settings(configuration.augmentation, configuration.strong)))
 
-    def of(self, method: str, alone: RunSpec, teacher: RunSpec | None) -> RunSpec:
-        """Return the run of a method, given the run of the student alone and that of its teacher."""
-        cls, spec = methods.declared(method), self._by(method, self.grid.methods[method], alone)
+    def of(self, row: GridRow, alone: RunSpec, teacher: RunSpec | None) -> RunSpec:
+        """Return the run of a row, given the run of the student alone and that of its teacher."""
+        cls, spec = methods.declared(row.method), self._by(row.method, row.given, alone)
         if teacher is None:
             return replace(spec, code=run_code(spec))
         supervision = alone.supervision
@@ -180,10 +180,13 @@ class _FoldSpecs:
     def _manifest(self, *modalities: str) -> str:
         return "not prepared yet" if self.data is None else self.data.manifest(*modalities)
 
-    def tuned_as(self, method: str) -> str:
-        """Return the method in the grid whose selected hyper-parameters a control gets; empty if there is none."""
-        other = methods.declared(method).tuned_as
-        searched = other is not None and other in self.grid.methods and is_searched(other, self.grid.methods[other])
+    def tuned_as(self, row: GridRow) -> str:
+        """Return the method in the grid whose selected hyper-parameters a control gets; empty if there is none.
+
+        A variant of a control has values of its own.
+        """
+        other = None if row.variant else methods.declared(row.method).tuned_as
+        searched = other is not None and other in self.grid.rows and is_searched(other, self.grid.rows[other].given)
         return other if other is not None and searched else ""
 
     def _pretrained(self, network: str) -> str:
@@ -206,12 +209,12 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
         for seed in specs.grid.seeds:
             alone = specs.student(student_modality, labels, seed)
             teachers = specs.teachers((teacher_modality, student_modality), labels, seed)
-            for method in specs.grid.methods:
-                teacher = specs.teacher_of(method, teachers)
-                spec = specs.of(method, alone, teacher)
+            for row in specs.grid.rows.values():
+                teacher = specs.teacher_of(row, teachers)
+                spec = specs.of(row, alone, teacher)
                 cell = Cell(
-                    method=method,
-                    role=methods.declared(method).role,
+                    method=row.method,
+                    role=methods.declared(row.method).role,
                     dataset=dataset,
                     fold=specs.fold,
                     labels=labels,
@@ -220,7 +223,8 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
                     seed=seed,
                     run_id=spec.id,
                     teacher_id=teachers["trained"].id,
-                    tuned_as=specs.tuned_as(method),
+                    tuned_as=specs.tuned_as(row),
+                    variant=row.variant,
                 )
                 yield cell, [teachers["trained"], *([teacher] if teacher else []), spec]
 

@@ -121,8 +121,8 @@ def leaderboard(
 
 def _rows(cells: Collection[Cell]) -> dict[str, str]:
     """Return the role of each row, ordered by role and plan, a method's tuned row below it."""
-    order = {method: place for place, method in enumerate(dict.fromkeys(cell.method for cell in cells))}
-    rows = dict.fromkeys((ROLES.index(cell.role), order[cell.method], cell.tuned, cell.row) for cell in cells)
+    order = {method: place for place, method in enumerate(dict.fromkeys(cell.name for cell in cells))}
+    rows = dict.fromkeys((ROLES.index(cell.role), order[cell.name], cell.tuned, cell.row) for cell in cells)
     return {name: ROLES[role] for role, _, _, name in sorted(rows)}
 
 

@@ -258,8 +258,8 @@ def _corrected(
     for one in tested:
         if one.other == baseline:
             by_family.setdefault((one.column.block, roles[one.row]), []).append(one)
-    gains = {family: _holm(same) for family, same in by_family.items()}
-    pairs = {column: _holm(same) for column, same in itertools.groupby(tested, key=lambda one: one.column)}
+    gains = {family: holm_by_runs(same) for family, same in by_family.items()}
+    pairs = {column: holm_by_runs(same) for column, same in itertools.groupby(tested, key=lambda one: one.column)}
     corrected = {
         (one.column, one.row, one.other): replace(
             one,
@@ -273,7 +273,7 @@ def _corrected(
     return Comparisons(corrected, sizes, tuple(refused))
 
 
-def _holm(tested: Iterable[Comparison]) -> dict[object, float]:
+def holm_by_runs(tested: Iterable[Comparison]) -> dict[object, float]:
     """Correct p-values, by runs: a hypothesis that appears in several columns, because its runs do, counts once."""
     p = {one.runs: one.p for one in tested if one.runs[0] != one.runs[1]}
     return dict(zip(p, holm(np.array(list(p.values()), dtype=np.float64)).tolist(), strict=True))

@@ -21,20 +21,20 @@ WITH_GAIN = ("markdown", "html")  # by default: where a table may be wide
 
 
 def render(
-    board: Leaderboard, form: str, name: str, with_gain: bool | None = None, published: TextTable | None = None
+    board: Leaderboard, form: str, name: str, with_gain: bool | None = None, further: TextTable | None = None
 ) -> str | RenderableType:
     """Render a table as text, or as something that a rich console prints.
 
     Args:
         form: one of FORMATS.
         with_gain: whether to show gains; the format's default where None is given. CSV always has them.
-        published: the papers' numbers; as CSV they stand alone, because a file has one table.
+        further: a table below it, e.g. the papers' numbers; as CSV it stands alone, because a file has one table.
     """
     gains = form in WITH_GAIN if with_gain is None else with_gain
     if form == "csv":
-        return board_csv(board) if published is None else text_csv(published)
+        return board_csv(board) if further is None else text_csv(further)
     if form == "rich":
-        return as_rich(board, gains, published)
+        return as_rich(board, gains, further)
     text = render_template(
         _TEMPLATES[form],
         board=board,
@@ -42,7 +42,7 @@ def render(
         with_gain=gains,
         legend=legend(board, gains, list_ranks=form == "markdown"),
         verdict=verdict(board),
-        tables=[table for table in (board.tuning, published) if table is not None],
+        tables=[table for table in (board.tuning, further) if table is not None],
         style=asset("page.css"),
         script=asset("sort.js"),
     )
@@ -59,7 +59,7 @@ def asset(name: str) -> Markup:
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of this package)
 
 
-def as_rich(board: Leaderboard, with_gain: bool = False, published: TextTable | None = None) -> RenderableType:
+def as_rich(board: Leaderboard, with_gain: bool = False, further: TextTable | None = None) -> RenderableType:
     """Render the verdict, and one table per dataset with directions as columns, the best in bold, for a terminal."""
     judged = verdict(board)
     parts: list[RenderableType] = [*verdict_as_rich(judged), Text()] if judged else []
@@ -74,8 +74,8 @@ def as_rich(board: Leaderboard, with_gain: bool = False, published: TextTable | 
         parts += [table, Text()]
     parts += [Text(line, style="dim") for line in legend(board, with_gain)]
     parts += [Text(note, style="yellow") for note in board.notes]
-    for further in (board.tuning, published):
-        parts += [] if further is None else [Text(), text_table.as_rich(further)]
+    for below in (board.tuning, further):
+        parts += [] if below is None else [Text(), text_table.as_rich(below)]
     return Group(*parts)
 
 

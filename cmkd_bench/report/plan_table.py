@@ -29,7 +29,7 @@ def as_rich(plan: Plan, name: str, done: Collection[str]) -> RenderableType:
     for block, cells in blocks.items():
         parts += [_table(block, cells, done), Text()]
     reasons = dict.fromkeys(
-        f"{cell.method}, {cell.block}: {cell.impossible}" for cell in plan.cells.values() if cell.impossible
+        f"{cell.name}, {cell.block}: {cell.impossible}" for cell in plan.cells.values() if cell.impossible
     )
     parts += [Text(reason, style="yellow") for reason in reasons]
     parts += [Text(_tuning(plan))] if plan.studies else []
@@ -40,7 +40,7 @@ def _table(block: str, cells: Sequence[Cell], done: Collection[str]) -> Table:
     grouped: dict[str, dict[Direction, list[Cell]]] = {}
     for cell in cells:
         direction = (cell.teacher_modality, cell.student_modality)
-        grouped.setdefault(cell.method, {}).setdefault(direction, []).append(cell)
+        grouped.setdefault(cell.name, {}).setdefault(direction, []).append(cell)
     directions = list(next(iter(grouped.values())))
     table = titled_table(block)
     table.add_column("method", no_wrap=True)

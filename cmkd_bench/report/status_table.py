@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.experiment.label_budget import block_name
-from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY, TIME_OUT, TRANSIENT, RunKind, RunStatus, by_cause, counts
 from cmkd_bench.launch.slurm.survey import Survey
@@ -36,7 +35,7 @@ def as_rich(experiment: Experiment, survey: Survey, *, place: str = "") -> Rende
     """
     running = [run_id for run_id, status in survey.statuses.items() if status.kind == "running"]
     parts: list[RenderableType] = [_table(survey), Text(summary(experiment, survey), style="bold")]
-    parts += [_running(survey.specs[run_id], survey.statuses[run_id]) for run_id in running[:MOST_RUNNING]]
+    parts += [_running(survey, run_id) for run_id in running[:MOST_RUNNING]]
     if len(running) > MOST_RUNNING:
         parts.append(Text(f"  and {len(running) - MOST_RUNNING} more running", style="dim"))
     parts += _queued(survey)
@@ -64,7 +63,7 @@ def _table(survey: Survey) -> Table:
     rows: dict[tuple[str, str], list[RunStatus]] = {}
     for run_id, status in survey.statuses.items():
         spec = survey.specs[run_id]
-        rows.setdefault((block_name(spec.dataset, spec.labels), spec.method), []).append(status)
+        rows.setdefault((block_name(spec.dataset, spec.labels), survey.row_of(spec)), []).append(status)
     shown = [kind for kind in _COLUMNS if any(status.kind == kind for status in survey.statuses.values())]
     table = Table()
     for name in ("dataset", "method"):
@@ -77,9 +76,10 @@ def _table(survey: Survey) -> Table:
     return table
 
 
-def _running(spec: RunSpec, status: RunStatus) -> Text:
+def _running(survey: Survey, run_id: str) -> Text:
+    status = survey.statuses[run_id]
     epoch = f"epoch {status.epoch[0]}/{status.epoch[1] or '?'}"
-    return Text(f"  {_name(spec)}: {epoch} {status.message}".rstrip(), style="dim", no_wrap=True)
+    return Text(f"  {_name(survey, run_id)}: {epoch} {status.message}".rstrip(), style="dim", no_wrap=True)
 
 
 def _queued(survey: Survey) -> list[Text]:
@@ -102,7 +102,7 @@ def _failures(experiment: Experiment, survey: Survey, cause: str, place: str) ->
     first = run_ids[0]
     resubmitted = "; `run` resubmits them automatically" if cause in TRANSIENT else ""
     yield Text(f"{len(run_ids)} failed: {cause}{resubmitted}", style="red")
-    yield Text(f"  {_name(survey.specs[first])} ({first}): {survey.statuses[first].message}")
+    yield Text(f"  {_name(survey, first)} ({first}): {survey.statuses[first].message}")
     if first in survey.logs:
         yield Text(f"  log:   {survey.logs[first]}", no_wrap=True, overflow="ignore")
         command = f"cmkd-bench retry {experiment.name} --cause {shlex.quote(cause)}{_change(survey, first)}{place}"
@@ -122,6 +122,7 @@ def _change(survey: Survey, run_id: str) -> str:
     return ""
 
 
-def _name(spec: RunSpec) -> str:
+def _name(survey: Survey, run_id: str) -> str:
+    spec = survey.specs[run_id]
     direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
-    return f"{spec.method} {block_name(spec.dataset, spec.labels)} {direction}, seed {spec.seed}"
+    return f"{survey.row_of(spec)} {block_name(spec.dataset, spec.labels)} {direction}, seed {spec.seed}"

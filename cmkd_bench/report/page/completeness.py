@@ -53,7 +53,7 @@ def repairs(data: ExperimentData) -> list[str]:
         if state in ("done", "not defined"):
             continue
         if not cell.tuned:
-            lacking.setdefault((cell.dataset, as_option(cell.labels), cell.method), []).append(cell)
+            lacking.setdefault((cell.dataset, as_option(cell.labels), cell.name), []).append(cell)
         elif (study := data.record.studies.get(cell.study)) is not None and study.command:
             tuning[study.command] = tuning.get(study.command, False) or state in AGAIN
     alike: dict[tuple[object, ...], list[list[Cell]]] = {}
@@ -69,9 +69,11 @@ def _command(data: ExperimentData, rows: list[list[Cell]], retry: bool) -> str:
     dataset, (pairs, seeds, folds) = rows[0][0].dataset, _extent(rows[0])
     conditions = data.record.conditions[dataset]
     some_folds = f" --folds {folds}" if commands.has_folds(conditions) else ""
-    chosen = {cells[0].method: dict(data.hyperparameters(cells[0].run_id)) for cells in rows}
+    chosen = [
+        commands.ChosenRow(cell.method, cell.variant, dict(data.hyperparameters(cell.run_id))) for cell, *_ in rows
+    ]
     return (
-        commands.grid(chosen, dataset, pairs, rows[0][0].labels)
+        commands.grid(commands.texts(chosen), dataset, pairs, rows[0][0].labels)
         + f" --seeds {seeds}{some_folds}"
         + commands.place(data.experiment.name, data.experiment.root.name, retry)
         + commands.settings(conditions, dataset, chosen)

@@ -117,7 +117,7 @@ def _context(data: ExperimentData) -> dict[str, Any]:
 
 def _overview(data: ExperimentData) -> dict[str, Any]:
     cells = data.record.cells.values()
-    roles = {cell.method: cell.role for cell in cells}
+    roles = {cell.name: cell.role for cell in cells}
     return {
         "methods": [method for method, role in roles.items() if role == "method"],
         "controls": [method for method, role in roles.items() if role == "control"],

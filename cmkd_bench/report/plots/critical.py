@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 
-from cmkd_bench.report.plots.picture import Picture, Refusal, new_figure, shorten
+from cmkd_bench.report.plots.picture import Picture, Refusal, new_figure, shorten_apart
 from cmkd_bench.report.plots.plot_data import PlotData, plural
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GRAY, PAGE, SMALL, styled
 from cmkd_bench.report.ranking import FEWEST_COLUMNS, FEWEST_ROWS, Ranking
@@ -70,8 +70,9 @@ def plot_ranking(ranking: Ranking, title: str, columns: int, left_out: Sequence[
 def _plot_names(ax: Axes, ranks: dict[str, float], top: float) -> None:
     """Write the better half on the left from the top down, and the other on the right from the bottom up."""
     half = math.ceil(len(ranks) / 2)
+    names = shorten_apart([*ranks], 1.8)
     for place, (method, value) in enumerate(ranks.items()):
-        left, name = place < half, shorten(method, 1.8)
+        left, name = place < half, names[place]
         y = top + 0.5 + (place if left else len(ranks) - 1 - place)
         ax.plot([value, value, 1 if left else len(ranks)], [0, y, y], color=GRAY, linewidth=0.7, label=method)
         x, align, text = (-0.01, "right", f"{name} {value:.2f}") if left else (1.01, "left", f"{value:.2f} {name}")

@@ -41,7 +41,7 @@ def curves_of(data: PlotData, column: Column) -> dict[str, Curve]:
     folds: dict[str, list[Curve]] = {}
     for outcome in data.studies:
         if outcome.column == column:
-            folds.setdefault(outcome.study.method, []).append(_curve(outcome))
+            folds.setdefault(outcome.study.name, []).append(_curve(outcome))
     found = {method: _mean(curves) for method, curves in folds.items()}
     return {method: curve for method, curve in found.items() if curve}
 

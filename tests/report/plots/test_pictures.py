@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside
-from cmkd_bench.report.plots.picture import file_stem, grid, new_figure, shorten, text_width
+from cmkd_bench.report.plots.picture import file_stem, grid, new_figure, shorten, shorten_apart, text_width
 from cmkd_bench.report.plots.style import nth_style, styles_of
 
 
@@ -23,6 +24,16 @@ def test_a_long_name_gives_way_in_its_middle() -> None:
     assert name.endswith(end)
     assert abs(len(start) - len(end)) <= 1
     assert shorten("kd", 1.0) == "kd"
+
+
+@pytest.mark.parametrize("changing", range(4))
+def test_long_names_that_differ_in_one_place_stay_apart(changing: int) -> None:
+    parts = ["a_method(first_weight=1", "second_weight=1", "third_weight=1", "fourth_weight=1)"]
+    names = [",".join([*parts[:changing], f"x{number}", *parts[changing:]]) for number in range(12)]
+    short = shorten_apart(names, 1.2)
+    assert len(set(short)) == len(names)
+    assert max(text_width(name, 7.0) for name in short) <= 1.2
+    assert shorten_apart(["kd", "dkd"], 1.2) == ["kd", "dkd"]
 
 
 def test_text_is_wrapped_within_the_figure() -> None:
@@ -47,6 +58,14 @@ def test_no_two_pictures_have_one_file() -> None:
     stems = {file_stem("logged", first, second) for first in names for second in names}
     assert len(stems) == len(names) ** 2
     assert not any("/" in stem or " " in stem for stem in stems)
+
+
+def test_the_longest_names_are_names_of_files(tmp_path: Path) -> None:
+    long = ["✓" * 80, "✓" * 79 + "x", "a" * 250]
+    stems = {file_stem("logged", *sorted({first, second})) for first in long for second in long}
+    assert len(stems) == 6
+    for stem in stems:
+        (tmp_path / f"{stem}.png").touch()
 
 
 def test_panels_fill_their_rows() -> None:
