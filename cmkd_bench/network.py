@@ -134,9 +134,9 @@ def without_head(network: Network) -> Network:
 
 
 # What is registered under a network's name: the network's class, or a function. It raises a ValueError for inputs that
-# the network cannot take. One that can return logits per position has the attribute `dense = True`, and one that is worth
-# a GPU has `is_large = True`. A fusion has the attribute `fuses = True`, and gets the networks by modality instead of the
-# shape of its inputs.
+# the network cannot take. One that can return logits per position has the attribute `dense = True`, and one that is
+# worth a GPU has `is_large = True`. A fusion has the attribute `fuses = True`, and gets the networks by modality
+# instead of the shape of its inputs.
 Builder = Callable[[Any, int], Network]
 
 

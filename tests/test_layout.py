@@ -19,7 +19,7 @@ FLOORS = (
     {"cli"},
     {"studies"},
     {"api"},
-    {"report", "planning", "launch", "deployment", "diagnostics", "doctor", "testing", "method_pages"},
+    {"report", "planning", "launch", "deployment", "diagnostics", "doctor", "testing", "method_pages", "scaffold"},
     {"training"},
     {"data"},
     {"config", "networks", "processes"},
