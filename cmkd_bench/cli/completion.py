@@ -39,6 +39,13 @@ def kinds_to_list(incomplete: str) -> Complete:
     return _beginning(incomplete, LISTED)
 
 
+def kinds_of_packages(incomplete: str) -> Complete:
+    """Complete what `new` can write."""
+    from cmkd_bench.scaffold.package import FILES
+
+    return _beginning(incomplete, FILES)
+
+
 def experiments(context: typer.Context, incomplete: str) -> Complete:
     """Complete an experiment in the results folder."""
     from cmkd_bench.experiment.store import experiment_names
@@ -65,6 +72,13 @@ def devices(incomplete: str) -> Complete:
     from cmkd_bench.config.settings_files import DEVICES
 
     return _beginning(incomplete, DEVICES)
+
+
+def launch_devices(incomplete: str) -> Complete:
+    """Complete a device of `run`."""
+    from cmkd_bench.config.settings_files import AUTO, DEVICES
+
+    return _beginning(incomplete, (AUTO, *DEVICES))
 
 
 def reproductions(incomplete: str) -> Complete:

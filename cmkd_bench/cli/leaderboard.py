@@ -22,13 +22,15 @@ FILES = "results.csv, runs.csv, leaderboard.md, leaderboard.csv, comparisons.csv
 
 def leaderboard(
     experiments: Annotated[list[str] | None, EXPERIMENTS] = None,
-    form: Annotated[str, typer.Option("--format", help="Output format: rich, markdown, latex, csv or html.")] = "rich",
+    form: Annotated[
+        str, typer.Option("--format", help="Output format: rich, markdown, latex, csv, json or html.")
+    ] = "rich",
     metric: Annotated[
         str | None,
         typer.Option(help="Metric, e.g. macro_f1, ece, top5, seconds (default: each dataset's main metric)."),
     ] = None,
     gain: Annotated[
-        bool | None, typer.Option(help="Show gains over the student alone (default: only in markdown and html).")
+        bool | None, typer.Option(help="Show gains over the student alone (default: all formats but latex).")
     ] = None,
     compare: Annotated[
         str | None, typer.Option(help="Results to compare with: `published` adds the numbers of the papers.")

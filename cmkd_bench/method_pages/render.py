@@ -147,7 +147,7 @@ def _parameters(cls: type[Method[Any]]) -> Iterator[str]:
     ]
     heading = ("name", "default", "meaning", "source of the default", "search space of `--trials`")
     width = len(heading) if any(one.search for one in described) else len(heading) - 1
-    yield _table(heading[:width], [row[:width] for row in rows])
+    yield table(heading[:width], [row[:width] for row in rows])
     if cls.presets:
         prefix = f"method.{getattr(cls, 'registry_name', cls.__name__)}.preset"
         yield _items(f"`{prefix}={name}`: {_settings(values.items())}" for name, values in cls.presets.items())
@@ -187,7 +187,8 @@ def _items(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
     lines = [heading, ["---"] * len(heading), *([_text(cell).replace("|", r"\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

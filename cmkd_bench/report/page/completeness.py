@@ -85,10 +85,4 @@ def _command(data: ExperimentData, rows: list[list[Cell]], retry: bool) -> str:
 def _extent(cells: list[Cell]) -> tuple[tuple[tuple[str, str], ...], str, str]:
     """Return the directions, seeds and folds of cells, as a command selects them."""
     pairs = tuple(dict.fromkeys((cell.teacher_modality, cell.student_modality) for cell in cells))
-    return pairs, _listed({cell.seed for cell in cells}), _listed({cell.fold for cell in cells})
-
-
-def _listed(numbers: set[int]) -> str:
-    """Write numbers for an option; the trailing comma distinguishes one seed from a number of seeds."""
-    ordered = sorted(numbers)
-    return ",".join(map(str, ordered)) + ("," if len(ordered) == 1 else "")
+    return pairs, commands.listed({cell.seed for cell in cells}), commands.listed({cell.fold for cell in cells})

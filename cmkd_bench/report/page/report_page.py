@@ -21,6 +21,8 @@ from cmkd_bench.report.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
 from cmkd_bench.report.page import commands, completeness, figures, protocol, run_details
+from cmkd_bench.report.page.bibliography import bibliography
+from cmkd_bench.report.page.grid_commands import grid_commands
 from cmkd_bench.report.plots.plot_data import plural
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
@@ -109,7 +111,8 @@ def _context(data: ExperimentData) -> dict[str, Any]:
         "deviations": protocol.deviations(data),
         "environments": protocol.environments(data),
         "code": code_table(data.specs, data.costs),
-        "papers": protocol.papers(data),
+        "grid": grid_commands(data),
+        "bibliography": bibliography(data),
         "place": commands.where(root),
         "root": root,
         "data": as_block(_visible(run_details.run_details(data))),
