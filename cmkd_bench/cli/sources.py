@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +35,7 @@ Different = Annotated[
 
 @contextmanager
 def opened(texts: Sequence[str] | None, results: Path) -> Iterator[list[tuple[str, Experiment]]]:
-    """Find experiments, each with the text that names it; exported files are read from a temporary folder.
+    """Find experiments, each with the text that names it; exported files are imported into a temporary folder.
 
     Raises:
         UserError: for a text that names none.
@@ -46,9 +46,8 @@ def opened(texts: Sequence[str] | None, results: Path) -> Iterator[list[tuple[st
         latest = find_experiment(None, results)
         yield [(latest.name, latest)]
         return
-    with tempfile.TemporaryDirectory() as folder:
-        # Commands for runs that are not done name the results folder unless it is called `results`.
-        yield [(text, _open(text, results, Path(folder, str(i), "results"))) for i, text in enumerate(texts)]
+    with ExitStack() as stack:
+        yield [(text, _open(text, results, stack)) for text in texts]
 
 
 def is_file(text: str) -> bool:
@@ -63,16 +62,17 @@ def need_place(found: Sequence[tuple[str, Experiment]], out: Path | None, option
         UserError: if none is given.
     """
     if out is None and (len(found) > 1 or is_file(found[0][0])):
-        raise UserError(f"{' '.join(text for text, _ in found)}: give a place to write to: {option}.")
+        raise UserError(f"Add {option}: several experiments, or an exported file, have no folder to write into.")
 
 
-def _open(text: str, results: Path, scratch: Path) -> Experiment:
+def _open(text: str, results: Path, stack: ExitStack) -> Experiment:
     from cmkd_bench.api import find_experiment
     from cmkd_bench.report.exchange import import_file
 
     path = Path(text)
     if is_file(text):
-        return import_file(path, scratch)[0]
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        return import_file(path, scratch / "results")[0]  # commands that are printed need not name this folder
     if os.sep not in text and not text.endswith(".zip"):
         return find_experiment(text, results)
     if not path.is_dir():

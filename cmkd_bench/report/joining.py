@@ -89,9 +89,9 @@ class _Apart:
         self.reasons.append(next(_differ(dataset, member, part, things) for member, things in found if things))
 
     def set_rows_apart(self, member: JoinedPart, part: JoinedPart, dataset: str) -> None:
-        """Give other names to rows that were run differently from those of the same name."""
+        """Give other names to rows that were run differently from those that still have the name."""
         for (name, tuned), things in of_rows(member, part, dataset).items():
-            if (part.label, name, tuned) not in self.rows:
+            if not {(member.label, name, tuned), (part.label, name, tuned)} & self.rows.keys():
                 self.rows[part.label, name, tuned] = f"{name} [{part.label}]"
                 self.reasons.append(_differ(f"{name}{TUNED if tuned else ''}, {dataset}", member, part, things))
 
@@ -164,6 +164,7 @@ def _told_apart(parts: Sequence[JoinedPart]) -> _Apart:
                     found.set_dataset_apart(groups[0], part, dataset)
                 groups.append([part])
                 continue
+            found.datasets[part.label, dataset] = found.dataset(group[0], dataset)
             for member in group:
                 found.set_rows_apart(member, part, dataset)
             group.append(part)

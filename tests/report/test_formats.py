@@ -235,12 +235,12 @@ def test_the_command_names_what_there_is(
     experiment = build({"none": 0.6, "kd": 0.7})
     form, metric, other = arguments
     with pytest.raises(UserError, match=message):
-        show_leaderboard("made", form, metric, None, other, experiment.root)
+        show_leaderboard(["made"], form, metric, None, other, results=experiment.root)
 
 
 def test_the_command_prints_a_format_and_writes_the_files(build: Build, capsys: pytest.CaptureFixture[str]) -> None:
     experiment = build({"none": 0.6, "kd": 0.7})
-    show_leaderboard(None, "markdown", "macro_f1", False, None, experiment.root)
+    show_leaderboard(None, "markdown", "macro_f1", False, None, results=experiment.root)
     printed = capsys.readouterr().out
     assert "\n### toy\n" in printed
     assert "Test macro F1 in percent" in printed

@@ -140,6 +140,34 @@ def test_a_row_that_was_run_differently_is_refused_or_a_row_of_its_own(
     assert set(found.record.names.values()) == {"kd [other]"}
 
 
+def test_experiments_that_differ_alike_share_what_is_apart(
+    build: Callable[..., Experiment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(spec: RunSpec) -> RunSpec:
+        return replace(spec, recipe=(("epochs", 30),))
+
+    one, whole = build(SHARES, seeds=2), other(tmp_path, monkeypatch, changed, seeds=4)
+    two, three = (part_of(whole, f"{low}", lambda cell, low=low: low <= cell["seed"] < low + 2) for low in (0, 2))
+    board = joined(one, two, three, allow_different=True).board
+    assert list(board.marks) == ["toy", "toy [0]"]
+    seeds = {column.dataset: len(board.scores["kd", column].values) for column in board.columns}
+    assert seeds == {"toy": 2, "toy [0]": 4}
+
+
+def test_a_row_joins_the_first_of_its_name(
+    build: Callable[..., Experiment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hotter(spec: RunSpec) -> RunSpec:
+        return replace(spec, hyperparameters=(("temperature", 9.0),)) if spec.method == "kd" else spec
+
+    whole, two = build(SHARES, seeds=4, directions=1), other(tmp_path, monkeypatch, hotter, directions=1)
+    one, three = (part_of(whole, f"{low}", lambda cell, low=low: low <= cell["seed"] < low + 2) for low in (0, 2))
+    board = joined(one, two, three, allow_different=True).board
+    (column,) = board.columns
+    seeds = {row: sorted(board.scores[row, column].values) for row in board.rows if row.startswith("kd")}
+    assert seeds == {"kd": [0, 1, 2, 3], "kd [other]": [0, 1, 2]}
+
+
 def with_tuned(part: Experiment, temperature: float) -> Experiment:
     """The experiment with tuned rows of kd."""
     plan = read_json(part.plan)

@@ -17,7 +17,7 @@ def test_it_lists_what_it_wrote_and_what_it_could_not_draw(
 ) -> None:
     quick_run(methods=["c2kd"])
     results = tmp_path / "results"
-    plot("quick", kind=["learning,logged", "critical"], formats="svg", results=results)
+    plot(["quick"], kind=["learning,logged", "critical"], formats="svg", results=results)
     shown = capsys.readouterr().out
     files = sorted((results / "quick" / "plots").iterdir())
     assert [file.name for file in files] == ["learning-mfeat-pixels-fourier.svg", "logged-c2kd-mfeat.svg"]
@@ -25,10 +25,10 @@ def test_it_lists_what_it_wrote_and_what_it_could_not_draw(
     assert "critical-differences: ranks can be compared over at least 3 directions" in shown
 
     with pytest.raises(UserError, match="unknown kind of picture 'learnin'"):
-        plot("quick", kind=["learnin"], results=results)
+        plot(["quick"], kind=["learnin"], results=results)
     with pytest.raises(UserError, match="unknown experiment 'quik'"):
-        plot("quik", results=results)
+        plot(["quik"], results=results)
     history = next(results.glob("quick/runs/*/history.json"))
     history.write_text("[")
-    plot("quick", kind=["learning"], results=results)
+    plot(["quick"], kind=["learning"], results=results)
     assert f"damaged: {history} has 1 bytes instead of" in capsys.readouterr().err
