@@ -49,7 +49,7 @@ def limits_of_most(points: Sequence[tuple[float, Sequence[float]]], others: Sequ
 
     Args:
         points: each with the ends of its bar.
-        others: points that are shown only if they are within half the range of the first; all without the first.
+        others: points that are shown only if they are within a quarter of the range of the first; all without these.
     """
     decisive = points or [(value, ()) for value in others] or [(0.0, ())]
     low, high = np.quantile([value for value, _ in decisive], [0.25, 0.75])
@@ -57,7 +57,7 @@ def limits_of_most(points: Sequence[tuple[float, Sequence[float]]], others: Sequ
     fence = (float(low - reach), float(high + reach))
     near = [(value, bar) for value, bar in decisive if not is_outside(value, fence)]
     ends = [0.0, *(min(max(end, fence[0]), fence[1]) for value, bar in near for end in (value, *bar))]
-    room = (max(ends) - min(ends)) / 2
+    room = (max(ends) - min(ends)) / 4
     ends += [value for value in others if not is_outside(value, (min(ends) - room, max(ends) + room))]
     margin = MARGIN * ((max(ends) - min(ends)) or 1.0)
     return min(ends) - margin, max(ends) + margin

@@ -85,10 +85,10 @@ def test_a_line_joins_what_is_known_and_styles_are_those_of_other_pictures(data:
 def test_a_control_far_away_becomes_arrows_and_leaves_methods_their_room(data: PlotData) -> None:
     figure = only(data, "labels").figure
     (ax,) = panels(figure)
-    # methods from -3 to 18 with their intervals; half of 21 may be added for controls: -9 and -8 are inside
+    # methods from -3 to 18 with their intervals; a quarter of 21 may be added for controls: -8 is inside
     low, high = ax.get_ylim()
-    assert low == pytest.approx(-9.0 - 0.07 * 27)
-    assert high == pytest.approx(18.0 + 0.07 * 27)
+    assert low == pytest.approx(-8.0 - 0.07 * 26)
+    assert high == pytest.approx(18.0 + 0.07 * 26)
     arrows = [line for line in ax.lines if line.get_label() == "shuffled" and not line.get_clip_on()]
     assert len(arrows) == 2
     assert all(np.asarray(line.get_ydata())[0] == pytest.approx(low) for line in arrows)
