@@ -6,7 +6,6 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Unpack
 
@@ -76,12 +75,13 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
     from cmkd_bench.data.media.preparing.missing import prepare_missing
     from cmkd_bench.launch.preview import announce, check_launch
     from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.planning.planning_display import planning_display
 
     check_launch(grid)
     announce(grid, console)
     prepare_missing([one.dataset for one in grid.datasets.values()], console)
-    with console.status("Planning") if console.is_terminal else nullcontext():
-        return make_plan(grid, remember=True)
+    with planning_display(console) as say:
+        return make_plan(grid, remember=True, say=say)
 
 
 def execute(grid: Grid, plan: Plan, console: Console, again: Again = NOT_AGAIN) -> tuple[Schedule, pd.DataFrame]:
@@ -269,7 +269,7 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
     )
     launcher = LocalLauncher(settings, local_workers(grid), [plan.specs[run_id] for run_id in schedule.waiting])
     try:
-        with GridDisplay(console, step) as display:
+        with GridDisplay(console, step, plan.names) as display:
             launcher.run(schedule, display)
     finally:
         for note in [*schedule.notes, *advice(schedule, grid)]:

@@ -110,6 +110,21 @@ def test_list_and_show(cmkd: Command) -> None:
     assert "Did you mean 'c2kd'?" in cmkd("show", "c2dk").stderr
 
 
+def test_a_variant_is_shown_with_its_values_beside_the_defaults(cmkd: Command) -> None:
+    def rows(text: str) -> dict[str, list[str]]:
+        cells = [[part.strip() for part in line.split("│")[1:]] for line in text.splitlines() if line.startswith("│")]
+        return {name: rest for name, *rest in cells if name}
+
+    shown = cmkd("show", "c2kd(preset=official_code,krc_threshold=0.5)=mine").stdout
+    assert shown.startswith("mine: ")
+    assert rows(shown)["nontarget"][:2] == ["zeroed", "renormalized"]
+    assert rows(shown)["krc_threshold"][0] == "0.5"
+    wrong = cmkd("show", "kd(temprature=1)")
+    assert wrong.returncode == 2
+    assert "'method.kd.temperature'" in wrong.stderr
+    assert "Did you mean 'kd'?" in cmkd("show", "kdd(temperature=1)").stderr
+
+
 def test_run_then_leaderboard(cmkd: Command, tmp_path: Path) -> None:
     plan = cmkd("run", *QUICK, "--methods", "kd", "--dry-run")
     # teacher, untrained teacher, student alone, and five rows with a run of their own

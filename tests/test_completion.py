@@ -62,6 +62,7 @@ def test_no_name_is_proposed_twice() -> None:
     assert "dkd,kd" in completion.methods("dkd,")
     assert "kd,kd" not in completion.methods("kd,")
     assert completion.methods("no_such") == []
+    assert completion.methods("dkd,kd(alpha=1,t") == []
 
 
 def test_every_kind_of_name() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 300.0
+PATIENCE = 900.0
 
 
 def wait_until(happens: Callable[[], Any], what: str, process: subprocess.Popen[Any] | None = None) -> None:

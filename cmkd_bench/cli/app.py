@@ -15,6 +15,7 @@ from cmkd_bench.cli.doctor import doctor
 from cmkd_bench.cli.exit_codes import ExitCode, last_line
 from cmkd_bench.cli.jobs import cancel, collect, retry, status, watch
 from cmkd_bench.cli.leaderboard import leaderboard
+from cmkd_bench.cli.new import new
 from cmkd_bench.cli.plot import diagnose, plot
 from cmkd_bench.cli.prepare import fixture, prepare
 from cmkd_bench.cli.report import report
@@ -27,7 +28,7 @@ from cmkd_bench.terminal import replace_unencodable, visible
 
 COMMANDS = (
     *(run, leaderboard, list_, show, check, prepare, fixture, doctor, status, watch, cancel, retry, collect),
-    *(plot, diagnose, report, export, import_, reproduce, sweep),
+    *(plot, diagnose, report, export, import_, reproduce, sweep, new),
 )
 
 app = typer.Typer(

@@ -39,6 +39,13 @@ def kinds_to_list(incomplete: str) -> Complete:
     return _beginning(incomplete, LISTED)
 
 
+def kinds_of_packages(incomplete: str) -> Complete:
+    """Complete what `new` can write."""
+    from cmkd_bench.scaffold.package import FILES
+
+    return _beginning(incomplete, FILES)
+
+
 def experiments(context: typer.Context, incomplete: str) -> Complete:
     """Complete an experiment in the results folder."""
     from cmkd_bench.experiment.store import experiment_names
@@ -84,6 +91,8 @@ def reproductions(incomplete: str) -> Complete:
 def _last_of_list(incomplete: str, names: Iterable[str]) -> Complete:
     """Complete the last of several names separated by commas, of which none is proposed twice."""
     before, comma, last = incomplete.rpartition(",")
+    if before.count("(") > before.count(")"):  # the values of a variant
+        return []
     free = (name for name in names if name not in before.split(","))
     return [f"{before}{comma}{name}" for name in _beginning(last, free)]
 

@@ -28,12 +28,14 @@ def show_plan(console: Console, grid: Grid, force: bool) -> None:
     from cmkd_bench.experiment.store import find_done
     from cmkd_bench.launch.preview import announce, check_launch
     from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.planning.planning_display import planning_display
     from cmkd_bench.report.plan_table import as_rich
 
     check_launch(grid)
     announce(grid, console)
     missing = find_missing(one.dataset for one in grid.datasets.values())
-    plan = make_plan(grid, unprepared=[dataset.registry_name for dataset, _ in missing])
+    with planning_display(console) as say:
+        plan = make_plan(grid, unprepared=[dataset.registry_name for dataset, _ in missing], say=say)
     warnings = check_plan(grid.experiment, plan)
     done = {run_id for run_id in plan.specs if not force and find_done(grid.experiment, run_id)}
     to_do = [spec for run_id, spec in plan.specs.items() if run_id not in done]

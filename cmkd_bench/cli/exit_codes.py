@@ -12,11 +12,20 @@ def last_line(words: Sequence[str]) -> str:
 
 
 class ExitCode(IntEnum):
-    """Exit codes of all commands."""
+    """Exit codes of all commands; `MEANINGS` says what they mean."""
 
     DONE = 0
-    USAGE = 2  # a user error, explained in one message
-    FAILED = 3  # something failed or is missing, and nothing is pending
-    # some runs are not done yet, a download is partial, or the machine is at fault, e.g. a full disk; run it again
+    USAGE = 2
+    FAILED = 3
     INCOMPLETE = 4
-    INTERRUPTED = 130  # stopped by Ctrl-C; the code that shells use
+    INTERRUPTED = 130  # the code that shells use
+
+
+MEANINGS = {
+    ExitCode.DONE: "everything is done",
+    ExitCode.USAGE: "the command is wrong; one message explains it",
+    ExitCode.FAILED: "something failed or is missing, and nothing is pending",
+    ExitCode.INCOMPLETE: "some runs are not done yet, a download is partial, or the machine is at fault, e.g. its disk "
+    "is full; run the command again",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
+}

@@ -81,20 +81,11 @@ def fixture(
     plugin: Plugins = None,
 ) -> None:
     """Write a miniature of a dataset in its official layout, to try things out without the download."""
-    import numpy as np
-
     from cmkd_bench.config.roots import DATA_ROOT
-    from cmkd_bench.data.media.location import FIXTURE_MARK
-    from cmkd_bench.experiment.files import write_json
+    from cmkd_bench.data.media.miniature import write_miniature
 
     load_plugins(plugin)
-    cls = _media(name)
-    folder = out / cls.folder
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is not empty and will not be overwritten. Choose another --out, or remove it.")
-    folder.mkdir(parents=True, exist_ok=True)
-    cls.write_fixture(folder, clips, np.random.default_rng(seed))
-    write_json(folder / FIXTURE_MARK, {"dataset": name, "clips": clips, "seed": seed})
+    folder = write_miniature(_media(name), out, clips, seed)
     console = Terminal()
     console.print(f"{folder}: a miniature of '{name}', labeled as such in every table.", markup=False, soft_wrap=True)
     console.print(f"Next: {DATA_ROOT}={shlex.quote(str(out))} cmkd-bench prepare {name}", markup=False, soft_wrap=True)

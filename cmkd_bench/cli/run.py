@@ -28,7 +28,8 @@ def run(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Method names or categories, comma-separated, or all; see `cmkd-bench list methods`.",
+            help="Method names or categories, comma-separated, or all; see `cmkd-bench list methods`. Variants are "
+            "rows of their own: 'kd,kd(temperature=1),kd(temperature=10)=soft'.",
             autocompletion=completion.methods,
         ),
     ] = None,

@@ -12,7 +12,8 @@ from cmkd_bench.config.augmentation import Augmentation, StrongView
 from cmkd_bench.config.overrides import Overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.recipe import Recipe
-from cmkd_bench.config.settings_files import AUTO, DEVICES, FOLDER
+from cmkd_bench.config.recipe_file import RecipeFile, recipe_file
+from cmkd_bench.config.settings_files import AUTO, DEVICES
 from cmkd_bench.config.supervision import Supervision
 from cmkd_bench.errors import UserError, hint
 from cmkd_bench.experiment.label_budget import EXPECTED, LabelBudget, parse_budget
@@ -57,13 +58,14 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
 
     Args:
         overrides: overrides without problems.
-        dataset: its file in configs/dataset/PROTOCOL/, if it has one, is composed between the protocol and the
-            overrides. With an option VALUE, this is NAME-VALUE.yaml if it exists, or else NAME.yaml.
+        dataset: its recipe, configs/dataset/PROTOCOL/NAME.yaml of the suite or beside the dataset's own file, is
+            composed between the protocol and the overrides. With an option VALUE, NAME-VALUE.yaml is preferred.
     """
     protocol = _chosen(overrides.plain, "protocol", "fair")
     chosen = overrides.datasets.get(dataset or "", {}).values()
-    files = [*(f"{dataset}-{value}" for value in chosen), dataset]
-    refinement = next((f"dataset/{protocol}={file}" for file in files if _has_file(protocol, file)), None)
+    refinement = None if dataset is None else recipe_file(dataset, protocol, chosen)
+    if refinement is not None and (wrong := refinement.problems()):
+        return None, wrong
     try:
         values = _compose(overrides.plain, refinement)
     except UserError as error:
@@ -78,7 +80,7 @@ def compose(overrides: Overrides, dataset: str | None = None) -> tuple[Configura
     if any(text.startswith("model.") for text in overrides.plain):
         problems += _problems_of_model(values["model"])
     if problems:
-        return None, problems
+        return None, problems if refinement is None or refinement.is_ours else [*problems, refinement.as_a_place()]
     return Configuration(
         protocol=protocol,
         deviations=tuple(values["deviations"]),
@@ -124,7 +126,7 @@ def as_yaml() -> str:
 
 
 @functools.cache
-def _compose(plain: tuple[str, ...], refinement: str | None) -> Mapping[str, Any]:
+def _compose(plain: tuple[str, ...], refinement: RecipeFile | None) -> Mapping[str, Any]:
     """Return Hydra's composition as plain values, cached because composing takes a tenth of a second.
 
     Raises:
@@ -136,7 +138,7 @@ def _compose(plain: tuple[str, ...], refinement: str | None) -> Mapping[str, Any
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    extra = [f"+{refinement}"] if refinement else []
+    extra = refinement.overrides if refinement else []
     try:
         with initialize_config_module("cmkd_bench.configs", version_base="1.3"):
             composed = hydra_compose("config", overrides=[*extra, *plain])
@@ -145,12 +147,9 @@ def _compose(plain: tuple[str, ...], refinement: str | None) -> Mapping[str, Any
         key = getattr(error, "full_key", None)
         given = next((text.lstrip("+") for text in plain if text.lstrip("+").partition("=")[0] == key), key)
         reason = str(error).strip().partition("\n")[0].rpartition("while resolving interpolation: ")[2]
-        raise UserError(f"{given}: {reason}." if given else f"{' '.join(plain)}: {reason}") from error
+        place = given or " ".join([*plain, *([str(refinement.path)] if refinement else [])])
+        raise UserError(f"{place}: {reason.removesuffix('.')}.") from error
     return dict(values)
-
-
-def _has_file(protocol: str, dataset: str | None) -> bool:
-    return dataset is not None and (FOLDER / "dataset" / protocol / f"{dataset}.yaml").exists()
 
 
 def _chosen(plain: Sequence[str], group: str, default: str) -> str:
@@ -160,13 +159,15 @@ def _chosen(plain: Sequence[str], group: str, default: str) -> str:
 
 
 def _problems_of_model(values: Mapping[str, Any]) -> list[str]:
-    from cmkd_bench.networks import problem_with
+    from cmkd_bench.networks import problem_with, problem_with_fusion
 
     problems = []
     for name, value in values.items():
         if name == "pretrained":
             if not isinstance(value, bool | str):
                 problems.append(f"model.pretrained={value}: expected true, false, or a path to weights.")
+        elif name == "fusion":
+            problems += [f"model.fusion: {problem}" for problem in [problem_with_fusion(str(value))] if problem]
         elif value != "auto" and (problem := problem_with(str(value))):
             problems.append(f"model.{name}: {problem}")
     return problems

@@ -15,6 +15,8 @@ _OPEN = re.compile(r"launcher\.(methods|datasets|networks|extra)(\..+)?$")  # se
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,99})")
 _DECIMAL = re.compile(r"-?(0|[1-9]\d{0,99})(\.\d+)?(e-?\d+)?")
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_READ_AS_OTHERS = ("true", "false", "null", "nan", "inf")  # a text that reads like these needs quotation marks
 _SPECIAL = {"true": True, "false": False, "null": None}
 
 
@@ -24,12 +26,14 @@ class Overrides:
 
     plain: tuple[str, ...] = ()  # arguments for Hydra: groups, and values of its sections
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # hyper-parameters by method
+    # by method, hyper-parameters with several values, each of which makes a row
+    listed: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # options by dataset
     problems: tuple[str, ...] = ()  # arguments that cannot be read
 
 
-class _Malformed(Exception):
-    """An argument that is not of the form KEY=VALUE, or has no single value."""
+class Malformed(Exception):
+    """An argument, or the text of a row, that cannot be read."""
 
 
 def parse_overrides(arguments: Sequence[str]) -> Overrides:
@@ -38,6 +42,7 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
     chosen = {group: value for group, _, value in (text.partition("=") for text in arguments) if group in GROUPS}
     chosen = {group: value for group, value in chosen.items() if value in choices(group)}
     addressed: dict[str, dict[str, dict[str, Any]]] = {"method": {}, "dataset": {}}
+    listed: dict[str, dict[str, list[Any]]] = {}
     problems = []
     for argument in arguments:
         key, _, text = argument.partition("=")
@@ -47,34 +52,64 @@ def parse_overrides(arguments: Sequence[str]) -> Overrides:
             if head in addressed:
                 name, _, parameter = rest.partition(".")
                 if not name or not parameter or "." in parameter:
-                    raise _Malformed(
+                    raise Malformed(
                         f"{argument}: expected {head}.NAME.PARAMETER=VALUE; `cmkd-bench show NAME` lists them."
                     )
-                addressed[head].setdefault(name, {})[parameter] = _value(argument, text)
+                values = split_at_commas(text) if head == "method" else [text]
+                if len(values) > 1:
+                    listed.setdefault(name, {})[parameter] = [read_value(argument, one.strip()) for one in values]
+                else:
+                    addressed[head].setdefault(name, {})[parameter] = read_value(argument, text)
             elif _OPEN.match(key):
-                _value(argument, text)
+                read_value(argument, text)
                 plain.append(f"++{argument}")  # unknown names are found when it is composed
             elif problem := _problem_of_key(key, text, chosen):
                 problems.append(problem)
             else:
-                _value(argument, text)
+                read_value(argument, text)
                 plain.append(argument)
-        except _Malformed as error:
+        except Malformed as error:
             problems.append(str(error))
-    return Overrides(tuple(plain), addressed["method"], addressed["dataset"], tuple(problems))
+    return Overrides(tuple(plain), addressed["method"], listed, addressed["dataset"], tuple(problems))
+
+
+def split_at_commas(text: str) -> list[str]:
+    """Split a text at the commas outside parentheses, and outside quotation marks in them or around a value."""
+    parts, depth, quote = [""], 0, ""
+    for character in text:
+        if quote or (character in "'\"" and (depth or parts[-1].strip()[-1:] in ("", "="))):
+            quote = "" if character == quote else quote or character
+        depth += 0 if quote else (character in "([{") - (character in ")]}")
+        if character == "," and depth <= 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def value_text(value: Any) -> str:
+    """Write a value as `read_value` reads it back."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str) or (_PLAIN.fullmatch(value) and value.lower() not in _READ_AS_OTHERS):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _check_form(argument: str) -> None:
     key, equals, _ = argument.partition("=")
     if argument[:1] in ("+", "~") or "@" in key:
-        raise _Malformed(
+        raise Malformed(
             f"'{argument}': expected KEY=VALUE without Hydra's +, ~ and @: settings are changed, not added or removed."
         )
     if not equals or not _KEY.fullmatch(key) or key.endswith("."):
-        raise _Malformed(f"'{argument}': expected KEY=VALUE, e.g. train.epochs=30.")
+        raise Malformed(f"'{argument}': expected KEY=VALUE, e.g. train.epochs=30.")
 
 
-def _value(argument: str, text: str) -> Any:
+def read_value(argument: str, text: str) -> Any:
     """Return a value as Hydra reads it; what is not plainly a number or a word is left to Hydra."""
     if text in _SPECIAL:
         return _SPECIAL[text]
@@ -90,9 +125,9 @@ def _value(argument: str, text: str) -> Any:
     try:
         override = OverridesParser.create().parse_override(f"value={text}")
     except (HydraException, ValueError):  # the latter for thousands of digits
-        raise _Malformed(f"'{argument}': the value cannot be read. Quote special characters: KEY='\"TEXT\"'.") from None
+        raise Malformed(f"'{argument}': the value cannot be read. Quote special characters: KEY='\"TEXT\"'.") from None
     if override.is_sweep_override():
-        raise _Malformed(f"{argument}: expected a single value; run each value under its own --experiment.")
+        raise Malformed(f"{argument}: expected a single value; run each value under its own --experiment.")
     return override.value()
 
 

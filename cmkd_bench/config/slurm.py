@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cmkd_bench.composite import networks_in
+from cmkd_bench.config.overrides import Malformed
 from cmkd_bench.config.settings_files import AUTO as AUTO_DEVICE
+from cmkd_bench.config.variants import parse_variant
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
-from cmkd_bench.parameters import build, parameter, problems_of
+from cmkd_bench.parameters import NoParameters, build, parameter, problems_of
 from cmkd_bench.registry import datasets, methods
 
 AUTO = 0  # runs_per_job: derived from measured durations
@@ -68,15 +71,19 @@ class SlurmSettings:
 
     general: General  # settings that all jobs share
     values: Mapping[str, Any]  # the default profile
-    # different values, by `datasets`, `networks` and `methods`, then by name
+    # different values, by `datasets`, `networks` and `methods`, then by name; `methods` may name variants
     changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     def profile(self, spec: RunSpec) -> Profile:
-        """Return the profile of a run: values of a method override those of a network, which override a dataset's."""
+        """Return the profile of a run: values of a method override those of a network, which override a dataset's.
+
+        Those of a variant, `METHOD(NAME=VALUE)`, are for all runs of the method with these hyper-parameters; later ones
+        override earlier ones.
+        """
         names = {
             "datasets": (spec.dataset,),
-            "networks": (spec.teacher_network or "", spec.student_network),
-            "methods": (spec.method,),
+            "networks": (*networks_in(spec.teacher_network or ""), *networks_in(spec.student_network)),
+            "methods": [name for name in self.changes["methods"] if _covers(name, spec)],
         }
         found = [self.changes[kind].get(name, {}) for kind in MAPPINGS for name in names[kind]]
         extra = {name: value for one in (self.values, *found) for name, value in one.get("extra", {}).items()}
@@ -126,10 +133,21 @@ def _problem_of_name(kind: str, name: str) -> str | None:
 
         return problem_with(name)
     try:
-        (datasets if kind == "datasets" else methods).require(name)
-    except UserError as error:
+        if kind == "datasets":
+            datasets.require(name)
+            return None
+        wanted = parse_variant(name)
+        methods.require(wanted.method)
+    except (UserError, Malformed) as error:
         return str(error)
-    return None
+    parameters = methods.declared(wanted.method).HyperParameters if wanted.given else NoParameters
+    return "; ".join(problems_of(parameters, wanted.given, f"method.{wanted.method}")) or None
+
+
+def _covers(name: str, spec: RunSpec) -> bool:
+    """Return whether a run is one of a method, or of a variant with the hyper-parameters that the name states."""
+    wanted, values = parse_variant(name), dict(spec.hyperparameters)
+    return wanted.method == spec.method and all(values.get(key) == value for key, value in wanted.given.items())
 
 
 def _problems_of_profile(values: Mapping[str, Any], prefix: str) -> Iterator[str]:

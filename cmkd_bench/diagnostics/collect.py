@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cmkd_bench.config.variants import definition
 from cmkd_bench.diagnostics.pair import Diagnosis, diagnose
 from cmkd_bench.diagnostics.saved import SavedRuns
 from cmkd_bench.errors import UnknownName, UserError, place_of
@@ -33,7 +35,7 @@ class Question:
     dataset: str  # name of the dataset
     # (teacher modality, student modality); None means all pairs of the experiment
     pairs: Sequence[Direction] | None = None
-    methods: Sequence[str] | None = None  # methods of the students; None means the student alone
+    methods: Sequence[str] | None = None  # rows of the students; None means the student alone
     seeds: Sequence[int] | None = None  # None means all
     temperature: float = 1.0  # temperature of the parts of the KD loss
 
@@ -59,7 +61,7 @@ def latest_with(dataset: str, results: Path) -> Experiment:
 def train(dataset: str, pairs: Sequence[Direction] | None = None, methods: Sequence[str] = ()) -> str:
     """Return the command that trains what is missing."""
     options = [f"--pairs {','.join(':'.join(pair) for pair in pairs)}"] if pairs else []
-    options += [f"--methods {','.join(methods)}"] if methods else []
+    options += [f"--methods {shlex.quote(','.join(methods))}"] if methods else []
     return " ".join(["cmkd-bench run --datasets", dataset, *options])
 
 
@@ -92,22 +94,32 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     pairs = {(cell.teacher_modality, cell.student_modality) for cell in here}
     methods = list(question.methods or (record.baseline,))
     for method in methods:
-        if method not in {cell.method for cell in here}:
-            raise UnknownName(f"method in '{experiment.name}'", method, {cell.method for cell in here})
+        if method not in {cell.name for cell in here}:
+            raise UnknownName(f"method in '{experiment.name}'", method, {cell.name for cell in here})
     wanted = list(question.pairs or pairs)
     cells = [
         cell
-        for cell in sorted(here, key=lambda cell: methods.index(cell.method) if cell.method in methods else 0)
+        for cell in sorted(here, key=lambda cell: methods.index(cell.name) if cell.name in methods else 0)
         if (cell.teacher_modality, cell.student_modality) in wanted
-        and cell.method in methods
+        and cell.name in methods
         and (question.seeds is None or cell.seed in question.seeds)
         and _is_done(experiment, cell)
     ]
-    found = {(cell.teacher_modality, cell.student_modality, cell.method) for cell in cells}
+    found = {(cell.teacher_modality, cell.student_modality, cell.name) for cell in cells}
     missing = [(*pair, method) for pair in wanted for method in methods if (*pair, method) not in found]
     if not cells or (missing and question.pairs):
         raise UserError(_nothing(experiment, record, question, missing))
     return cells
+
+
+def _definitions(record: Plan, names: Sequence[str]) -> list[str]:
+    """Return rows as `--methods` names them."""
+    known = {cell.name: cell for cell in record.cells.values() if cell.variant and cell.run_id and not cell.tuned}
+    rows = [(name, known.get(name)) for name in names]
+    return [
+        definition(cell.method, dict(record.specs[cell.run_id].hyperparameters), name) if cell else name
+        for name, cell in rows
+    ]
 
 
 def _is_done(experiment: Experiment, cell: Cell) -> bool:
@@ -119,10 +131,11 @@ def _nothing(experiment: Experiment, record: Plan, question: Question, missing: 
     seeds = f", seeds {', '.join(map(str, question.seeds))}" if question.seeds is not None else ""
     pairs = list(dict.fromkeys((teacher, student) for teacher, student, _ in missing))
     methods = list(dict.fromkeys(method for *_, method in missing if method != record.baseline))
+    command = train(question.dataset, pairs, _definitions(record, methods))
     exported = archive_of(experiment) is not None
     return (
         f"{'diagnostics need weights and logits, and these were not exported: ' * exported}"
         f"experiment '{experiment.name}' has no finished teacher and student for '{question.dataset}'"
         f"{': ' if where else ''}{where}{seeds}. To train them, run with the settings of this experiment: "
-        f"{train(question.dataset, pairs, methods)} --experiment {experiment.name}{place_of(experiment.root)}"
+        f"{command} --experiment {experiment.name}{place_of(experiment.root)}"
     )

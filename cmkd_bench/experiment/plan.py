@@ -19,6 +19,8 @@ Conditions = dict[str, Scalar]
 class Cell:
     """One number of a table, for one seed. Several cells may share a run, because the student alone has no teacher.
 
+    The cells of a variant, a method with other hyper-parameters beside it, have rows of their own.
+
     A tuned cell has the hyper-parameters that were selected by tuning, and has its own row. Those of a control are the
     ones selected for another method, `tuned_as`, if that is tuned too.
     """
@@ -36,6 +38,12 @@ class Cell:
     impossible: str = ""
     tuned: bool = False
     tuned_as: str = ""
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its row without regard to tuning."""
+        return self.variant or self.method
 
     @property
     def key(self) -> Key:
@@ -45,12 +53,12 @@ class Cell:
     @property
     def group(self) -> Group:
         """The values that the cells of all seeds share, tuned or not."""
-        return (self.method, self.dataset, self.fold, self.labels, self.teacher_modality, self.student_modality)
+        return (self.name, self.dataset, self.fold, self.labels, self.teacher_modality, self.student_modality)
 
     @property
     def study(self) -> Group:
         """The group of cells whose trials select the hyper-parameters of a tuned cell."""
-        return (self.tuned_as or self.method, *self.group[1:])
+        return (self.tuned_as or self.name, *self.group[1:])
 
     @property
     def block(self) -> str:
@@ -60,7 +68,7 @@ class Cell:
     @property
     def row(self) -> str:
         """The row of a table that contains the cell."""
-        return f"{self.method}{TUNED}" if self.tuned else self.method
+        return f"{self.name}{TUNED}" if self.tuned else self.name
 
 
 @dataclass
@@ -100,6 +108,18 @@ class Plan:
             specs=self.specs,
         )
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The rows that a run fills by its id, for runs of variants; those of other runs are their methods."""
+        found: dict[str, dict[str, None]] = {}
+        for cell in self.cells.values():
+            found.setdefault(cell.run_id, {})[cell.name] = None
+        for study in self.studies.values():
+            for run_id in study.run_ids:
+                found.setdefault(run_id, {})[study.name] = None
+        variants = {cell.variant for cell in self.cells.values()} - {""}
+        return {run_id: ", ".join(rows) for run_id, rows in found.items() if run_id and variants.intersection(rows)}
+
     def merge(self, other: Plan) -> list[str]:
         """Merge the plan of another command; cells that it repeats replace the earlier ones.
 
@@ -108,10 +128,11 @@ class Plan:
 
         Raises:
             GridError: if a dataset has other conditions, or if miniatures and real datasets would share a table; their
-                numbers are not comparable.
+                numbers are not comparable. Also if a row would be one of another method.
         """
         merged = {**self.conditions, **other.conditions}
-        if problems := [*_differences(self.conditions, other.conditions), *_mixed(merged)]:
+        clashes = _renamed(self.cells.values(), other.cells.values())
+        if problems := [*_differences(self.conditions, other.conditions), *_mixed(merged), *clashes]:
             raise GridError(problems)
         replaced = {
             cell.row
@@ -121,7 +142,7 @@ class Plan:
         self.specs.update(other.specs)
         self._drop_stale(other)
         replaced |= self._drop_other_code(other)
-        self.conditions = merged
+        self.conditions = {name: {**self.conditions.get(name, {}), **values} for name, values in merged.items()}
         self.notes.update(other.notes)
         self.cells.update(other.cells)
         self.studies.update(other.studies)
@@ -174,11 +195,19 @@ def _differences(ours: Mapping[str, Conditions], theirs: Mapping[str, Conditions
     for dataset, conditions in theirs.items():
         stored = ours.get(dataset, conditions)
         for name, value in conditions.items():
-            if stored.get(name) != value:
+            if stored.get(name, value) != value:  # a condition that mattered to no run so far was not stored
                 yield (
-                    f"{dataset}: {name}={value}, but the experiment has {name}={stored.get(name)}. The numbers would "
+                    f"{dataset}: {name}={value}, but the experiment has {name}={stored[name]}. The numbers would "
                     "not be comparable; choose another --experiment."
                 )
+
+
+def _renamed(ours: Iterable[Cell], theirs: Iterable[Cell]) -> Iterator[str]:
+    """Yield a problem for each name of a row that stands for another method in the other plan."""
+    known = {cell.name: cell.method for cell in ours}
+    for name, method in {cell.name: cell.method for cell in theirs}.items():
+        if known.get(name, method) != method:
+            yield f"row '{name}' is a variant of {known[name]} in the experiment, and of {method} here. Rename it."
 
 
 def _mixed(conditions: Mapping[str, Conditions]) -> Iterator[str]:

@@ -64,8 +64,8 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "baseline": plan.baseline,
         "conditions": plan.conditions,
         "notes": plan.notes,
-        "cells": [dataclasses.asdict(cell) for cell in plan.cells.values()],
-        "studies": [dataclasses.asdict(one) for one in plan.studies.values()],
+        "cells": [_without_variant(cell) for cell in plan.cells.values()],
+        "studies": [_without_variant(one) for one in plan.studies.values()],
     }
 
 
@@ -144,6 +144,11 @@ def add_plan(experiment: Experiment, plan: Plan) -> list[str]:
             experiment.add(spec)
         write_plan(experiment, plan_values(earlier))
     return messages + _explain(replaced)
+
+
+def _without_variant(one: Cell | Study) -> dict[str, Any]:
+    """Return JSON values; the name of a variant is left out where there is none, as in plans without variants."""
+    return {name: value for name, value in dataclasses.asdict(one).items() if name != "variant" or value}
 
 
 def _explain(replaced: Iterable[str]) -> list[str]:

@@ -37,11 +37,17 @@ class Study:
     seed: int  # seed of all trials
     trials: tuple[Trial, ...]  # by number; empty if the method is not defined
     command: str = ""  # the command that continues when the trials have ended; empty for a Python program
+    variant: str = ""  # name of the row of a variant of the method; empty for the method itself
+
+    @property
+    def name(self) -> str:
+        """The name of the row that is tuned."""
+        return self.variant or self.method
 
     @property
     def group(self) -> Group:
         """The group of cells, over all seeds, for which values are selected."""
-        return (self.method, self.dataset, self.fold, self.labels, self.teacher_modality, self.student_modality)
+        return (self.name, self.dataset, self.fold, self.labels, self.teacher_modality, self.student_modality)
 
     @property
     def run_ids(self) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -24,10 +24,11 @@ class GridDisplay:
     Args:
         console: destination; a terminal is updated in place, anything else gets a line every ten seconds.
         stage: step of the grid, if it has several.
+        names: rows of the runs of variants, by run id; other runs are called by their methods.
     """
 
-    def __init__(self, console: Console, stage: str = "") -> None:
-        self._console = console
+    def __init__(self, console: Console, stage: str = "", names: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._console, self._names = console, names
         self._stage = f"{stage}: " if stage else ""
         self._progress = Progress(
             TextColumn("runs"),
@@ -64,10 +65,11 @@ class GridDisplay:
         self._progress.update(self._task, total=total, completed=over)
         counts = f"{self._stage}{_counts(schedule)}"
         self._text = Text(counts)
-        wait = _wait(schedule)
+        wait = _wait(schedule, self._names)
         if self._console.is_terminal:
             at_work = [one for one in running if one.run_id not in schedule.held]
-            lines = [Text(f"  {_running(schedule.specs[m.run_id], m)}", style="dim", no_wrap=True) for m in at_work]
+            texts = [_running(schedule.specs[one.run_id], one, self._names) for one in at_work]
+            lines = [Text(f"  {text}", style="dim", no_wrap=True) for text in texts]
             lines += [Text(f"  {wait}", style="yellow")] if wait else []
             self._live.update(Group(self._progress, Text(f"  {counts}"), *lines))
         elif wait and wait != self._last_wait:
@@ -90,22 +92,22 @@ def _counts(schedule: Schedule) -> str:
     return f"{len(schedule.specs)} runs: {', '.join(shown)}"
 
 
-def _wait(schedule: Schedule) -> str:
+def _wait(schedule: Schedule, names: Mapping[str, str]) -> str:
     """Return for whom this command waits, if it has nothing else to do."""
     if not schedule.held or schedule.running - set(schedule.held):
         return ""
     (first, who), *others = schedule.held.items()
     further = f", and for {len(others)} more runs" if others else ""
-    return f"waiting for {_name(schedule.specs[first])} ({first}): {who} works on it{further}. Ctrl-C ends the wait."
+    name = _name(schedule.specs[first], names)
+    return f"waiting for {name} ({first}): {who} works on it{further}. Ctrl-C ends the wait."
 
 
-def _name(spec: RunSpec) -> str:
+def _name(spec: RunSpec, names: Mapping[str, str]) -> str:
     direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
-    return f"{spec.method} {spec.dataset} {direction}, seed {spec.seed}"
+    return f"{names.get(spec.id, spec.method)} {spec.dataset} {direction}, seed {spec.seed}"
 
 
-def _running(spec: RunSpec, message: Message) -> str:
+def _running(spec: RunSpec, message: Message, names: Mapping[str, str]) -> str:
     direction = f"{spec.teacher_modality} → {spec.student_modality}" if spec.teacher_modality else spec.student_modality
-    return (
-        f"{spec.method:<16} {spec.dataset} {direction}, seed {spec.seed}, epoch {message.epoch}/{message.epochs or '?'}"
-    )
+    name, epoch = names.get(spec.id, spec.method), f"epoch {message.epoch}/{message.epochs or '?'}"
+    return f"{name:<16} {spec.dataset} {direction}, seed {spec.seed}, {epoch}"

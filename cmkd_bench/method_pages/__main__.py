@@ -1,4 +1,4 @@
-"""`python -m cmkd_bench.method_pages`: collect the oracles from the tests and write the pages in docs/methods."""
+"""`python -m cmkd_bench.method_pages`: write docs/methods from declarations, the tests, and the reference results."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cmkd_bench import losses
 from cmkd_bench.errors import UnknownName
 from cmkd_bench.experiment.files import write_text
 from cmkd_bench.method_pages.oracles import SHIPPED, Oracle, as_json, collect
+from cmkd_bench.method_pages.reference_gains import as_section, read
 from cmkd_bench.method_pages.render import as_markdown
 from cmkd_bench.registry import methods
 
@@ -24,7 +25,8 @@ def contents(root: Path = ROOT) -> dict[Path, str]:
     oracles = collect(root)
     _check(oracles)
     built_in = sorted(path.stem for path in (root / "methods").glob("[!_]*.py"))
-    pages = {f"{name}.md": as_markdown(name, oracles) for name in built_in}
+    reference = read(root)
+    pages = {f"{name}.md": as_markdown(name, oracles) + as_section(name, reference) for name in built_in}
     pages["README.md"] = _list(built_in)
     return {SHIPPED: as_json(oracles), **{root / "docs" / "methods" / name: text for name, text in pages.items()}}
 
@@ -41,8 +43,9 @@ def _list(names: Iterable[str]) -> str:
         "# The methods compared with their papers",
         "",
         "Each page lists a method's equations, its defaults and their sources, its deviations from the paper, how",
-        "other implementations differ (from `implementations/NAME.yaml`), and the tests that compare it with something",
-        "independent. `cmkd-bench show NAME --fidelity` prints the page of any method, including a plug-in's.",
+        "other implementations differ (from `implementations/NAME.yaml`), the tests that compare it with something",
+        "independent, and what it gained in `results/reference`. Without the gains, `cmkd-bench show NAME --fidelity`",
+        "prints the page of any method, including a plug-in's.",
         "`python -m cmkd_bench.method_pages` generates the pages; a test fails when they are out of date.",
         "",
         "Implementations were read at the commit or release given. Not every paper was available in full;",

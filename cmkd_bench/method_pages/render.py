@@ -12,6 +12,7 @@ from typing import Any
 from cmkd_bench import losses
 from cmkd_bench.errors import UserError
 from cmkd_bench.method import Method
+from cmkd_bench.method_pages.ablation import ablation_of
 from cmkd_bench.method_pages.implementation import Implementation, implementations_of
 from cmkd_bench.method_pages.oracles import Oracle
 from cmkd_bench.parameters import describe
@@ -38,6 +39,7 @@ def as_markdown(name: str, oracles: Sequence[Oracle]) -> str:
         *([f"## `{used}`", *_loss(used)] for used in used_losses(cls)),
         ["## Interface", _items(_traits(cls))],
         ["## Parameters", *_parameters(cls)],
+        *([["## Ablation", ablation]] if (ablation := ablation_of(name)) else []),
         ["## Deviations from the paper", _items(map(_text, cls.deviations)) or "None declared."],
         ["## Known implementations", _items(map(_implementation, _known(cls))) or "None compared."],
         ["## Independent oracles", *_oracles(cls, oracles)],
@@ -145,7 +147,7 @@ def _parameters(cls: type[Method[Any]]) -> Iterator[str]:
     ]
     heading = ("name", "default", "meaning", "source of the default", "search space of `--trials`")
     width = len(heading) if any(one.search for one in described) else len(heading) - 1
-    yield _table(heading[:width], [row[:width] for row in rows])
+    yield table(heading[:width], [row[:width] for row in rows])
     if cls.presets:
         prefix = f"method.{getattr(cls, 'registry_name', cls.__name__)}.preset"
         yield _items(f"`{prefix}={name}`: {_settings(values.items())}" for name, values in cls.presets.items())
@@ -185,7 +187,8 @@ def _items(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
     lines = [heading, ["---"] * len(heading), *([_text(cell).replace("|", r"\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

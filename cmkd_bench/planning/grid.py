@@ -28,13 +28,21 @@ class DatasetGrid:
 
 
 @dataclass(frozen=True)
+class GridRow:
+    """A row of the tables: a method, or a variant of it."""
+
+    method: str  # name in the registry
+    given: Mapping[str, Any]  # the hyper-parameters that are set, with presets resolved
+    variant: str = ""  # name of the row; empty for that of the method itself
+
+
+@dataclass(frozen=True)
 class Grid:
     """A fully resolved grid. Planning and launching read nothing else: no environment, no configuration."""
 
     experiment: Experiment  # destination of the results
     baseline: str  # the method for the student alone, which also trains the teachers
-    # by name, in the order of the rows: the hyper-parameters that are set, with presets resolved
-    methods: Mapping[str, Mapping[str, Any]]
+    rows: Mapping[str, GridRow]  # by name, in the order of the tables
     datasets: Mapping[str, DatasetGrid]  # by name, in the order of the tables
     seeds: tuple[int, ...]  # seeds of the runs
     trials: int | None  # number of trials to tune each method; None for no tuning

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path("results")
 Names = Sequence[str] | str | None  # a string holds names separated by commas
@@ -15,7 +16,9 @@ class GridOptions:
     """A requested grid; `resolve` finds all its problems.
 
     Attributes:
-        methods: names or categories, or `all`; None for those of configs/config.yaml.
+        methods: names or categories, or `all`, and variants such as `kd(temperature=1)` or `kd(temperature=1)=soft`;
+            None for those of configs/config.yaml.
+        variants: further rows by name, each with its `method` and its hyper-parameters.
         datasets: names; None for the bundled real datasets.
         pairs: `teacher:student`; None for each dataset's own pairs. Each is run in both directions.
         seeds: number of seeds (0, 1, ...), or a list of seeds.
@@ -66,3 +69,4 @@ class GridOptions:
     force: bool = False
     quiet: bool = False
     command: str = ""
+    variants: Mapping[str, Mapping[str, Any]] | None = None

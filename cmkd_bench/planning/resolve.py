@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cmkd_bench.config.compose import Configuration, compose, parse_labels
-from cmkd_bench.config.overrides import Overrides, parse_overrides
+from cmkd_bench.config.overrides import Overrides, parse_overrides, split_at_commas
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.config.settings_files import grid_defaults
-from cmkd_bench.declaration import CATEGORIES
-from cmkd_bench.errors import GridError, UnknownName, UserError
+from cmkd_bench.config.variants import Variant
+from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.experiment.plugins import load_plugins
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.parameters import problems_of
 from cmkd_bench.planning.directions import directions_of, problems_of_pairs
-from cmkd_bench.planning.grid import DatasetGrid, Grid
+from cmkd_bench.planning.grid import DatasetGrid, Grid, GridRow
 from cmkd_bench.planning.places import configured_for, device_of, networks_of
 from cmkd_bench.planning.request import GridOptions, Names
+from cmkd_bench.planning.rows import grid_rows, problems_of_equal, problems_of_rows, problems_of_values, requested
 from cmkd_bench.planning.tuning import is_searched
 from cmkd_bench.registry import Registry, datasets, methods
 
@@ -28,9 +29,6 @@ MOST_SEEDS, LARGEST_SEED = 10_000, 2**32 - 1
 
 if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset
-    from cmkd_bench.declaration import Declaration
-
-ALL = "all"  # as a name: all methods
 
 
 def resolve(options: GridOptions) -> Grid:
@@ -53,10 +51,8 @@ class _Resolution:
         self.problems: list[str] = []
         self.changes = [*options.overrides, *_supervision(options)]
         self.overrides = self._overrides()
-        asked = self._names("methods") or defaults["methods"]
-        asked = [one for name in asked for one in _methods_named(name)]
-        rows = [*(defaults["always"] if options.controls else [self.baseline]), *asked]
-        self.methods = self._known(methods, rows)
+        self.rows = self._rows(defaults)
+        self.methods = self._known(methods, (row.method for row in self.rows))
         self.datasets = self._known(datasets, self._names("datasets") or defaults["datasets"])
         self.pairs = self._names("pairs")
         self.seeds = _seeds(defaults["seeds"] if options.seeds is None else options.seeds)
@@ -66,7 +62,7 @@ class _Resolution:
 
     def grid(self) -> Grid:
         """Return the resolved grid."""
-        given = self._hyperparameters()
+        rows = self._grid_rows()
         configurations = self._configurations()
         # Import only what can cause problems, so that a mistyped name is reported immediately.
         asked = not self.problems or self.pairs or self.options.folds is not None
@@ -74,14 +70,14 @@ class _Resolution:
         self.problems += self._problems_of_pairs(classes, configurations)
         self.problems += self._problems_of_folds(classes)
         if self.options.trials is not None and not self.problems:
-            self.problems += self._problems_of_trials(given, configurations)
+            self.problems += self._problems_of_trials(rows, configurations)
         if self.problems:
             raise GridError(list(dict.fromkeys(self.problems)))
-        return self._assembled(given, configurations, classes)
+        return self._assembled(rows, configurations, classes)
 
     def _assembled(
         self,
-        given: Mapping[str, Mapping[str, Any]],
+        rows: Mapping[str, GridRow],
         configurations: Mapping[str | None, Configuration],
         classes: Mapping[str, type[Dataset[Any]]],
     ) -> Grid:
@@ -113,7 +109,7 @@ class _Resolution:
         return Grid(
             experiment=Experiment(Path(self.options.results), name),
             baseline=self.baseline,
-            methods=given,
+            rows=rows,
             datasets=grids,
             seeds=self.seeds,
             trials=self.options.trials,
@@ -138,7 +134,7 @@ class _Resolution:
         asked: Names = getattr(self.options, option)
         if asked is None:
             return None
-        names = asked.split(",") if isinstance(asked, str) else asked
+        names = split_at_commas(asked) if isinstance(asked, str) else asked
         found = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
         if not found:
             self.problems.append(f"--{option} is empty. Give names separated by commas, or omit it for the default.")
@@ -155,20 +151,30 @@ class _Resolution:
                 self.problems.append(str(error))
         return known
 
-    def _hyperparameters(self) -> dict[str, dict[str, Any]]:
-        """Return the hyper-parameters that are set for each method, with presets resolved."""
-        for name in self._known(methods, self.overrides.methods):
-            self.problems += _problems_of_method(name, self.overrides.methods[name])
+    def _rows(self, defaults: Mapping[str, Any]) -> list[Variant]:
+        """Return the requested rows; add the problems of their texts."""
+        own = self.options.variants or {}
+        defined = {**defaults["variants"], **own}
+        asked = self._names("methods") or [*defaults["methods"], *defaults["variants"]]
+        always = defaults["always"] if self.options.controls else [self.baseline]
+        rows, problems = requested([*always, *asked, *own], defined, self.baseline)
+        self.problems += problems
+        return rows
+
+    def _grid_rows(self) -> dict[str, GridRow]:
+        """Return the rows with the hyper-parameters that are set for each, with presets resolved."""
+        for name in self._known(methods, dict.fromkeys([*self.overrides.methods, *self.overrides.listed])):
+            self.problems += problems_of_values(name, self.overrides.methods.get(name, {}))
             if name not in self.methods:
                 self.problems.append(
                     f"method.{name}: '{name}' is not among the methods of this grid. Add it to --methods."
                 )
+        self.problems += problems_of_rows([row for row in self.rows if row.method in self.methods], self.overrides)
         if self.problems:
             return {}
-        set_ = self.overrides.methods
-        return {
-            name: resolve_preset(methods.declared(name), set_[name]) if name in set_ else {} for name in self.methods
-        }
+        rows = grid_rows(self.rows, self.overrides)
+        self.problems += problems_of_equal(rows, self.options.trials)
+        return rows
 
     def _configurations(self) -> dict[str | None, Configuration]:
         """Return the configuration of each dataset, and under None the one that all datasets share."""
@@ -211,14 +217,14 @@ class _Resolution:
                     )
 
     def _problems_of_trials(
-        self, given: Mapping[str, Mapping[str, Any]], configurations: Mapping[str | None, Configuration]
+        self, rows: Mapping[str, GridRow], configurations: Mapping[str | None, Configuration]
     ) -> Iterator[str]:
         trials = self.options.trials
         if trials is not None and trials < 2:
             yield f"--trials {trials}: expected at least 2, because trial 0 uses the defaults."
-        if not any(is_searched(name, values) for name, values in given.items() if name != self.baseline):
+        if not any(is_searched(row.method, row.given) for row in rows.values() if row.method != self.baseline):
             yield (
-                f"--trials {trials}: nothing to tune: none of {', '.join(given)} has an unset hyper-parameter with a "
+                f"--trials {trials}: nothing to tune: none of {', '.join(rows)} has an unset hyper-parameter with a "
                 "search space. See: cmkd-bench show NAME"
             )
         for name in self.datasets:
@@ -234,7 +240,12 @@ class _Resolution:
         from cmkd_bench.data.media.preparing.missing import is_miniature
 
         mark = ["fixture"] if any(is_miniature(grid.dataset) for grid in grids.values()) else []
-        return name_of([protocol, *mark], [text for text in self.changes if not text.startswith("protocol=")])
+        return name_of([protocol, *mark], [text for text in self.changes if not self._names_no_condition(text)])
+
+    def _names_no_condition(self, text: str) -> bool:
+        """Return whether an override is the protocol, or makes rows, whose names say what differs."""
+        key, _, value = text.partition("=")
+        return key == "protocol" or (key.startswith("method.") and len(split_at_commas(value)) > 1)
 
 
 def name_of(parts: Sequence[str], changes: Iterable[str]) -> str:
@@ -250,32 +261,10 @@ def name_of(parts: Sequence[str], changes: Iterable[str]) -> str:
     return "+".join([*parts, hashlib.blake2b(" ".join(changed).encode(), digest_size=6).hexdigest()])
 
 
-def resolve_preset(cls: type[Declaration[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace `preset` by its hyper-parameters; other given values override those of the preset."""
-    values = dict(given)
-    preset = values.pop("preset", None)
-    return {**(cls.presets[preset] if preset is not None else {}), **values}
-
-
-def _problems_of_method(name: str, given: Mapping[str, Any]) -> list[str]:
-    cls = methods.declared(name)
-    preset = given.get("preset")
-    if preset is not None and preset not in tuple(cls.presets):  # it may be a list, which has no hash
-        return [str(UnknownName(f"preset of {name}", str(preset), cls.presets, f"cmkd-bench show {name}"))]
-    return problems_of(cls.HyperParameters, resolve_preset(cls, given), f"method.{name}")
-
-
 def _supervision(options: GridOptions) -> list[str]:
     """Return the settings of a protocol for which there are options, as overrides."""
     values = {name: getattr(options, name) for name in ("teacher_labels", "pairing", "pairs_share", "mispaired")}
     return [f"supervision.{name}={value}" for name, value in values.items() if value is not None]
-
-
-def _methods_named(name: str) -> list[str]:
-    """Return the methods that a name stands for: itself, all, or those of a category."""
-    if name == ALL:
-        return methods.names()
-    return methods.in_category(name) if name in CATEGORIES else [name]
 
 
 def _seeds(asked: int | Iterable[int]) -> tuple[int, ...]:

@@ -21,9 +21,9 @@ def strong_conditions(configuration: Configuration, specs: Iterable[RunSpec]) ->
 def notes_on_views(grid: Grid) -> list[str]:
     """Name the methods that see several views of a sample, since these have further information and further costs."""
     named: dict[int, list[str]] = {}
-    for method, given in grid.methods.items():
-        cls = methods.declared(method)
-        named.setdefault(len(cls.further_views(build(cls.HyperParameters, given))), []).append(method)
+    for name, row in grid.rows.items():
+        cls = methods.declared(row.method)
+        named.setdefault(len(cls.further_views(build(cls.HyperParameters, row.given))), []).append(name)
     return [
         f"{', '.join(names)}: {1 + further} views of each sample per step; each costs about as much as the first."
         for further, names in named.items()

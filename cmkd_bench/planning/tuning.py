@@ -25,11 +25,13 @@ def add_trials(plan: Plan, grid: Grid, is_defined: Callable[[RunSpec], bool]) ->
     """
     assert grid.trials is not None
     for cell in list(plan.cells.values()):
-        given = grid.methods[cell.method]
+        given = grid.rows[cell.name].given
         own = cell.method != grid.baseline and cell.study == cell.group
         if cell.seed == grid.seeds[0] and own and is_searched(cell.method, given):
             trials = () if cell.impossible else tuple(_trials(plan, cell, given, grid.trials, is_defined))
-            plan.studies[cell.group] = Study(*cell.group, cell.seed, trials, grid.command)
+            plan.studies[cell.group] = Study(
+                cell.method, *cell.group[1:], cell.seed, trials, grid.command, cell.variant
+            )
 
 
 def is_searched(method: str, given: Mapping[str, Any]) -> bool:

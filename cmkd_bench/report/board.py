@@ -121,10 +121,13 @@ def leaderboard(
 
 
 def _rows(cells: Collection[Cell]) -> dict[str, str]:
-    """Return the role of each row, ordered by role and plan, a method's tuned row below it."""
-    order = {method: place for place, method in enumerate(dict.fromkeys(cell.method for cell in cells))}
-    rows = dict.fromkeys((ROLES.index(cell.role), order[cell.method], cell.tuned, cell.row) for cell in cells)
-    return {name: ROLES[role] for role, _, _, name in sorted(rows)}
+    """Return the role of each row, ordered by role and, as in the registry, by name; variants of a method follow it.
+
+    A method's tuned row is below its row with defaults.
+    """
+    place = {name: index for index, name in enumerate(dict.fromkeys(cell.name for cell in cells))}
+    rows = {(ROLES.index(cell.role), cell.method, place[cell.name], cell.tuned, cell.row) for cell in cells}
+    return {name: ROLES[role] for role, *_, name in sorted(rows)}
 
 
 def _measured(

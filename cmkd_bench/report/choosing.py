@@ -9,12 +9,13 @@ import pandas as pd
 
 from cmkd_bench.errors import UnknownName, UserError, hint, shortened
 from cmkd_bench.experiment.label_budget import LabelBudget, as_option, parse_budget
-from cmkd_bench.report.tidy import KEYS
+from cmkd_bench.report.tidy import KEYS, ROW
 
 
 class Filters(TypedDict, total=False):
     """Values of the columns that identify a row of results.csv; None is any value."""
 
+    row: str | None
     method: str | None
     dataset: str | None
     fold: int | None
@@ -29,17 +30,18 @@ def choose(cells: pd.DataFrame, where: str, filters: Mapping[str, Any]) -> pd.Da
     """Return the rows that have all the given values.
 
     Args:
-        cells: with the columns KEYS.
+        cells: with the columns KEYS and, where there are variants, ROW.
         where: the experiment, for messages.
         filters: as `Filters`.
 
     Raises:
         UserError: for an unknown filter, or a value that no row has, with the values that there are.
     """
+    allowed_names = [name for name in (ROW, *KEYS) if name in cells]
     for name in filters:
-        if name not in KEYS:
-            raise UnknownName("filter", name, KEYS)
-    given = {name: filters[name] for name in KEYS if filters.get(name) is not None}
+        if name not in allowed_names:
+            raise UnknownName("filter", name, allowed_names)
+    given = {name: filters[name] for name in allowed_names if filters.get(name) is not None}
     used: list[str] = []
     for name, value in given.items():
         values = _as_text(cells[name])
@@ -67,7 +69,9 @@ def only_run(cells: pd.DataFrame, where: str) -> str:
         return str(found["run_id"].iloc[0])
     if not runs:
         raise UserError(f"no run in '{where}' to load: {cells['impossible'].iloc[0]}.")
-    options = [f"{name} ({', '.join(values)})" for name in KEYS if (values := _deciding(found, name))]
+    options = [
+        f"{name} ({', '.join(values)})" for name in (ROW, *KEYS) if name in found and (values := _deciding(found, name))
+    ]
     raise UserError(f"{runs} runs in '{where}' match. Add filters to choose one: {'; '.join(options)}.")
 
 

@@ -57,8 +57,8 @@ def table_of(found: Sequence[Diagnosed], temperature: float, marks: Sequence[str
     title = f"{first.block}: {first.teacher_modality} → {first.student_modality}"
     by_method: dict[str, list[Mapping[str, float]]] = {}
     for one in found:
-        by_method.setdefault(one.cell.method, []).append(one.diagnosis.numbers)
-    note = _note(len(by_method[first.method]), len(found[0].diagnosis.correlations), temperature)
+        by_method.setdefault(one.cell.name, []).append(one.diagnosis.numbers)
+    note = _note(len(by_method[first.name]), len(found[0].diagnosis.correlations), temperature)
     return diagnosis_table(f"{title} ({'; '.join(marks)})" if marks else title, by_method, note)
 
 
@@ -68,7 +68,7 @@ def diagnosis_csv(found: Sequence[Diagnosed]) -> str:
     for one in found:
         cell = one.cell
         sides = [as_option(cell.labels), cell.teacher_modality, cell.student_modality]
-        place = [cell.dataset, *sides, cell.method, cell.fold, cell.seed]
+        place = [cell.dataset, *sides, cell.name, cell.fold, cell.seed]
         rows.append([*place, cell.teacher_id, cell.run_id, *one.diagnosis.numbers.values()])
     return as_csv([*PLACE, *found[0].diagnosis.numbers], rows)
 

@@ -22,7 +22,7 @@ from cmkd_bench.report.damaged_rows import damaged_row, rows_without_spec
 from cmkd_bench.report.mixed_devices import device
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
-from cmkd_bench.report.tidy import FIRST, tidy
+from cmkd_bench.report.tidy import FIRST, ROW, tidy
 
 Ended = tuple[dict[str, Any], dict[str, Any]]
 Read = Callable[[RunFiles], Ended]
@@ -36,7 +36,7 @@ COLUMNS = (
     "teacher", "seed", "tuned", "manifest", *COPIED[:-4], "seconds", "peak_mb", *COPIED[-4:], "device",
     "code_version", *NAMED, "hyperparameters", "supervision", "error",
 )  # fmt: skip
-_TAKEN = {*COLUMNS, *FIRST, *QUANTITIES}
+_TAKEN = {*COLUMNS, *FIRST, *QUANTITIES, ROW}
 
 
 def read_ended(folder: RunFiles) -> Ended:

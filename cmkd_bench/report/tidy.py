@@ -9,6 +9,7 @@ import pandas as pd
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import TEACHER, by_column, by_row
 
+ROW = "row"  # its column is there in experiments with variants, whose rows are not told apart by `method` and `tuned`
 KEYS = ("method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "seed", "tuned")
 FIRST = (*KEYS, "role", "status", "metric", "value", "gain")
 _PLACE = [name for name in KEYS if name not in ("method", "tuned")]
@@ -24,13 +25,14 @@ def tidy(record: Plan, runs: pd.DataFrame) -> pd.DataFrame:
         runs: as `collect` returns them.
 
     Returns:
-        one row per cell, each with different values of KEYS, and one per teacher of a direction, fold and seed, with
-        the method `teacher`. The student alone is in every direction. `role` is teacher, baseline (the student
-        alone), control or method. `gain` is the value minus that of the student alone in the same direction, fold and
-        seed, in percentage points. Cells without a result have their status and no value. Other columns are those of
-        the run that fills the cell.
+        one row per cell, each with different values of KEYS and, where there are variants, of ROW; and one per teacher
+        of a direction, fold and seed, with the method `teacher`. The student alone is in every direction. `role` is
+        teacher, baseline (the student alone), control or method. `gain` is the value minus that of the student alone
+        in the same direction, fold and seed, in percentage points. Cells without a result have their status and no
+        value. Other columns are those of the run that fills the cell.
     """
     cells = cells_of(record)
+    named = [ROW] if ROW in cells else []
     of_runs = runs.drop(columns=[*KEYS, *_OF_A_RUN], errors="ignore")
     frame = cells.merge(of_runs, on="run_id", how="left", validate="many_to_one")
     reasons = frame.pop("impossible")
@@ -39,7 +41,13 @@ def tidy(record: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     frame["value"] = frame["value"].astype(float)
     alone = frame[frame["method"] == record.baseline].set_index(_PLACE)["value"]
     frame["gain"] = frame["value"] - alone.reindex(pd.MultiIndex.from_frame(frame[_PLACE])).to_numpy()
-    return frame[[*FIRST, *(name for name in frame if name not in FIRST)]]
+    first = [*named, *FIRST]
+    return frame[[*first, *(name for name in frame if name not in first)]]
+
+
+def by_row_name(frame: pd.DataFrame) -> pd.Series[str]:
+    """Return the name of the row of each cell; without variants, that of its method."""
+    return frame[ROW if ROW in frame else "method"]
 
 
 def cells_of(record: Plan) -> pd.DataFrame:
@@ -50,11 +58,12 @@ def cells_of(record: Plan) -> pd.DataFrame:
         for row, found in by_row(cells).items()
         for cell, run_id in found
     ]
-    return pd.DataFrame(rows, columns=[*KEYS, "role", "run_id", "impossible"])
+    named = [ROW] if any(cell.variant for cell in record.cells.values()) else []
+    return pd.DataFrame(rows, columns=[*named, *KEYS, "role", "run_id", "impossible"])
 
 
 def _row(cell: Cell, row: str, run_id: str) -> dict[str, Any]:
     own = {name: getattr(cell, name) for name in KEYS} | {"role": cell.role, "impossible": cell.impossible or None}
     if row == TEACHER:
         own |= {"method": TEACHER, "tuned": False, "role": TEACHER, "impossible": None}
-    return own | {"run_id": run_id or None}
+    return own | {ROW: row, "run_id": run_id or None}

@@ -74,7 +74,7 @@ def study_results(record: Plan, results: pd.DataFrame) -> list[StudyResult]:
 
 
 def trial_rows(studies: list[StudyResult]) -> list[list[object]]:
-    """List one row of TRIAL_COLUMNS per trial, with unrounded numbers."""
+    """List one row of TRIAL_COLUMNS per trial, with unrounded numbers; `method` names the row of a variant."""
     return [
         [*result.study.group, one.trial.number, result.study.seed, one.text, one.validation, one.test, one.status,
          int(one is result.selected), one.seconds, one.trial.run_id, one.error]

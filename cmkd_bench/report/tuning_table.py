@@ -31,7 +31,7 @@ def _row(result: StudyResult, several: Collection[str]) -> tuple[str, ...]:
     chosen = result.selected
     assert chosen is not None
     return (
-        result.study.method,
+        result.study.name,
         result.column.block,
         _direction(result, several),
         chosen.text,
@@ -64,8 +64,8 @@ def _selection(studies: Sequence[StudyResult]) -> str:
 
 
 def _untuned(record: Plan) -> str:
-    searched = {study.method for study in record.studies.values()}
-    left = {cell.method: cell.tuned_as for cell in record.cells.values() if cell.method not in searched}
+    searched = {study.name for study in record.studies.values()}
+    left = {cell.name: cell.tuned_as for cell in record.cells.values() if cell.name not in searched}
     reasons = [
         f"{name} (the student alone, the reference of all gains)"
         if name == record.baseline
@@ -86,7 +86,7 @@ def _missing(studies: Sequence[StudyResult], several: Collection[str]) -> Iterat
         yield f"{selections(len(waiting))} must wait for trials, of which {over} of {len(drawn)} are over."
     for result in studies:
         if result.lost == len(result.trials):
-            where = f"{result.study.method}, {result.column.block}, {_direction(result, several)}"
+            where = f"{result.study.name}, {result.column.block}, {_direction(result, several)}"
             yield f"{where}: none of the {result.lost} trials was completed, so there is nothing to select."
     if ready := sum(result not in waiting and result.lost < len(result.trials) for result in studies):
         yield f"{selections(ready)} can be made: rerun the same command to run all seeds with the selected values."

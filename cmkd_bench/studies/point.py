@@ -22,7 +22,7 @@ from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions, Names
 from cmkd_bench.planning.resolve import resolve
-from cmkd_bench.report.tidy import tidy
+from cmkd_bench.report.tidy import by_row_name, tidy
 
 Draw = tuple[int, int]
 K = TypeVar("K", bound=Hashable)
@@ -112,8 +112,9 @@ class Setting:
         """
         _, runs = execute(grid, plan, console)
         frame = tidy(plan, runs)
-        table = frame.pivot(index=["seed", "fold"], columns="method", values="value").loc[list(self.draws)]
-        values = {str(row): table[row].to_numpy(np.float64) for row in frame["method"].unique()}
+        rows = by_row_name(frame)
+        table = frame.assign(of=rows).pivot(index=["seed", "fold"], columns="of", values="value").loc[list(self.draws)]
+        values = {str(row): table[row].to_numpy(np.float64) for row in rows.unique()}
         if missing := [row for row, of in values.items() if np.isnan(of).any()]:
             raise Unfinished(
                 f"{grid.experiment.name}: some runs of {', '.join(missing)} have no result. See: "
@@ -168,7 +169,7 @@ def check_defined(planned: Mapping[K, tuple[Grid, Plan]]) -> None:
         GridError: with the reason for each method and point.
     """
     problems = [
-        f"{cell.method} is not defined at {grid.experiment.name}: {cell.impossible} Leave it out of --methods."
+        f"{cell.name} is not defined at {grid.experiment.name}: {cell.impossible} Leave it out of --methods."
         for grid, plan in planned.values()
         for cell in plan.cells.values()
         if cell.impossible

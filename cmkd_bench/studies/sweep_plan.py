@@ -19,7 +19,7 @@ def plan_table(checked: CheckedSweep, plans: Mapping[str, Plan], done: Collectio
     counts: dict[str, dict[str, list[bool]]] = {}
     for value, plan in plans.items():
         for cell in plan.cells.values():
-            counts.setdefault(cell.method, {}).setdefault(value, []).append(cell.run_id in done)
+            counts.setdefault(cell.name, {}).setdefault(value, []).append(cell.run_id in done)
     rows = [[method, *(_count(row[value]) for value in plans)] for method, row in counts.items()]
     title = f"plan of sweep '{checked.setting.folder.name}': {checked.place}, by {checked.knob.name}"
     return TextTable(title, ("method", *plans), rows, texts=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from cmkd_bench.config.overrides import split_at_commas
 from cmkd_bench.errors import UserError
 from cmkd_bench.method_pages.__main__ import ROOT, contents
+from cmkd_bench.method_pages.ablation import FOLDER as ABLATIONS
+from cmkd_bench.method_pages.ablation import ablation_of
 from cmkd_bench.method_pages.implementation import FOLDER, implementations_of
 from cmkd_bench.method_pages.oracles import SHIPPED, Oracle, collect, shipped
 from cmkd_bench.method_pages.render import as_markdown, used_losses
+from cmkd_bench.planning.rows import requested
 from cmkd_bench.registry import load_plugin, methods
 
 BUILT_IN = sorted(path.stem for path in (ROOT / "methods").glob("*.py"))
@@ -161,7 +166,23 @@ def test_implementations_belong_to_methods_and_are_packaged_by_a_link() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = settings["tool"]["setuptools"]["package-data"]["cmkd_bench.method_pages"]
     packaged = {path for pattern in patterns for path in FOLDER.parent.glob(pattern)}
-    assert packaged == {SHIPPED, *(FOLDER / f"{name}.yaml" for name in COMPARED)}
+    assert packaged == {SHIPPED, *(FOLDER / f"{name}.yaml" for name in COMPARED), *ABLATIONS.glob("*.md")}
+
+
+def test_ablations_belong_to_methods_and_their_commands_plan_their_rows() -> None:
+    files = sorted(ABLATIONS.glob("*.md"))
+    assert ABLATIONS.is_symlink()
+    assert files
+    for file in files:
+        assert file.stem in BUILT_IN
+        text = ablation_of(file.stem)
+        assert text in as_markdown(file.stem, [])
+        (command,) = re.findall(r"^    cmkd-bench run ((?:.*\\\n)*.*)$", text, re.MULTILINE)
+        words = shlex.split(command.replace("\\\n", ""))
+        rows, problems = requested(split_at_commas(words[words.index("--methods") + 1]), {}, "none")
+        assert problems == []
+        shown = re.findall(r"^\| ([^|]*?) \|", text, re.MULTILINE)
+        assert {row.row for row in rows} <= set(shown)
 
 
 def test_a_page_shows_the_implementations_of_the_nearest_method_that_has_some() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cmkd_bench.errors import UserError
 from cmkd_bench.report.choosing import Filters, choose, only_run
-from cmkd_bench.report.tidy import KEYS
+from cmkd_bench.report.tidy import KEYS, ROW
 
 
 def cell(method: str, run_id: str | None, **changes: Any) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def runs(**filters: Any) -> list[str]:
 
 
 def test_filters_are_the_columns_that_identify_a_row() -> None:
-    assert tuple(get_type_hints(Filters)) == KEYS
+    assert tuple(get_type_hints(Filters)) == (ROW, *KEYS)
 
 
 @pytest.mark.parametrize(

@@ -74,13 +74,13 @@ def test_what_forbids_a_direct_reading_is_said(found: tuple[Leaderboard, TextTab
 
 @pytest.mark.parametrize("form", ["markdown", "latex", "html"])
 def test_it_is_in_every_format(found: tuple[Leaderboard, TextTable], form: str) -> None:
-    text = str(render(found[0], form, "made", published=found[1]))
+    text = str(render(found[0], form, "made", further=found[1]))
     assert "FD-CMKD 2026" in text.replace("{-}", "-")
     assert "Compare gains, not levels" in text
 
 
 def test_as_csv_it_stands_alone(found: tuple[Leaderboard, TextTable]) -> None:
-    lines = list(csv.DictReader(io.StringIO(str(render(found[0], "csv", "made", published=found[1])))))
+    lines = list(csv.DictReader(io.StringIO(str(render(found[0], "csv", "made", further=found[1])))))
     assert len(lines) == len(found[1].rows)
 
 
@@ -89,4 +89,4 @@ def test_where_nothing_is_published_that_is_said(build: Build) -> None:
     published = compare_published(board, results)
     assert published.rows == ()
     assert published.lines[0].startswith("No published number")
-    assert "No published number" in str(render(board, "latex", "made", published=published))
+    assert "No published number" in str(render(board, "latex", "made", further=published))

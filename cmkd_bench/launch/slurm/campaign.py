@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cmkd_bench.config.compose import compose
@@ -125,7 +125,14 @@ def specs_of(experiment: Experiment) -> list[RunSpec]:
 
 def survey_experiment(experiment: Experiment, cluster: Cluster) -> Survey:
     """Return the current state of an experiment's runs; SLURM is not called for an experiment without jobs."""
-    return survey(experiment, specs_of(experiment), cluster)
+    return surveys(experiment, cluster)()
+
+
+def surveys(experiment: Experiment, cluster: Cluster) -> Callable[[], Survey]:
+    """Return a function that returns the current state of the runs that an experiment has now."""
+    plan = read_plan(experiment)
+    specs, names = read_specs(experiment, plan).values(), plan.names
+    return lambda: replace(survey(experiment, specs, cluster), names=names)
 
 
 def cancel(experiment: Experiment, cluster: Cluster) -> list[str]:

@@ -36,6 +36,11 @@ class Survey:
     queue: Queue | None  # the output of squeue; None if it was not called or did not answer
     # further information for the user: no accounting, changed code, no answer from SLURM
     notes: list[str] = field(default_factory=list)
+    names: Mapping[str, str] = field(default_factory=dict)  # rows of the runs of variants, by run id
+
+    def row_of(self, spec: RunSpec) -> str:
+        """Return the row that a run fills; for one that is no variant's, its method."""
+        return self.names.get(spec.id, spec.method)
 
 
 def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, queue: Queue | None = None) -> Survey:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from cmkd_bench.config.compose import compose
-from cmkd_bench.config.overrides import parse_overrides
+from cmkd_bench.config.overrides import parse_overrides, value_text
 from cmkd_bench.config.settings_files import GROUPS
+from cmkd_bench.config.variants import definition
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.label_budget import LabelBudget, as_option
 from cmkd_bench.experiment.plan import Cell
@@ -20,9 +21,8 @@ from cmkd_bench.experiment.spec import settings as pairs
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.registry import datasets, methods
 
+Values = Mapping[str, Scalar]
 REPEATED = "repeated"  # the folder that repeated runs go to
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-_WORDS = ("true", "false", "null", "nan", "inf")  # a text that reads like these needs quotes
 
 
 def grid(names: Iterable[str], dataset: str, pairs: Iterable[tuple[str, str]], labels: LabelBudget) -> str:
@@ -43,16 +43,22 @@ def where(results: str) -> str:
     return "" if results in ("results", "") else f" --results {shlex.quote(results)}"
 
 
-def one_run(experiment: Experiment, cell: Cell, method: str, conditions: Mapping[str, Scalar], state: str) -> str:
+def one_run(experiment: Experiment, cell: Cell, row: ChosenRow, conditions: Values, state: str) -> str:
     """Return the command of one run, up to its settings; a run that is done is repeated in another folder.
 
     Tuned values given by hand would be the untuned row's, so those runs go to another folder as well.
     """
-    start = grid([method], cell.dataset, [(cell.teacher_modality, cell.student_modality)], cell.labels)
+    start = grid(texts([row]), cell.dataset, [(cell.teacher_modality, cell.student_modality)], cell.labels)
     fold = f" --folds {cell.fold}," if has_folds(conditions) else ""
     is_own = state != "done" and not cell.tuned
     target = place(experiment.name, experiment.root.name, retry=True) if is_own else place(experiment.name, REPEATED)
     return f"{start} --seeds {cell.seed},{fold}{target}"
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """Write seeds or folds for an option; the trailing comma distinguishes one seed from a number of seeds."""
+    ordered = sorted(numbers)
+    return ",".join(map(str, ordered)) + ("," if len(ordered) == 1 else "")
 
 
 def has_folds(conditions: Mapping[str, Scalar]) -> bool:
@@ -60,25 +66,50 @@ def has_folds(conditions: Mapping[str, Scalar]) -> bool:
     return int(conditions["folds"]) > 1
 
 
-def settings(conditions: Mapping[str, Scalar], dataset: str, chosen: Mapping[str, Mapping[str, Scalar]]) -> str:
+@dataclass(frozen=True)
+class ChosenRow:
+    """A row of a command."""
+
+    method: str  # its name
+    variant: str  # name of the row; empty for that of the method itself
+    values: Values  # all hyper-parameters
+
+
+def texts(rows: Iterable[ChosenRow]) -> list[str]:
+    """Return rows as `--methods` names them: a variant with the values that neither defaults nor settings give it."""
+    rows = list(rows)
+    general = {row.method: _changed(row.method, row.values) for row in rows if not row.variant}
+    return [
+        definition(row.method, _changed(row.method, row.values, general.get(row.method, ())) or row.values, row.variant)
+        for row in rows
+    ]
+
+
+def settings(conditions: Values, dataset: str, rows: Iterable[ChosenRow]) -> str:
     """Return the part that sets what is not the default; everything for names that are not registered.
 
     Args:
         conditions: of the dataset, as the plan records them.
-        chosen: by method all of its hyper-parameters.
+        rows: the rows of the command; variants have their values in its option.
     """
     protocol = str(conditions["protocol"])
     usual = _usual(protocol, dataset)
     changed = {name: value for name, value in conditions.items() if "." in name and usual.get(name) != value}
     pretrained = str(conditions.get("pretrained") or "")
     parts = [] if protocol == "fair" else [f"protocol={protocol}"]
-    parts += [f"{name}={_text(value)}" for name, value in changed.items()]
+    parts += [f"{name}={value_text(value)}" for name, value in changed.items()]
     if pretrained:
         parts.append("model.pretrained=" + ("true" if pretrained == "hub" else "PATH"))
-    for method, values in chosen.items():
-        default = _defaults(method)
-        parts += [f"method.{method}.{name}={_text(v)}" for name, v in values.items() if default.get(name) != v]
+    for row in rows:
+        changes = {} if row.variant else _changed(row.method, row.values)
+        parts += [f"method.{row.method}.{name}={value_text(value)}" for name, value in changes.items()]
     return "".join(f" {shlex.quote(part)}" for part in parts)
+
+
+def _changed(method: str, values: Values, also: Container[str] = ()) -> dict[str, Scalar]:
+    """Return the values that are not the default, and those of some names in any case."""
+    default = _defaults(method)
+    return {name: value for name, value in values.items() if name in also or default.get(name) != value}
 
 
 @cache
@@ -111,15 +142,3 @@ def _defaults(method: str) -> dict[str, Any]:
     except UserError:
         return {}
     return dataclasses.asdict(parameters())
-
-
-def _text(value: Scalar | None) -> str:
-    """Write a value as Hydra reads it back."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):
-        return str(value)
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

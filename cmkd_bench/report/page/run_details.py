@@ -45,17 +45,20 @@ def run_details(data: ExperimentData) -> RunDetail:
 
 
 def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object, int]) -> list[RunDetail]:
-    ends: dict[Settings, str] = {}
+    ends: dict[tuple[Settings, str], str] = {}
     found = []
     for cell, run_id in data.columns[column][row]:
         run = _run(data, cell, run_id)
         if run["id"] and run_id in data.specs:  # the spec of a run may be damaged
-            method = data.board.baseline if row == TEACHER else cell.method
-            chosen, conditions = data.hyperparameters(run_id), data.record.conditions[cell.dataset]
-            if chosen not in ends:
-                ends[chosen] = commands.settings(conditions, cell.dataset, {method: dict(chosen)})
+            method, variant = (data.board.baseline, "") if row == TEACHER else (cell.method, cell.variant)
+            values, conditions = data.hyperparameters(run_id), data.record.conditions[cell.dataset]
+            chosen = commands.ChosenRow(method, variant, dict(values))
+            if (key := (values, variant)) not in ends:
+                ends[key] = commands.settings(conditions, cell.dataset, [chosen])
             run["settings"] = settings.setdefault(_settings(data.specs[run_id]), len(settings))
-            run["command"] = commands.one_run(data.experiment, cell, method, conditions, run["state"]) + ends[chosen]
+            run["command"] = (
+                commands.one_run(data.experiment.of(run_id), cell, chosen, conditions, run["state"]) + ends[key]
+            )
         found.append(run)
     return found
 

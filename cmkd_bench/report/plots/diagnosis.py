@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from cmkd_bench.diagnostics.collect import Diagnosed
 from cmkd_bench.experiment.label_budget import block_stem
-from cmkd_bench.report.plots.picture import Picture, file_stem, new_figure, shorten
+from cmkd_bench.report.plots.picture import Picture, file_stem, new_figure, shorten_apart
 from cmkd_bench.report.plots.plot_data import plural
 from cmkd_bench.report.plots.style import BLACK, COLORS, GRAY, HATCHES, styled
 
@@ -41,7 +41,7 @@ def plot_diagnosis(found: Sequence[Diagnosed], temperature: float, marks: Sequen
     first = found[0].cell
     groups: dict[str, list[Diagnosed]] = {}
     for one in found:
-        groups.setdefault(one.cell.method, []).append(one)
+        groups.setdefault(one.cell.name, []).append(one)
     rows = [[one.diagnosis.numbers for one in group] for group in groups.values()]
     numbers = [{name: float(np.mean([row[name] for row in group])) for name in group[0]} for group in rows]
     title = f"How teacher and student relate: {first.block}, {first.teacher_modality} → {first.student_modality}"
@@ -52,7 +52,7 @@ def plot_diagnosis(found: Sequence[Diagnosed], temperature: float, marks: Sequen
     _plot_correlations(axes[1], list(groups.values()))
     _plot_bars(axes[2], numbers, PARTS, "KL(teacher ‖ student) (nats)")
     _plot_similarities(axes[3], numbers)
-    axes[0].set_yticks(range(len(groups)), [shorten(method, 1.1) for method in groups])
+    axes[0].set_yticks(range(len(groups)), shorten_apart([*groups], 1.1))
     axes[0].set_ylim(len(groups) - 0.45, -0.55)
     for ax in axes:
         ax.tick_params(axis="y", length=0)

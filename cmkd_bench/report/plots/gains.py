@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import Limits, is_outside, plot_arrow
-from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
+from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten_apart
 from cmkd_bench.report.plots.plot_data import PlotData, error
 from cmkd_bench.report.plots.style import BLACK, GRAY, SMALL, TALLEST
 from cmkd_bench.statistics.paired import FEWEST_SEEDS
@@ -49,7 +49,7 @@ def _plot_panel(data: PlotData, column: Column, limits: Limits, ax: Axes) -> Non
     for y, method in zip(places, data.methods):
         _plot_row(ax, data, method, column, y, limits)
     ax.set(xlim=limits, ylim=(max(places) + 0.6, -0.6))
-    ax.set_yticks(places, [shorten(method, NAME) for method in data.methods])
+    ax.set_yticks(places, shorten_apart(data.methods, NAME))
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0, pad=6)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ from cmkd_bench.report.plots.style import COLUMN, GRAY, LARGE, NORMAL, PAGE, SMA
 from cmkd_bench.terminal import visible
 
 FORMATS = ("png", "svg", "pdf")
+LONGEST = 80  # characters of a part of a file's name, of which file systems allow 255
 CHARACTERS = {SMALL: 16, LARGE: 11.5}  # per inch, fewer than of an average text; in bold the second
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
@@ -57,7 +59,7 @@ def new_figure(
         legend: by label, what stands beside it, above the panels.
     """
     title, note = (textwrap.fill(text, int(width * CHARACTERS[size])) for text, size in ((title, LARGE), (note, SMALL)))
-    labels = [shorten(label, 1.6 if len(legend or ()) > 6 else width / 2 - 0.6) for label in legend or ()]
+    labels = shorten_apart(list(legend or ()), 1.6 if len(legend or ()) > 6 else width / 2 - 0.6)
     columns = int(width / (max((text_width(label, SMALL) for label in labels), default=0.0) + 0.55)) or 1
     text = 0.18 * (title.count("\n") + 1) + 0.14 * (note.count("\n") + 1) + 0.17 * math.ceil(len(labels) / columns)
     figure = Figure(figsize=(width, height + text), layout="constrained")
@@ -80,12 +82,13 @@ def plot_panels(
     most: int,
     width: float | None = None,
     margin: float = 0.5,
+    sharex: bool = True,
     sharey: bool = True,
     xlabel: str = "",
     ylabel: str = "",
     legend: Mapping[str, Artist] | None = None,
 ) -> Iterator[Picture]:
-    """Plot panels in a grid with a common x-axis, in as many numbered pictures as they need.
+    """Plot panels in a grid, by default with common axes, in as many numbered pictures as they need.
 
     Args:
         panels: by title, what plots into the axes of a panel; at least one.
@@ -100,12 +103,13 @@ def plot_panels(
     for number in range(pictures):
         part = list(panels.items())[number * each : (number + 1) * each]
         rows, columns = grid(len(part), across)
+        headings = dict(zip(panels, shorten_apart([*panels], (size - margin) / columns - 0.1, NORMAL)))
         with styled():
             figure, body = new_figure(title, note, rows * height + 0.3, size, legend)
-            axes = body.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False)
+            axes = body.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
             for ax, (heading, plot) in zip(axes.flat, part):
                 plot(ax)
-                ax.set_title(shorten(heading, (size - margin) / columns - 0.1, NORMAL))
+                ax.set_title(headings[heading])
             _hide_rest(axes, len(part))
             body.supxlabel(xlabel)
             body.supylabel(ylabel)
@@ -151,16 +155,36 @@ def text_width(text: str, size: float) -> float:
     return float(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]) / 72
 
 
-def shorten(name: str, width: float, size: float = SMALL) -> str:
-    """Return a name that fits into a width in inches, without its middle if it is too long."""
-    cut = (f"{name[: (kept + 1) // 2]}…{name[len(name) - kept // 2 :]}" for kept in range(len(name) - 1, 1, -1))
+def shorten(name: str, width: float, size: float = SMALL, front: float = 0.5) -> str:
+    """Return a name that fits into a width in inches, without its middle if it is too long.
+
+    Args:
+        front: share of the characters left that are those before the middle.
+    """
+    cuts = ((math.ceil(front * kept), math.floor((1 - front) * kept)) for kept in range(len(name) - 1, 1, -1))
+    cut = (f"{name[:before]}…{name[len(name) - after :]}" for before, after in cuts)
     return next((one for one in itertools.chain([name], cut) if text_width(one, size) <= width), f"{name[:1]}…")
+
+
+def shorten_apart(names: Sequence[str], width: float, size: float = SMALL) -> list[str]:
+    """Return names that fit into a width, no two of them alike: variants often differ in one place only."""
+    for front in (0.5, 0.25, 0.75, 0.0, 1.0):
+        found = [shorten(name, width, size, front) for name in names]
+        if len(set(found)) == len(set(names)):
+            return found
+    return [shorten(f"{number}: {name}", width, size, front=0.75) for number, name in enumerate(names, start=1)]
 
 
 def file_stem(*parts: str) -> str:
     """Return the stem of a file's name: it stays within its folder, and no other parts have the same.
 
-    In a part, `-` and `+` are escaped: the first separates parts, the second marks a tuned row.
+    In a part, `-` and `+` are escaped: the first separates parts, the second marks a tuned row. The end of a long part
+    is replaced by a digest behind `=`, which is escaped elsewhere.
     """
-    escaped = [quote(part.removesuffix(TUNED), safe="").replace("-", "%2D") for part in parts]
+    escaped = [_bounded(quote(part.removesuffix(TUNED), safe="").replace("-", "%2D")) for part in parts]
     return "-".join(stem + "+tuned" * part.endswith(TUNED) for stem, part in zip(escaped, parts))
+
+
+def _bounded(part: str) -> str:
+    digest = hashlib.blake2b(part.encode(), digest_size=6).hexdigest()
+    return part if len(part) <= LONGEST else f"{part[: LONGEST - len(digest) - 1]}={digest}"

@@ -9,7 +9,7 @@ from one_spec import SPEC
 
 from cmkd_bench.config.compose import compose
 from cmkd_bench.config.overrides import parse_overrides
-from cmkd_bench.config.slurm import Profile, read_settings
+from cmkd_bench.config.slurm import Profile, problems_of_section, read_settings
 
 
 def profile(*overrides: str, **changes: str) -> Profile:
@@ -39,6 +39,24 @@ def test_further_options_are_added_up() -> None:
     assert one.extra == (("exclude", "n1"), ("exclusive", True))
     assert one.setup == ("a", "b")
     assert Profile.from_json(one.to_json()) == one
+
+
+def test_resources_of_a_variant_hold_for_its_hyper_parameters() -> None:
+    configuration, _ = compose(parse_overrides(["launcher=slurm"]))
+    assert configuration is not None
+    section = dict(configuration.launcher)
+    section["methods"] = {"kd": {"gpus": 2}, "kd(temperature=1)": {"mem_gb": 64}}
+    assert problems_of_section(section) == []
+    settings = read_settings(section)
+    one = dataclasses.replace(SPEC, method="kd", hyperparameters=(("alpha", 0.5), ("temperature", 1.0)))
+    assert (settings.profile(one).gpus, settings.profile(one).mem_gb) == (2, 64)
+    other = dataclasses.replace(one, hyperparameters=(("alpha", 0.5), ("temperature", 4.0)))
+    assert (settings.profile(other).gpus, settings.profile(other).mem_gb) == (2, 16)
+    section["methods"] = {"kd(temprature=1)": {}, "kdd(temperature=1)": {}, "kd(": {}}
+    first, second, third = problems_of_section(section)
+    assert "'method.kd.temperature'" in first
+    assert "'kd'" in second
+    assert "kd(" in third
 
 
 def test_how_many_runs_at_once() -> None:

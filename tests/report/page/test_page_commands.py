@@ -16,7 +16,8 @@ from cmkd_bench.experiment.record import add_plan
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
-from cmkd_bench.report.page import commands, figures
+from cmkd_bench.report.experiment_data import read_experiment
+from cmkd_bench.report.page import commands, completeness, figures
 from cmkd_bench.report.page.report_page import make_page
 
 OVERRIDES = ("train.epochs=3", "train.optimizer=sgd", "method.kd.temperature=2.5", "model.vector=linear")
@@ -79,6 +80,26 @@ def test_each_command_plans_its_own_run(
     assert seen == 2 * 2 * (3 + 3 + 1)  # directions, seeds, and rows: asked for, further controls, teacher
 
 
+def test_each_command_plans_the_run_of_its_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "plots", lambda data: [])
+    variants = "kd,kd(temperature=1),kd(temperature=4)=the paper's <4>,c2kd(preset=official_code)"
+    asked = ["--methods", variants, "--datasets", "mfeat", "--pairs", "pixels:fourier", "--seeds", "1", "--one-way"]
+    grid, plan = plan_of(tmp_path / "results", [*asked, "--experiment", "mine", "method.kd.temperature=2"])
+    add_plan(grid.experiment, plan)
+    page = make_page(grid.experiment)
+    (text,) = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
+    titles = {cell["title"].partition(" on ")[0]: cell["runs"] for cell in json.loads(text)["cells"].values()}
+    assert titles.keys() >= {"kd", "kd(temperature=1)", "the paper's <4>", "c2kd(preset=official_code)"}
+    for row, (run,) in titles.items():
+        again, found = plan_of(tmp_path / "results", shlex.split(run["command"])[2:])
+        assert run["id"] in found.specs
+        assert row == "teacher" or row in again.rows
+    (repair,) = completeness.repairs(read_experiment(grid.experiment))
+    again, found = plan_of(tmp_path / "results", shlex.split(repair)[2:])
+    assert again.rows.keys() == grid.rows.keys()
+    assert found.specs.keys() == plan.specs.keys()
+
+
 def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "plots", lambda data: [])
     asked = ["--methods", "kd", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--seeds", "1"]
@@ -101,7 +122,9 @@ def test_the_command_of_a_tuned_run_runs_its_values_elsewhere(tmp_path: Path, mo
 
 def test_values_are_written_as_hydra_reads_them() -> None:
     values = {"a.b": "it's", "a.c": True, "a.d": "true", "a.e": 0.5, "a.f": "timm/resnet18", "a.g": ""}
-    text = commands.settings({"protocol": "c2kd", "pretrained": "hub", **values}, "unknown", {"other": {"x": 2}})
+    text = commands.settings(
+        {"protocol": "c2kd", "pretrained": "hub", **values}, "unknown", [commands.ChosenRow("other", "", {"x": 2})]
+    )
     assert shlex.split(text) == [
         "protocol=c2kd",
         "a.b='it\\'s'",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside
-from cmkd_bench.report.plots.picture import file_stem, grid, new_figure, shorten, text_width
+from cmkd_bench.report.plots.picture import file_stem, grid, new_figure, shorten, shorten_apart, text_width
 from cmkd_bench.report.plots.style import nth_style, styles_of
 
 
@@ -23,6 +24,16 @@ def test_a_long_name_gives_way_in_its_middle() -> None:
     assert name.endswith(end)
     assert abs(len(start) - len(end)) <= 1
     assert shorten("kd", 1.0) == "kd"
+
+
+@pytest.mark.parametrize("changing", range(4))
+def test_long_names_that_differ_in_one_place_stay_apart(changing: int) -> None:
+    parts = ["a_method(first_weight=1", "second_weight=1", "third_weight=1", "fourth_weight=1)"]
+    names = [",".join([*parts[:changing], f"x{number}", *parts[changing:]]) for number in range(12)]
+    short = shorten_apart(names, 1.2)
+    assert len(set(short)) == len(names)
+    assert max(text_width(name, 7.0) for name in short) <= 1.2
+    assert shorten_apart(["kd", "dkd"], 1.2) == ["kd", "dkd"]
 
 
 def test_text_is_wrapped_within_the_figure() -> None:
@@ -47,6 +58,14 @@ def test_no_two_pictures_have_one_file() -> None:
     stems = {file_stem("logged", first, second) for first in names for second in names}
     assert len(stems) == len(names) ** 2
     assert not any("/" in stem or " " in stem for stem in stems)
+
+
+def test_the_longest_names_are_names_of_files(tmp_path: Path) -> None:
+    long = ["✓" * 80, "✓" * 79 + "x", "a" * 250]
+    stems = {file_stem("logged", *sorted({first, second})) for first in long for second in long}
+    assert len(stems) == 6
+    for stem in stems:
+        (tmp_path / f"{stem}.png").touch()
 
 
 def test_panels_fill_their_rows() -> None:
@@ -83,12 +102,12 @@ def test_nothing_is_shown_in_part(outer: list[list[int]]) -> None:
         assert is_outside(values[0], (low, high)) or all(low <= value <= high for value in values)
 
 
-def test_styles_differ_by_more_than_colour() -> None:
-    seen = {(one.marker, one.is_filled) for one in map(nth_style, range(22))}
-    assert len(seen) == 22
-    all_styles = [(one.color, one.marker, one.is_filled) for one in map(nth_style, range(67))]
-    assert len(set(all_styles[:66])) == 66
-    assert all_styles[66] == all_styles[0]
+def test_no_two_styles_share_color_and_marker() -> None:
+    looks = [(one.color, one.marker) for one in map(nth_style, range(67))]
+    assert len(set(looks[:66])) == 66
+    assert looks[66] == looks[0]
+    assert len({one.marker for one in map(nth_style, range(11))}) == 11, "told apart without color too"
+    assert all(one.is_filled for one in map(nth_style, range(66))), "an open marker is a tuned row or a control"
     roles = {"none": "baseline", "a": "method", "b": "method", "s": "control", "t": "control"}
     styles = styles_of(roles)
     assert styles["none"].color == "#000000"
