@@ -78,7 +78,7 @@ def environments(data: ExperimentData) -> TextTable:
 
 
 def _device(cost: PageValues) -> str:
-    """Name a run's device and how it computed: a GPU's precision and settings, and the CPU's instructions and threads."""
+    """Name a run's device, a GPU's precision and settings, and the CPU with the instructions and threads of torch."""
     known = {name: str(cost.get(name, "")) for name in ("device", "cpu", "instructions", "threads")}
     threads = known["threads"] and f"{known['threads']} thread{'s' * (known['threads'] != '1')}"
     on_gpu = [str(cost["precision"]), *cost["kernels"]] if "kernels" in cost else []
