@@ -138,11 +138,13 @@ def _failures(experiment: Experiment, survey: Survey, cause: str, place: str) ->
 
 
 def _change(survey: Survey, run_id: str) -> str:
-    """Return the setting that doubles what there was too little of."""
+    """Return the setting that doubles what there was too little of, or halves the number of runs that share a GPU."""
     status, profile = survey.statuses[run_id], survey.profiles[run_id]
     if status.cause == TIME_OUT:
         return f" launcher.timeout_min={2 * profile.timeout_min}"
-    if status.cause == OUT_OF_MEMORY and profile.mem_gb and "CUDA" not in status.message:
+    if status.cause == OUT_OF_MEMORY and "CUDA" in status.message:
+        return f" launcher.jobs={profile.at_once // 2}" if profile.at_once > 1 else ""
+    if status.cause == OUT_OF_MEMORY and profile.mem_gb:
         return f" launcher.mem_gb={2 * profile.mem_gb:g}"
     return ""
 

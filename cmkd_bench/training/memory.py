@@ -68,7 +68,7 @@ def what_did_not_fit(spec: RunSpec, device: torch.device) -> str:
         networks += f" and teacher {spec.teacher_network}"
     batch = int(dict(spec.recipe)["batch_size"])
     text = (
-        f"{torch.cuda.get_device_name(device)} has no memory left for batches of {batch} with {networks}: the run had "
+        f"CUDA out of memory on {torch.cuda.get_device_name(device)}, with batches of {batch}, {networks}: the run had "
         f"taken {peak / 1e9:.1f} of {total / 1e9:.1f} GB, and other processes {others / 1e9:.1f} GB. "
     )
     if others > _SHARED * total:

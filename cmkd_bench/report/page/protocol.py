@@ -78,10 +78,11 @@ def environments(data: ExperimentData) -> TextTable:
 
 
 def _device(cost: PageValues) -> str:
-    """Name a run's device, and the CPU with the instructions and threads that torch used."""
+    """Name a run's device, a GPU's precision and settings, and the CPU with the instructions and threads of torch."""
     known = {name: str(cost.get(name, "")) for name in ("device", "cpu", "instructions", "threads")}
     threads = known["threads"] and f"{known['threads']} thread{'s' * (known['threads'] != '1')}"
-    return ", ".join(filter(None, [known["device"], known["cpu"], known["instructions"], threads]))
+    on_gpu = [str(cost["precision"]), *cost["kernels"]] if "kernels" in cost else []
+    return ", ".join(filter(None, [known["device"], *on_gpu, known["cpu"], known["instructions"], threads]))
 
 
 def period(costs: Iterable[PageValues]) -> str:
