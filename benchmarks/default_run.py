@@ -88,7 +88,7 @@ def _cell(cell: pd.Series) -> str:
     if cell["role"] == "baseline":
         return f"{cell['mean']:.1f} ± {cell['std']:.1f}"
     gain = f"{cell['gain']:+.1f}"
-    if not cell["gain_p"] < SIGNIFICANCE:
+    if not cell["gain_p_holm"] < SIGNIFICANCE:
         return gain
     return f"**{gain}** ↑" if cell["gain"] > 0 else f"{gain} ↓"
 

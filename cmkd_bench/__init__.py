@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cmkd_bench.dataset import Dataset, Modality, PairedData, Source
     from cmkd_bench.declaration import ViewKind
     from cmkd_bench.errors import UserError
+    from cmkd_bench.fusion import Fusion
     from cmkd_bench.method import Batch, Losses, Method, NetworkShape, Pair, Paper, Phase, Step
     from cmkd_bench.network import Extended, Features, InputShape, Network, NetworkFamily
     from cmkd_bench.outputs import Outputs
@@ -34,6 +35,7 @@ _HOMES = {
     "Source": "dataset",
     "ViewKind": "declaration",
     "UserError": "errors",
+    "Fusion": "fusion",
     "Batch": "method",
     "Losses": "method",
     "Method": "method",
@@ -65,6 +67,7 @@ __all__ = [
     "Dataset",
     "Extended",
     "Features",
+    "Fusion",
     "InputShape",
     "LogUniform",
     "Losses",

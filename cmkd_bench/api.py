@@ -6,7 +6,6 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Unpack
 
@@ -74,13 +73,15 @@ def plan_grid(grid: Grid, console: Console) -> Plan:
         GridError: if data are neither prepared nor found, or the runs cannot be launched.
     """
     from cmkd_bench.data.media.preparing.missing import prepare_missing
-    from cmkd_bench.launch.preview import check_launch
+    from cmkd_bench.launch.preview import announce, check_launch
     from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.planning.planning_display import planning_display
 
     check_launch(grid)
+    announce(grid, console)
     prepare_missing([one.dataset for one in grid.datasets.values()], console)
-    with console.status("Planning") if console.is_terminal else nullcontext():
-        return make_plan(grid, remember=True)
+    with planning_display(console) as say:
+        return make_plan(grid, remember=True, say=say)
 
 
 def execute(grid: Grid, plan: Plan, console: Console, again: Again = NOT_AGAIN) -> tuple[Schedule, pd.DataFrame]:
@@ -254,22 +255,22 @@ def _launch(grid: Grid, plan: Plan, schedule: Schedule, console: Console, step: 
     if schedule.is_over:
         return
     from cmkd_bench.launch.display import GridDisplay
-    from cmkd_bench.launch.local import LocalLauncher, local_devices
+    from cmkd_bench.launch.local import LocalLauncher
+    from cmkd_bench.launch.preview import advice, local_workers
     from cmkd_bench.launch.worker import WorkerSettings
 
     settings = WorkerSettings(
         root=grid.experiment.root.resolve(),
         experiment=grid.experiment.name,
-        device=grid.launcher["device"],
+        device="cpu",
         checkpoint_seconds=grid.launcher["checkpoint_seconds"],
         plugins=grid.plugins,
         roots=grid.roots,
     )
-    devices = local_devices(grid.launcher["device"], grid.launcher["jobs"])
-    launcher = LocalLauncher(settings, devices, [plan.specs[run_id] for run_id in schedule.waiting])
+    launcher = LocalLauncher(settings, local_workers(grid), [plan.specs[run_id] for run_id in schedule.waiting])
     try:
         with GridDisplay(console, step, plan.names) as display:
             launcher.run(schedule, display)
     finally:
-        for note in schedule.notes:
+        for note in [*schedule.notes, *advice(schedule, grid)]:
             console.print(note, style="yellow", markup=False, soft_wrap=True)

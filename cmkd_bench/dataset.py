@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from cmkd_bench.composite import parts_of
 from cmkd_bench.parameters import NoParameters
 
 if TYPE_CHECKING:
     import numpy as np
 
 ModalityKind = Literal["vector", "signal", "image", "video", "spectrogram", "depth", "text"]
+Task = Literal["classification", "segmentation"]
 PARTS = ("train", "validation", "test")
+RESERVED = "+:,.()"  # with which the names of composite modalities, pairs and networks are written
 P = TypeVar("P")
 
 
@@ -29,6 +32,10 @@ class Modality:
     name: str
     kind: ModalityKind
     meaning: str
+
+    def __post_init__(self) -> None:
+        if set(self.name) & set(RESERVED):
+            raise ValueError(f"modality '{self.name}': a name must not contain any of {' '.join(RESERVED)}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Dataset(ABC, Generic[P]):
             its class if its options say so.
         sources: files, licenses, citations.
         task: what is predicted.
+        tasks: classification or segmentation, or both if an option chooses.
         standardise: whether inputs are normalized with the training part's statistics; False if the published
             protocol uses them unchanged.
         registry_name: set by `register_dataset`.
@@ -95,6 +103,7 @@ class Dataset(ABC, Generic[P]):
     default_pairs: ClassVar[tuple[tuple[str, str], ...]]
     sources: ClassVar[tuple[Source, ...]]
     task: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]] = ("classification",)
     folds: int = 1
     standardise: ClassVar[bool] = True
     registry_name: ClassVar[str]
@@ -121,3 +130,8 @@ class Dataset(ABC, Generic[P]):
             KeyError: if there is none.
         """
         return {modality.name: modality for modality in cls.modalities}[name]
+
+    @classmethod
+    def modalities_of(cls, name: str) -> tuple[Modality, ...]:
+        """Return the modalities that a composite one is made of; of any other, itself."""
+        return tuple(cls.modality(part) for part in parts_of(name))

@@ -54,9 +54,8 @@ class UnknownName(UserError):
 class CannotTake(UserError):
     """A network that does not support the given inputs."""
 
-    def __init__(self, network: str, kind: str, shape: tuple[int, ...], reason: Exception) -> None:
-        article = "an" if kind == "image" else "a"
-        super().__init__(f"network '{network}' cannot take {article} {kind} of shape {shape}: {reason}")
+    def __init__(self, network: str, inputs: str, reason: Exception) -> None:
+        super().__init__(f"network '{network}' cannot take {inputs}: {reason}")
 
 
 class GridError(UserError):

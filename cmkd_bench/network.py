@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from cmkd_bench.errors import CannotTake
 from cmkd_bench.method import NetworkShape
 from cmkd_bench.outputs import Outputs
+
+Seen = Tensor | Mapping[str, Tensor]
+"""What a network is shown of a batch: (B, ...), or this by modality for a fusion."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class InputShape:
     vocabulary: int = 0
     dense: bool = False
 
+    def __str__(self) -> str:
+        return f"{'an' if self.kind == 'image' else 'a'} {self.kind} of shape {self.shape}"
+
     def require_numbers(self, axes: int | None = None) -> None:
         """Check that the inputs are numbers, with the given number of axes.
 
@@ -43,6 +49,10 @@ class InputShape:
             raise ValueError("token ids are not numbers; use 'transformer'")
         if axes is not None and len(self.shape) != axes:
             raise ValueError(f"expected {axes} axes")
+
+
+InputShapes = InputShape | Mapping[str, InputShape]
+"""What a network sees of one sample; by modality for a fusion."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +84,14 @@ class Network(nn.Module, ABC):
     name: str = ""
 
     @abstractmethod
-    def features(self, inputs: Tensor) -> Features:
-        """Compute everything below the head from (B, ...) inputs."""
+    def features(self, inputs: Any) -> Features:
+        """Compute everything below the head from (B, ...) inputs; a fusion gets these by modality."""
 
-    def forward(self, inputs: Tensor, layers: Sequence[int] = ()) -> Outputs:
+    def forward(self, inputs: Seen, layers: Sequence[int] = ()) -> Outputs:
         """Compute the outputs of a batch.
 
         Args:
-            inputs: (B, ...).
+            inputs: (B, ...), or this by modality for a fusion.
             layers: indices of the layers whose feature maps to return, 0-based.
         """
         features = self.features(inputs)
@@ -108,18 +118,26 @@ class Extended(Network):
 
     def __init__(self, network: Network, neck: nn.Module, head: nn.Linear) -> None:
         super().__init__()
-        self.body = copy.copy(network)
-        self.body._modules = {name: module for name, module in network._modules.items() if module is not network.head}
+        self.body = without_head(network)
         self.neck, self.head, self.name = neck, head, network.name
 
-    def features(self, inputs: Tensor) -> Features:
+    def features(self, inputs: Seen) -> Features:
         features = self.body.features(inputs)
         return replace(features, embedding=self.neck(features.embedding))
 
 
+def without_head(network: Network) -> Network:
+    """Return a network that shares everything with another one, apart from its head."""
+    body = copy.copy(network)
+    body._modules = {name: module for name, module in network._modules.items() if module is not network.head}
+    return body
+
+
 # What is registered under a network's name: the network's class, or a function. It raises a ValueError for inputs that
-# the network cannot take. One that can return logits per position has the attribute `dense = True`.
-Builder = Callable[[InputShape, int], Network]
+# the network cannot take. One that can return logits per position has the attribute `dense = True`, and one that is
+# worth a GPU has `is_large = True`. A fusion has the attribute `fuses = True`, and gets the networks by modality
+# instead of the shape of its inputs.
+Builder = Callable[[Any, int], Network]
 
 
 class NetworkFamily(ABC):
@@ -130,11 +148,13 @@ class NetworkFamily(ABC):
     Attributes:
         registry_name: the family's name, set when it is registered.
         dense: whether its models can return logits per position.
+        is_large: whether its models are worth a GPU: they are trained there if there is one, in bfloat16.
         modules: what `build` imports; imported before worker processes are forked, so that they do not import it again.
     """
 
     registry_name: ClassVar[str]
     dense: ClassVar[bool] = False
+    is_large: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -185,19 +205,17 @@ class NetworkFamily(ABC):
 
 
 @torch.no_grad()
-def shape_of(network: Network, inputs: InputShape) -> NetworkShape:
+def shape_of(network: Network, inputs: InputShapes) -> NetworkShape:
     """Return the sizes of a network's outputs, from one forward pass in evaluation mode.
 
     Raises:
         CannotTake: if the forward pass fails, e.g. because the inputs are too small for the network.
     """
-    dtype = torch.int64 if inputs.vocabulary else torch.float32
     training = network.training
     try:
-        ones = torch.ones(1, *inputs.shape, dtype=dtype, device=network.head.weight.device)
-        features = network.eval().features(ones)
+        features = network.eval().features(_ones(inputs, network.head.weight.device))
     except (RuntimeError, AssertionError, ValueError) as error:
-        raise CannotTake(network.name or type(network).__name__, inputs.kind, inputs.shape, error) from error
+        raise CannotTake(network.name or type(network).__name__, in_words(inputs), error) from error
     finally:
         network.train(training)
     return NetworkShape(
@@ -205,3 +223,19 @@ def shape_of(network: Network, inputs: InputShape) -> NetworkShape:
         layers=tuple(tuple(layer.shape[1:]) for layer in features.layers),
         positions=() if features.positions is None else tuple(features.positions.shape[2:]),
     )
+
+
+def in_words(inputs: InputShapes) -> str:
+    """Return what a network sees, for messages."""
+    return str(inputs) if isinstance(inputs, InputShape) else " with ".join(map(str, inputs.values()))
+
+
+def _ones(inputs: InputShapes, device: torch.device) -> Seen:
+    """Return one sample."""
+    if not isinstance(inputs, InputShape):
+        return {modality: _one(shape, device) for modality, shape in inputs.items()}
+    return _one(inputs, device)
+
+
+def _one(inputs: InputShape, device: torch.device) -> Tensor:
+    return torch.ones(1, *inputs.shape, dtype=torch.int64 if inputs.vocabulary else torch.float32, device=device)

@@ -196,6 +196,7 @@ class NyudV2(MediaDataset[Options]):
         ),
     )
     task = "recognize what each pixel shows, or which kind of room an image shows"
+    tasks = ("segmentation", "classification")
     folder = "nyudv2"
     marks = (FILE,)
     obtain = (

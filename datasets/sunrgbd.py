@@ -104,6 +104,7 @@ class SunRgbd(MediaDataset[Options]):
         ),
     )
     task = "recognize which kind of room an image shows, or what each pixel shows"
+    tasks = ("classification", "segmentation")
     folder = "sunrgbd"
     marks = ("SUNRGBD", "SUNRGBDtoolbox")
     obtain = (

@@ -35,7 +35,7 @@ QUICK = ["train.epochs=1", "--seeds", "1", "--datasets", "mfeat", "--pairs", "pi
         (["--folds", ","], "--folds ,: expected integers"),
         (["--experiment", "../x"], "experiment '../x': expected a name"),
         (["--plugin", "none.py"], "no such file"),
-        (["--device", "gpu"], "launcher.device=gpu: expected cpu or cuda."),
+        (["--device", "gpu"], "launcher.device=gpu: expected auto, cpu or cuda."),
         (["--launcher", "slrum"], "Did you mean 'slurm'? Available: local, slurm."),
         (["launcher.partition=gpu"], "Add --launcher slurm."),
         (

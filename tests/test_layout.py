@@ -33,6 +33,8 @@ FLOORS = (
         "network",
         "dataset",
         "batch",
+        "composite",
+        "fusion",
         "outputs",
         "parameters",
         "search",

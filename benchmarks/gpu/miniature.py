@@ -17,7 +17,7 @@ def main(part: Part) -> None:
         return
     results = part.folder / "results"
     place = ["--experiment", name, "--results", str(results)]
-    grid = ["--datasets", name, "--seeds", "1", "--device", part.device, "--jobs", "2" if part.is_small else "5"]
+    grid = ["--datasets", name, "--seeds", "1", "--device", part.device, "--jobs", "2" if part.is_small else "0"]
     fewer = ["--methods", "kd,c2kd", "--no-controls"] if part.is_small else []
     kept_back = 5 if part.is_small else 35  # for the tables of what was done
     command(part, "run", *settings, *grid, *fewer, *place, what=f"run {name}", seconds=part.left - kept_back, **places)

@@ -15,6 +15,7 @@ from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.files import read_json
 from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.testing._tiny_run import StopAfter
+from cmkd_bench.training.device import DETERMINISTIC
 from cmkd_bench.training.execution import execute
 
 FIRST = "vectors (mlp)"
@@ -29,9 +30,7 @@ MEDIA = {"datasets": ["ave"], "methods": ["kd", "c2kd", "crd", "fitnet"]}
 def main(part: Part) -> None:
     """Vectors, then ResNet-18 on sound and video in float32 and in bfloat16, then the other small networks."""
     if part.what == "deterministic":
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.deterministic = True
+        os.environ.update(DETERMINISTIC)
     grids = {FIRST: {**GRIDS[FIRST], "methods": ["kd", "crd"]}} if part.is_small else GRIDS
     for name, grid in grids.items():
         with part.attempt(name):
@@ -55,13 +54,15 @@ def _media(part: Part) -> None:
 
 
 def _twice(part: Part, name: str, grid: dict[str, list[str]]) -> None:
+    settings = [*grid["overrides"], f"train.deterministic={str(part.what == 'deterministic').lower()}"]
+    asked = {**grid, "overrides": settings, "device": part.device}
     experiments: list[Experiment] = []
     runs: dict[str, str] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for turn in ("one", "two"):
             # Folders of their own: within one, a run that is done would be copied.
-            experiment, runs = planned(part.folder / name.replace(" ", "-") / turn, turn, **grid)
+            experiment, runs = planned(part.folder / name.replace(" ", "-") / turn, turn, **asked)
             for run_id in runs:
                 execute(experiment, run_id, torch.device(part.device), StopAfter(), Roots.read())
             experiments.append(experiment)

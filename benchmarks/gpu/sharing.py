@@ -18,8 +18,8 @@ METHODS = "kd,dkd,fitnet,crd,c2kd,mfh,cmcd"  # with the student alone and its te
 
 
 def main(part: Part) -> None:
-    """Many jobs first: they are quick, and tell most where time runs out."""
-    jobs = (1,) if part.is_small else (16, 8, 4, 1)
+    """Many jobs first, 0 for as many as memory allows: they are quick, and tell most where time runs out."""
+    jobs = (1,) if part.is_small else (0, 16, 8, 4, 1)
     for device, number in [("cpu", os.cpu_count() or 1), *((part.device, number) for number in jobs)]:
         if part.left > 10:
             with part.attempt(f"{number} jobs on {device}"):

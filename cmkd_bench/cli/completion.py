@@ -74,6 +74,13 @@ def devices(incomplete: str) -> Complete:
     return _beginning(incomplete, DEVICES)
 
 
+def launch_devices(incomplete: str) -> Complete:
+    """Complete a device of `run`."""
+    from cmkd_bench.config.settings_files import AUTO, DEVICES
+
+    return _beginning(incomplete, (AUTO, *DEVICES))
+
+
 def reproductions(incomplete: str) -> Complete:
     """Complete a published experiment."""
     from cmkd_bench.config.settings_files import choices

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import Results
+from cmkd_bench.cli.options import Form, Results, check_form, print_json
 from cmkd_bench.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ def doctor(
     ] = None,
     results: Results = Path("results"),
     slurm: Annotated[bool, typer.Option("--slurm", help="Report an error if SLURM is not available.")] = False,
+    form: Form = "rich",
 ) -> None:
     """Check the installation, or the files of an experiment. This changes and downloads nothing."""
+    check_form(form)
     if experiment is not None:
-        raise typer.Exit(_check_experiment(Terminal(), experiment, results))
+        raise typer.Exit(_check_experiment(Terminal(), experiment, results, form))
 
     from cmkd_bench.doctor import all_is_there
     from cmkd_bench.doctor.folders import check_data, check_folders
@@ -49,8 +52,12 @@ def doctor(
     found = {}
     for title, findings in groups.items():
         found[title] = list(findings)
-        _show(console, title, found[title])
+        if form == "rich":
+            _show(console, title, found[title])
     everything = [finding for findings in found.values() for finding in findings]
+    if form == "json":
+        _print_findings(found)
+        raise typer.Exit(ExitCode.DONE if all_is_there(everything) else ExitCode.FAILED)
     if all_is_there(everything):
         console.print("All checks passed.", style="green")
         return
@@ -59,14 +66,22 @@ def doctor(
     raise typer.Exit(ExitCode.FAILED)
 
 
-def _check_experiment(console: Console, name: str, results: Path) -> ExitCode:
+def _print_findings(found: Mapping[str, Sequence[Finding]]) -> None:
+    """Print all findings as JSON, each with the title of its group."""
+    print_json([{"group": group, **asdict(one)} for group, findings in found.items() for one in findings])
+
+
+def _check_experiment(console: Console, name: str, results: Path, form: str) -> ExitCode:
     """Print all damage of an experiment, and return the exit code."""
     from cmkd_bench.api import find_experiment
     from cmkd_bench.doctor import all_is_there
     from cmkd_bench.doctor.experiment_files import check_experiment
 
     findings = list(check_experiment(find_experiment(name, results)))
-    _show(console, name, findings)
+    if form == "json":
+        _print_findings({name: findings})
+    else:
+        _show(console, name, findings)
     return ExitCode.DONE if all_is_there(findings) else ExitCode.FAILED
 
 
@@ -82,8 +97,8 @@ def _show(console: Console, title: str, findings: Sequence[Finding]) -> None:
         return
     table = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=True)
     table.add_column(min_width=7)
-    table.add_column(min_width=18)
-    table.add_column()
+    table.add_column(min_width=18, overflow="fold")
+    table.add_column(overflow="fold")
     for one in findings:
         text = Text(one.found)
         if one.advice:

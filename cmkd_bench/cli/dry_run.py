@@ -26,13 +26,16 @@ def show_plan(console: Console, grid: Grid, force: bool) -> None:
     from cmkd_bench.data.media.preparing.missing import find_missing
     from cmkd_bench.experiment.record import check_plan
     from cmkd_bench.experiment.store import find_done
-    from cmkd_bench.launch.preview import check_launch
+    from cmkd_bench.launch.preview import announce, check_launch
     from cmkd_bench.planning.build import make_plan
+    from cmkd_bench.planning.planning_display import planning_display
     from cmkd_bench.report.plan_table import as_rich
 
     check_launch(grid)
+    announce(grid, console)
     missing = find_missing(one.dataset for one in grid.datasets.values())
-    plan = make_plan(grid, unprepared=[dataset.registry_name for dataset, _ in missing])
+    with planning_display(console) as say:
+        plan = make_plan(grid, unprepared=[dataset.registry_name for dataset, _ in missing], say=say)
     warnings = check_plan(grid.experiment, plan)
     done = {run_id for run_id in plan.specs if not force and find_done(grid.experiment, run_id)}
     to_do = [spec for run_id, spec in plan.specs.items() if run_id not in done]
@@ -75,13 +78,12 @@ def show_sweep(console: Console, checked: CheckedSweep) -> None:
 
 def _expected_here(grid: Grid, to_do: Collection[RunSpec]) -> str:
     """Return the expected time and disk space of runs on this machine."""
-    from cmkd_bench.launch.local import local_devices
-    from cmkd_bench.launch.preview import expectation
+    from cmkd_bench.launch.preview import expectation, local_workers
     from cmkd_bench.report.plan_table import expected
 
     if not to_do:
         return "Nothing to do."
-    workers = len(local_devices(grid.launcher["device"], grid.launcher["jobs"]))
+    workers = len(local_workers(grid).devices)
     return expected(expectation(to_do, grid.experiment.root), len(to_do), min(workers, len(to_do)))
 
 

@@ -12,7 +12,16 @@ from rich.text import Text
 
 from cmkd_bench.cli import completion
 from cmkd_bench.cli.exit_codes import ExitCode
-from cmkd_bench.cli.options import EXPERIMENT, Plugins, Results, say_damage, say_unwritten
+from cmkd_bench.cli.options import (
+    EXPERIMENT,
+    Form,
+    Plugins,
+    Results,
+    check_form,
+    print_json,
+    say_damage,
+    say_unwritten,
+)
 from cmkd_bench.errors import UserError, place_of
 from cmkd_bench.terminal import Terminal
 
@@ -90,21 +99,27 @@ def expected_cost(grid: Grid, plan: Plan, to_do: Collection[RunSpec]) -> str:
     return _cost(campaign, to_do)
 
 
-def status(experiment: Name = None, results: Results = Path("results")) -> None:
+def status(experiment: Name = None, results: Results = Path("results"), form: Form = "rich") -> None:
     """Show the state of an experiment's runs. Exit code: 0 if all are done, 3 if some failed, 4 if some are pending."""
     from cmkd_bench.cli.cluster_tuning import left_to_tune
     from cmkd_bench.experiment.faults import tolerating_faults
-    from cmkd_bench.report.status_table import as_rich, next_command
+    from cmkd_bench.report.status_table import as_rich, as_values, next_command
 
+    check_form(form)
     with tolerating_faults() as unwritten:
         found, seen = _survey(experiment, results)
     place = place_of(results)
     console = Terminal()
-    console.print(as_rich(found, seen, place=place), soft_wrap=True)
-    if left := left_to_tune(found, seen):
-        _say(console, left)
-    say_damage(found)
-    _say(console, f"next: {next_command(found, seen, place)}", "dim")
+    left = left_to_tune(found, seen)
+    if form == "json":
+        print_json(as_values(found, seen, place) | {"left_to_tune": left or None})
+        say_damage(found)
+    else:
+        console.print(as_rich(found, seen, place=place), soft_wrap=True)
+        if left:
+            _say(console, left)
+        say_damage(found)
+        _say(console, f"next: {next_command(found, seen, place)}", "dim")
     say_unwritten(unwritten)
     raise typer.Exit(ExitCode.INCOMPLETE if left or found.damaged else _exit_code(seen))
 

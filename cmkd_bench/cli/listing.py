@@ -3,63 +3,118 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cmkd_bench.cli import facts
 from cmkd_bench.cli.completion import LISTED
-from cmkd_bench.cli.options import PIPED_WIDTH, load_plugins
+from cmkd_bench.cli.options import PIPED_WIDTH, load_plugins, print_json
 from cmkd_bench.config.overrides import Malformed
+from cmkd_bench.config.roots import DATA_ROOT, Roots
 from cmkd_bench.config.variants import Variant, parse_variant
 from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import GridError, UnknownName, UserError
 from cmkd_bench.parameters import describe
 from cmkd_bench.planning.rows import problems_of_values, resolve_preset
 from cmkd_bench.registry import Registry, datasets, families, methods, networks
+from cmkd_bench.report.fitted_table import FittedTable
 from cmkd_bench.terminal import Terminal
 
-if TYPE_CHECKING:
-    from cmkd_bench.dataset import Dataset
-
-
 LISTING = ("state", "classes", "modalities")  # columns of `list datasets`
+TASKS = ("classification", "segmentation")
 
 
-def print_list(kind: str | None, name: str | None, plugin: Sequence[Path] | None) -> None:
+@dataclass(frozen=True)
+class Listing:
+    """What `list` was asked for."""
+
+    kind: str | None = None  # one of LISTED; None for methods and datasets
+    name: str | None = None  # one dataset
+    origin: str | None = None  # one of facts.ORIGINS: only these datasets
+    task: str | None = None  # one of TASKS: only these datasets
+    root: Path | None = None  # folder of downloaded datasets; by default that of the environment
+    form: str = "rich"
+
+    @property
+    def of_datasets(self) -> dict[str, object]:
+        """The options that only `list datasets` has, as far as they are given."""
+        given = {"--kind": self.origin, "--task": self.task, "--root": self.root}
+        return {option: value for option, value in given.items() if value is not None}
+
+
+def print_list(asked: Listing, plugin: Sequence[Path] | None) -> None:
     """Print the names of one kind, or of methods and datasets; or everything about one dataset.
 
     Raises:
         UnknownName: for a kind that does not exist.
-        UserError: for a name of another kind, which `show` shows.
+        UserError: for a name of another kind, which `show` shows, and for an option of another kind.
     """
     load_plugins(plugin)
+    kind = "datasets" if asked.kind is None and asked.of_datasets else asked.kind
+    _check(asked, kind)
+    roots = Roots.read(asked.root)
+    if asked.form == "json":
+        print_json(_as_values(asked, kind, roots))
+        return
     console = Terminal()
     if kind is None:
-        for name, registry in (("methods", methods), ("datasets", datasets)):
-            console.print(_summaries(name, registry))
-    elif name is not None and kind in LISTED and kind != "datasets":
-        raise UserError(f"list {kind} takes no name. Run: cmkd-bench show {name}")
+        for title, registry in (("methods", methods), ("datasets", datasets)):
+            console.print(_summaries(title, registry))
     elif kind == "methods":
         for category in CATEGORIES:
             if names := methods.in_category(category):
                 console.print(_summaries(category, methods, names))
-    elif name is not None and kind == "datasets":
-        _print_dataset(console, name)
+    elif asked.name is not None:
+        _print_dataset(console, asked.name, roots)
     elif kind == "datasets":
-        _print_datasets(console)
-    elif kind == "networks":
+        _print_datasets(console, _chosen(asked, roots), roots)
+    else:
         console.print(_summaries("networks", networks))
         console.print(_summaries("families, as FAMILY/MODEL", families))
-    else:
+
+
+def _check(asked: Listing, kind: str | None) -> None:
+    if kind is not None and kind not in LISTED:
         raise UnknownName("kind", kind, LISTED)
+    if asked.name is not None and kind != "datasets":
+        raise UserError(f"list {kind} takes no name. Run: cmkd-bench show {asked.name}")
+    if kind != "datasets" and asked.of_datasets:
+        option = next(iter(asked.of_datasets))
+        raise UserError(f"list {kind} has no {option}, which selects datasets. Run: cmkd-bench list datasets --help")
+    for option, value, known in (("kind of dataset", asked.origin, facts.ORIGINS), ("task", asked.task, TASKS)):
+        if value is not None and value not in known:
+            raise UnknownName(option, value, known)
 
 
-def print_one(name: str, plugin: Sequence[Path] | None) -> None:
+def _as_values(asked: Listing, kind: str | None, roots: Roots) -> Any:
+    if asked.name is not None:
+        datasets.require(asked.name)
+        return facts.facts_of(asked.name, roots)
+    found: dict[str, Any] = {}
+    if kind in (None, "methods"):
+        found["methods"] = facts.methods_listed()
+    if kind in (None, "datasets"):
+        found["datasets"] = list(_chosen(asked, roots))
+    if kind == "networks":
+        found |= {"networks": facts.summaries(networks), "families": facts.summaries(families)}
+    return found
+
+
+def _chosen(asked: Listing, roots: Roots) -> Iterable[facts.Facts]:
+    """Return the datasets of a kind and with a task; one that cannot be imported is of every kind."""
+    for one in facts.datasets_listed(roots):
+        if "error" in one or (asked.origin in (None, one["kind"]) and asked.task in (None, *one["tasks"])):
+            yield one
+
+
+def print_one(name: str, plugin: Sequence[Path] | None, form: str = "rich") -> None:
     """Print all about one method, variant of a method, dataset or network, or the configuration.
 
     Raises:
@@ -67,25 +122,39 @@ def print_one(name: str, plugin: Sequence[Path] | None) -> None:
         GridError: if a variant has values that its method does not allow.
     """
     load_plugins(plugin)
-    row = _row(name)
+    console, roots, row = Terminal(), Roots.read(), _row(name)
+    family = name.partition("/")[0]
+    known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
+    if name not in known and family not in families.names() and row.method not in methods.names():
+        raise UnknownName("method, dataset or network", row.method, known)
+    if row.method in methods.names() and (problems := problems_of_values(row.method, row.given)):
+        raise GridError(problems)
     if name == "config":
-        from cmkd_bench.config.compose import as_yaml
-
-        Terminal().print(as_yaml(), markup=False, highlight=False)
+        _print_configuration(console, form)
+    elif form == "json":
+        print_json(facts.facts_of(row.method, roots) | ({"variant": dict(row.given)} if row.given else {}))
     elif row.method in methods.names():
-        _print_method(Terminal(), row)
+        _print_method(console, row)
     elif name in datasets.names():
-        _print_dataset(Terminal(), name)
-        _print_parameters(Terminal(), f"dataset.{name}", datasets.get(name).Options)
+        _print_dataset(console, name, roots)
+        _print_parameters(console, f"dataset.{name}", datasets.get(name).Options)
     elif name in networks.names():
         networks.require(name)
-        Terminal().print(Text(f"{name}: {networks.summary(name)}", style="bold"))
-    elif (family := name.partition("/")[0]) in families.names():
-        families.require(family)
-        Terminal().print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
+        console.print(Text(f"{name}: {networks.summary(name)}", style="bold"))
     else:
-        known = [*methods.names(), *datasets.names(), *networks.names(), *families.names(), "config"]
-        raise UnknownName("method, dataset or network", row.method, known)
+        families.require(family)
+        console.print(Text(f"{family}/<model>: {families.summary(family)}", style="bold"))
+
+
+def _print_configuration(console: Console, form: str) -> None:
+    from cmkd_bench.config.compose import as_yaml
+
+    if form == "json":
+        import yaml
+
+        print_json(yaml.safe_load(as_yaml()))
+    else:
+        console.print(as_yaml(), markup=False, highlight=False)
 
 
 def print_fidelity(name: str, plugin: Sequence[Path] | None) -> None:
@@ -105,37 +174,33 @@ def print_fidelity(name: str, plugin: Sequence[Path] | None) -> None:
 
 def _summaries(title: str, registry: Registry[Any], names: Sequence[str] | None = None) -> Table:
     table = Table(title=title, title_justify="left", box=None, show_header=False, title_style="bold")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name in registry.names() if names is None else names:
         table.add_row(Text(name), Text(registry.summary(name)))
     return table
 
 
-def _print_datasets(console: Console) -> None:
+def _print_datasets(console: Console, found: Iterable[facts.Facts], roots: Roots) -> None:
     """Print one line per dataset: first those that need no download, then the others with their state on disk."""
-    from cmkd_bench.config.roots import DATA_ROOT, Roots
-    from cmkd_bench.data.media.checking.presence import presence_of
-    from cmkd_bench.data.media.media_dataset import MediaDataset
-
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    bundled: dict[str, list[str]] = {}
-    downloaded: dict[str, list[str]] = {}
-    roots, broken = Roots.read(), []
-    for name in datasets.names():
-        try:
-            cls = datasets.get(name)
-        except UserError as error:  # of a third party; the others are listed all the same
-            broken.append(str(error))
-            continue
-        rows = downloaded if issubclass(cls, MediaDataset) else bundled
-        state = presence_of(cls, roots).summary if issubclass(cls, MediaDataset) else ""
-        rows[name] = [state, str(len(cls.classes) or "-"), ", ".join(modality.name for modality in cls.modalities)]
+    every = list(found)
+    rows: dict[str, dict[str, list[str]]] = {origin: {} for origin in facts.ORIGINS}
+    for one in every:
+        if "error" not in one:
+            rows[one["kind"]][one["name"]] = [one["state"], str(one["classes"] or "-"), ", ".join(one["modalities"])]
     where = f"in {roots.data}" if roots.data else f"{DATA_ROOT} is not set"
-    for title, rows in (("need no download", bundled), (f"are to be downloaded ({where})", downloaded)):
-        console.print(Text(f"{len(rows)} {title}", style="bold"), soft_wrap=True)
-        console.print(_one_line_each(rows))
-    for text in broken:
-        console.print(Text(text, style="yellow"))
+    titles = ("need no download", f"are to be downloaded ({where})")
+    for title, here in zip(titles, rows.values(), strict=True):
+        if here:
+            console.print(Text(f"{len(here)} {title}", style="bold"), soft_wrap=True)
+            console.print(_one_line_each(here))
+    for one in every:
+        if "error" in one:
+            console.print(Text(one["error"], style="yellow"))
+    if not any(rows.values()):
+        console.print("No dataset is of this kind and has this task.", markup=False)
     console.print("Details of one: cmkd-bench list datasets NAME", style="dim", markup=False)
 
 
@@ -146,14 +211,15 @@ def _one_line_each(rows: Mapping[str, Sequence[str]]) -> Table:
     lines = [("name", *(LISTING[number] for number in used))]
     lines += [(name, *(cells[number] for number in used)) for name, cells in rows.items()]
     for heading, *cells in zip(*lines, strict=True):
-        width = 0 if heading == LISTING[-1] else max(map(len, (heading, *cells)))  # only the last one may be cut
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=width)
+        is_last = heading == LISTING[-1]  # only this one may wrap
+        width = 0 if is_last else max(map(len, (heading, *cells)))
+        table.add_column(heading, no_wrap=not is_last, overflow="fold", min_width=width)
     for line in lines[1:]:
         table.add_row(*map(Text, line))
     return table
 
 
-def _print_dataset(console: Console, name: str) -> None:
+def _print_dataset(console: Console, name: str, roots: Roots) -> None:
     cls = datasets.get(name)
     console.print(Text(f"{name}: {datasets.summary(name)}", style="bold"))
     rows = {
@@ -162,42 +228,17 @@ def _print_dataset(console: Console, name: str) -> None:
         "default pairs": ", ".join(":".join(pair) for pair in cls.default_pairs),
         "folds": str(cls.folds),
     }
-    rows |= _state_of_media(cls)
+    rows |= facts.media_of(cls, roots)
     for source in cls.sources:
         rows |= {"file": source.file, "from": source.origin, "license": source.license, "cite": source.citation}
         _print_rows(console, rows)
         rows = {}
 
 
-def _state_of_media(cls: type[Dataset[Any]]) -> dict[str, str]:
-    """Return whether a downloaded dataset is available and how to obtain it; empty if it needs no download."""
-    from cmkd_bench.config.roots import DATA_ROOT, Roots
-    from cmkd_bench.data.media.checking.presence import presence_of
-    from cmkd_bench.data.media.media_dataset import MediaDataset
-
-    if not issubclass(cls, MediaDataset):
-        return {}
-    roots, name = Roots.read(), cls.registry_name
-    presence = presence_of(cls, roots)
-    found = presence.search
-    looked = ", ".join(map(str, found.candidates)) or f"{DATA_ROOT} is not set"
-    prepared = f"{presence.sets} set{'s' if presence.sets > 1 else ''} in {roots.prepared / name}"
-    official = cls(cls.Options()).official()
-    published = ", ".join(f"{part} {count}" for part, count in official.samples.items()) if official else ""
-    return {
-        **({"published": published} if published else {}),
-        "state": presence.summary,
-        "found": str(found.root) if found.root else f"no ({looked}; expected: {', '.join(cls.marks)})",
-        "check": f"cmkd-bench check {name}{'' if found.root else ' --root DIR'}",
-        "prepared": prepared if presence.sets else f"no (cmkd-bench prepare {name} --root DIR)",
-        "obtain": cls.obtain,
-    }
-
-
 def _print_rows(console: Console, rows: dict[str, str]) -> None:
     table = Table(box=None, show_header=False, pad_edge=True)
     table.add_column(style="dim", min_width=13)
-    table.add_column()
+    table.add_column(overflow="fold")
     for label, value in rows.items():
         table.add_row(Text(label), Text(value))
     console.print(table)
@@ -213,23 +254,11 @@ def _row(text: str) -> Variant:
 
 def _print_method(console: Console, row: Variant) -> None:
     name, cls = row.method, methods.declared(row.method)
-    if problems := problems_of_values(name, row.given):
-        raise GridError(problems)
     console.print(Text(f"{row.row}: {methods.summary(name)}", style="bold"))
     if cls.paper is not None:
         paper = cls.paper
         console.print(Text(f"{paper.authors}. {paper.title}. {paper.venue}. {paper.url}".strip()))
-    traits = {
-        "role": cls.role,
-        "category": methods.category(name),
-        "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
-        "pairs": cls.pairing + ("" if cls.needs_pairs else "; also --pairing unpaired, same_class"),
-        "views": ", ".join(("training", *cls.further_views(cls.HyperParameters()))),
-        "unlabeled": cls.unlabelled or "not supported",
-        "unpaired": "no teacher" if cls.teacher == "none" else cls.unpaired or "not supported",
-        "presets": ", ".join(f"method.{name}.preset={preset}" for preset in cls.presets) or "none",
-    }
-    _print_rows(console, traits)
+    _print_rows(console, facts.traits_of(name))
     for deviation in cls.deviations:
         console.print(Text(f"deviation from the paper: {deviation}"))
     _print_parameters(console, f"method.{name}", cls.HyperParameters, resolve_preset(cls, row.given))
@@ -243,15 +272,13 @@ def _print_parameters(
     if not described:
         console.print(Text(f"{prefix} has no parameters."))
         return
-    table = Table(title=f"set by {prefix}.NAME=VALUE", title_justify="left")
-    for column in ("name", *["variant"] * bool(given), "default", "meaning", "source of the default"):
-        table.add_column(column)
+    header = ["name", *["variant"] * bool(given), "default", "meaning", "source of the default"]
     searched = any(one.search is not None for one in described)
-    if searched:
-        table.add_column("search space of --trials")
+    rows = []
     for one in described:
         choices = f" ({', '.join(map(str, one.choices))})" if one.choices else ""
         own = [str(given.get(one.name, ""))] if given else []
         cells = [one.name, *own, f"{one.default}", one.meaning + choices, one.source]
-        table.add_row(*map(Text, [*cells, f"{one.search or ''}"] if searched else cells))
-    console.print(table)
+        rows.append([Text(cell) for cell in ([*cells, f"{one.search or ''}"] if searched else cells)])
+    header += ["search space of --trials"] if searched else []
+    console.print(FittedTable(f"set by {prefix}.NAME=VALUE", header, rows, texts=len(header), style=""))

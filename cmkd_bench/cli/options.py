@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cmkd_bench.cli import completion
-from cmkd_bench.errors import EnvironmentFault, UserError, place_of
+from cmkd_bench.errors import EnvironmentFault, UnknownName, UserError, place_of
 from cmkd_bench.terminal import visible
 
 if TYPE_CHECKING:
@@ -28,6 +28,26 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file that registers a method, dataset or network; repeatable."),
 ]
+
+FORMS = ("rich", "json")
+Form = Annotated[str, typer.Option("--format", help="Output format: rich or json.")]
+
+
+def check_form(form: str) -> None:
+    """Check that an output format exists.
+
+    Raises:
+        UnknownName: if it does not.
+    """
+    if form not in FORMS:
+        raise UnknownName("format", form, FORMS)
+
+
+def print_json(values: Any) -> None:
+    """Print values as JSON on stdout; in a text, what is no ASCII is escaped, so that no encoding can spoil it."""
+    import json
+
+    print(json.dumps(values, indent=2, allow_nan=False))
 
 
 def say_unwritten(faults: Sequence[EnvironmentFault]) -> None:

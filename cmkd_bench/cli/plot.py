@@ -13,6 +13,7 @@ from rich.text import Text
 from cmkd_bench.cli import completion, options
 from cmkd_bench.cli.exit_codes import ExitCode
 from cmkd_bench.cli.options import Results, say_damage, say_unwritten
+from cmkd_bench.cli.sources import EXPERIMENTS, Different, need_place, opened
 from cmkd_bench.errors import EnvironmentFault, UserError
 from cmkd_bench.terminal import Terminal
 
@@ -25,7 +26,7 @@ Formats = Annotated[str, typer.Option("--format", help="Image formats, comma-sep
 
 
 def plot(
-    experiment: Annotated[str | None, options.EXPERIMENT] = None,
+    experiments: Annotated[list[str] | None, EXPERIMENTS] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,28 +36,42 @@ def plot(
         ),
     ] = None,
     formats: Formats = "png,svg",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the plots (default: plots/ in the experiment's folder; needed for several experiments and "
+            "for an exported file)."
+        ),
+    ] = None,
+    allow_different: Different = False,
     results: Results = Path("results"),
 ) -> None:
     """Plot an experiment: gains, gains by labels, transfer, ranks, cost, learning curves, logged values, tuning."""
-    from cmkd_bench.api import find_experiment
     from cmkd_bench.experiment.faults import tolerating_faults
+    from cmkd_bench.report.experiment_data import read_experiment
+    from cmkd_bench.report.joining import join
     from cmkd_bench.report.plots.kinds import KINDS
     from cmkd_bench.report.plots.save import check, save_pictures
 
     kinds = options.names(kind) or list(KINDS)
     chosen = options.names(formats)
     check(kinds, chosen)
-    found = find_experiment(experiment, results)
     console = Terminal()
-    with console.status("Drawing"), tolerating_faults() as unwritten:
-        files, refusals = save_pictures(found, kinds, chosen)
-    say_damage(found)
+    with opened(experiments, results) as found, tolerating_faults() as unwritten:
+        need_place(found, out, "--out FOLDER")
+        folder = out or found[0][1].path / "plots"
+        with console.status("Drawing"):
+            several = len(found) > 1
+            data = join(found, results, allow_different=allow_different) if several else read_experiment(found[0][1])
+            files, refusals = save_pictures(data, folder, kinds, chosen)
+        for _, experiment in found:
+            say_damage(experiment)
     missing = {fault.place for fault in unwritten}
     for file in (one for one in files if str(one) not in missing):
         console.print(Text(str(file)), soft_wrap=True)
     for refusal in refusals:
         console.print(Text(f"not plotted: {refusal.name}: {refusal.reason}", style="yellow"), soft_wrap=True)
-    _end(found, unwritten)
+    _end(folder, unwritten)
 
 
 def diagnose(
@@ -120,13 +135,13 @@ def diagnose(
         diagnosed = list(diagnose_runs(found, question, SavedRuns(found, place, Roots.read())))
     with tolerating_faults() as unwritten:
         _show(console, found, diagnosed, temperature, chosen)
-    _end(found, unwritten)
+    _end(found.path / "plots", unwritten)
 
 
-def _end(experiment: Experiment, unwritten: Sequence[EnvironmentFault]) -> None:
+def _end(folder: Path, unwritten: Sequence[EnvironmentFault]) -> None:
     """Say what was not written, and exit if plots are among it."""
     say_unwritten(unwritten)
-    if any(Path(fault.place).is_relative_to(experiment.path / "plots") for fault in unwritten):
+    if any(Path(fault.place).is_relative_to(folder) for fault in unwritten):
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 

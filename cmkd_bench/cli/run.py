@@ -86,11 +86,15 @@ def run(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Number of worker processes (default: one per core, or one per GPU).")
+        int | None,
+        typer.Option(help="Number of worker processes (default: one per core; on a GPU, as many as fit into memory)."),
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="Device: cpu or cuda (default: the launcher's).", autocompletion=completion.devices),
+        typer.Option(
+            help="Device: cpu, cuda, or auto: the GPU, if there is one, for large networks (default: the launcher's).",
+            autocompletion=completion.launch_devices,
+        ),
     ] = None,
     controls: Annotated[bool, typer.Option(help="Include the control methods, which every table should have.")] = True,
     one_way: Annotated[

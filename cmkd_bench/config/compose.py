@@ -13,7 +13,7 @@ from cmkd_bench.config.overrides import Overrides
 from cmkd_bench.config.preparation import Preparation
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.config.recipe_file import RecipeFile, recipe_file
-from cmkd_bench.config.settings_files import DEVICES
+from cmkd_bench.config.settings_files import AUTO, DEVICES
 from cmkd_bench.config.supervision import Supervision
 from cmkd_bench.errors import UserError, hint
 from cmkd_bench.experiment.label_budget import EXPECTED, LabelBudget, parse_budget
@@ -159,13 +159,15 @@ def _chosen(plain: Sequence[str], group: str, default: str) -> str:
 
 
 def _problems_of_model(values: Mapping[str, Any]) -> list[str]:
-    from cmkd_bench.networks import problem_with
+    from cmkd_bench.networks import problem_with, problem_with_fusion
 
     problems = []
     for name, value in values.items():
         if name == "pretrained":
             if not isinstance(value, bool | str):
                 problems.append(f"model.pretrained={value}: expected true, false, or a path to weights.")
+        elif name == "fusion":
+            problems += [f"model.fusion: {problem}" for problem in [problem_with_fusion(str(value))] if problem]
         elif value != "auto" and (problem := problem_with(str(value))):
             problems.append(f"model.{name}: {problem}")
     return problems
@@ -181,8 +183,8 @@ def _problems_of_launcher(values: Mapping[str, Any]) -> list[str]:
         expected = f"expected a number of workers up to {MOST_JOBS}, or 0 for one per core."
         problems.append(f"launcher.jobs={values['jobs']}: {expected}")
     device = str(values["device"])
-    if device not in DEVICES:
-        problems.append(f"launcher.device={device}: expected {' or '.join(DEVICES)}.{hint(device, DEVICES)}")
+    if device not in (allowed := (AUTO, *DEVICES)):
+        problems.append(f"launcher.device={device}: expected {AUTO}, {' or '.join(DEVICES)}.{hint(device, allowed)}")
     seconds = values["checkpoint_seconds"]
     if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         problems.append(f"launcher.checkpoint_seconds={seconds}: expected a number of seconds.")

@@ -12,6 +12,7 @@ import yaml
 FOLDER = Path(__file__).parent.parent / "configs"
 GROUPS = ("protocol", "model", "launcher")
 DEVICES = ("cpu", "cuda")
+AUTO = "auto"  # as a launcher's device: the GPU if there is one and the networks are worth it
 SECTIONS = ("train", "supervision", "model", "prepare", "augment", "strong", "data", "launcher")
 
 

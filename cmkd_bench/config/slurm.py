@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cmkd_bench.composite import networks_in
 from cmkd_bench.config.overrides import Malformed
+from cmkd_bench.config.settings_files import AUTO as AUTO_DEVICE
 from cmkd_bench.config.variants import parse_variant
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.spec import RunSpec, Scalar, Settings
@@ -30,7 +32,7 @@ class Profile:
     cpus: int = parameter(4, "cores per job", minimum=1)
     mem_gb: float = parameter(16.0, "memory per job in GiB; 0 for the cluster's default", minimum=0)
     timeout_min: int = parameter(240, "time limit per job in minutes", minimum=1)
-    device: str = parameter("cuda", "device of the networks", choices=("cpu", "cuda"))
+    device: str = parameter("cuda", "device of the networks", choices=(AUTO_DEVICE, "cpu", "cuda"))
     jobs: int = parameter(1, "parallel runs in a job; 0 for one per core or GPU of the job", minimum=0)
     runs_per_job: int = parameter(AUTO, "runs that share a job, one after another", minimum=0)
     pack_minutes: float = parameter(30.0, "target duration in minutes of a job with several runs", minimum=0)
@@ -80,12 +82,13 @@ class SlurmSettings:
         """
         names = {
             "datasets": (spec.dataset,),
-            "networks": (spec.teacher_network or "", spec.student_network),
+            "networks": (*networks_in(spec.teacher_network or ""), *networks_in(spec.student_network)),
             "methods": [name for name in self.changes["methods"] if _covers(name, spec)],
         }
         found = [self.changes[kind].get(name, {}) for kind in MAPPINGS for name in names[kind]]
         extra = {name: value for one in (self.values, *found) for name, value in one.get("extra", {}).items()}
-        return _profile({**self.values, **{name: value for one in found for name, value in one.items()}}, extra)
+        profile = _profile({**self.values, **{name: value for one in found for name, value in one.items()}}, extra)
+        return profile if profile.device != AUTO_DEVICE else _where_worth_it(profile, names["networks"])
 
 
 def read_settings(section: Mapping[str, Any]) -> SlurmSettings:
@@ -168,3 +171,12 @@ def _profile(values: Mapping[str, Any], extra: Mapping[str, Scalar]) -> Profile:
         extra=tuple(sorted(extra.items())),
         setup=tuple(values.get("setup", ())),
     )
+
+
+def _where_worth_it(profile: Profile, networks: Iterable[str]) -> Profile:
+    """Return a profile with a device instead of `auto`; a job on the CPU asks for no GPU."""
+    from cmkd_bench.networks import is_large
+
+    if profile.gpus and any(is_large(name) for name in networks if name):
+        return dataclasses.replace(profile, device="cuda")
+    return dataclasses.replace(profile, device="cpu", gpus=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from cmkd_bench.composite import is_composite
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.deployment.preprocessing import Preprocessing, RawToLogits
 from cmkd_bench.deployment.saved_run import check_reproduced, open_run, read_predictions
@@ -28,10 +29,14 @@ def trained_student(experiment: Experiment, run_id: str, device: torch.device, r
             f"run {run_id} of '{experiment.name}' is {state}, so it has no student to load. See: cmkd-bench status "
             f"{experiment.name}{place_of(experiment.root)}"
         )
+    if is_composite(modality := experiment.read_spec(run_id).student_modality):
+        raise UserError(
+            f"run {run_id} is a teacher of several modalities ({modality}), and a student for use sees one. Choose "
+            "another run of the experiment; load_runs() in Python lists them."
+        )
     parts, network = open_run(experiment, run_id, device, roots)
     _check(experiment, parts, network)
     spec, data = parts.spec, parts.data
-    modality = spec.student_modality
     preprocessing = Preprocessing(parts.part("test").views[modality], data.scaling.get(modality))
     return Student(
         spec=spec,

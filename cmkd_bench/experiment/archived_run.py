@@ -73,7 +73,8 @@ def stored(experiment: Experiment, run_id: str) -> RunFolder | ArchivedRun:
     Raises:
         LeadsOut: as `Experiment.run` does.
     """
-    folder, archive = experiment.run(run_id), archive_of(experiment)
+    owner = experiment.of(run_id)
+    folder, archive = owner.run(run_id), archive_of(owner)
     if archive is None or run_id not in archive.runs or folder.path.exists():
         return folder
     return ArchivedRun(folder.path, archive.runs[run_id])

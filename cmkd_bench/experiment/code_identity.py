@@ -6,12 +6,13 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from cmkd_bench.composite import networks_in
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment import code_versions
 from cmkd_bench.experiment.code_files import CodeFiles
@@ -54,7 +55,15 @@ def code_of(registry: Registry[Any], name: str) -> CodeIdentity:
 
 
 def code_of_network(name: str) -> CodeIdentity:
-    """Return the identity of a network's code; a family's model has that of the family."""
+    """Return the identity of a network's code; a family's model has that of the family, a fusion that of all parts."""
+    names = networks_in(name)
+    if len(names) > 1:
+        codes = {one: code_of_network(one) for one in names}
+        return CodeIdentity(
+            id=_hash((one, code.id) for one, code in codes.items()),
+            digest=_hash((one, code.digest) for one, code in codes.items()),
+            origin="; ".join(dict.fromkeys(code.origin for code in codes.values())),
+        )
     family, slash, _ = name.partition("/")
     return code_of(families if slash else networks, family)
 
@@ -99,7 +108,7 @@ def _built_in(module: str) -> CodeIdentity:
 def _of_built_in(files: Collection[str]) -> CodeIdentity:
     edited = " and ".join(sorted(Path(file).name for file in files if code_versions.is_edited(file)))
     return CodeIdentity(
-        id=_hash((file, code_versions.version_of(file)) for file in files),
+        id=_hash(_versions(files)),
         digest=_hash((file, code_versions.source_of(file).digest) for file in files),
         origin=f"{BUILT_IN}, cmkd-bench {package_version()}" + (f" with {edited} edited" if edited else ""),
     )
@@ -117,12 +126,18 @@ def _identify(kind: str, name: str, item: Callable[..., Any], location: ItemLoca
     if is_plugin(home):
         _check_neighbors(file, found)
     own = {"" if module == home else module: source.digest for module, source in found.sources.items()}
-    code = _hash([*own.items(), *((one, code_versions.version_of(one)) for one in found.built_in)])
+    code = _hash([*own.items(), *_versions(found.built_in)])
     return CodeIdentity(
         id=code,
         digest=_hash([*own.items(), *((one, code_versions.source_of(one).digest) for one in found.built_in)]),
         origin=f"{location.origin or file.name}, {code}",
     )
+
+
+def _versions(files: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the versions of files, apart from those that were added without a change of any result."""
+    versions = ((file, code_versions.version_of(file)) for file in files)
+    return ((file, version) for file, version in versions if version != code_versions.ADDED)
 
 
 def _packages(home: str, location: ItemLocation) -> set[str]:

@@ -32,8 +32,10 @@ ITEMS = ("methods/*.py", "datasets/*.py", "losses/*.py", "networks/*.py", "netwo
 ENGINE = (
     *(
         "batch.py",
+        "composite.py",
         "declaration.py",
         "dataset.py",
+        "fusion.py",
         "method.py",
         "network.py",
         "outputs.py",
@@ -45,6 +47,7 @@ ENGINE = (
 )
 Table = Mapping[str, tuple[int, str]]
 
+ADDED = "0"  # version of a file that was added without a change of any result
 _UNKNOWN = (0, "")
 _sources: dict[str, SourceFile] = {}
 _checked: set[str] = set()
@@ -104,12 +107,15 @@ def changed(table: Table) -> list[str]:
 
 
 def updated(table: Table, chosen: Iterable[str], step: int) -> Table:
-    """Return a table with the present digests of some files, and their versions raised by a step; new files have 1."""
+    """Return a table with the present digests of some files, and their versions raised by a step.
+
+    A new file has version 1 if it changes results. Otherwise it has 0, and does not count yet: code may be moved to
+    new files, and the engine may learn something new, while finished runs stay valid.
+    """
     known, values = files((*ITEMS, *ENGINE)), dict(table)
     for file in chosen:
         if file in known:
-            version = values[file][0] + step if file in values else 1
-            values[file] = (version, source_of(file).digest)
+            values[file] = (values.get(file, _UNKNOWN)[0] + step, source_of(file).digest)
         else:
             values.pop(file, None)
     return values

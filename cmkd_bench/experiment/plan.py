@@ -142,7 +142,7 @@ class Plan:
         self.specs.update(other.specs)
         self._drop_stale(other)
         replaced |= self._drop_other_code(other)
-        self.conditions = merged
+        self.conditions = {name: {**self.conditions.get(name, {}), **values} for name, values in merged.items()}
         self.notes.update(other.notes)
         self.cells.update(other.cells)
         self.studies.update(other.studies)
@@ -195,9 +195,9 @@ def _differences(ours: Mapping[str, Conditions], theirs: Mapping[str, Conditions
     for dataset, conditions in theirs.items():
         stored = ours.get(dataset, conditions)
         for name, value in conditions.items():
-            if stored.get(name) != value:
+            if stored.get(name, value) != value:  # a condition that mattered to no run so far was not stored
                 yield (
-                    f"{dataset}: {name}={value}, but the experiment has {name}={stored.get(name)}. The numbers would "
+                    f"{dataset}: {name}={value}, but the experiment has {name}={stored[name]}. The numbers would "
                     "not be comparable; choose another --experiment."
                 )
 

@@ -161,6 +161,10 @@ class Experiment:
         """One row per run."""
         return self.path / "runs.csv"
 
+    def of(self, run_id: str) -> Experiment:
+        """Return the experiment that has a run: this one, unless several are read as one."""
+        return self
+
     def run(self, run_id: str) -> RunFolder:
         """Return the folder of a run.
 

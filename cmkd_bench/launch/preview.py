@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import statistics
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
 from cmkd_bench.errors import GridError, UserError, fault_of
 from cmkd_bench.experiment.spec import RunSpec
-from cmkd_bench.launch.local import local_devices
+from cmkd_bench.launch.placement import Workers, describe, workers_for
+from cmkd_bench.launch.schedule import Schedule
 from cmkd_bench.launch.slurm.cluster import Cluster
 from cmkd_bench.launch.slurm.durations import alike, expected_seconds, recorded, recorded_runs
 from cmkd_bench.launch.slurm.preflight import problems_of_commands
+from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY
 from cmkd_bench.planning.grid import Grid
 
 
@@ -37,7 +41,7 @@ def check_launch(grid: Grid) -> None:
     problems = [problem] if (problem := _problem_of_folder(grid.experiment.path)) else []
     if grid.launcher["kind"] == "local":
         try:
-            local_devices(grid.launcher["device"], grid.launcher["jobs"])
+            local_workers(grid)
         except UserError as error:
             problems.append(str(error))
     elif grid.launcher["kind"] == "slurm":
@@ -45,6 +49,31 @@ def check_launch(grid: Grid) -> None:
     if problems:
         raise GridError(problems)
     _check_writable(grid.experiment.path)
+
+
+def local_workers(grid: Grid) -> Workers:
+    """Return the workers of a grid on this machine.
+
+    Raises:
+        UserError: if a GPU is asked for and there is none.
+    """
+    return workers_for({name: part.device for name, part in grid.datasets.items()}, grid.launcher["jobs"])
+
+
+def announce(grid: Grid, console: Console) -> None:
+    """Print where the runs will be made on this machine; on a cluster, each job has its own device."""
+    if grid.launcher["kind"] == "local":
+        console.print(describe(local_workers(grid)), markup=False, soft_wrap=True)
+
+
+def advice(schedule: Schedule, grid: Grid) -> Iterator[str]:
+    """Yield the command that repeats runs for which GPUs had no memory left, with fewer of them at once."""
+    workers = local_workers(grid)
+    causes = [(schedule.experiment.run(run_id).failure() or {}).get("cause") for run_id in sorted(schedule.failed)]
+    if workers.gpus and (failed := causes.count(OUT_OF_MEMORY)):
+        jobs = workers.fewer_jobs
+        command = f"{grid.command} --retry-failed --jobs {jobs}" if grid.command else f"retry_failed=True, jobs={jobs}"
+        yield f"{failed} run{'s' * (failed > 1)} failed for lack of memory. To repeat with fewer at once: {command}"
 
 
 def expectation(specs: Collection[RunSpec], root: Path) -> Expectation:

@@ -42,14 +42,20 @@ class Schedule:
         """Whether no run is left to start or to finish."""
         return not self.waiting and not self.running
 
-    def next(self) -> str | None:
-        """Return the next run that may start now; a run that another command works on is checked again later."""
+    def next(self, accepts: Callable[[RunSpec], bool] = lambda spec: True) -> str | None:
+        """Start the next run that may start now and is accepted, and return its id."""
+        run_id = self.first(accepts)
+        if run_id is not None:
+            del self.waiting[run_id]
+            self.running.add(run_id)
+        return run_id
+
+    def first(self, accepts: Callable[[RunSpec], bool]) -> str | None:
+        """Return the run that `next` would start; one that another command works on is checked again later."""
         now = time.monotonic()
         for run_id, not_before in self.waiting.items():
-            teacher = self.specs[run_id].teacher
-            if not_before <= now and (teacher is None or teacher in self.done):
-                del self.waiting[run_id]
-                self.running.add(run_id)
+            spec = self.specs[run_id]
+            if not_before <= now and (spec.teacher is None or spec.teacher in self.done) and accepts(spec):
                 return run_id
         return None
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -18,6 +18,7 @@ from cmkd_bench.errors import EnvironmentFault, UserError
 from cmkd_bench.experiment.heartbeat import holder
 from cmkd_bench.experiment.spec import RunSpec
 
+Memory = tuple[float, float] | None
 RunOutcome = Literal["finished", "busy", "stopped", "fault"]
 TELL_SECONDS = 0.1  # reporting an epoch of a linear network takes longer than the epoch
 
@@ -34,6 +35,7 @@ class WorkerSettings:
     roots: Roots  # folders of the data and weights
     parent: int = 0  # process id of the launcher
     shielded: bool = False  # whether only the launcher handles signals to the whole job, as on a cluster
+    environment: tuple[tuple[str, str], ...] = ()  # variables that libraries read once, when they are first used
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,18 @@ class Message:
     text: str = ""  # who works on the run, if it is busy; or the fault of the machine that ended it
     errno: int | None = None  # the fault's number in the operating system
     notes: tuple[str, ...] = ()
+    # on a GPU: the most memory that the worker has taken for the run so far, and what is free, in MB
+    memory: Memory = None
 
 
 class _Watch:
     """Reports epochs, and stops the run when the launcher requests it or has died."""
 
-    def __init__(self, run_id: str, settings: WorkerSettings, connection: Connection, stop: Event) -> None:
+    def __init__(
+        self, run_id: str, settings: WorkerSettings, connection: Connection, stop: Event, memory: Callable[[], Memory]
+    ) -> None:
         self._run_id, self._settings, self._connection, self._stop = run_id, settings, connection, stop
+        self._memory = memory
         self._saved = self._told = time.monotonic()
         self._abandoned = False
 
@@ -62,7 +69,7 @@ class _Watch:
             return
         self._told = time.monotonic()
         try:
-            self._connection.send(Message(self._run_id, done, total))
+            self._connection.send(Message(self._run_id, done, total, memory=self._memory()))
         except OSError:  # the launcher has died or closed the connection
             self._abandoned = True
 
@@ -90,23 +97,25 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
         end.close()
     for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGCONT) if settings.shielded else ():
         signal.signal(number, signal.SIG_IGN)
+    os.environ.update(settings.environment)
     import torch
 
     from cmkd_bench.experiment.store import Busy, Experiment
     from cmkd_bench.registry import load_plugin
-    from cmkd_bench.training.device import is_usable
+    from cmkd_bench.training.device import is_usable, open_device
     from cmkd_bench.training.execution import execute
     from cmkd_bench.training.loop import Stopped
+    from cmkd_bench.training.memory import gpu_memory, release
 
     torch.set_num_threads(1)
-    device = torch.device(settings.device)
+    device = open_device(settings.device)
     for plugin in settings.plugins:
         load_plugin(plugin)
     experiment = Experiment(settings.root, settings.experiment)
     while (run_id := _receive(connection)) is not None:
         ended, notes = Message(run_id, outcome="finished"), list[str]()
         try:
-            watch = _Watch(run_id, settings, connection, stop)
+            watch = _Watch(run_id, settings, connection, stop, lambda: gpu_memory(device))
             notes = execute(experiment, run_id, device, watch, settings.roots)
         except Busy:
             ended = Message(run_id, outcome="busy", text=holder(experiment.run(run_id).heartbeat))
@@ -114,12 +123,14 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
             ended = Message(run_id, outcome="stopped")
         except EnvironmentFault as fault:
             ended = Message(run_id, outcome="fault", text=str(fault), errno=fault.errno)
+        usable = is_usable(device)
         try:
-            connection.send(replace(ended, notes=tuple(notes)))
+            connection.send(replace(ended, notes=tuple(notes), memory=gpu_memory(device) if usable else None))
         except OSError:
             return
-        if not is_usable(device):
+        if not usable:
             return  # the launcher starts another worker
+        release(device)
 
 
 def warm_up(networks: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cmkd_bench.composite import fused, is_composite, join_weights, members_of, parts_of
 from cmkd_bench.config.augmentation import view_settings
 from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.supervision import FULL
@@ -21,6 +22,7 @@ from cmkd_bench.parameters import build
 from cmkd_bench.planning.directions import Direction
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid, GridRow
+from cmkd_bench.planning.planning_display import Say
 from cmkd_bench.planning.several_views import notes_on_views, strong_conditions
 from cmkd_bench.planning.tuning import add_trials, is_searched
 from cmkd_bench.registry import methods
@@ -35,13 +37,16 @@ LEAK = (
 )
 
 
-def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str] = ()) -> Plan:
+def make_plan(
+    grid: Grid, *, remember: bool = False, unprepared: Collection[str] = (), say: Say = lambda place, what: None
+) -> Plan:
     """Return all runs of a grid as a plan.
 
     Args:
         grid: the resolved grid.
         remember: whether to save, in the results folder, which methods are defined for which networks.
         unprepared: datasets to plan although they are not prepared; their runs will have other ids.
+        say: is told the place and what is done there, again and again.
 
     Raises:
         UserError: if a dataset cannot be loaded, or has no part on which an epoch can be selected.
@@ -55,6 +60,8 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
     for name, part in grid.datasets.items():
         fixture = False
         for fold in part.folds:
+            place = f"{name}, fold {fold}" if len(part.folds) > 1 else name
+            say(place, "reading the data")
             data = None if name in unprepared else load_fold(part.dataset, fold)
             specs = _FoldSpecs(grid, part, fold, data)
             plan.notes[name] = [*_notes(part), *notes_on_views(grid)]
@@ -65,12 +72,14 @@ def make_plan(grid: Grid, *, remember: bool = False, unprepared: Collection[str]
                 plan.notes[name] = [*data.paired.notes, *plan.notes[name]]
                 fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
+                say(place, f"{cell.method}, {cell.teacher_modality} → {cell.student_modality}, seed {cell.seed}")
                 reason = reason_of(runs[-1]) or _reason_of_teacher(runs[-2], grid.baseline, reason_of)
                 for spec in runs[:1] if reason else runs:
                     plan.add(spec)
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
         plan.conditions[name] = _conditions(part, plan.specs.values(), fixture)
     if grid.trials is not None:
+        say("trials", "drawing hyper-parameters")
         add_trials(plan, grid, lambda spec: reason_of(spec) is None)
     if remember:
         feasibility.save()
@@ -112,7 +121,8 @@ class _FoldSpecs:
 
     def _alone(self, modality: str, role: str, labels: LabelBudget, supervision: Settings, seed: int) -> RunSpec:
         configuration, dataset = self.part.configuration, self.part.dataset
-        network = configuration.network(role, dataset.modality(modality).kind)
+        members = [configuration.network(role, one.kind) for one in dataset.modalities_of(modality)]
+        network = fused(str(configuration.model["fusion"]), members)
         spec = RunSpec(
             method=self.grid.baseline,
             hyperparameters=settings(build(methods.declared(self.grid.baseline).HyperParameters, {})),
@@ -131,7 +141,7 @@ class _FoldSpecs:
             teacher_pretrained="",
             preparation=preparation_settings(dataset),
             augmentation=settings(configuration.augmentation),
-            recipe=settings(configuration.recipe),
+            recipe=settings(configuration.recipe.identity(self.part.device)),
             seed=seed,
             code=(),
         )
@@ -169,7 +179,7 @@ class _FoldSpecs:
         spec = replace(
             spec,
             supervision=supervision,
-            manifest=self._manifest(*{teacher.student_modality, alone.student_modality}),
+            manifest=self._manifest(teacher.student_modality, alone.student_modality),
             teacher_modality=teacher.student_modality,
             teacher_network=teacher.student_network,
             teacher_pretrained=teacher.pretrained,
@@ -178,7 +188,8 @@ class _FoldSpecs:
         return replace(spec, code=run_code(spec))
 
     def _manifest(self, *modalities: str) -> str:
-        return "not prepared yet" if self.data is None else self.data.manifest(*modalities)
+        parts = {part for modality in modalities for part in parts_of(modality)}
+        return "not prepared yet" if self.data is None else self.data.manifest(*parts)
 
     def tuned_as(self, row: GridRow) -> str:
         """Return the method in the grid whose selected hyper-parameters a control gets; empty if there is none.
@@ -195,7 +206,7 @@ class _FoldSpecs:
             return ""
         from cmkd_bench.networks import weights_id
 
-        return weights_id(given, network)
+        return join_weights([weights_id(given, member) for member in members_of(network)[1]])
 
 
 def untrained(teacher: RunSpec) -> RunSpec:
@@ -253,6 +264,12 @@ def _check_supervision(name: str, part: DatasetGrid, data: LoadedFold) -> None:
             f"supervision.pairing=same_class: not defined for segmentation ('{name}'), where an image has several "
             "classes. Use supervision.pairing=unpaired."
         )
+    composite = [":".join(direction) for direction in part.directions if is_composite(direction[0])]
+    if composite and (supervision.pairs_share < 1 or supervision.mispaired > 0):
+        raise UserError(
+            f"--pairs {composite[0]}: a teacher of several modalities is trained on pairs itself, so it is not defined "
+            f"with supervision.pairs_share={supervision.pairs_share}, mispaired={supervision.mispaired}. Use 1 and 0."
+        )
     if supervision.pairs_share < 1 and data.paired.targets is not None:
         raise UserError(
             f"supervision.pairs_share={supervision.pairs_share}: not defined for segmentation ('{name}'), where pairs "
@@ -275,7 +292,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
     configuration, dataset = part.configuration, part.dataset
     own = [spec for spec in specs if spec.dataset == dataset.registry_name]
     sections = {
-        "train": settings(configuration.recipe),
+        "train": settings(configuration.recipe.identity(part.device)),
         "supervision": settings(configuration.supervision),
         "augment": settings(configuration.augmentation),
         **strong_conditions(configuration, own),
@@ -283,7 +300,9 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
         f"dataset.{dataset.registry_name}": settings(dataset.options),
     }
     values = {f"{section}.{name}": value for section, pairs in sections.items() for name, value in pairs}
-    model = {f"model.{name}": value for name, value in configuration.model.items() if name != "pretrained"}
+    fuses = any(map(is_composite, itertools.chain(*part.directions)))
+    left_out = ("pretrained",) if fuses else ("pretrained", "fusion")
+    model = {f"model.{name}": value for name, value in configuration.model.items() if name not in left_out}
     return {
         "protocol": configuration.protocol,
         "folds": dataset.folds,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmkd_bench.composite import each, members_of, parts_of, split_weights
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
 from cmkd_bench.declaration import Declaration
@@ -85,6 +86,8 @@ class Feasibility:
         from cmkd_bench.parameters import build
 
         data = self._folds[spec.dataset, spec.fold]
+        if reason := self._unlike_texts(spec, data):
+            return reason
         try:
             student = self._shape(spec, spec.student_modality, spec.student_network, spec.pretrained)
             teacher = student
@@ -101,6 +104,16 @@ class Feasibility:
         refusal: str | None = cls.unsupported(build(cls.HyperParameters, dict(spec.hyperparameters)), pair)
         return refusal
 
+    def _unlike_texts(self, spec: RunSpec, data: LoadedFold) -> str | None:
+        """Return the text that the networks of student and teacher would read with different tokenizers."""
+        if spec.teacher_modality is None or spec.teacher_network is None:
+            return None
+        weights = self._roots.weights
+        own = _tokenizers(data, spec.student_modality, spec.student_network, spec.pretrained, weights)
+        other = _tokenizers(data, spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained, weights)
+        unlike = [name for name in own.keys() & other.keys() if own[name] != other[name]]
+        return f"student and teacher read '{unlike[0]}' with different tokenizers" if unlike else None
+
     def _shape(self, spec: RunSpec, modality: str, network: str, pretrained: str) -> NetworkShape:
         asked = (spec.dataset, spec.fold, spec.augmentation, modality, network, pretrained)
         if asked not in self._shapes:
@@ -113,13 +126,23 @@ def _shape_of(
     data: LoadedFold, augmentation: Settings, modality: str, network: str, pretrained: str, weights: Path | None
 ) -> NetworkShape:
     from cmkd_bench.config.augmentation import read_views
-    from cmkd_bench.networks import network_shape, tokenizer_of
+    from cmkd_bench.networks import network_shape
     from cmkd_bench.training.tensors import input_shape
 
-    kind = data.dataset.modality(modality)
-    tokenizers = {modality: tokenizer_of(network, pretrained, weights)} if kind.kind == "text" else {}
-    inputs = input_shape(data.prepare([modality], tokenizers), kind, read_views(augmentation)[0])
+    prepared = data.prepare(parts_of(modality), _tokenizers(data, modality, network, pretrained, weights))
+    views = read_views(augmentation)[0]
+    inputs = each(modality, lambda one: input_shape(prepared, data.dataset.modality(one), views))
     return network_shape(network, inputs, len(data.classes), pretrained, weights)
+
+
+def _tokenizers(data: LoadedFold, modality: str, network: str, pretrained: str, weights: Path | None) -> dict[str, str]:
+    """Return the tokenizer of each text that a network reads."""
+    from cmkd_bench.networks import tokenizer_of
+
+    _, members = members_of(network)
+    starts = split_weights(pretrained, len(members))
+    readers = zip(data.dataset.modalities_of(modality), members, starts, strict=True)
+    return {one.name: tokenizer_of(member, start, weights) for one, member, start in readers if one.kind == "text"}
 
 
 def _undeclared(cls: type[Declaration[Any]], spec: RunSpec) -> str | None:

@@ -24,6 +24,7 @@ class DatasetGrid:
     folds: tuple[int, ...]  # folds of its split
     labels: tuple[LabelBudget, ...]  # how many labels of the training part may be seen; each value is run
     directions: tuple[Direction, ...]  # pairs of a teacher modality and a student modality
+    device: str  # `cpu` or `cuda`, where all its runs are made
 
 
 @dataclass(frozen=True)

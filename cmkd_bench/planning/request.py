@@ -34,8 +34,8 @@ class GridOptions:
         results: folder of the experiments.
         plugins: files that register methods, datasets or networks.
         launcher: `local`, `slurm`, or another file of configs/launcher/.
-        jobs: number of worker processes; None for one per core.
-        device: `cpu` or `cuda`.
+        jobs: number of worker processes; None for one per core, and on a GPU for as many as its memory allows.
+        device: `cpu`, `cuda`, or `auto`: the GPU, if there is one, for datasets with large networks.
         controls: whether to add the rows that every table should have (the student alone and the controls).
         one_way: whether to run pairs only in the direction in which they are written.
         trials: number of trials to tune each method, on the first seed, selected on validation; None for no tuning.

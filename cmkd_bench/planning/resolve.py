@@ -19,6 +19,7 @@ from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.parameters import problems_of
 from cmkd_bench.planning.directions import directions_of, problems_of_pairs
 from cmkd_bench.planning.grid import DatasetGrid, Grid, GridRow
+from cmkd_bench.planning.places import configured_for, device_of, networks_of
 from cmkd_bench.planning.request import GridOptions, Names
 from cmkd_bench.planning.rows import grid_rows, problems_of_equal, problems_of_rows, problems_of_values, requested
 from cmkd_bench.planning.tuning import is_searched
@@ -97,7 +98,10 @@ class _Resolution:
             folds = tuple(range(dataset.folds)) if self.folds is None else self.folds
             labels = self.labels or configurations[name].labels
             directions = directions_of(self.pairs, configurations[name].pairs, cls, self.options.one_way)
-            grids[name] = DatasetGrid(dataset, configurations[name], folds, labels, directions)
+            networks = networks_of(configurations[name], cls)
+            device = device_of(general.launcher, name, networks)
+            configuration = configured_for(configurations[name], device, networks)
+            grids[name] = DatasetGrid(dataset, configuration, folds, labels, directions, device)
         if self.problems:
             raise GridError(self.problems)
         asked = self.options.experiment

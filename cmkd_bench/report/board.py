@@ -13,6 +13,7 @@ from cmkd_bench.report.cells import TEACHER, Column, Runs, by_column, by_row, co
 from cmkd_bench.report.code_origins import code_line
 from cmkd_bench.report.comparisons import Comparisons
 from cmkd_bench.report.label_marks import supervision_marks
+from cmkd_bench.report.mixed_devices import mixed_devices
 from cmkd_bench.report.quantities import QUANTITIES, Quantity
 from cmkd_bench.report.rank_agreement import RankAgreement, rank_agreements
 from cmkd_bench.report.ranking import Ranking, rank
@@ -85,7 +86,7 @@ def leaderboard(
     for column in columns:
         _mark_best(scores, column, competitors, quantity.better, comparisons)
     notes |= dict.fromkeys(f"{name}: {text}" for name, texts in record.notes.items() for text in texts)
-    notes |= dict.fromkeys(comparisons.refused)
+    notes |= dict.fromkeys([*mixed_devices(cells, runs), *comparisons.refused])
     ranking = None
     if len({column.labels for column in columns}) == 1:
         ranking = rank(scores, competitors, columns, quantity.better, claim=len(seeds) >= FEWEST_SEEDS)
@@ -120,10 +121,13 @@ def leaderboard(
 
 
 def _rows(cells: Collection[Cell]) -> dict[str, str]:
-    """Return the role of each row, ordered by role and plan, a method's tuned row below it."""
-    order = {method: place for place, method in enumerate(dict.fromkeys(cell.name for cell in cells))}
-    rows = dict.fromkeys((ROLES.index(cell.role), order[cell.name], cell.tuned, cell.row) for cell in cells)
-    return {name: ROLES[role] for role, _, _, name in sorted(rows)}
+    """Return the role of each row, ordered by role and, as in the registry, by name; variants of a method follow it.
+
+    A method's tuned row is below its row with defaults.
+    """
+    place = {name: index for index, name in enumerate(dict.fromkeys(cell.name for cell in cells))}
+    rows = {(ROLES.index(cell.role), cell.method, place[cell.name], cell.tuned, cell.row) for cell in cells}
+    return {name: ROLES[role] for role, *_, name in sorted(rows)}
 
 
 def _measured(

@@ -14,7 +14,7 @@ from cmkd_bench.experiment.plan import Cell, Plan
 TEACHER = "teacher"  # the name of its row
 NEEDED = (
     *("run_id", "status", "dataset", "teacher", "manifest", "metric", "value", "error"),
-    *("teacher_modality", "student_modality", "train_labels", "selection_labels"),
+    *("teacher_modality", "student_modality", "train_labels", "selection_labels", "device"),
 )
 Runs = dict[str, dict[str, Any]]
 

@@ -13,13 +13,14 @@ import pandas as pd
 
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.cells import Column, Runs, by_column, is_done, runs_of
-from cmkd_bench.report.predictions import PredictionCache, PredictionScores
+from cmkd_bench.report.predictions import PredictionScores, SavedPredictions
 from cmkd_bench.statistics.metrics import METRICS, Array
 from cmkd_bench.statistics.multiple import best_set, holm
-from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL, paired_differences
+from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL, interval_at, paired_differences
 from cmkd_bench.statistics.proportions import mcnemar, only_one_right
 from cmkd_bench.statistics.resampling import RESAMPLES, resampled, resampling_counts
 
+NUMBERS = ("low", "high", "p", "error", "of_seeds")  # of Comparison, for enough seeds
 Unit = tuple[int, int]  # seed and fold
 Units = dict[Unit, Cell]
 Family = tuple[str, str]  # the table, i.e. the dataset with the number of labels, and the role of its rows
@@ -42,9 +43,12 @@ class Comparison:
     low: float | None = None  # lower end of the 95 % interval; None for fewer than 3 seeds, like all that follow
     high: float | None = None  # its upper end
     p: float | None = None  # under the hypothesis of no difference
+    error: float | None = None  # standard error of the difference
     of_seeds: float | None = None  # share of the variance that is due to the seeds
     family: str = ""  # of a gain: the role of its row, `method` or `control`; empty for other pairs
-    p_gain: float | None = None  # of a gain: corrected for its family in the table of its dataset
+    p_gain: float | None = None  # of a gain: corrected for its family in the table of its dataset, by Holm
+    # of a gain: the interval at 0.05 / the size of its family (Bonferroni); 95 % of tables have no true gain outside
+    simultaneous: tuple[float, float] | None = None
     p_pair: float | None = None  # corrected for all pairs of the column
     # by seed, the exact p-value on the test samples; for accuracy only
     mcnemar: Mapping[int, float] = field(default_factory=dict)
@@ -95,7 +99,7 @@ class Comparisons:
 
 
 def compare(
-    record: Plan, results: pd.DataFrame, predictions: PredictionCache, metric: str | None = None
+    record: Plan, results: pd.DataFrame, predictions: SavedPredictions, metric: str | None = None
 ) -> Comparisons:
     """Compare all pairs of rows but the teacher; the same input gives the same numbers.
 
@@ -126,7 +130,7 @@ class _Column:
         cells: Sequence[Cell],
         runs: Runs,
         done: Mapping[str, PredictionScores],
-        predictions: PredictionCache,
+        predictions: SavedPredictions,
         baseline: str,
     ) -> None:
         self.column, self.runs, self.done, self.predictions = column, runs, done, predictions
@@ -215,7 +219,7 @@ class _Column:
             a, b = place[row], place[other]
             numbers: dict[str, Any] = {}
             if found is not None:
-                numbers = {name: float(getattr(found, name)[a, b]) for name in ("low", "high", "p", "of_seeds")}
+                numbers = {name: float(getattr(found, name)[a, b]) for name in NUMBERS}
             yield Comparison(
                 column=self.column,
                 row=row,
@@ -260,17 +264,25 @@ def _corrected(
             by_family.setdefault((one.column.block, roles[one.row]), []).append(one)
     gains = {family: holm_by_runs(same) for family, same in by_family.items()}
     pairs = {column: holm_by_runs(same) for column, same in itertools.groupby(tested, key=lambda one: one.column)}
-    corrected = {
-        (one.column, one.row, one.other): replace(
+    corrected = {}
+    for one in found:
+        family = (one.column.block, roles[one.row] if one.other == baseline else "")
+        corrected[one.column, one.row, one.other] = replace(
             one,
             p_pair=pairs[one.column].get(one.runs) if one.column in pairs else None,
-            family=(role := roles[one.row] if one.other == baseline else ""),
-            p_gain=gains.get((one.column.block, role), {}).get(one.runs),
+            family=family[1],
+            p_gain=gains.get(family, {}).get(one.runs),
+            simultaneous=_simultaneous(one, len(gains.get(family, ()))),
         )
-        for one in found
-    }
     sizes = {family: len(p) for family, p in gains.items() if p}
     return Comparisons(corrected, sizes, tuple(refused))
+
+
+def _simultaneous(one: Comparison, family: int) -> tuple[float, float] | None:
+    """Return the interval of a gain that is corrected for the size of its family; None where nothing was tested."""
+    if not family or one.error is None or one.of_seeds is None or one.runs[0] == one.runs[1]:
+        return None
+    return interval_at(one.difference, one.error, one.of_seeds, len(one.seeds), LEVEL / family)
 
 
 def holm_by_runs(tested: Iterable[Comparison]) -> dict[object, float]:

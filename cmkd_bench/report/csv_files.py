@@ -12,8 +12,9 @@ from cmkd_bench.report.comparisons import Comparison, Comparisons
 from cmkd_bench.report.text_table import TextTable
 
 _PLACE = ("dataset", "labels", "teacher_modality", "student_modality", "row")
-_BOARD = (
-    *_PLACE, "role", "mean", "std", "gain", "seeds", "problem", "marks", "gain_low", "gain_high", "gain_p", "best",
+BOARD = (
+    *_PLACE, "role", "mean", "std", "gain", "seeds", "problem", "marks", "gain_low_uncorrected",
+    "gain_high_uncorrected", "gain_p_uncorrected", "gain_low_bonferroni", "gain_high_bonferroni", "gain_p_holm", "best",
     "second", "may_be_best", "average_rank",
 )  # fmt: skip
 _PAIRS = (
@@ -42,17 +43,29 @@ def _as_text(cells: pd.DataFrame) -> str:
 
 def board_csv(board: Leaderboard) -> str:
     """Write one line per row and direction."""
+    return as_csv(BOARD, board_lines(board))
+
+
+def board_lines(board: Leaderboard) -> list[list[object]]:
+    """Return the values of BOARD by row and direction; None where there is none."""
     ranks = board.ranking.ranks if board.ranking else {}
     lines: list[list[object]] = []
     for column in board.columns:
         marks = "; ".join(board.marks[column.block])
         for row, role in board.rows.items():
             one = board.scores[row, column]
-            tested = [one.comparison.low, one.comparison.high, one.comparison.p_gain] if one.comparison else [None] * 3
+            tested = _tested(one.comparison)
             flags = [int(one.is_best), int(one.is_second), int(one.is_close)]
             numbers = [one.mean, one.deviation, one.gain, len(one.values), one.problem, marks]
             lines.append([*column.names, row, role, *numbers, *tested, *flags, ranks.get(row)])
-    return as_csv(_BOARD, lines)
+    return lines
+
+
+def _tested(gain: Comparison | None) -> list[float | None]:
+    """Return the interval and the p-value of a gain, uncorrected and corrected for its family."""
+    if gain is None:
+        return [None] * 6
+    return [gain.low, gain.high, gain.p, *(gain.simultaneous or (None, None)), gain.p_gain]
 
 
 def text_csv(table: TextTable) -> str:

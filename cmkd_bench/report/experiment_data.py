@@ -71,13 +71,37 @@ class ExperimentData:
         return {column: by_row(cells) for column, cells in by_column(self.record).items()}
 
 
-def read_experiment(experiment: Experiment) -> ExperimentData:
-    """Read an experiment, and bring its results.csv and runs.csv up to date."""
+@dataclass(frozen=True)
+class StoredRuns:
+    """What an experiment has stored, without statistics."""
+
+    experiment: Experiment  # its folder
+    record: Plan  # its cells
+    results: pd.DataFrame  # as `collect` returns them
+    specs: Mapping[str, RunSpec]  # by run id
+    predictions: PredictionCache  # of its runs
+    read: Read  # reads the result and the cost of a run once
+
+    def cost(self, run_id: str) -> PageValues:
+        """Return what a finished run cost."""
+        return self.read(stored(self.experiment, run_id))[1]
+
+
+def read_runs(experiment: Experiment) -> StoredRuns:
+    """Read the runs of an experiment, and bring its results.csv and runs.csv up to date."""
     predictions, record = PredictionCache(experiment), read_plan(experiment)
     specs = read_specs(experiment, record)
     read = cache(read_ended)
-    results = collect(experiment, predictions, specs=specs, read=read)
-    return ExperimentData(experiment, record, results, make_board(predictions, record, results), specs, read)
+    return StoredRuns(
+        experiment, record, collect(experiment, predictions, specs=specs, read=read), specs, predictions, read
+    )
+
+
+def read_experiment(experiment: Experiment) -> ExperimentData:
+    """Read an experiment with its statistics, and bring its results.csv and runs.csv up to date."""
+    found = read_runs(experiment)
+    board = make_board(found.predictions, found.record, found.results)
+    return ExperimentData(experiment, found.record, found.results, board, found.specs, found.read)
 
 
 def seeds_text(cells: Sequence[Cell]) -> str:

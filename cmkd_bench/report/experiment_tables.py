@@ -15,7 +15,7 @@ from cmkd_bench.report.board import NO_COMPARISONS, Leaderboard, leaderboard
 from cmkd_bench.report.comparisons import Comparisons, compare
 from cmkd_bench.report.csv_files import as_csv, board_csv, comparisons_csv, text_csv
 from cmkd_bench.report.formats import as_markdown
-from cmkd_bench.report.predictions import PredictionCache
+from cmkd_bench.report.predictions import PredictionCache, SavedPredictions
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.results import collect
 from cmkd_bench.report.tuning_results import TRIAL_COLUMNS, study_results, trial_rows
@@ -51,7 +51,7 @@ def write_board(
     return results, board
 
 
-def make_board(cache: PredictionCache, record: Plan, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
+def make_board(cache: SavedPredictions, record: Plan, results: pd.DataFrame, metric: str | None = None) -> Leaderboard:
     """Make the leaderboard of some of an experiment's cells, with its statistics.
 
     Args:

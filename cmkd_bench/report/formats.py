@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from markupsafe import Markup
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cmkd_bench.report import text_table
 from cmkd_bench.report.board import Column, Leaderboard
-from cmkd_bench.report.csv_files import board_csv, text_csv
+from cmkd_bench.report.csv_files import BOARD, board_csv, board_lines, text_csv
+from cmkd_bench.report.fitted_table import FittedTable
 from cmkd_bench.report.templating import TEMPLATES, render_template
-from cmkd_bench.report.text_table import TextTable, titled_table
+from cmkd_bench.report.text_table import TextTable
 from cmkd_bench.report.verdict_matrix import verdict
 from cmkd_bench.report.verdict_table import verdict_as_rich
 from cmkd_bench.report.wording import by_dataset, cell_text, legend, sections
 
 _TEMPLATES = {"markdown": "leaderboard.md", "latex": "leaderboard.tex", "html": "leaderboard.html"}
-FORMATS = ("rich", "markdown", "latex", "csv", "html")
-WITH_GAIN = ("markdown", "html")  # by default: where a table may be wide
+FORMATS = ("rich", "markdown", "latex", "csv", "json", "html")
+WITH_GAIN = ("rich", "markdown", "html")  # by default: where a table may be wide, or is split
 
 
 def render(
@@ -33,6 +37,8 @@ def render(
     gains = form in WITH_GAIN if with_gain is None else with_gain
     if form == "csv":
         return board_csv(board) if further is None else text_csv(further)
+    if form == "json":
+        return as_json(board, name, further)
     if form == "rich":
         return as_rich(board, gains, further)
     text = render_template(
@@ -49,6 +55,22 @@ def render(
     return f"{text.rstrip()}\n"
 
 
+def as_json(board: Leaderboard, name: str, published: TextTable | None = None) -> str:
+    """Render a table as JSON: the lines of leaderboard.csv, and what else the other formats show."""
+    judged = verdict(board)
+    values: dict[str, Any] = {
+        "experiment": name,
+        "baseline": board.baseline,
+        "sentences": judged.sentences if judged else {},
+        "rows": [dict(zip(BOARD, line, strict=True)) for line in board_lines(board)],
+        "legend": legend(board, True),
+        "notes": board.notes,
+    }
+    for title, table in (("tuning", board.tuning), ("published", published)):
+        values[title] = table and [dict(zip(table.header, row, strict=True)) for row in table.rows]
+    return f"{json.dumps(values, indent=2)}\n"
+
+
 def as_markdown(board: Leaderboard) -> str:
     """Render a table in GitHub's Markdown, with gains."""
     return str(render(board, "markdown", ""))
@@ -59,18 +81,21 @@ def asset(name: str) -> Markup:
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of this package)
 
 
-def as_rich(board: Leaderboard, with_gain: bool = False, further: TextTable | None = None) -> RenderableType:
+def as_rich(board: Leaderboard, with_gain: bool = True, further: TextTable | None = None) -> RenderableType:
     """Render the verdict, and one table per dataset with directions as columns, the best in bold, for a terminal."""
     judged = verdict(board)
     parts: list[RenderableType] = [*verdict_as_rich(judged), Text()] if judged else []
     for title, columns in by_dataset(board):
-        table = titled_table(title)
-        table.add_column("method", no_wrap=True)
-        for column in columns:
-            table.add_column(Text(column.direction), justify="right")
-        for row, ends_section in sections(board):
-            cells = (_cell(board, row, column, with_gain) for column in columns)
-            table.add_row(Text(row), *cells, end_section=ends_section)
+        table = FittedTable(
+            title=title,
+            header=["method", *(column.direction for column in columns)],
+            rows=[
+                [Text(row, no_wrap=True), *(_cell(board, row, column, with_gain) for column in columns)]
+                for row in board.rows
+            ],
+            ends=[number for number, (_, ends_section) in enumerate(sections(board)) if ends_section],
+            repeated=1,
+        )
         parts += [table, Text()]
     parts += [Text(line, style="dim") for line in legend(board, with_gain)]
     parts += [Text(note, style="yellow") for note in board.notes]
@@ -83,7 +108,7 @@ def _cell(board: Leaderboard, row: str, column: Column, with_gain: bool) -> Text
     cell = cell_text(board, row, column, with_gain)
     if cell.value is None:
         return Text(cell.problem, style="red")
-    text = Text()
+    text = Text(no_wrap=not cell.problem)
     text.append(cell.number, style={"best": "bold", "second": "underline"}.get(cell.style, ""))
     if board.claims:
         text.append(f" {cell.marks:<2}", style="dim")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.launch.preview import Expectation
 from cmkd_bench.planning.directions import Direction
-from cmkd_bench.report.text_table import titled_table
+from cmkd_bench.report.fitted_table import FittedTable
 
 
 def as_rich(plan: Plan, name: str, done: Collection[str]) -> RenderableType:
@@ -36,19 +35,21 @@ def as_rich(plan: Plan, name: str, done: Collection[str]) -> RenderableType:
     return Group(*parts, Text(_totals(plan, done)))
 
 
-def _table(block: str, cells: Sequence[Cell], done: Collection[str]) -> Table:
+def _table(block: str, cells: Sequence[Cell], done: Collection[str]) -> FittedTable:
     grouped: dict[str, dict[Direction, list[Cell]]] = {}
     for cell in cells:
         direction = (cell.teacher_modality, cell.student_modality)
         grouped.setdefault(cell.name, {}).setdefault(direction, []).append(cell)
     directions = list(next(iter(grouped.values())))
-    table = titled_table(block)
-    table.add_column("method", no_wrap=True)
-    for direction in directions:
-        table.add_column(Text(" → ".join(direction)), justify="right")
-    for method, row in grouped.items():
-        table.add_row(Text(method), *(_count(row[direction], done) for direction in directions))
-    return table
+    return FittedTable(
+        title=block,
+        header=["method", *map(" → ".join, directions)],
+        rows=[
+            [Text(method, no_wrap=True), *(_count(row[direction], done) for direction in directions)]
+            for method, row in grouped.items()
+        ],
+        repeated=1,
+    )
 
 
 def _count(cells: Sequence[Cell], done: Collection[str]) -> Text:

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -34,6 +35,19 @@ class PredictionScores:
     metrics: dict[str, float]  # by name, in percent; the first is the main one
     samples: str  # digest of the test samples' labels in their order; runs with different ones cannot be paired
     contributions: Array  # of the main metric, (M, K), bool or int32
+
+
+class SavedPredictions(Protocol):
+    """What tables need of the saved predictions of one or several experiments."""
+
+    def find(self, run_ids: Iterable[str]) -> dict[str, PredictionScores]:
+        """Return the scores of finished runs by id."""
+
+    def contributions(self, run_id: str, metric: str) -> Array:
+        """Return what each test sample contributes to a metric, (M, K)."""
+
+    def lacks_logits(self, run_ids: Iterable[str], metric: str) -> bool:
+        """Return whether a metric needs logits of runs that were exported without."""
 
 
 class PredictionCache:

@@ -19,6 +19,7 @@ from cmkd_bench.launch.schedule import blocked_by
 from cmkd_bench.report.code_origins import NAMED, origins
 from cmkd_bench.report.csv_files import frame_csv
 from cmkd_bench.report.damaged_rows import damaged_row, rows_without_spec
+from cmkd_bench.report.mixed_devices import device
 from cmkd_bench.report.predictions import PredictionCache
 from cmkd_bench.report.quantities import QUANTITIES
 from cmkd_bench.report.tidy import FIRST, ROW, tidy
@@ -32,8 +33,8 @@ COPIED = (
 )  # fmt: skip
 COLUMNS = (
     "run_id", "status", "method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "student",
-    "teacher", "seed", "tuned", "manifest", *COPIED[:-4], "seconds", "peak_mb", *COPIED[-4:], "code_version", *NAMED,
-    "hyperparameters", "supervision", "error",
+    "teacher", "seed", "tuned", "manifest", *COPIED[:-4], "seconds", "peak_mb", *COPIED[-4:], "device",
+    "code_version", *NAMED, "hyperparameters", "supervision", "error",
 )  # fmt: skip
 _TAKEN = {*COLUMNS, *FIRST, *QUANTITIES, ROW}
 
@@ -133,7 +134,8 @@ def _row(
             return damaged_row(experiment, row, damage)
         row |= {name: result[name] for name in COPIED}
         row |= {"seconds": round(cost["seconds"], 3), "peak_mb": round(cost["peak_mb"], 1)}
-        row |= {"code_version": cost["code"], **origins(cost.get("sources", {})), **result["other_metrics"]}
+        row |= {"device": device(cost), "code_version": cost["code"]}
+        row |= {**origins(cost.get("sources", {})), **result["other_metrics"]}
         row |= {f"logged_{name}" if name in _TAKEN else name: value for name, value in result["logged"].items()}
     elif known is not None:
         row |= {"status": known[0], "error": known[1] or None}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cmkd_bench.experiment.label_budget import block_name
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.launch.slurm.states import OUT_OF_MEMORY, TIME_OUT, TRANSIENT, RunKind, RunStatus, by_cause, counts
 from cmkd_bench.launch.slurm.survey import Survey
+from cmkd_bench.report.fitted_table import FittedTable
 
 BY_RUN = "rerun the `cmkd-bench run` command that started it, with --retry-failed"
 MOST_RUNNING, MOST_REASONS = 12, 5
@@ -46,6 +47,33 @@ def as_rich(experiment: Experiment, survey: Survey, *, place: str = "") -> Rende
     return Group(*parts)
 
 
+def as_values(experiment: Experiment, survey: Survey, place: str = "") -> dict[str, Any]:
+    """Return the state of all runs as values that JSON can hold."""
+    return {
+        "experiment": experiment.name,
+        "counts": counts(survey.statuses.values()),
+        "runs": [_run_values(run_id, survey) for run_id in survey.statuses],
+        "notes": list(survey.notes),
+        "next": next_command(experiment, survey, place),
+    }
+
+
+def _run_values(run_id: str, survey: Survey) -> dict[str, Any]:
+    spec, status = survey.specs[run_id], survey.statuses[run_id]
+    names = ("method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "seed")
+    log = survey.logs.get(run_id)
+    return {
+        "run_id": run_id,
+        **{name: getattr(spec, name) for name in names},
+        "state": status.kind,
+        "cause": status.cause or None,
+        "message": status.message or None,
+        "epoch": status.epoch[0] if status.kind == "running" else None,
+        "job": status.job or None,
+        "log": None if log is None else str(log),
+    }
+
+
 def next_command(experiment: Experiment, survey: Survey, place: str = "") -> str:
     """Return what to do next."""
     kinds = {status.kind for status in survey.statuses.values()}
@@ -59,21 +87,18 @@ def next_command(experiment: Experiment, survey: Survey, place: str = "") -> str
     return "rerun the same `cmkd-bench run` for the runs that no job has"
 
 
-def _table(survey: Survey) -> Table:
+def _table(survey: Survey) -> FittedTable:
     rows: dict[tuple[str, str], list[RunStatus]] = {}
     for run_id, status in survey.statuses.items():
         spec = survey.specs[run_id]
         rows.setdefault((block_name(spec.dataset, spec.labels), survey.row_of(spec)), []).append(status)
     shown = [kind for kind in _COLUMNS if any(status.kind == kind for status in survey.statuses.values())]
-    table = Table()
-    for name in ("dataset", "method"):
-        table.add_column(name, no_wrap=True)
-    for kind in shown:
-        table.add_column(kind, justify="right", style=_STYLES.get(kind, ""))
+    lines = []
     for (dataset, method), statuses in rows.items():
         by_kind = counts(statuses)
-        table.add_row(Text(dataset), Text(method), *(str(by_kind.get(kind) or "") for kind in shown))
-    return table
+        numbers = (Text(str(by_kind.get(kind) or ""), style=_STYLES.get(kind, "")) for kind in shown)
+        lines.append([Text(dataset), Text(method, no_wrap=True), *numbers])
+    return FittedTable("", ["dataset", "method", *shown], lines, texts=2, repeated=2)
 
 
 def _running(survey: Survey, run_id: str) -> Text:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
+
+from cmkd_bench.report.fitted_table import FittedTable
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,15 @@ def as_rich(table: TextTable) -> RenderableType:
 def _rich_tables(table: TextTable) -> Iterator[RenderableType]:
     numbered = enumerate(table.rows)
     for place, rows in groupby(numbered, key=lambda row: tuple(row[1][: table.places])):
-        shown = titled_table(f"{table.title}: {', '.join(place)}" if place else table.title)
-        for i, name in enumerate(table.header[table.places :], start=table.places):
-            heading = Text(name, overflow="fold")
-            shown.add_column(heading, justify="left" if i < table.texts else "right", overflow="fold")
-        for number, row in rows:
-            shown.add_row(*map(Text, row[table.places :]), end_section=number in table.ends)
-        yield from (shown, Text())
-
-
-def titled_table(title: str) -> Table:
-    """Return an empty table for a terminal, with its title on the left."""
-    return Table(title=Text(title), title_justify="left", title_style="bold")
+        here = list(rows)
+        yield FittedTable(
+            title=f"{table.title}: {', '.join(place)}" if place else table.title,
+            header=table.header[table.places :],
+            rows=[[Text(cell) for cell in row[table.places :]] for _, row in here],
+            texts=table.texts - table.places,
+            ends=[at for at, (number, _) in enumerate(here) if number in table.ends],
+        )
+        yield Text()
 
 
 def as_markdown(table: TextTable) -> list[str]:

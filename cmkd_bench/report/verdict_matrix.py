@@ -15,6 +15,7 @@ from cmkd_bench.report.verdict_sentences import in_short, sentence
 from cmkd_bench.report.wording import ABOVE, BELOW, p_value
 from cmkd_bench.statistics.paired import FEWEST_SEEDS, LEVEL
 
+DOUBT = "?"
 SHADES = 4  # on either side of 0
 ROLES = ("method", "control")
 Scores = Mapping[tuple[str, Column], MeanScore]
@@ -25,7 +26,7 @@ class VerdictCell:
     """A gain in words, with its color."""
 
     gain: str  # in points, with its sign; empty where there is none
-    mark: str  # the arrow of a significant gain, as in the tables
+    mark: str  # the arrow of a significant gain, as in the tables, or DOUBT
     shade: int  # from -SHADES to SHADES, by size and sign; not 0 where the gain is significant
     hint: str  # interval and p-value, or why there is no gain
 
@@ -41,7 +42,8 @@ class GainVerdict:
     cells: dict[tuple[str, Column], VerdictCell]  # by row and column
     sentences: dict[str, str]  # by dataset, what is significant; empty where nothing was tested
     key: str  # what colors and marks mean
-    example: str  # a large difference without a mark, and why; empty where there is none
+    example: str  # a large difference without an arrow, and why; empty where there is none
+    doubt: str  # what DOUBT means; empty where no cell has it
 
     @property
     def levels(self) -> list[list[tuple[str, int]]]:
@@ -63,12 +65,13 @@ def verdict(board: Leaderboard) -> GainVerdict | None:
         return None
     sizes = {place: abs(score.gain) for place, score in scores.items() if score.gain is not None}
     reach = max([size for (row, _), size in sizes.items() if row in methods] or sizes.values())
+    doubtful = _doubtful(scores)
     return GainVerdict(
         baseline=board.baseline,
         columns=columns,
         heads=tuple(head for found in by_dataset.values() for head in _heads(found)),
         groups=tuple(tuple(rows) for rows in (methods, controls) if rows),
-        cells={place: _cell(score, reach) for place, score in scores.items()},
+        cells={place: _cell(score, reach, place in doubtful) for place, score in scores.items()},
         sentences={
             _title(board, found): sentence(scores, found, methods, controls)
             for found in by_dataset.values()
@@ -76,6 +79,12 @@ def verdict(board: Leaderboard) -> GainVerdict | None:
         },
         key=_key(board, reach),
         example=_example(scores),
+        doubt=(
+            f"{DOUBT}: larger than a difference with an arrow in the same column, but not significant after the "
+            "correction, because the seeds differ widely or the test samples are few."
+            if doubtful
+            else ""
+        ),
     )
 
 
@@ -106,15 +115,15 @@ def _title(board: Leaderboard, columns: Sequence[Column]) -> str:
     return f"{name} ({marks})" if marks else name
 
 
-def _cell(score: MeanScore, reach: float) -> VerdictCell:
+def _cell(score: MeanScore, reach: float, is_doubtful: bool) -> VerdictCell:
     if score.gain is None:
         return VerdictCell("", "", 0, score.problem or "the student alone is missing")
     share = min(1.0, abs(score.gain) / (reach or 1.0))
     shade = max(round(SHADES * share), abs(score.direction))
-    hints = [score.problem, _interval(score), _corrected(score)]
+    hints = [score.problem, _interval(score), _corrected(score), f"uncertain, because {_cause(score)}" * is_doubtful]
     return VerdictCell(
         gain=f"{score.gain:+.1f}" if abs(score.gain) >= 0.05 else "0.0",
-        mark={1: ABOVE, -1: BELOW, 0: ""}[score.direction],
+        mark={1: ABOVE, -1: BELOW, 0: DOUBT * is_doubtful}[score.direction],
         shade=shade if score.gain > 0 else -shade,
         hint="; ".join(filter(None, hints)),
     )
@@ -143,8 +152,21 @@ def _key(board: Leaderboard, reach: float) -> str:
     return f"{gains}; {colors}. {claims}"
 
 
+def _doubtful(scores: Scores) -> set[tuple[str, Column]]:
+    """Return the tested differences without an arrow that are larger than one with an arrow in the same column."""
+    marked: dict[Column, float] = {}
+    for (_, column), score in scores.items():
+        if score.direction and score.gain is not None:
+            marked[column] = min(marked.get(column, math.inf), abs(score.gain))
+    return {
+        (row, column)
+        for (row, column), score in scores.items()
+        if not score.direction and _p_values(score) and abs(score.gain or 0.0) > marked.get(column, math.inf)
+    }
+
+
 def _example(scores: Scores) -> str:
-    """Explain the largest difference without a mark, if a smaller one has a mark or its interval excludes 0."""
+    """Explain the largest difference without an arrow, if a smaller one has one or its interval excludes 0."""
     sizes = {place: abs(score.gain) for place, score in scores.items() if score.gain is not None}
     smallest = min((size for place, size in sizes.items() if scores[place].direction), default=math.inf)
     puzzling = {

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from cmkd_bench.report.board import Column
-from cmkd_bench.report.text_table import titled_table
-from cmkd_bench.report.verdict_matrix import GainVerdict
+from cmkd_bench.report.fitted_table import FittedTable, TableCell
+from cmkd_bench.report.verdict_matrix import GainVerdict, VerdictCell
 
-ACROSS = 5  # columns of a matrix, which fit into 80 characters; more need another one
 # Ink and background by shade, from ColorBrewer's RdBu; both are set, so that they suit any terminal.
 COLORS = {
     1: "#000000 on #d1e5f0", 2: "#000000 on #92c5de", 3: "#000000 on #4393c3", 4: "#ffffff on #2166ac",
@@ -22,34 +19,27 @@ COLORS = {
 
 
 def verdict_as_rich(found: GainVerdict) -> Iterator[RenderableType]:
-    """Render the matrix, in several parts if it is wide, a sentence per dataset, and an example of a missing mark."""
-    matrices = math.ceil(len(found.columns) / ACROSS)
-    each = math.ceil(len(found.columns) / matrices)
-    for start in range(0, len(found.columns), each):
-        yield _matrix(found, range(start, min(start + each, len(found.columns))))
+    """Render the matrix, in several parts if it is wide, a sentence per dataset, and what lacks a mark and why."""
+    yield FittedTable(
+        title=f"Gain over {found.baseline}, the student alone, in points",
+        header=["", *("\n".join(filter(None, head)) for head in found.heads)],
+        rows=[[Text(row, no_wrap=True), *(_cell(found.cells[row, c]) for c in found.columns)] for row in _rows(found)],
+        ends=[_rows(found).index(group[-1]) for group in found.groups],
+        repeated=1,
+    )
     yield Text()
     for dataset, text in found.sentences.items():
         yield Text.assemble((f"{dataset}: ", "bold"), text)
-    if found.example:
-        yield Text(found.example, style="dim")
+    yield from (Text(text, style="dim") for text in (found.doubt, found.example) if text)
 
 
-def _matrix(found: GainVerdict, places: Sequence[int]) -> RenderableType:
-    table = titled_table(f"Gain over {found.baseline}, the student alone, in points" if not places[0] else "")
-    table.add_column("", no_wrap=True)
-    for place in places:
-        table.add_column(Text("\n".join(filter(None, found.heads[place])), overflow="fold"), justify="right")
-    for group in found.groups:
-        for row in group:
-            cells = [_cell(found, row, found.columns[place]) for place in places]
-            table.add_row(Text(row), *cells, end_section=row == group[-1])
-    return table
+def _rows(found: GainVerdict) -> list[str]:
+    return [row for group in found.groups for row in group]
 
 
-def _cell(found: GainVerdict, row: str, column: Column) -> RenderableType:
-    cell = found.cells[row, column]
+def _cell(cell: VerdictCell) -> TableCell:
     if not cell.gain:
         return Text(cell.hint, style="dim")
     right = 0 if cell.mark else 2  # a space and the mark
-    text = Text(f"{cell.gain} {cell.mark}".strip(), justify="right")
+    text = Text(f"{cell.gain} {cell.mark}".strip(), justify="right", no_wrap=True)
     return Padding(text, (0, right, 0, 0), style=COLORS.get(cell.shade, ""), expand=True)

@@ -71,7 +71,22 @@ def paired_differences(values: Array, draws: Array, level: float = LEVEL) -> Dif
     )
 
 
-def _reach(level: Array, by_seed: Array, rest: Array, seeds: int) -> Array:
+def interval_at(difference: float, error: float, of_seeds: float, seeds: int, level: float) -> tuple[float, float]:
+    """Return the interval of one of `Differences` at another level, e.g. one that is corrected for several of them.
+
+    Args:
+        difference: of the means over seeds.
+        error: its standard error.
+        of_seeds: share of the squared error that comes from the seeds.
+        seeds: their number.
+        level: 1 minus the confidence.
+    """
+    variance = np.float64(error) ** 2
+    reach = float(_reach(np.float64(level), of_seeds * variance, (1 - of_seeds) * variance, seeds))
+    return difference - reach, difference + reach
+
+
+def _reach(level: Any, by_seed: Any, rest: Any, seeds: int) -> Array:
     """Return half the width of the interval at a level, from the variances by seed and of the rest."""
     student, normal = -special.stdtrit(seeds - 1, level / 2), special.ndtri(level / 2)
     reach: Array = np.sqrt(student**2 * by_seed + normal**2 * rest)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cmkd_bench.composite import part
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Batch, Head, Losses, Method, Pair, Phase
 from cmkd_bench.network import Network, shape_of
@@ -168,8 +169,10 @@ class TinyRun:
         first = seen.index.argsort()[:samples]
         student, teacher, further = self.student, self._teacher(RECIPE), []
         for inputs, shown in seen.further:
-            ours = student(inputs[first], self.method.student_layers())
-            theirs = ours.detach() if teacher is None or shown is None else teacher.outputs(first, shown[first])
+            ours = student(part(inputs, self.direction.student)[first], self.method.student_layers())
+            theirs = ours.detach()
+            if teacher is not None and shown is not None:
+                theirs = teacher.outputs(first, part(shown, self.direction.teacher)[first])
             further.append((ours, theirs))
         return tuple(further)
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cmkd_bench.composite import each, members_of, parts_of, split_weights
 from cmkd_bench.config.augmentation import read_views
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import PreparedData
@@ -18,7 +19,7 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.label_budget import ALL
 from cmkd_bench.experiment.spec import RunSpec, Settings
 from cmkd_bench.method import Head, Method, NetworkShape, Pair
-from cmkd_bench.network import InputShape, Network, shape_of
+from cmkd_bench.network import InputShapes, Network, shape_of
 from cmkd_bench.networks import build_network, tokenizer_of
 from cmkd_bench.parameters import build
 from cmkd_bench.registry import datasets, methods
@@ -118,9 +119,9 @@ class Assembly:
         chosen = rows_for(self.spec, part, self.data.labels[rows], None if groups is None else groups[rows])
         return torch.from_numpy(chosen)
 
-    def _input_shape(self, modality: str) -> InputShape:
-        kind = datasets.get(self.spec.dataset).modality(modality)
-        return input_shape(self.data, kind, read_views(self.spec.augmentation)[0])
+    def _input_shape(self, modality: str) -> InputShapes:
+        cls, views = datasets.get(self.spec.dataset), read_views(self.spec.augmentation)[0]
+        return each(modality, lambda one: input_shape(self.data, cls.modality(one), views))
 
 
 def build_method(cls: type[Method[Any]], given: Mapping[str, Any], pair: Pair, seed: int) -> Method[Any]:
@@ -136,9 +137,9 @@ def data_of(spec: RunSpec, weights: Path | None = None) -> DataSpec:
         spec: spec of the run.
         weights: path of pretrained weights and their tokenizers.
     """
-    networks = {spec.student_modality: (spec.student_network, spec.pretrained)}
+    networks = _readers(spec.student_modality, spec.student_network, spec.pretrained)
     if spec.teacher_modality is not None and spec.teacher_network is not None:
-        networks[spec.teacher_modality] = (spec.teacher_network, spec.teacher_pretrained)
+        networks = _readers(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained) | networks
     kinds = {modality: datasets.get(spec.dataset).modality(modality).kind for modality in networks}
     texts = [modality for modality in networks if kinds[modality] == "text"]
     return DataSpec(
@@ -148,6 +149,14 @@ def data_of(spec: RunSpec, weights: Path | None = None) -> DataSpec:
         fold=spec.fold,
         modalities=tuple(sorted(networks)),
         tokenizers=tuple((modality, tokenizer_of(*networks[modality], weights)) for modality in sorted(texts)),
+    )
+
+
+def _readers(modality: str, network: str, pretrained: str) -> dict[str, tuple[str, str]]:
+    """Return by modality the network that reads it, and its initial weights."""
+    _, members = members_of(network)
+    return dict(
+        zip(parts_of(modality), zip(members, split_weights(pretrained, len(members)), strict=True), strict=True)
     )
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from cmkd_bench.composite import each, part, parts_of
 from cmkd_bench.declaration import ViewKind
+from cmkd_bench.network import Seen
 from cmkd_bench.training.composition import kinds_of
 from cmkd_bench.training.device import to_device
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
@@ -21,7 +23,7 @@ from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
 from cmkd_bench.training.views import Box
 
-Stored = dict[str, Tensor]
+Stored = dict[str, Seen]
 Place = tuple[str, int, int]  # phase, epoch, step
 
 
@@ -30,16 +32,16 @@ class BatchInputs:
     """One batch."""
 
     index: Tensor  # (B,) int64, rows of the training part
-    student: Tensor  # the student's inputs
+    student: Seen  # the student's inputs
     teacher_index: Tensor  # (P,) int64, rows of the teacher's inputs; different ones if pairs are shuffled or wrong
     step: int = 0  # number of batches of the epoch before this one
     # (P,) int64, positions in the batch of the samples with a partner; None if all have one
     pairs: Tensor | None = None
-    teacher: Tensor | None = None  # the teacher's inputs, or None if its outputs are stored
+    teacher: Seen | None = None  # the teacher's inputs, or None if its outputs are stored
     targets: Tensor | None = None  # (B, H, W) uint8 label maps, for segmentation
     box: Box | None = None  # the crop and flip of inputs and label maps, for segmentation
     # the inputs of student and teacher in each further view, as above
-    further: tuple[tuple[Tensor, Tensor | None], ...] = ()
+    further: tuple[tuple[Seen, Seen | None], ...] = ()
 
 
 class Batches:
@@ -50,7 +52,7 @@ class Batches:
 
     Args:
         train: the training part.
-        modality: modality of the student.
+        modality: modality of the student, which may be composite in the run of a teacher.
         teacher: decides which inputs it is shown; None if the method has no teacher.
         pairing: which samples the teacher is shown.
         size: samples per batch.
@@ -92,8 +94,8 @@ class Batches:
         """
         views = range(1, len(self._further) + 1) if further else range(0)
         rows = torch.cat([one.batches(len(self), self._seed, phase, epoch) for one in self._kinds], dim=1)
-        read = [self._train.inputs[modality] for modality in (self._modality, self._shown) if modality is not None]
-        resident = all(inputs.is_resident for inputs in read)
+        read = (modality for modality in (self._modality, self._shown) if modality is not None)
+        resident = all(map(self._train.is_resident, read))
         partners = self._pairing.partners(self._labels, self._seed, phase, epoch)[rows]
         batches = [(rows[step], partners[step], (phase, epoch, step)) for step in range(len(rows))]
         jobs = (functools.partial(self._read, *batch, views) for batch in batches)
@@ -107,15 +109,23 @@ class Batches:
             rows["teacher"] = (self._shown, partners[partners != UNPAIRED], self._teacher_is_augmented)
         stored = {role: self._stored(*of_role, place) for role, of_role in rows.items()}
         for number, (role, (modality, read, _)) in itertools.product(further, rows.items()):
-            frames = self._frames(modality, read, True, place, number)
-            inputs = self._train.inputs[modality]
-            stored[f"{role} {number}"] = stored[role] if frames is None else inputs.stored(read, frames)
+            stored[f"{role} {number}"] = self._stored(modality, read, True, place, number, stored[role])
         if self._train.targets is not None:
             stored["targets"] = self._train.targets.stored(index)
         return stored
 
-    def _stored(self, modality: str, index: Tensor, augmented: bool, place: Place) -> Tensor:
-        return self._train.inputs[modality].stored(index, self._frames(modality, index, augmented, place))
+    def _stored(
+        self, modality: str, index: Tensor, augmented: bool, place: Place, number: int = 0, known: Seen | None = None
+    ) -> Seen:
+        """Return the stored rows for a view; `known` are those for another view, which may be the same."""
+
+        def rows(one: str) -> Tensor:
+            frames = self._frames(one, index, augmented, place, number)
+            if known is not None and frames is None:
+                return part(known, one)
+            return self._train.inputs[one].stored(index, frames)
+
+        return each(modality, rows)
 
     def _frames(self, modality: str, index: Tensor, augmented: bool, place: Place, number: int = 0) -> Tensor | None:
         view, frames = self._train.views[modality], self._train.inputs[modality].shape[0]
@@ -136,16 +146,17 @@ class Batches:
             step=place[2],
             pairs=None if len(pairs) == len(index) else to_device(pairs, self._device),
             teacher=teacher,
-            targets=stored.get("targets"),
+            targets=None if self._train.targets is None else part(stored["targets"], "targets"),
             box=self._box(len(index), place),
             further=tuple(self._further_inputs(stored, place, number) for number in further),
         )
 
-    def _further_inputs(self, stored: Stored, place: Place, number: int) -> tuple[Tensor, Tensor | None]:
-        student = self._further_view(self._modality, stored[f"student {number}"], place, number)
-        if self._shown is None:
-            return student, None
-        return student, self._further_view(self._shown, stored[f"teacher {number}"], place, number)
+    def _further_inputs(self, stored: Stored, place: Place, number: int) -> tuple[Seen, Seen | None]:
+        def view(modality: str, role: str) -> Seen:
+            rows = stored[f"{role} {number}"]
+            return each(modality, lambda one: self._further_view(one, part(rows, one), place, number))
+
+        return view(self._modality, "student"), None if self._shown is None else view(self._shown, "teacher")
 
     def _further_view(self, modality: str, stored: Tensor, place: Place, number: int) -> Tensor:
         """Return a view beside the training view, which has number 0."""
@@ -161,15 +172,18 @@ class Batches:
         disturbance = derive_seed(self._seed, _named("disturbance", number), modality, *place)
         return disturb(seen, view.kind, view.strong, torch.Generator().manual_seed(disturbance))
 
-    def _view(self, modality: str, stored: Tensor, place: Place, augmented: bool) -> Tensor:
-        view = self._train.views[modality]
-        return view(stored, self._generator(modality, place) if augmented and view.is_random else None)
+    def _view(self, modality: str, stored: Seen, place: Place, augmented: bool) -> Seen:
+        def seen(one: str) -> Tensor:
+            view = self._train.views[one]
+            return view(part(stored, one), self._generator(one, place) if augmented and view.is_random else None)
+
+        return each(modality, seen)
 
     def _box(self, batch: int, place: Place) -> Box | None:
         """Return the crop of the inputs for their label maps, which is the first draw from the generator."""
-        view = self._train.views[self._modality]
-        if self._train.targets is None or not view.is_random:
+        if self._train.targets is None or not self._train.is_random(self._modality):
             return None
+        view = self._train.views[parts_of(self._modality)[0]]
         return Box.draw(batch, view.augmentation, self._generator(self._modality, place))
 
     def _generator(self, modality: str, place: Place, what: str = "view") -> torch.Generator:

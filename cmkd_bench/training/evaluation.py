@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from cmkd_bench.composite import parts_of
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.statistics.metrics import METRICS
 from cmkd_bench.training.read_ahead import AHEAD, read_ahead
@@ -106,13 +107,13 @@ def _check_finite(finite: Tensor, part: Part, modality: str) -> None:
 @torch.no_grad()
 def _chunks(network: nn.Module, part: Part, modality: str, layers: Sequence[int]) -> Iterator[tuple[Tensor, Outputs]]:
     """Yield the rows and outputs of the part in chunks that fit into memory."""
-    inputs, view = part.inputs[modality], part.views[modality]
-    pieces = torch.split(torch.arange(len(inputs)), batch_size(view.shape(inputs.shape)))
-    jobs = (functools.partial(inputs.stored, index, view.frames(len(index), inputs.shape[0])) for index in pieces)
+    size = min(batch_size(part.views[one].shape(part.inputs[one].shape)) for one in parts_of(modality))
+    pieces = torch.split(torch.arange(len(part)), size)
+    jobs = (functools.partial(part.evaluation_rows, modality, index) for index in pieces)
     training = network.training
     network.eval()
     try:
-        for index, stored in zip(pieces, read_ahead(jobs, 0 if inputs.is_resident else AHEAD), strict=True):
-            yield index, network(view(stored), layers)
+        for index, stored in zip(pieces, read_ahead(jobs, 0 if part.is_resident(modality) else AHEAD), strict=True):
+            yield index, network(part.as_seen(modality, stored), layers)
     finally:
         network.train(training)

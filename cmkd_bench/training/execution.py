@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
 import time
@@ -30,10 +31,10 @@ from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.training.assembly import Assembly, BadData
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint, weights_file
-from cmkd_bench.training.device import processor, use_device
+from cmkd_bench.training.device import compile_networks, computation, place, processor, use_device, use_kernels
 from cmkd_bench.training.evaluation import NonFiniteOutput, Score, evaluate
 from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
-from cmkd_bench.training.memory import peak_mb, reset_peak
+from cmkd_bench.training.memory import is_out_of_memory, peak_mb, reset_peak, what_did_not_fit
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.rehearsal import MethodMistake, check_layers, rehearse_once
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
@@ -99,7 +100,7 @@ def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Wa
             except Exception as error:
                 if (cause := fault_behind(error)) is not None and (fault := fault_of(cause)) is not None:
                     raise fault from error
-                write_json(folder.error, _describe(error))
+                write_json(folder.error, _describe(error, experiment, run_id, device))
             folder.discard_leftovers()
     return notes
 
@@ -125,12 +126,14 @@ class Run:
         check_code(spec)
         self.parts = Assembly(spec, device, roots)
         self.recipe = build(Recipe, dict(spec.recipe))
-        self.student = self.parts.student().to(device)
+        use_kernels(device, self.recipe)
+        self.student = place(self.parts.student(), device, self.recipe)
         self.teacher_network = self._teacher_network()
         self.method = self.parts.method(self.student, self.teacher_network).to(device)
         check_layers(self.method)
         self.deployed = self.method.deployed(self.student)
         self.selection = self.parts.selection(self.recipe.select_on)
+        compile_networks((self.student, self.teacher_network), device, self.recipe)
 
     def execute(self, watch: Watch) -> list[str]:
         """Train the student, select the epoch, and read the test part once.
@@ -218,7 +221,7 @@ class Run:
             "seconds": progress.seconds,
             "views": 1 + len(self.method.further_views(self.method.hyperparameters)),
             "peak_mb": peak_mb(self.device),
-            "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
+            **computation(self.device, self.recipe),
             **processor(),
             "host": platform.node(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -236,7 +239,7 @@ class Run:
         if network is None:
             return None
         network.load_state_dict(load_file(self._intact_weights(self.spec.teacher)))
-        return network.to(self.device)
+        return place(network, self.device, self.recipe)
 
     def _intact_weights(self, teacher: str) -> Path:
         folder = self.experiment.run(teacher)
@@ -295,20 +298,22 @@ def _logged(progress: Progress) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in by_name.items()}
 
 
-def _describe(error: Exception) -> Checkpoint:
+def _describe(error: Exception, experiment: Experiment, run_id: str, device: torch.device) -> Checkpoint:
     causes = {
         NonFiniteLoss: "non-finite loss",
         NonFiniteOutput: "non-finite output",
         TeacherMissing: "teacher missing",
-        MemoryError: "out of memory",
         BadData: "bad data",
         MethodMistake: "mistake in a method",
         CodeChanged: "code changed",
     }
     cause = next((text for kind, text in causes.items() if isinstance(error, kind)), type(error).__name__)
-    if isinstance(error, torch.cuda.OutOfMemoryError):
+    message = str(error)
+    if is_out_of_memory(error):
         cause = "out of memory"
-    return {"cause": cause, "message": str(error), "traceback": traceback.format_exception(error)}
+        with contextlib.suppress(RuntimeError):  # of a GPU that is too full even to be asked
+            message = what_did_not_fit(experiment.read_spec(run_id), device) if device.type == "cuda" else message
+    return {"cause": cause, "message": message, "traceback": traceback.format_exception(error)}
 
 
 def _count(module: nn.Module) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from torch import Tensor
 from torch.func import functional_call
 
 from cmkd_bench.method import Batch, Method
-from cmkd_bench.network import Network
+from cmkd_bench.network import Network, Seen
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.batches import BatchInputs
 from cmkd_bench.training.segmentation import as_positions
@@ -53,7 +52,7 @@ def further_outputs(training: _Training, seen: BatchInputs, batch: Batch) -> Fur
     return tuple(further)
 
 
-def pass_without_traces(network: Network, inputs: Tensor, layers: Sequence[int]) -> Outputs:
+def pass_without_traces(network: Network, inputs: Seen, layers: Sequence[int]) -> Outputs:
     """Return a network's outputs, with gradients, but leave its buffers as they are.
 
     The running statistics of batch normalization are those of the training view, whatever a method does with others:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Losses, Method, Phase, Step
 from cmkd_bench.network import Network
+from cmkd_bench.training.device import align_state
 from cmkd_bench.training.optimization import build_optimizer, set_learning_rate
 
 Values = Sequence[tuple[Tensor, Tensor]]
@@ -93,6 +94,8 @@ class Steps:
         self.main.load_state_dict(state["optimizer"])
         for optimizer, own in zip(self._before, state.get("early", []), strict=True):
             optimizer.load_state_dict(own)
+        for optimizer in self.all:
+            align_state(optimizer)
 
     def _train_only(self, optimizer: torch.optim.Optimizer) -> None:
         own = _parameters(optimizer)

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cmkd_bench.composite import parts_of
 from cmkd_bench.method import Method
-from cmkd_bench.network import Network
+from cmkd_bench.network import Network, Seen
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.training.evaluation import outputs_of
 from cmkd_bench.training.tensors import Part
@@ -29,12 +30,12 @@ class Teacher(ABC):
     is_augmented: bool
 
     @abstractmethod
-    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+    def outputs(self, index: Tensor, inputs: Seen | None) -> Outputs:
         """Return the outputs for some training samples.
 
         Args:
             index: (B,) int64, rows of the training part, on the device.
-            inputs: (B, ...) of its modality, if it needs inputs.
+            inputs: (B, ...) of its modality, or by modality of a composite one, if it needs inputs.
         """
 
 
@@ -46,7 +47,7 @@ class StoredTeacher(Teacher):
     modality = None
     is_augmented = False
 
-    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+    def outputs(self, index: Tensor, inputs: Seen | None) -> Outputs:
         return self.stored.select(index)
 
 
@@ -60,7 +61,7 @@ class FrozenTeacher(Teacher):
     is_augmented: bool
 
     @torch.no_grad()
-    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+    def outputs(self, index: Tensor, inputs: Seen | None) -> Outputs:
         result: Outputs = self.network(inputs, self.layers)
         return result
 
@@ -74,13 +75,13 @@ class TrainedTeacher(Teacher):
     layers: Sequence[int]
     is_augmented = True
 
-    def outputs(self, index: Tensor, inputs: Tensor | None) -> Outputs:
+    def outputs(self, index: Tensor, inputs: Seen | None) -> Outputs:
         result: Outputs = self.network(inputs, self.layers)
         return result
 
 
 @torch.no_grad()
-def outputs_without_teacher(method: Method[Any], student: Outputs, inputs: Tensor) -> Outputs:
+def outputs_without_teacher(method: Method[Any], student: Outputs, inputs: Seen) -> Outputs:
     """Return what a method without a teacher gets as the teacher's outputs: those of its own, or the student's.
 
     Args:
@@ -109,9 +110,9 @@ def frozen_teacher(
         several_views: whether it is shown further views, so that there are no outputs to store.
     """
     network.eval().requires_grad_(False)
-    view = train.views[modality]
+    settings = train.views[parts_of(modality)[0]].augmentation
     # Label maps are cropped together with their inputs, so a dense teacher must see the same crop.
-    augmented = view.is_random and (view.augmentation.teacher or train.targets is not None)
+    augmented = train.is_random(modality) and (settings.teacher or train.targets is not None)
     if augmented or several_views or _megabytes(network, train, modality, layers) > limit_mb:
         return FrozenTeacher(network, modality, layers, augmented)
     return StoredTeacher(outputs_of(network, train, modality, layers))

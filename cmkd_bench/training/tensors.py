@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cmkd_bench.composite import each, part, parts_of
 from cmkd_bench.config.augmentation import Augmentation, StrongView
 from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.dataset import Modality
 from cmkd_bench.method import HIDDEN
-from cmkd_bench.network import InputShape
-from cmkd_bench.training.device import to_device
+from cmkd_bench.network import InputShape, Seen
+from cmkd_bench.training.device import to_device, upload
 from cmkd_bench.training.views import HIDDEN_MAP, View
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of RGB between 0 and 1
@@ -100,7 +101,7 @@ class Mapped(Inputs):
         pinned = self.device.type == "cuda"
         batch = torch.empty(rows.numel(), *entries.shape[1:], dtype=entries.dtype, pin_memory=pinned)
         torch.index_select(entries, 0, rows.flatten(), out=batch)
-        return batch.reshape(*rows.shape, *entries.shape[1:]).to(self.device, non_blocking=True)
+        return upload(batch.reshape(*rows.shape, *entries.shape[1:]), self.device)
 
 
 @dataclass(frozen=True)
@@ -168,10 +169,30 @@ class Part:
             targets=None if self.targets is None else Chosen(self.targets, rows),
         )
 
-    def evaluation_view(self, modality: str, index: Tensor) -> Tensor:
-        """Return the evaluation view: (B, ...); index: (B,) int64 on the CPU."""
-        inputs, view = self.inputs[modality], self.views[modality]
-        return view(inputs.stored(index, view.frames(len(index), inputs.shape[0])))
+    def is_random(self, modality: str) -> bool:
+        """Return whether a training view can differ from the evaluation view."""
+        return any(self.views[one].is_random for one in parts_of(modality))
+
+    def is_resident(self, modality: str) -> bool:
+        """Return whether all inputs are on the device."""
+        return all(self.inputs[one].is_resident for one in parts_of(modality))
+
+    def evaluation_view(self, modality: str, index: Tensor) -> Seen:
+        """Return the evaluation view: (B, ...), by modality for a composite one; index: (B,) int64 on the CPU."""
+        return self.as_seen(modality, self.evaluation_rows(modality, index))
+
+    def evaluation_rows(self, modality: str, index: Tensor) -> Seen:
+        """Return the stored rows that the evaluation view needs; may be called in another thread."""
+
+        def rows(one: str) -> Tensor:
+            inputs = self.inputs[one]
+            return inputs.stored(index, self.views[one].frames(len(index), inputs.shape[0]))
+
+        return each(modality, rows)
+
+    def as_seen(self, modality: str, stored: Seen) -> Seen:
+        """Return stored rows in the evaluation view."""
+        return each(modality, lambda one: self.views[one](part(stored, one)))
 
 
 def part_of(data: PreparedData, name: str, views: Mapping[str, View], device: torch.device) -> Part:

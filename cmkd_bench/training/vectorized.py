@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from cmkd_bench.composite import is_composite
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
@@ -82,10 +83,16 @@ def _by_shape(trainings: Sequence[Training]) -> list[list[Training]]:
     """Group trainings into stacks by the shapes of their inputs and of their teachers' embeddings."""
     groups: dict[tuple[int, ...], list[Training]] = {}
     for training in trainings:
-        one = training.train.evaluation_view(training.modality, torch.zeros(1, dtype=torch.int64))
+        one = _inputs(training, torch.zeros(1, dtype=torch.int64))
         shape = (len(training.train), training.method.pair.teacher.embedding, *one.shape)
         groups.setdefault(shape, []).append(training)
     return list(groups.values())
+
+
+def _inputs(training: Training, rows: Tensor) -> Tensor:
+    inputs = training.train.evaluation_view(training.modality, rows)
+    assert isinstance(inputs, Tensor), "a student of several modalities is a problem"
+    return inputs
 
 
 def _problem(training: Training) -> str | None:
@@ -95,7 +102,8 @@ def _problem(training: Training) -> str | None:
     problems = {
         "the epoch is selected": training.selection is not None,
         "an epoch has several batches": recipe.batch_size < len(training.train),
-        "inputs are augmented": training.train.views[training.modality].is_random,
+        "the student sees several modalities": is_composite(training.modality),
+        "inputs are augmented": training.train.is_random(training.modality),
         "samples are paired with others": method.pairing != "paired",
         "labels or pairs are scarce": bool((training.train.labels == HIDDEN).any()) or training.pairing != Pairing(),
         "gradients are clipped": recipe.gradient_clip > 0,
@@ -128,7 +136,7 @@ class _Lanes(nn.Module):
         self._names = list(stacked)
         self.stacked = nn.ParameterList(stacked.values())
         self._rows = torch.arange(len(first.train), device=first.device)
-        self._inputs = torch.stack([one.train.evaluation_view(one.modality, self._rows) for one in trainings])
+        self._inputs = torch.stack([_inputs(one, self._rows) for one in trainings])
         self._labels = torch.stack([one.train.labels for one in trainings])
         self._teacher = self._stored(trainings)
 

@@ -35,9 +35,9 @@ def test_a_change_is_recorded_as_one_or_the_other() -> None:
     digest = read_table()["methods/kd.py"][1]
     raised, same = (updated(table, changed(table), step) for step in (1, 0))
     assert (raised["methods/kd.py"], same["methods/kd.py"]) == ((4, digest), (3, digest))
-    for new in (raised, same):
+    for new, version in ((raised, 1), (same, 0)):
         assert changed(new) == []
-        assert new["losses/hint.py"][0] == 1
+        assert new["losses/hint.py"][0] == version
         assert "methods/gone.py" not in new
 
 

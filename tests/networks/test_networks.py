@@ -44,7 +44,11 @@ def inputs_of(shape, samples=5):
 
 def test_every_built_in_network_is_in_the_table():
     with without_plugins():
-        assert [*sorted({name for name, *_ in SHAPES}), "timm/<model>", "transformers/<model>"] == network_names()
+        assert [
+            *sorted({"concat", "late", *(name for name, *_ in SHAPES)}),
+            "timm/<model>",
+            "transformers/<model>",
+        ] == network_names()
 
 
 @pytest.mark.parametrize(("name", "shape", "width", "layers"), SHAPES)

@@ -71,7 +71,7 @@ def test_cells_have_sign_mark_and_a_shade_relative_to_the_largest_gain_of_a_meth
         ("kd", OTHER): ("+0.2", "↑", 1),
         ("crd", AB): ("+9.9", "", 2),
         ("crd", BA): ("0.0", "", 0),
-        ("crd", OTHER): ("+6.1", "", 2),
+        ("crd", OTHER): ("+6.1", "?", 2),
         ("shuffled", AB): ("-60.0", "↓", -4),
         ("shuffled", BA): ("-63.3", "", -4),
         ("shuffled", OTHER): ("-30.0", "", -4),
@@ -120,6 +120,20 @@ def test_the_largest_difference_without_a_mark_is_explained() -> None:
     assert few is not None
     assert "120 test samples are few" in few.example
     assert judged({("kd", AB): (9.0, 0.01), ("crd", AB): (8.0, 0.9)}).example == "", "8 is less than 9, and p is 0.09"
+
+
+def test_what_is_larger_than_a_marked_difference_beside_it_has_a_question_mark_that_is_explained() -> None:
+    found = judged(
+        {("crd", AB): (-56.0, 0.2), ("kd", AB): (-30.0, 0.01), ("crd", BA): (-99.0, 0.2), ("kd", BA): (-1.0, 0.9)}
+    )
+    marks = {place: cell.mark for place, cell in found.cells.items()}
+    assert marks == {("crd", AB): "?", ("kd", AB): "↓", ("crd", BA): "", ("kd", BA): ""}, (
+        "nothing beside the last one has a mark"
+    )
+    assert "3 seeds differ widely" in found.cells["crd", AB].hint
+    assert found.doubt.startswith("?: larger than")
+    assert found.doubt in " ".join(printed(found).split())
+    assert judged({("kd", AB): (9.0, 0.01), ("crd", AB): (8.0, 0.9)}).doubt == ""
 
 
 def test_without_claims_there_are_gains_and_no_sentence() -> None:
@@ -176,7 +190,7 @@ def test_the_terminal_colors_by_sign_and_sets_the_ink_too() -> None:
 
 
 def test_a_wide_matrix_is_split_within_eighty_columns() -> None:
-    columns = [Column("toy", f"modality{i}", "gyroscope") for i in range(6)]
+    columns = [Column("toy", f"modality{i}", "gyroscope") for i in range(8)]
     text = printed(judged({("label_smoothing_of_old", column): (1.0, 0.5) for column in columns} | {
         ("kd", column): (2.0, 0.5) for column in columns
     }))  # fmt: skip

@@ -112,7 +112,8 @@ class Job:
         if schedule.is_over:
             return
         from cmkd_bench.launch.display import GridDisplay
-        from cmkd_bench.launch.local import LocalLauncher, local_devices
+        from cmkd_bench.launch.local import LocalLauncher
+        from cmkd_bench.launch.placement import same_device
         from cmkd_bench.launch.worker import WorkerSettings
         from cmkd_bench.terminal import Terminal
 
@@ -127,7 +128,7 @@ class Job:
             shielded=True,
         )
         waiting = [schedule.specs[run_id] for run_id in schedule.waiting]
-        launcher = LocalLauncher(settings, local_devices(profile.device, profile.at_once), waiting)
+        launcher = LocalLauncher(settings, same_device(profile.device, profile.at_once), waiting)
         self._patience = max(work.signal_delay_s - REQUEUE_SECONDS, 5)
         self._launcher, self._process = launcher, os.getpid()
         with _answering_sigterm(launcher), GridDisplay(Terminal(file=sys.stdout, width=120)) as display:

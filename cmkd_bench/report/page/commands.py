@@ -55,6 +55,12 @@ def one_run(experiment: Experiment, cell: Cell, row: ChosenRow, conditions: Valu
     return f"{start} --seeds {cell.seed},{fold}{target}"
 
 
+def listed(numbers: Iterable[int]) -> str:
+    """Write seeds or folds for an option; the trailing comma distinguishes one seed from a number of seeds."""
+    ordered = sorted(numbers)
+    return ",".join(map(str, ordered)) + ("," if len(ordered) == 1 else "")
+
+
 def has_folds(conditions: Mapping[str, Scalar]) -> bool:
     """Whether a dataset has several folds."""
     return int(conditions["folds"]) > 1
@@ -116,7 +122,7 @@ def _usual(protocol: str, dataset: str) -> dict[str, Any]:
     if found is None:
         return {}
     sections = {
-        "train": dict(pairs(found.recipe)),
+        "train": dict(pairs(found.recipe.on("cpu", half=False))),
         "supervision": dict(pairs(found.supervision)),
         "augment": dict(pairs(found.augmentation)),
         "strong": dict(pairs(found.strong)),

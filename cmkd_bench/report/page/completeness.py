@@ -46,20 +46,21 @@ def repairs(data: ExperimentData) -> list[str]:
 
     Only the command that tuned a row knows it, so that command is given again.
     """
-    lacking: dict[tuple[str, str, str], list[Cell]] = {}
+    lacking: dict[tuple[str, str, str, str], list[Cell]] = {}
     tuning: dict[str, bool] = {}
     for cell in data.record.cells.values():
         state, _ = state_of(data, cell)
         if state in ("done", "not defined"):
             continue
         if not cell.tuned:
-            lacking.setdefault((cell.dataset, as_option(cell.labels), cell.name), []).append(cell)
+            owner = data.experiment.of(cell.run_id).name
+            lacking.setdefault((owner, cell.dataset, as_option(cell.labels), cell.name), []).append(cell)
         elif (study := data.record.studies.get(cell.study)) is not None and study.command:
             tuning[study.command] = tuning.get(study.command, False) or state in AGAIN
     alike: dict[tuple[object, ...], list[list[Cell]]] = {}
-    for (dataset, labels, _), cells in lacking.items():
+    for (owner, dataset, labels, _), cells in lacking.items():
         retry = any(state_of(data, cell)[0] in AGAIN for cell in cells)
-        alike.setdefault((dataset, labels, *_extent(cells), retry), []).append(cells)
+        alike.setdefault((owner, dataset, labels, *_extent(cells), retry), []).append(cells)
     usual = [_command(data, rows, retry=bool(key[-1])) for key, rows in alike.items()]
     return [*usual, *(f"{command}{' --retry-failed' if retry else ''}" for command, retry in tuning.items())]
 
@@ -67,6 +68,7 @@ def repairs(data: ExperimentData) -> list[str]:
 def _command(data: ExperimentData, rows: list[list[Cell]], retry: bool) -> str:
     """Return the command for rows whose cells have the same extent."""
     dataset, (pairs, seeds, folds) = rows[0][0].dataset, _extent(rows[0])
+    owner = data.experiment.of(rows[0][0].run_id)
     conditions = data.record.conditions[dataset]
     some_folds = f" --folds {folds}" if commands.has_folds(conditions) else ""
     chosen = [
@@ -75,7 +77,7 @@ def _command(data: ExperimentData, rows: list[list[Cell]], retry: bool) -> str:
     return (
         commands.grid(commands.texts(chosen), dataset, pairs, rows[0][0].labels)
         + f" --seeds {seeds}{some_folds}"
-        + commands.place(data.experiment.name, data.experiment.root.name, retry)
+        + commands.place(owner.name, owner.root.name, retry)
         + commands.settings(conditions, dataset, chosen)
     )
 
@@ -83,10 +85,4 @@ def _command(data: ExperimentData, rows: list[list[Cell]], retry: bool) -> str:
 def _extent(cells: list[Cell]) -> tuple[tuple[tuple[str, str], ...], str, str]:
     """Return the directions, seeds and folds of cells, as a command selects them."""
     pairs = tuple(dict.fromkeys((cell.teacher_modality, cell.student_modality) for cell in cells))
-    return pairs, _listed({cell.seed for cell in cells}), _listed({cell.fold for cell in cells})
-
-
-def _listed(numbers: set[int]) -> str:
-    """Write numbers for an option; the trailing comma distinguishes one seed from a number of seeds."""
-    ordered = sorted(numbers)
-    return ",".join(map(str, ordered)) + ("," if len(ordered) == 1 else "")
+    return pairs, commands.listed({cell.seed for cell in cells}), commands.listed({cell.fold for cell in cells})

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from cmkd_bench.registry import datasets, methods
+from cmkd_bench.composite import parts_of
+from cmkd_bench.registry import datasets
 from cmkd_bench.report.experiment_data import ExperimentData, PageValues
+from cmkd_bench.report.page.relevance import relevant
 from cmkd_bench.report.page.run_details import MISSING
 from cmkd_bench.report.text_table import TextTable
 
@@ -21,7 +23,7 @@ SECTIONS = {
 
 
 def conditions(data: ExperimentData) -> list[dict[str, Any]]:
-    """List by dataset what all of its runs have in common, with the notes that its tables carry."""
+    """List by dataset what its runs have in common and what can matter for them, with the notes of its tables."""
     samples = _samples(data)
     return [
         {
@@ -31,7 +33,7 @@ def conditions(data: ExperimentData) -> list[dict[str, Any]]:
             "fixture": values["fixture"],
             "notes": data.record.notes.get(dataset, []),
             "samples": samples.get(dataset, ""),
-            "sections": _sections(dataset, values),
+            "sections": _sections(dataset, relevant(values, _kinds(data, dataset))),
         }
         for dataset, values in data.record.conditions.items()
     ]
@@ -41,7 +43,8 @@ def splits(data: ExperimentData) -> TextTable:
     """List each split with the modalities that were read, its hash, and how many runs read it."""
     found: Counter[tuple[str, int, str, str]] = Counter()
     for spec in data.specs.values():
-        modalities = " + ".join(sorted({spec.student_modality, spec.teacher_modality or spec.student_modality}))
+        read = {*parts_of(spec.student_modality), *parts_of(spec.teacher_modality or spec.student_modality)}
+        modalities = " + ".join(sorted(read))
         found[spec.dataset, spec.fold, modalities, spec.manifest] += 1
     header = ("dataset", "modalities read", "SHA-256 of split and data", "fold", "runs")
     rows = ((dataset, text, sha, f"{fold}", f"{runs}") for (dataset, fold, text, sha), runs in sorted(found.items()))
@@ -87,18 +90,13 @@ def period(costs: Iterable[PageValues]) -> str:
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
 
 
-def papers(data: ExperimentData) -> list[tuple[str, str]]:
-    """List what to cite: each source of registered methods and datasets, after the names of those that it is for."""
-    found: dict[str, dict[str, None]] = {}
-    for method in dict.fromkeys(cell.method for cell in data.record.cells.values()):
-        if method in methods.names() and (paper := methods.declared(method).paper) is not None:
-            text = f"{paper.authors}: {paper.title}. {paper.venue}. {paper.url}".strip()
-            found.setdefault(text, {})[method] = None
-    for dataset in data.record.conditions:
-        if dataset in datasets.names():
-            for one in datasets.get(dataset).sources:
-                found.setdefault(one.citation, {})[dataset] = None
-    return [(", ".join(names), text) for text, names in found.items() if text]
+def _kinds(data: ExperimentData, dataset: str) -> set[str]:
+    """Return the kinds of the modalities that cells read; none where the dataset is not registered."""
+    if dataset not in datasets.names():
+        return set()
+    cells = (cell for cell in data.record.cells.values() if cell.dataset == dataset)
+    read = {name for cell in cells for name in (cell.teacher_modality, cell.student_modality)}
+    return {modality.kind for modality in datasets.get(dataset).modalities if modality.name in read}
 
 
 def _sections(dataset: str, values: dict[str, Any]) -> list[tuple[str, list[tuple[str, Any]]]]:

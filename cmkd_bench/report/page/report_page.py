@@ -21,6 +21,8 @@ from cmkd_bench.report.experiment_data import ExperimentData, read_experiment
 from cmkd_bench.report.experiment_tables import known_metrics
 from cmkd_bench.report.formats import asset
 from cmkd_bench.report.page import commands, completeness, figures, protocol, run_details
+from cmkd_bench.report.page.bibliography import bibliography
+from cmkd_bench.report.page.grid_commands import grid_commands
 from cmkd_bench.report.plots.plot_data import plural
 from cmkd_bench.report.published import compare_published
 from cmkd_bench.report.quantities import QUANTITIES
@@ -36,11 +38,12 @@ from cmkd_bench.terminal import visible
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def write_page(experiment: Experiment, out: Path | None = None) -> Path:
+def write_page(experiment: Experiment, out: Path | None = None, data: ExperimentData | None = None) -> Path:
     """Write an experiment as one HTML file, by rename; the same folder gives the same bytes.
 
     Args:
         out: the file; `report.html` in the experiment's folder where None is given.
+        data: of the experiment, where the caller has them.
 
     Raises:
         UserError: if the plan cannot be read, or the file's folder does not exist.
@@ -49,13 +52,13 @@ def write_page(experiment: Experiment, out: Path | None = None) -> Path:
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else f"is in {path.parent}/, which does not exist"
         raise UserError(f"--out {path}: this {what}. Give the name of a file in an existing folder.")
-    write_text(path, make_page(experiment))
+    write_text(path, make_page(experiment, data))
     return path
 
 
-def make_page(experiment: Experiment) -> str:
+def make_page(experiment: Experiment, data: ExperimentData | None = None) -> str:
     """Return the page of an experiment; runs with damaged files are listed among those that are missing."""
-    return render_template("page.html", **_context(read_experiment(experiment)))
+    return render_template("page.html", **_context(data or read_experiment(experiment)))
 
 
 def as_block(values: Any) -> Markup:
@@ -108,7 +111,8 @@ def _context(data: ExperimentData) -> dict[str, Any]:
         "deviations": protocol.deviations(data),
         "environments": protocol.environments(data),
         "code": code_table(data.specs, data.costs),
-        "papers": protocol.papers(data),
+        "grid": grid_commands(data),
+        "bibliography": bibliography(data),
         "place": commands.where(root),
         "root": root,
         "data": as_block(_visible(run_details.run_details(data))),

@@ -56,7 +56,9 @@ def _runs(data: ExperimentData, row: str, column: Column, settings: dict[object,
             if (key := (values, variant)) not in ends:
                 ends[key] = commands.settings(conditions, cell.dataset, [chosen])
             run["settings"] = settings.setdefault(_settings(data.specs[run_id]), len(settings))
-            run["command"] = commands.one_run(data.experiment, cell, chosen, conditions, run["state"]) + ends[key]
+            run["command"] = (
+                commands.one_run(data.experiment.of(run_id), cell, chosen, conditions, run["state"]) + ends[key]
+            )
         found.append(run)
     return found
 

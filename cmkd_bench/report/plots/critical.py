@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from matplotlib.axes import Axes
 
+from cmkd_bench.experiment.label_budget import ALL, LabelBudget, as_option, in_words, order
+from cmkd_bench.experiment.trials import TUNED
+from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.picture import Picture, Refusal, new_figure, shorten_apart
 from cmkd_bench.report.plots.plot_data import PlotData, plural
 from cmkd_bench.report.plots.style import BLACK, COLUMN, GRAY, PAGE, SMALL, styled
@@ -19,19 +22,40 @@ LINE, BAR = 0.17, 0.6  # inches per line of names, the unit of the y-axis; lines
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
-    """Plot one picture of the whole experiment."""
-    ranking = data.ranking
+    """Plot a picture of the defaults and, where there are tuned rows, one of these, for each number of labels."""
+    for labels, columns in _by_labels(data.columns).items():
+        place = f"{NAME}{'' if labels == ALL else f'_{as_option(labels)}'}"
+        where = f" with {in_words(labels)}" if labels != ALL else ""
+        defaults = [row for row in data.roles if not row.endswith(TUNED)]
+        yield _plot_rows(data, place, where, columns, defaults)
+        if len(defaults) < len(data.roles):
+            tuned = [f"{row}{TUNED}" if f"{row}{TUNED}" in data.roles else row for row in defaults]
+            yield _plot_rows(data, f"{place}+tuned", f"{where}, tuned where there is something to tune", columns, tuned)
+
+
+def _by_labels(columns: Iterable[Column]) -> dict[LabelBudget, list[Column]]:
+    """Group columns by the number of labels; a rank over several would mix different questions."""
+    found: dict[LabelBudget, list[Column]] = {}
+    for column in sorted(columns, key=lambda one: order(one.labels)):
+        found.setdefault(column.labels, []).append(column)
+    return found
+
+
+def _plot_rows(
+    data: PlotData, name: str, where: str, columns: Sequence[Column], rows: Sequence[str]
+) -> Picture | Refusal:
+    """Plot the ranks of some rows over some columns."""
+    ranking = data.rank(rows, columns)
     if ranking is not None and ranking.distance is not None:
-        title = data.title(f"Average rank over {ranking.columns} directions, with critical differences")
-        left_out = [method for method in data.roles if method not in ranking.ranks]
-        yield plot_ranking(ranking, title, len(data.columns), left_out)
-        return
-    columns, ranked = (ranking.columns, len(ranking.ranks)) if ranking else (len(data.columns), 0)
-    yield Refusal(
-        NAME,
-        f"ranks can be compared over at least {FEWEST_COLUMNS} directions, with at least {FEWEST_ROWS} methods that "
-        f"are complete in all of them and {FEWEST_SEEDS} seeds; found {plural(columns, 'direction')}, "
-        f"{ranked} of {len(data.roles)} methods complete, and {data.seeds}.",
+        title = data.title(f"Average rank over {ranking.columns} directions{where}, with critical differences")
+        left_out = [row for row in rows if row not in ranking.ranks]
+        return plot_ranking(ranking, title, len(columns), left_out, name)
+    used, ranked = (ranking.columns, len(ranking.ranks)) if ranking else (len(columns), 0)
+    return Refusal(
+        name,
+        f"ranks{where} can be compared over at least {FEWEST_COLUMNS} directions, with at least {FEWEST_ROWS} methods "
+        f"that are complete in all of them and {FEWEST_SEEDS} seeds; found {plural(used, 'direction')}, "
+        f"{ranked} of {len(rows)} methods complete, and {data.seeds}.",
     )
 
 
@@ -43,7 +67,7 @@ def cliques(ranks: Sequence[float], distance: float) -> list[tuple[int, int]]:
 
 
 @styled()
-def plot_ranking(ranking: Ranking, title: str, columns: int, left_out: Sequence[str] = ()) -> Picture:
+def plot_ranking(ranking: Ranking, title: str, columns: int, left_out: Sequence[str] = (), name: str = NAME) -> Picture:
     """Plot the diagram of a ranking of some of the columns, without the methods that were left out."""
     assert ranking.distance is not None, "there is a critical difference"
     ranks = dict(sorted(ranking.ranks.items(), key=lambda one: one[1]))
@@ -64,7 +88,7 @@ def plot_ranking(ranking: Ranking, title: str, columns: int, left_out: Sequence[
         ends, y = [values[first] - 0.03, values[last] + 0.03], 0.7 + BAR * number
         ax.plot(ends, [y, y], color=BLACK, linewidth=3, solid_capstyle="butt", label="group", clip_on=False)
     _plot_names(ax, ranks, top)
-    return Picture(NAME, title, figure)
+    return Picture(name, title, figure)
 
 
 def _plot_names(ax: Axes, ranks: dict[str, float], top: float) -> None:

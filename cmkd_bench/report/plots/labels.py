@@ -14,7 +14,7 @@ from cmkd_bench.experiment.label_budget import ALL, order, per_class
 from cmkd_bench.experiment.trials import TUNED
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.label_marks import marks_of_budgets
-from cmkd_bench.report.plots.limits import Limits, axis_limits, is_outside, off_scale, plot_arrow
+from cmkd_bench.report.plots.limits import Limits, is_outside, limits_of_most, off_scale, plot_arrow
 from cmkd_bench.report.plots.picture import Picture, Refusal, plot_panels
 from cmkd_bench.report.plots.plot_data import PlotData, error, interval
 from cmkd_bench.report.plots.style import BLACK, GRAY, SMALL
@@ -75,15 +75,15 @@ def axis(data: PlotData, columns: Iterable[Column]) -> tuple[Place, str]:
 
 
 def gain_limits(data: PlotData, columns: Sequence[Column]) -> Limits:
-    """Return limits with all gains of methods and their intervals, and the controls up to half their range away."""
-    shown: dict[str, list[float]] = {"method": [0.0], "control": []}
+    """Return limits that leave the room to the gains of methods and their intervals; a control far away is outside."""
+    methods: list[tuple[float, Sequence[float]]] = []
+    controls: list[float] = []
     for entry, role in ((data.entry(row, column), data.roles[row]) for row in data.methods for column in columns):
-        if entry.gain is not None:
-            shown[role] += [entry.gain, *(interval(entry) or () if role == "method" else ())]
-    low, high = min(shown["method"]), max(shown["method"])
-    room = (high - low) / 2
-    near = [gain for gain in shown["control"] if low - room <= gain <= high + room] or shown["control"] * (room == 0)
-    return axis_limits([("method", [low, high, *near])])
+        if entry.gain is not None and role == "method":
+            methods.append((entry.gain, interval(entry) or ()))
+        elif entry.gain is not None:
+            controls.append(entry.gain)
+    return limits_of_most(methods, controls)
 
 
 def _plot_panel(data: PlotData, columns: Sequence[Column], place: Place, limits: Limits, ax: Axes) -> None:

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from cmkd_bench.report.plots.style import GRAY, SMALL, Style
 
 MARGIN = 0.07
+FAR = 3.0  # interquartile ranges from the nearest quartile to where values are far out (Tukey 1977)
 Limits = tuple[float, float]
 
 
@@ -40,6 +42,25 @@ def axis_limits(rows: Iterable[tuple[str, Sequence[float]]], also: Sequence[floa
     below = max((values[0] for values in may if values[0] < low), default=-math.inf)
     above = min((values[0] for values in may if values[0] > high), default=math.inf)
     return max(low - margin, (low + below) / 2), min(high + margin, (high + above) / 2)
+
+
+def limits_of_most(points: Sequence[tuple[float, Sequence[float]]], others: Sequence[float] = ()) -> Limits:
+    """Return limits that contain 0 and all points that are not far out, and their bars up to where that begins.
+
+    Args:
+        points: each with the ends of its bar.
+        others: points that are shown only if they are within half the range of the first; all without the first.
+    """
+    decisive = points or [(value, ()) for value in others] or [(0.0, ())]
+    low, high = np.quantile([value for value, _ in decisive], [0.25, 0.75])
+    reach = FAR * (high - low) or math.inf
+    fence = (float(low - reach), float(high + reach))
+    near = [(value, bar) for value, bar in decisive if not is_outside(value, fence)]
+    ends = [0.0, *(min(max(end, fence[0]), fence[1]) for value, bar in near for end in (value, *bar))]
+    room = (max(ends) - min(ends)) / 2
+    ends += [value for value in others if not is_outside(value, (min(ends) - room, max(ends) + room))]
+    margin = MARGIN * ((max(ends) - min(ends)) or 1.0)
+    return min(ends) - margin, max(ends) + margin
 
 
 def is_outside(value: float, limits: Limits) -> bool:

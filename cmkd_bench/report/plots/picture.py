@@ -82,12 +82,13 @@ def plot_panels(
     most: int,
     width: float | None = None,
     margin: float = 0.5,
+    sharex: bool = True,
     sharey: bool = True,
     xlabel: str = "",
     ylabel: str = "",
     legend: Mapping[str, Artist] | None = None,
 ) -> Iterator[Picture]:
-    """Plot panels in a grid with a common x-axis, in as many numbered pictures as they need.
+    """Plot panels in a grid, by default with common axes, in as many numbered pictures as they need.
 
     Args:
         panels: by title, what plots into the axes of a panel; at least one.
@@ -102,10 +103,10 @@ def plot_panels(
     for number in range(pictures):
         part = list(panels.items())[number * each : (number + 1) * each]
         rows, columns = grid(len(part), across)
+        headings = dict(zip(panels, shorten_apart([*panels], (size - margin) / columns - 0.1, NORMAL)))
         with styled():
             figure, body = new_figure(title, note, rows * height + 0.3, size, legend)
-            axes = body.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False)
-            headings = dict(zip(panels, shorten_apart([*panels], (size - margin) / columns - 0.1, NORMAL)))
+            axes = body.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
             for ax, (heading, plot) in zip(axes.flat, part):
                 plot(ax)
                 ax.set_title(headings[heading])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,9 @@ from cmkd_bench.report.label_marks import common_marks
 from cmkd_bench.report.plots.limits import Limits, axis_limits
 from cmkd_bench.report.plots.style import styles_of
 from cmkd_bench.report.quantities import QUANTITIES
+from cmkd_bench.report.ranking import Ranking, rank
 from cmkd_bench.report.tuning_results import study_results
+from cmkd_bench.statistics.paired import FEWEST_SEEDS
 
 History = list[dict[str, Any]]
 ORDER = (TEACHER, "baseline", "method", "control")
@@ -51,7 +53,6 @@ class PlotData:
         self.datasets: dict[str, list[Column]] = {}
         for column in self.columns:
             self.datasets.setdefault(column.block, []).append(column)
-        self.ranking = self._board.ranking
         self.studies = study_results(plan, results)
         self.styles = styles_of(self.roles)
         self.seeds = plural(len(self._board.seeds), "seed")
@@ -85,6 +86,11 @@ class PlotData:
     def entry(self, row: str, column: Column) -> MeanScore:
         """Return a method's entry in the leaderboard, or the teacher's."""
         return self._board.scores[row, column]
+
+    def rank(self, rows: Sequence[str], columns: Sequence[Column]) -> Ranking | None:
+        """Rank rows over columns; None with fewer than two of either to rank."""
+        claims = len(self._board.seeds) >= FEWEST_SEEDS
+        return rank(self._board.scores, rows, columns, self._board.quantity.better, claims)
 
     def gains(self, method: str, column: Column) -> dict[int, float]:
         """Return the differences from the student alone by seed, in percentage points."""

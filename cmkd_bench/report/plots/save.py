@@ -9,8 +9,7 @@ from pathlib import Path
 from cmkd_bench.errors import UnknownName, UserError
 from cmkd_bench.experiment.faults import make_folder
 from cmkd_bench.experiment.files import write_bytes
-from cmkd_bench.experiment.store import Experiment
-from cmkd_bench.report.experiment_data import read_experiment
+from cmkd_bench.report.experiment_data import ExperimentData
 from cmkd_bench.report.plots.kinds import KINDS
 from cmkd_bench.report.plots.picture import FORMATS, Picture, Refusal, render
 from cmkd_bench.report.plots.plot_data import PlotData, plot_data_of
@@ -31,20 +30,23 @@ def plot(data: PlotData, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[Pictur
 
 
 def save_pictures(
-    experiment: Experiment, kinds: Sequence[str] = tuple(KINDS), formats: Sequence[str] = DEFAULT_FORMATS
+    data: ExperimentData,
+    folder: Path,
+    kinds: Sequence[str] = tuple(KINDS),
+    formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> tuple[list[Path], list[Refusal]]:
-    """Plot an experiment's pictures, save them in its folder `plots`, and return the files and what has no picture.
+    """Plot an experiment's pictures, save them in a folder, and return the files and what has no picture.
 
     Raises:
         UnknownName: for an unknown kind or format, before anything is plotted.
     """
     check(kinds, formats)
     files, refusals = [], []
-    for one in plot(plot_data_of(read_experiment(experiment)), kinds):
+    for one in plot(plot_data_of(data), kinds):
         if isinstance(one, Refusal):
             refusals.append(one)
         else:
-            files += save(one, experiment.path / "plots", formats)
+            files += save(one, folder, formats)
     return files, refusals
 
 

@@ -57,13 +57,12 @@ class Style:
 
 
 def nth_style(i: int) -> Style:
-    """Return the i-th style; the first 66 differ in color, marker, or whether the marker is filled."""
-    count = len(MARKERS)
-    return Style(COLORS[i % len(COLORS)], MARKERS[i % count], (i // count) % 2 == 0, LINES[i % len(LINES)])
+    """Return the i-th style; no two of the first 66 have both color and marker in common."""
+    return Style(COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)], True, LINES[i % len(LINES)])
 
 
 def styles_of(roles: Mapping[str, str]) -> dict[str, Style]:
-    """Return one style per method, the same in all pictures of an experiment.
+    """Return one style per row, by the order of the rows; pass all rows of an experiment, so that pictures agree.
 
     A baseline is black, a control gray with an open marker. A tuned row has its method's style, with an open marker
     instead of a filled one and vice versa.

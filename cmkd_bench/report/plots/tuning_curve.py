@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import axis_limits, is_outside, plot_arrow
@@ -18,7 +18,7 @@ from cmkd_bench.report.tuning_results import StudyResult
 from cmkd_bench.statistics.budget import expected_selected
 
 Curve = dict[int, float]  # by number of trials
-MARKS = 6  # about as many on a curve
+MARKS = 6  # about as many on a curve, and ticks
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
@@ -65,6 +65,7 @@ def _plot_dataset(
 ) -> Iterator[Picture]:
     metric = data.metric(dataset)
     styles = {m: data.styles[m] for m in data.methods if any(m in found for found in curves.values())}
+    ticks = marked({count for found in curves.values() for curve in found.values() for count in curve})
     alone = Line2D([], [], color=BLACK, linestyle=DOTTED, linewidth=0.9)
     return plot_panels(
         file_stem("tuning", data.stem(dataset)),
@@ -72,7 +73,7 @@ def _plot_dataset(
         f"Expected test {metric} of the trial that validation selects among this many trials, over all orders of the "
         f"trials in which the defaults come first. One seed ({seeds}): differences hold for this seed only. A "
         "control's curve may begin off the scale; an arrow points to an end that is off the scale.",
-        {column.direction: partial(_plot_panel, data, column, found) for column, found in curves.items()},
+        {column.direction: partial(_plot_panel, data, column, found, ticks) for column, found in curves.items()},
         height=1.9,
         across=2,
         most=8,
@@ -83,7 +84,15 @@ def _plot_dataset(
     )
 
 
-def _plot_panel(data: PlotData, column: Column, curves: Mapping[str, Curve], ax: Axes) -> None:
+def marked(counts: Collection[int]) -> list[int]:
+    """Return the numbers of trials that have a marker and a tick: the first, round ones, and the last."""
+    first, last = min(counts), max(counts)
+    inner = MaxNLocator(nbins=MARKS, integer=True, steps=[1, 2, 5, 10]).tick_values(first, last)
+    apart = (last - first) / (2 * MARKS)  # closer to an end a tick's number would overlap
+    return [first, *(int(one) for one in inner if apart < one - first and apart < last - one), last][: last - first + 1]
+
+
+def _plot_panel(data: PlotData, column: Column, curves: Mapping[str, Curve], ticks: Sequence[int], ax: Axes) -> None:
     """Plot curves, and the student alone under the same seed; controls may begin, or be, outside the limits."""
     seed = min(outcome.study.seed for outcome in data.studies if outcome.column == column)
     alone = data.entry(data.baseline, column).values.get(seed)
@@ -91,11 +100,12 @@ def _plot_panel(data: PlotData, column: Column, curves: Mapping[str, Curve], ax:
     limits = axis_limits([*rows, ("baseline", [] if alone is None else [alone])])
     ax.grid()
     ax.set_ylim(limits)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
     if alone is not None:
         ax.axhline(alone, color=BLACK, linestyle=DOTTED, linewidth=0.9, label=data.baseline)
     for method, curve in curves.items():
-        style, last, step = data.styles[method], max(curve), max(1, len(curve) // MARKS)
-        ax.plot(list(curve), list(curve.values()), linestyle=style.line, label=method, markevery=step, **style.mark)
+        style, last = data.styles[method], max(curve)
+        at = [place for place, count in enumerate(curve) if count in ticks]
+        ax.plot(list(curve), list(curve.values()), linestyle=style.line, label=method, markevery=at, **style.mark)
         if is_outside(curve[last], limits):
             plot_arrow(ax, last, curve[last], limits, style)

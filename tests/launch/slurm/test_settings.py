@@ -77,7 +77,7 @@ def test_how_many_runs_at_once() -> None:
         ("launcher.partition=3", "launcher.partition=3: expected str, got int (3)"),
         ("launcher.extra=3", "launcher.extra=3: expected sbatch options by name"),
         ("launcher.setup=module", "launcher.setup=module: expected a list of shell lines"),
-        ("launcher.device=gpu", "expected one of cpu, cuda"),
+        ("launcher.device=gpu", "expected one of auto, cpu, cuda"),
     ],
 )
 def test_a_wrong_value_has_a_clear_message(override: str, said: str) -> None:
@@ -85,3 +85,10 @@ def test_a_wrong_value_has_a_clear_message(override: str, said: str) -> None:
     assert configuration is None
     assert len(problems) == 1
     assert said in problems[0]
+
+
+def test_a_run_that_is_not_worth_a_gpu_asks_for_none() -> None:
+    small, large = (profile("launcher.device=auto", student_network=one) for one in ("mlp", "timm/resnet18"))
+    assert (small.device, small.gpus) == ("cpu", 0)
+    assert (large.device, large.gpus) == ("cuda", 1)
+    assert profile("launcher.device=auto", "launcher.gpus=0", student_network="timm/resnet18").device == "cpu"
