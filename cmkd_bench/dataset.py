@@ -83,7 +83,7 @@ class PairedData:
 class Dataset(ABC, Generic[P]):
     """A paired dataset. Each file in datasets/ contains one subclass; `P` is the dataclass of its options, if any.
 
-    Class attributes:
+    Attributes:
         modalities: at least two.
         classes: the class names, in the order of the labels.
         default_pairs: pairs of modalities; each is run in both directions if neither the user nor configs/ names some.

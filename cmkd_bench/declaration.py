@@ -33,7 +33,7 @@ class Paper:
 class Declaration(Generic[P]):
     """The class attributes of a method. `P` is the dataclass of its hyper-parameters, if it has any.
 
-    Class attributes:
+    Attributes:
         paper: the publication; None for a control of our own.
         deviations: where this implementation deviates from the paper, one sentence each; kept in each run's record.
         category: what is distilled, or what for; groups the lists of methods. A control or baseline is in `controls`.

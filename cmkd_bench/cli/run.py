@@ -44,7 +44,7 @@ def run(
         str | None, typer.Option(help="Pairs teacher:student, comma-separated (default: each dataset's own pairs).")
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option(help="Number of seeds, or a list of seeds: 5, or 0,3,7 (default: 3).")
+        str | None, typer.Option(help="Number of seeds, or a list of seeds: 5, or 0,3,7 (default: 5).")
     ] = None,
     folds: Annotated[str | None, typer.Option(help="Fold numbers, comma-separated, or `all` (default: 0).")] = None,
     labels: Annotated[

@@ -20,7 +20,7 @@ both_directions = pytest.mark.parametrize("direction", DIRECTIONS, ids=str)
 class MethodCase:
     """Holds one method and its hyper-parameters; the subclasses add the tests.
 
-    Class attributes:
+    Attributes:
         method: the registered name, or the class itself.
         hyperparameters: what differs from the defaults, e.g. a preset.
     """

@@ -34,7 +34,7 @@ SMALL = (
 class DatasetCase:
     """Holds one dataset and its options; the subclasses add the tests.
 
-    Class attributes:
+    Attributes:
         dataset: the registered name, or the class itself.
         options: what differs from the defaults.
     """

@@ -36,6 +36,8 @@ class DatasetLoadingTests(DatasetCase):
     def test_every_class_is_trained_and_tested(self, opened: Dataset[object]) -> None:
         for fold in _folds(opened):
             data = opened.load(fold)
+            if data.fixture:
+                pytest.skip("a miniature has too few samples for all classes")
             if data.targets is not None:
                 pytest.skip("of a segmentation, the classes are those of its pixels")
             classes = data.classes or opened.classes

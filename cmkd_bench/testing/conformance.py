@@ -16,7 +16,7 @@ class MethodConformance(DeclarationTests, LossTests, ScarcityTests, Segmentation
     The method is trained between tiny networks, in both directions and with embeddings of unequal width, by the
     engine's own loop; it takes about two seconds. The tests need pytest (`pip install "cmkd-bench[test]"`).
 
-    Class attributes:
+    Attributes:
         method: the registered name, or the class itself.
         hyperparameters: what differs from the defaults; add a subclass for each form or preset that matters.
 

@@ -13,7 +13,7 @@ class DatasetConformance(DatasetDeclarationTests, DatasetLoadingTests):
     is trained. A downloadable dataset is tested on its miniature, so that no download is needed. The tests need pytest
     (`pip install "cmkd-bench[test]"`).
 
-    Class attributes:
+    Attributes:
         dataset: the registered name, or the class itself.
         options: what differs from the defaults; add a subclass for each set of options that matters.
 

@@ -2,7 +2,7 @@
 
 README.md is the home page, and CONTRIBUTING.md a page. Any other file that is linked, directly or from such a page, is
 copied below `repository/`: Markdown and code as pages, pictures and tables as they are. A folder leads to its
-README.md; a link to one without is shown as text. So pages keep links that work wherever the repository is read.
+README.md; a link to one without is shown as text. So the pages keep links that work where the repository is read.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ P = TypeVar("P")
 class MediaDataset(Dataset[P]):
     """A dataset with files on the user's disk; subclasses define their layout.
 
-    Class attributes:
+    Attributes:
         folder: the usual name of its folder below the data root.
         marks: files or folders relative to the root, with globs and `a|b` for either; a folder with all of them is
             the dataset.
