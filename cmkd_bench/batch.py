@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ class Batch:
             another row's, if pairs are shuffled or wrong. None in a batch without a teacher, and in some tests.
         train_labels: (M,) int64, `Pair.train_labels` on the device; None in a phase that is declared label-free, and
             for segmentation, where a sample has no label but a map of them. `teacher_labels` reads it.
+        teachers: the outputs of `Method.further_teachers` by role, of the same samples as those of the teacher.
         further: the outputs of student and teacher for each of `Method.further_views`, of the same rows as those that
             the loss gets for the training view. Empty in a phase that reads none.
         sample: None; for segmentation, where every labeled position is a row of logits, embedding and labels, (P,)
@@ -45,6 +47,7 @@ class Batch:
     teacher_index: Tensor | None = None
     train_labels: Tensor | None = None
     further: tuple[tuple[Outputs, Outputs], ...] = ()
+    teachers: Mapping[str, Outputs] = field(default_factory=dict)
 
     @property
     def labels(self) -> Tensor:

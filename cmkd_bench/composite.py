@@ -6,7 +6,7 @@ A network of several modalities is a fusion, built from a network for each modal
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,6 +17,16 @@ _FUSED = re.compile(r"([^()/]+)\((.+)\)")
 def parts_of(modality: str) -> tuple[str, ...]:
     """Return the modalities that a composite one is made of; of any other, itself."""
     return tuple(modality.split(JOINT))
+
+
+def joint(modalities: Iterable[str], order: Sequence[str]) -> str:
+    """Return the composite modality of all parts of some modalities, each once.
+
+    Args:
+        modalities: their names.
+        order: the names of single modalities in the order of the dataset, so that a composite has one name.
+    """
+    return JOINT.join(sorted({part for one in modalities for part in parts_of(one)}, key=order.index))
 
 
 def is_composite(modality: str) -> bool:

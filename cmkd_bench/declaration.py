@@ -14,6 +14,7 @@ Category = Literal[
 ]
 PairingForm = Literal["paired", "shuffled", "unpaired", "same_class"]
 ViewKind = Literal["weak", "strong"]
+TeacherRole = Literal["composite", "self"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
@@ -40,6 +41,9 @@ class Declaration(Generic[P]):
         role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
         teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
             modality), or `none`.
+        further_teachers: the teachers beside this one, trained and frozen: `composite`, which sees the modalities of
+            teacher and student together, or `self`, as above. The loss gets their outputs as `batch.teachers`, by these
+            names. All teachers are shown the same sample.
         pairing: which sample of the training part the teacher's outputs belong to: the same one (`paired`), another one
             that stays the same (`shuffled`), another one in each epoch (`unpaired`), or in each epoch another one with
             the same label (`same_class`). A sample whose label is hidden has no partner of the same class, and the only
@@ -64,6 +68,7 @@ class Declaration(Generic[P]):
     category: ClassVar[Category] = "other"
     role: ClassVar[Literal["method", "control", "baseline"]] = "method"
     teacher: ClassVar[Literal["trained", "untrained", "self", "none"]] = "trained"
+    further_teachers: ClassVar[tuple[TeacherRole, ...]] = ()
     pairing: ClassVar[PairingForm] = "paired"
     needs_pairs: ClassVar[bool] = True
     trains_embedding: ClassVar[bool] = False

@@ -48,6 +48,8 @@ class Pair:
             the others are zeros for segmentation.
         teacher_head_or_none: the head of the teacher; None while a pair is only planned, or if the method uses no
             teacher. Read `teacher_head` instead.
+        further_teachers: shapes of the method's further teachers by role.
+        further_heads: their heads; empty while a pair is only planned.
         student_network: the student's network in its initial state, to be copied in the constructor and left as it is;
             None while a pair is only planned.
     """
@@ -58,6 +60,8 @@ class Pair:
     train_labels: Tensor
     teacher_head_or_none: Head | None = None
     student_network: nn.Module | None = None
+    further_teachers: Mapping[str, NetworkShape] = field(default_factory=dict)
+    further_heads: Mapping[str, Head] = field(default_factory=dict)
 
     @property
     def teacher_head(self) -> Head:

@@ -81,6 +81,7 @@ def traits_of(name: str) -> dict[str, str]:
         "role": cls.role,
         "category": methods.category(name),
         "teacher": cls.teacher + (", then updated with the student" if cls.updates_teacher else ""),
+        "further teachers": ", ".join(cls.further_teachers) or "none",
         "pairs": cls.pairing + ("" if cls.needs_pairs else "; also --pairing unpaired, same_class"),
         "views": ", ".join(("training", *cls.further_views(cls.HyperParameters()))),
         "unlabeled": cls.unlabelled or "not supported",

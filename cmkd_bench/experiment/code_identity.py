@@ -71,8 +71,8 @@ def code_of_network(name: str) -> CodeIdentity:
 def codes_of(spec: RunSpec) -> dict[str, CodeIdentity]:
     """Return the identities of the engine and of a run's items by their role in it."""
     found = {"engine": engine(), "method": code_of(methods, spec.method), "dataset": code_of(datasets, spec.dataset)}
-    roles = {"student": spec.student_network, "teacher": spec.teacher_network}
-    return found | {role: code_of_network(name) for role, name in roles.items() if name is not None}
+    roles = {"student": spec.student_network, **{one.role: one.network for one in spec.teachers}}
+    return found | {role: code_of_network(name) for role, name in roles.items()}
 
 
 def run_code(spec: RunSpec) -> Settings:

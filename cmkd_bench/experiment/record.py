@@ -104,7 +104,8 @@ def read_specs(experiment: Experiment, plan: Plan) -> dict[str, RunSpec]:
             except Damaged as damage:
                 experiment.note(damage)
                 return
-            add(spec.teacher)
+            for teacher in spec.teacher_ids:
+                add(teacher)
             specs[run_id] = spec
 
     for cell in plan.cells.values():

@@ -21,6 +21,17 @@ _SETTINGS = ("hyperparameters", "options", "supervision", "preparation", "augmen
 
 
 @dataclass(frozen=True)
+class TeacherRun:
+    """A run that is the teacher of another one."""
+
+    role: str  # what the method calls it: `teacher`, or one of its further teachers
+    id: str  # id of the run
+    modality: str  # what it sees
+    network: str  # name of its network
+    pretrained: str  # initial weights of its network, in the form of `RunSpec.pretrained`
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """Everything that changes a run's result, and nothing else: no path, launcher, device or number of workers."""
 
@@ -47,6 +58,22 @@ class RunSpec:
     seed: int  # determines initialization, data order and all other random choices
     code: Settings  # identities of the engine, the method, the dataset and the networks, sorted by name
     version: int = RESULTS_VERSION
+    further_teachers: tuple[TeacherRun, ...] = ()  # the teachers beside the first one, of a method with several
+
+    @property
+    def teachers(self) -> tuple[TeacherRun, ...]:
+        """All teachers, the first one first; empty without a teacher."""
+        if self.teacher is None or self.teacher_modality is None or self.teacher_network is None:
+            return ()
+        first = TeacherRun(
+            "teacher", self.teacher, self.teacher_modality, self.teacher_network, self.teacher_pretrained
+        )
+        return (first, *self.further_teachers)
+
+    @property
+    def teacher_ids(self) -> tuple[str, ...]:
+        """The runs that must be done before this one."""
+        return tuple(one.id for one in self.teachers)
 
     @cached_property
     def id(self) -> str:
@@ -63,18 +90,26 @@ class RunSpec:
             "dataset": ("dataset", self.dataset),
             "student": ("network", self.student_network),
             "teacher": ("network", self.teacher_network or ""),
+            **{one.role: ("network", one.network) for one in self.further_teachers},
         }
         return {role: (names[role], str(code)) for role, code in self.code}
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values; `from_json` is the inverse."""
+        """Return plain JSON values; `from_json` is the inverse. A run with one teacher has no entry for others."""
         values = _values(self)
-        return {**values, **{name: dict(values[name]) for name in _SETTINGS}}
+        further = {"further_teachers": [_values(one) for one in values.pop("further_teachers")]}
+        return {
+            **values,
+            **{name: dict(values[name]) for name in _SETTINGS},
+            **(further if self.further_teachers else {}),
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunSpec:
         """Return the spec that `to_json` wrote."""
-        return cls(**{**values, **{name: settings(values[name]) for name in _SETTINGS}})
+        further = tuple(TeacherRun(**one) for one in values.get("further_teachers", ()))
+        read = {name: settings(values[name]) for name in _SETTINGS}
+        return cls(**{**values, **read, "further_teachers": further})
 
 
 def settings(values: Any) -> Settings:

@@ -65,7 +65,9 @@ class Repeated:
             for run_id, spec in read_specs(self._experiment, read_plan(self._experiment)).items()
             if run_id not in run_ids
         ]
-        finished = sum(one.teacher in reset and self._experiment.run(one.id).is_done() for one in others)
+        finished = sum(
+            not reset.isdisjoint(one.teacher_ids) and self._experiment.run(one.id).is_done() for one in others
+        )
         if finished:
             yield (
                 f"--force: {finished} finished runs outside this command learned from teachers that are now trained "

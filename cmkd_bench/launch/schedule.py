@@ -55,7 +55,7 @@ class Schedule:
         now = time.monotonic()
         for run_id, not_before in self.waiting.items():
             spec = self.specs[run_id]
-            if not_before <= now and (spec.teacher is None or spec.teacher in self.done) and accepts(spec):
+            if not_before <= now and self.done.issuperset(spec.teacher_ids) and accepts(spec):
                 return run_id
         return None
 
@@ -71,7 +71,7 @@ class Schedule:
         self.waiting[run_id] = 0.0
         self._settle(run_id)
         if run_id in self.waiting:
-            self._reconsider(self.specs[run_id].teacher)
+            self._reconsider(self.specs[run_id].teacher_ids)
         self._block()
 
     def worker_died(self, run_id: str) -> bool:
@@ -99,15 +99,16 @@ class Schedule:
         self.waiting.pop(run_id, None)
         self.held.pop(run_id, None)
 
-    def _reconsider(self, teacher: str | None) -> None:
-        """Repeat a teacher whose files turned out to be damaged when its student read them."""
-        if teacher is not None and teacher in self.done and not self.experiment.run(teacher).is_done():
-            self.done.remove(teacher)
-            self.waiting[teacher] = 0.0
+    def _reconsider(self, teachers: Iterable[str]) -> None:
+        """Repeat teachers whose files turned out to be damaged when their student read them."""
+        for teacher in teachers:
+            if teacher in self.done and not self.experiment.run(teacher).is_done():
+                self.done.remove(teacher)
+                self.waiting[teacher] = 0.0
 
     def _block(self) -> None:
         for run_id in list(self.waiting):
-            if self.specs[run_id].teacher in self.failed:
+            if not self.failed.isdisjoint(self.specs[run_id].teacher_ids):
                 del self.waiting[run_id]
                 self.blocked.add(run_id)
 
@@ -116,10 +117,11 @@ def blocked_by(
     experiment: Experiment, spec: RunSpec, read: Callable[[Experiment, str], RunFiles] = Experiment.run
 ) -> str | None:
     """Return why a student cannot be run: which teacher failed, and how; `read` finds the teacher's files."""
-    folder = read(experiment, spec.teacher) if spec.teacher else None
-    if folder is None or not folder.has_failed() or (error := folder.failure()) is None:
-        return None
-    return f"teacher {spec.teacher} failed: {error['cause']}: {error['message']}"
+    for teacher in spec.teacher_ids:
+        folder = read(experiment, teacher)
+        if folder.has_failed() and (error := folder.failure()) is not None:
+            return f"teacher {teacher} failed: {error['cause']}: {error['message']}"
+    return None
 
 
 def is_over(experiment: Experiment, spec: RunSpec, again: bool = False) -> bool:

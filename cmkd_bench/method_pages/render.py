@@ -118,6 +118,8 @@ def _docstring(name: str) -> str:
 def _traits(cls: type[Method[Any]]) -> Iterator[str]:
     yield f"role: {cls.role}"
     yield f"teacher: {cls.teacher}" + (", and updated with the student" if cls.updates_teacher else "")
+    if cls.further_teachers:
+        yield f"further teachers: {', '.join(cls.further_teachers)}"
     if cls.teacher != "none":
         yield f"pairs: {cls.pairing}" + ("" if cls.needs_pairs else "; also defined for other samples (`--pairing`)")
         yield f"a sample without a partner: {cls.unpaired or 'not supported'}"

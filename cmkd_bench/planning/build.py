@@ -7,22 +7,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cmkd_bench.composite import fused, is_composite, join_weights, members_of, parts_of
+from cmkd_bench.composite import fused, is_composite, join_weights, joint, members_of, parts_of
 from cmkd_bench.config.augmentation import view_settings
-from cmkd_bench.config.compose import Configuration
 from cmkd_bench.config.supervision import FULL
 from cmkd_bench.data.loading import LoadedFold, load_fold
 from cmkd_bench.data.opening import preparation_settings
-from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.code_identity import run_code
 from cmkd_bench.experiment.label_budget import ALL, LabelBudget
 from cmkd_bench.experiment.plan import Cell, Conditions, Plan
-from cmkd_bench.experiment.spec import RunSpec, Settings, settings
+from cmkd_bench.experiment.spec import RunSpec, Settings, TeacherRun, settings
 from cmkd_bench.parameters import build
 from cmkd_bench.planning.directions import Direction
 from cmkd_bench.planning.feasibility import Feasibility
 from cmkd_bench.planning.grid import DatasetGrid, Grid, GridRow
 from cmkd_bench.planning.planning_display import Say
+from cmkd_bench.planning.protocol_checks import check_selection, check_supervision
 from cmkd_bench.planning.several_views import notes_on_views, strong_conditions
 from cmkd_bench.planning.tuning import add_trials, is_searched
 from cmkd_bench.registry import methods
@@ -66,14 +65,14 @@ def make_plan(
             specs = _FoldSpecs(grid, part, fold, data)
             plan.notes[name] = [*_notes(part), *notes_on_views(grid)]
             if data is not None:
-                _check_selection(name, part.configuration, data)
-                _check_supervision(name, part, data)
+                check_selection(name, part.configuration, data)
+                check_supervision(name, part, data)
                 feasibility.add(data)
                 plan.notes[name] = [*data.paired.notes, *plan.notes[name]]
                 fixture |= data.paired.fixture
             for cell, runs in _cells(specs, name):
                 say(place, f"{cell.method}, {cell.teacher_modality} → {cell.student_modality}, seed {cell.seed}")
-                reason = reason_of(runs[-1]) or _reason_of_teacher(runs[-2], grid.baseline, reason_of)
+                reason = reason_of(runs[-1]) or _reason_of_teachers(runs[:-1], grid.baseline, reason_of)
                 for spec in runs[:1] if reason else runs:
                     plan.add(spec)
                 plan.add_cell(replace(cell, impossible=reason, run_id="") if reason else cell)
@@ -86,9 +85,11 @@ def make_plan(
     return plan
 
 
-def _reason_of_teacher(spec: RunSpec, baseline: str, reason_of: Callable[[RunSpec], str | None]) -> str | None:
-    reason = None if spec.method == baseline else reason_of(spec)
-    return f"its teacher is trained by {spec.method}: {reason}" if reason else None
+def _reason_of_teachers(
+    specs: Iterable[RunSpec], baseline: str, reason_of: Callable[[RunSpec], str | None]
+) -> str | None:
+    reasons = ((spec.method, reason_of(spec)) for spec in specs if spec.method != baseline)
+    return next((f"its teacher is trained by {method}: {reason}" for method, reason in reasons if reason), None)
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,13 @@ class _FoldSpecs:
         seen = ALL if self.part.configuration.supervision.teacher_labels == "all" else labels
         given, (teacher, student) = self._supervision(seen), direction
         trained = self._alone(teacher, "teacher", seen, given, seed)
-        # Usually, the last one is the run of the student alone.
+        # Usually, this is the run of the student alone.
         own = self._alone(student, "student", seen, given, seed)
-        return {"trained": trained, "untrained": untrained(trained), "self": own}
+        teachers = {"trained": trained, "untrained": untrained(trained), "self": own}
+        if any("composite" in methods.declared(row.method).further_teachers for row in self.grid.rows.values()):
+            both = joint(direction, [modality.name for modality in self.part.dataset.modalities])
+            teachers["composite"] = self._alone(both, "teacher", seen, given, seed)
+        return teachers
 
     def _supervision(self, labels: LabelBudget, *names: str) -> Settings:
         """Return the values that differ from full supervision: those named, and those of labels if some are hidden."""
@@ -168,8 +173,15 @@ class _FoldSpecs:
         configuration = self.part.configuration
         return replace(spec, augmentation=settings(view_settings(configuration.augmentation, configuration.strong)))
 
-    def of(self, row: GridRow, alone: RunSpec, teacher: RunSpec | None) -> RunSpec:
-        """Return the run of a row, given the run of the student alone and that of its teacher."""
+    def of(self, row: GridRow, alone: RunSpec, teacher: RunSpec | None, further: Mapping[str, RunSpec]) -> RunSpec:
+        """Return the run of a row.
+
+        Args:
+            row: its method and hyper-parameters.
+            alone: the run of the student alone.
+            teacher: the run of its teacher; None if it has none.
+            further: the runs of its further teachers by role.
+        """
         cls, spec = methods.declared(row.method), self._by(row.method, row.given, alone)
         if teacher is None:
             return replace(spec, code=run_code(spec))
@@ -179,11 +191,15 @@ class _FoldSpecs:
         spec = replace(
             spec,
             supervision=supervision,
-            manifest=self._manifest(teacher.student_modality, alone.student_modality),
+            manifest=self._manifest(*(one.student_modality for one in (teacher, alone, *further.values()))),
             teacher_modality=teacher.student_modality,
             teacher_network=teacher.student_network,
             teacher_pretrained=teacher.pretrained,
             teacher=teacher.id,
+            further_teachers=tuple(
+                TeacherRun(role, one.id, one.student_modality, one.student_network, one.pretrained)
+                for role, one in further.items()
+            ),
         )
         return replace(spec, code=run_code(spec))
 
@@ -222,10 +238,12 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
             teachers = specs.teachers((teacher_modality, student_modality), labels, seed)
             for row in specs.grid.rows.values():
                 teacher = specs.teacher_of(row, teachers)
-                spec = specs.of(row, alone, teacher)
+                cls = methods.declared(row.method)
+                further: dict[str, RunSpec] = {role: teachers[role] for role in cls.further_teachers}
+                spec = specs.of(row, alone, teacher, further)
                 cell = Cell(
                     method=row.method,
-                    role=methods.declared(row.method).role,
+                    role=cls.role,
                     dataset=dataset,
                     fold=specs.fold,
                     labels=labels,
@@ -237,44 +255,7 @@ def _cells(specs: _FoldSpecs, dataset: str) -> Iterator[tuple[Cell, list[RunSpec
                     tuned_as=specs.tuned_as(row),
                     variant=row.variant,
                 )
-                yield cell, [teachers["trained"], *([teacher] if teacher else []), spec]
-
-
-def _check_selection(name: str, configuration: Configuration, data: LoadedFold) -> None:
-    if configuration.recipe.select_on == "validation" and not len(data.paired.parts["validation"]):
-        raise UserError(
-            f"dataset '{name}' has no validation part with these options, so no epoch can be selected on it. "
-            "Choose other options, or another part to select on: train.select_on=last, train or test."
-        )
-
-
-def _check_supervision(name: str, part: DatasetGrid, data: LoadedFold) -> None:
-    supervision = part.configuration.supervision
-    if supervision.labels_by == "group" and data.paired.groups is None:
-        raise UserError(
-            f"supervision.labels_by=group: dataset '{name}' has no groups. Use supervision.labels_by=class."
-        )
-    if supervision.pairing != "paired" and supervision.mispaired > 0:
-        raise UserError(
-            f"supervision.mispaired={supervision.mispaired}: there are no pairs that could be wrong with "
-            f"supervision.pairing={supervision.pairing}. Use supervision.mispaired=0."
-        )
-    if supervision.pairing == "same_class" and data.paired.targets is not None:
-        raise UserError(
-            f"supervision.pairing=same_class: not defined for segmentation ('{name}'), where an image has several "
-            "classes. Use supervision.pairing=unpaired."
-        )
-    composite = [":".join(direction) for direction in part.directions if is_composite(direction[0])]
-    if composite and (supervision.pairs_share < 1 or supervision.mispaired > 0):
-        raise UserError(
-            f"--pairs {composite[0]}: a teacher of several modalities is trained on pairs itself, so it is not defined "
-            f"with supervision.pairs_share={supervision.pairs_share}, mispaired={supervision.mispaired}. Use 1 and 0."
-        )
-    if supervision.pairs_share < 1 and data.paired.targets is not None:
-        raise UserError(
-            f"supervision.pairs_share={supervision.pairs_share}: not defined for segmentation ('{name}'), where pairs "
-            "are those of positions. Use supervision.pairs_share=1."
-        )
+                yield cell, [teachers["trained"], *([teacher] if teacher else []), *further.values(), spec]
 
 
 def _notes(grid: DatasetGrid) -> list[str]:
@@ -300,7 +281,7 @@ def _conditions(part: DatasetGrid, specs: Iterable[RunSpec], fixture: bool) -> C
         f"dataset.{dataset.registry_name}": settings(dataset.options),
     }
     values = {f"{section}.{name}": value for section, pairs in sections.items() for name, value in pairs}
-    fuses = any(map(is_composite, itertools.chain(*part.directions)))
+    fuses = any(is_composite(spec.student_modality) for spec in own)
     left_out = ("pretrained",) if fuses else ("pretrained", "fusion")
     model = {f"model.{name}": value for name, value in configuration.model.items() if name not in left_out}
     return {

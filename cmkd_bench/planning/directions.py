@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cmkd_bench.composite import JOINT, is_composite, parts_of
+from cmkd_bench.composite import JOINT, is_composite, joint, parts_of
 from cmkd_bench.errors import nearest_match
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _matching(pairs: Sequence[str], cls: type[Dataset[Any]]) -> list[Direction]:
     names = [modality.name for modality in cls.modalities]
     split = [pair.split(":") for pair in pairs]
     return [
-        (JOINT.join(sorted(parts_of(teacher), key=names.index)), student)
+        (joint([teacher], names), student)
         for teacher, student in (pair for pair in split if len(pair) == 2)
         if {*parts_of(teacher), student} <= set(names)
     ]

@@ -6,6 +6,7 @@ packages that gave it; with others, it is computed again.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmkd_bench.composite import each, members_of, parts_of, split_weights
+from cmkd_bench.composite import each, is_composite, members_of, parts_of, split_weights
 from cmkd_bench.config.roots import Roots
 from cmkd_bench.data.loading import LoadedFold
 from cmkd_bench.declaration import Declaration
@@ -90,29 +91,32 @@ class Feasibility:
             return reason
         try:
             student = self._shape(spec, spec.student_modality, spec.student_network, spec.pretrained)
-            teacher = student
-            if spec.teacher_modality is not None and spec.teacher_network is not None:
-                teacher = self._shape(spec, spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
+            shapes = {one.role: self._shape(spec, one.modality, one.network, one.pretrained) for one in spec.teachers}
         except CannotTake as error:
             return str(error)
-        if student.positions != teacher.positions:
-            return f"student and teacher predict at {student.positions} and {teacher.positions} positions"
+        for shape in shapes.values():
+            if student.positions != shape.positions:
+                return f"student and teacher predict at {student.positions} and {shape.positions} positions"
+        teacher = shapes.pop("teacher", student)
         cls = methods.get(spec.method)
         if reason := _undeclared(cls, spec):
             return reason
-        pair = Pair(student, teacher, len(data.classes), torch.from_numpy(_visible_labels(data, spec)))
+        labels = torch.from_numpy(_visible_labels(data, spec))
+        pair = Pair(student, teacher, len(data.classes), labels, further_teachers=shapes)
         refusal: str | None = cls.unsupported(build(cls.HyperParameters, dict(spec.hyperparameters)), pair)
         return refusal
 
     def _unlike_texts(self, spec: RunSpec, data: LoadedFold) -> str | None:
         """Return the text that the networks of student and teacher would read with different tokenizers."""
-        if spec.teacher_modality is None or spec.teacher_network is None:
-            return None
-        weights = self._roots.weights
-        own = _tokenizers(data, spec.student_modality, spec.student_network, spec.pretrained, weights)
-        other = _tokenizers(data, spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained, weights)
-        unlike = [name for name in own.keys() & other.keys() if own[name] != other[name]]
-        return f"student and teacher read '{unlike[0]}' with different tokenizers" if unlike else None
+        readers = [(spec.student_modality, spec.student_network, spec.pretrained)]
+        readers += [(one.modality, one.network, one.pretrained) for one in spec.teachers]
+        known: dict[str, str] = {}
+        for reader in readers:
+            found = _tokenizers(data, *reader, self._roots.weights)
+            if unlike := [name for name in found if known.get(name, found[name]) != found[name]]:
+                return f"student and teacher read '{unlike[0]}' with different tokenizers"
+            known |= found
+        return None
 
     def _shape(self, spec: RunSpec, modality: str, network: str, pretrained: str) -> NetworkShape:
         asked = (spec.dataset, spec.fold, spec.augmentation, modality, network, pretrained)
@@ -149,6 +153,11 @@ def _undeclared(cls: type[Declaration[Any]], spec: RunSpec) -> str | None:
     """Return what a method does not say that it can do, but would have to."""
     if spec.labels != ALL and cls.unlabelled is None:
         return f"{spec.method} cannot be run with hidden labels: it declares unlabelled = None"
+    if len({*spec.teacher_ids}) < len(spec.teacher_ids):
+        return f"{spec.method} needs different teachers, and {spec.teacher_modality} is what two of them would see"
+    scarce = {"pairs_share", "mispaired"} & dict(spec.supervision).keys()
+    if scarce and any(map(is_composite, (one.modality for one in spec.further_teachers))):
+        return f"{spec.method} has a teacher of several modalities, which needs all pairs, and they are not all known"
     pairing = dict(spec.supervision).get("pairing", cls.pairing)
     if pairing != cls.pairing and cls.needs_pairs:
         return f"{spec.method} needs pairs, and supervision.pairing={pairing} shows the teacher other samples"
@@ -176,7 +185,8 @@ def _visible_labels(data: LoadedFold, spec: RunSpec) -> np.ndarray:
 
 def _key(spec: RunSpec) -> str:
     # Which labels are hidden depends on the seed.
-    asked = [*(getattr(spec, name) for name in _ASKED), None if spec.labels == ALL else spec.seed]
+    further = [dataclasses.astuple(one) for one in spec.further_teachers]
+    asked = [*(getattr(spec, name) for name in _ASKED), further, None if spec.labels == ALL else spec.seed]
     code = [one.digest for _, one in sorted(codes_of(spec).items())]
     return hashlib.blake2b(json.dumps([asked, code]).encode(), digest_size=12).hexdigest()
 

@@ -104,7 +104,7 @@ def size(count: float) -> str:
 
 
 def _totals(plan: Plan, done: Collection[str]) -> str:
-    teachers = {spec.teacher for spec in plan.specs.values() if spec.teacher}
+    teachers = {teacher for spec in plan.specs.values() for teacher in spec.teacher_ids}
     return (
         f"{len(plan.specs)} runs ({len(done)} done, {len(plan.specs) - len(done)} to do) for {len(plan.cells)} cells; "
         f"{len(teachers)} of the runs are teachers, including untrained ones, each run once and shared "

@@ -56,6 +56,8 @@ class DeclarationTests(MethodCase):
         cls = self.method_class()
         if cls.own_teacher is not Method.own_teacher:
             assert cls.teacher == "none", f"own_teacher() is not asked, because the teacher is '{cls.teacher}'"
+        if cls.further_teachers:
+            assert cls.teacher != "none", f"further_teachers = {cls.further_teachers}, but there is no first teacher"
 
     def test_is_defined_for_some_direction(self) -> None:
         cells = [build_tiny_run(self.method_class(), self.hyperparameters, direction) for direction in DIRECTIONS]

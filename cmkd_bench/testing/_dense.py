@@ -27,15 +27,18 @@ class SegmentationTests(MethodCase):
         shape, head = STUDENT, None
         if cls.teacher != "none":
             shape, head = TEACHER, Head(nn.Conv2d(TEACHER.embedding, CLASSES, 1))
-        pair = Pair(
-            STUDENT, shape, CLASSES, torch.zeros(30, dtype=torch.int64), head, nn.Linear(STUDENT.embedding, CLASSES)
-        )
+        roles: tuple[str, ...] = cls.further_teachers
+        student_network = nn.Linear(STUDENT.embedding, CLASSES)
+        heads = {role: Head(nn.Conv2d(TEACHER.embedding, CLASSES, 1)) for role in roles}
+        none = torch.zeros(30, dtype=torch.int64)
+        pair = Pair(STUDENT, shape, CLASSES, none, head, student_network, dict.fromkeys(roles, TEACHER), heads)
         if (reason := cls.unsupported(given, pair)) is not None:
             assert reason.strip(), "unsupported() gives no reason"
             return
         with random_stream(0):
             method = cls(given, pair)
             student, teacher = _rows(STUDENT), _rows(pair.teacher)
+            teachers = {role: _rows(TEACHER).detach() for role in roles}
             labels = torch.randint(CLASSES, (ROWS,))
         if cls.unlabelled is not None:
             labels[torch.arange(ROWS) % IMAGES == 0] = HIDDEN  # all positions of an image
@@ -44,7 +47,7 @@ class SegmentationTests(MethodCase):
             sample, seen = torch.arange(ROWS) % IMAGES, teacher if cls.updates_teacher else teacher.detach()
             further = tuple((student, seen) for _ in method.further_views(given)) if phase.views else ()
             known = labels if phase.labels else None
-            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, known, sample, further=further)
+            batch = Batch(torch.tensor([7, 2, 29]), 1, 2, known, sample, further=further, teachers=teachers)
             losses = {name: value for loss in phase.losses for name, value in loss(student, seen, batch).items()}
             wrong = not_finite({name: value.item() for name, value in losses.items()})
             assert not wrong, f"phase '{phase.name}': {wrong}"

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cmkd_bench.composite import part
+from cmkd_bench.composite import JOINT, each, part
 from cmkd_bench.config.recipe import Recipe
 from cmkd_bench.method import Batch, Head, Losses, Method, Pair, Phase
 from cmkd_bench.network import Network, shape_of
+from cmkd_bench.networks.concat import Concat
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.parameters import build
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
@@ -24,6 +25,7 @@ from cmkd_bench.training.assembly import build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from cmkd_bench.training.loop import Stopped, Training
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
+from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part, Resident
 
@@ -97,6 +99,7 @@ class TinyRun:
     seed: int
     every_label: Part
     pairing: Pairing
+    further_teachers: Mapping[str, tuple[Network, str]]  # by role, with the modality that each one sees
 
     @functools.cached_property
     def deployed(self) -> nn.Module:
@@ -119,6 +122,10 @@ class TinyRun:
             classes=self.method.pair.classes,
             device=CPU,
             pairing=self.pairing,
+            further_teachers={
+                role: frozen_teacher(network, self.train, modality, (), recipe.cache_mb)
+                for role, (network, modality) in self.further_teachers.items()
+            },
         )
         if only is not None:
             training.phases, training.epochs = (dataclasses.replace(only, share=1.0),), [recipe.epochs]
@@ -159,7 +166,11 @@ class TinyRun:
         """Return the first samples in the first epoch, without labels if the phase is label-free."""
         labels = self.train.labels[:samples] if phase.labels else None
         first, known = torch.arange(samples), self.train.labels if phase.labels else None
-        batch = Batch(first, 1, 2, labels, teacher_index=first, train_labels=known)
+        teachers = {
+            role: network.eval()(self.train.evaluation_view(modality, first)).detach()
+            for role, (network, modality) in self.further_teachers.items()
+        }
+        batch = Batch(first, 1, 2, labels, teacher_index=first, train_labels=known, teachers=teachers)
         return dataclasses.replace(batch, further=self._further(samples)) if phase.views else batch
 
     def _further(self, samples: int) -> tuple[tuple[Outputs, Outputs], ...]:
@@ -247,11 +258,25 @@ def build_tiny_run(
     student_shape = shape_of(student, INPUTS[direction.student])
     teacher_shape = student_shape if cls.teacher == "none" else shape_of(teacher, INPUTS[direction.teacher])
     head = None if cls.teacher == "none" else Head(teacher.head)
-    pair = Pair(student_shape, teacher_shape, classes, train.labels, head, student)
+    roles: tuple[str, ...] = cls.further_teachers
+    further = {role: _further_teacher(role, direction, classes, seed) for role in roles}
+    shapes = {role: shape_of(one, each(modality, INPUTS.__getitem__)) for role, (one, modality) in further.items()}
+    heads = {role: Head(one.head) for role, (one, _) in further.items()}
+    pair = Pair(student_shape, teacher_shape, classes, train.labels, head, student, shapes, heads)
     if (reason := cls.unsupported(given, pair)) is not None:
         return reason
     method = build_method(cls, hyperparameters, pair, seed)
-    return TinyRun(method, student, teacher, direction, train, validation, seed, every_label, pairing)
+    return TinyRun(method, student, teacher, direction, train, validation, seed, every_label, pairing, further)
+
+
+def _further_teacher(role: str, direction: Direction, classes: int, seed: int) -> tuple[Network, str]:
+    """Return a further teacher, and the modality that it sees."""
+    with random_stream(seed, role):
+        if role == "self":
+            return tiny_network(direction.student, classes, seed + 1, linear=False), direction.student
+        modalities = (direction.teacher, direction.student)
+        networks = {modality: tiny_network(modality, classes, seed + 1, linear=False) for modality in modalities}
+        return Concat(networks, classes), JOINT.join(modalities)
 
 
 def _damaged(part: Part, modality: str, rows: Tensor) -> Part:

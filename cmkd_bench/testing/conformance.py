@@ -6,11 +6,14 @@ from cmkd_bench.testing._declaration import DeclarationTests
 from cmkd_bench.testing._dense import SegmentationTests
 from cmkd_bench.testing._losses import LossTests
 from cmkd_bench.testing._scarcity import ScarcityTests
+from cmkd_bench.testing._teachers import TeacherTests
 from cmkd_bench.testing._training import TrainingTests
 from cmkd_bench.testing._views import ViewTests
 
 
-class MethodConformance(DeclarationTests, LossTests, ScarcityTests, SegmentationTests, TrainingTests, ViewTests):
+class MethodConformance(
+    DeclarationTests, LossTests, ScarcityTests, SegmentationTests, TeacherTests, TrainingTests, ViewTests
+):
     """Provides the tests of a method; subclass it in a test file and name the method.
 
     The method is trained between tiny networks, in both directions and with embeddings of unequal width, by the

@@ -75,13 +75,29 @@ class Assembly:
             return None
         return self.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
 
-    def method(self, student: Network, teacher: Network | None) -> Method[Any]:
-        """Return the method between two networks."""
+    def further_teachers(self) -> dict[str, Network]:
+        """Return the networks of the further teachers by role, whose weights are still to be loaded."""
+        return {one.role: self.network(one.modality, one.network, one.pretrained) for one in self.spec.further_teachers}
+
+    def method(
+        self, student: Network, teacher: Network | None, further: Mapping[str, Network] | None = None
+    ) -> Method[Any]:
+        """Return the method between two networks.
+
+        Args:
+            student: its student.
+            teacher: its teacher; None if it has none.
+            further: its further teachers by role.
+        """
         own = other = self.shape(student, self.spec.student_modality)
+        others = further or {}
+        seen = {one.role: one.modality for one in self.spec.further_teachers}
         if teacher is not None and self.spec.teacher_modality is not None:
             other = self.shape(teacher, self.spec.teacher_modality)
         head = None if teacher is None else Head(teacher.head)
-        pair = Pair(own, other, self.classes, self.train.labels.cpu(), head, student)
+        shapes = {role: self.shape(network, seen[role]) for role, network in others.items()}
+        heads = {role: Head(network.head) for role, network in others.items()}
+        pair = Pair(own, other, self.classes, self.train.labels.cpu(), head, student, shapes, heads)
         return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
 
     def deployed(self) -> nn.Module:
@@ -89,7 +105,7 @@ class Assembly:
         student = self.student()
         if methods.get(self.spec.method).deployed is Method.deployed:
             return student  # so that a teacher need not be built
-        return self.method(student, self.teacher()).deployed(student)
+        return self.method(student, self.teacher(), self.further_teachers()).deployed(student)
 
     @functools.cached_property
     def train(self) -> Part:
@@ -138,8 +154,8 @@ def data_of(spec: RunSpec, weights: Path | None = None) -> DataSpec:
         weights: path of pretrained weights and their tokenizers.
     """
     networks = _readers(spec.student_modality, spec.student_network, spec.pretrained)
-    if spec.teacher_modality is not None and spec.teacher_network is not None:
-        networks = _readers(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained) | networks
+    for one in spec.teachers:
+        networks = _readers(one.modality, one.network, one.pretrained) | networks
     kinds = {modality: datasets.get(spec.dataset).modality(modality).kind for modality in networks}
     texts = [modality for modality in networks if kinds[modality] == "text"]
     return DataSpec(

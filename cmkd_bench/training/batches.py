@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -40,6 +40,7 @@ class BatchInputs:
     teacher: Seen | None = None  # the teacher's inputs, or None if its outputs are stored
     targets: Tensor | None = None  # (B, H, W) uint8 label maps, for segmentation
     box: Box | None = None  # the crop and flip of inputs and label maps, for segmentation
+    teachers: Mapping[str, Seen] = field(default_factory=dict)  # the inputs of further teachers that need some, by role
     # the inputs of student and teacher in each further view, as above
     further: tuple[tuple[Seen, Seen | None], ...] = ()
 
@@ -59,6 +60,7 @@ class Batches:
         seed: seed of the run.
         device: device of the batches.
         further: the kinds of the views beside the training view.
+        teachers: the further teachers by role, which are shown the training view only.
     """
 
     def __init__(
@@ -71,8 +73,13 @@ class Batches:
         seed: int,
         device: torch.device,
         further: Sequence[ViewKind] = (),
+        teachers: Mapping[str, Teacher] | None = None,
     ) -> None:
         self._further = further
+        # of the further teachers that are shown inputs: what they see, and whether it is augmented
+        self._others = {
+            role: (one.modality, one.is_augmented) for role, one in (teachers or {}).items() if one.modality is not None
+        }
         self._train, self._modality = train, modality
         self._shown = None if teacher is None else teacher.modality
         self._teacher_is_augmented = teacher is not None and teacher.is_augmented
@@ -94,8 +101,8 @@ class Batches:
         """
         views = range(1, len(self._further) + 1) if further else range(0)
         rows = torch.cat([one.batches(len(self), self._seed, phase, epoch) for one in self._kinds], dim=1)
-        read = (modality for modality in (self._modality, self._shown) if modality is not None)
-        resident = all(map(self._train.is_resident, read))
+        read = (self._modality, self._shown, *(modality for modality, _ in self._others.values()))
+        resident = all(self._train.is_resident(modality) for modality in read if modality is not None)
         partners = self._pairing.partners(self._labels, self._seed, phase, epoch)[rows]
         batches = [(rows[step], partners[step], (phase, epoch, step)) for step in range(len(rows))]
         jobs = (functools.partial(self._read, *batch, views) for batch in batches)
@@ -104,10 +111,12 @@ class Batches:
 
     def _read(self, index: Tensor, partners: Tensor, place: Place, further: Iterable[int]) -> Stored:
         """Return the stored rows of a batch; may run in another thread."""
+        shown = partners[partners != UNPAIRED]
         rows = {"student": (self._modality, index, True)}
         if self._shown is not None:
-            rows["teacher"] = (self._shown, partners[partners != UNPAIRED], self._teacher_is_augmented)
-        stored = {role: self._stored(*of_role, place) for role, of_role in rows.items()}
+            rows["teacher"] = (self._shown, shown, self._teacher_is_augmented)
+        others = {role: (modality, shown, augmented) for role, (modality, augmented) in self._others.items()}
+        stored = {role: self._stored(*of_role, place) for role, of_role in {**rows, **others}.items()}
         for number, (role, (modality, read, _)) in itertools.product(further, rows.items()):
             stored[f"{role} {number}"] = self._stored(modality, read, True, place, number, stored[role])
         if self._train.targets is not None:
@@ -146,6 +155,10 @@ class Batches:
             step=place[2],
             pairs=None if len(pairs) == len(index) else to_device(pairs, self._device),
             teacher=teacher,
+            teachers={
+                role: self._view(modality, stored[role], place, augmented)
+                for role, (modality, augmented) in self._others.items()
+            },
             targets=None if self._train.targets is None else part(stored["targets"], "targets"),
             box=self._box(len(index), place),
             further=tuple(self._further_inputs(stored, place, number) for number in further),

@@ -7,7 +7,7 @@ import functools
 import platform
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,8 @@ class Run:
         use_kernels(device, self.recipe)
         self.student = place(self.parts.student(), device, self.recipe)
         self.teacher_network = self._teacher_network()
-        self.method = self.parts.method(self.student, self.teacher_network).to(device)
+        self.further_teachers = self._further_teachers()
+        self.method = self.parts.method(self.student, self.teacher_network, self.further_teachers).to(device)
         check_layers(self.method)
         self.deployed = self.method.deployed(self.student)
         self.selection = self.parts.selection(self.recipe.select_on)
@@ -167,6 +168,7 @@ class Run:
             classes=self.parts.classes,
             device=self.device,
             pairing=self._pairing(),
+            further_teachers=self._further(self.recipe.cache_mb if cache_mb is None else cache_mb),
         )
 
     def finish(self, progress: Progress) -> None:
@@ -232,13 +234,16 @@ class Run:
         }
 
     def _teacher_network(self) -> Network | None:
-        if self.spec.teacher is None:
-            return None
-        self._teacher_result()
         network = self.parts.teacher()
-        if network is None:
-            return None
-        network.load_state_dict(load_file(self._intact_weights(self.spec.teacher)))
+        return None if network is None or self.spec.teacher is None else self._trained(network, self.spec.teacher)
+
+    def _further_teachers(self) -> dict[str, Network]:
+        ids = {one.role: one.id for one in self.spec.further_teachers}
+        return {role: self._trained(network, ids[role]) for role, network in self.parts.further_teachers().items()}
+
+    def _trained(self, network: Network, teacher: str) -> Network:
+        self._result_of(teacher)
+        network.load_state_dict(load_file(self._intact_weights(teacher)))
         return place(network, self.device, self.recipe)
 
     def _intact_weights(self, teacher: str) -> Path:
@@ -250,14 +255,15 @@ class Run:
         return folder.weights
 
     def _teacher_result(self) -> dict[str, Any]:
-        if self.spec.teacher is None:
-            return {}
-        folder = self.experiment.run(self.spec.teacher)
+        return {} if self.spec.teacher is None else self._result_of(self.spec.teacher)
+
+    def _result_of(self, teacher: str) -> dict[str, Any]:
+        folder = self.experiment.run(teacher)
         if (problem := folder.problem()) is not None:
             raise DamagedTeacher(folder, problem)
         if not folder.is_done():
-            raise TeacherMissing(f"teacher {self.spec.teacher} is not trained: {folder.path} has no result")
-        return self.experiment.read_result(self.spec.teacher)
+            raise TeacherMissing(f"teacher {teacher} is not trained: {folder.path} has no result")
+        return self.experiment.read_result(teacher)
 
     def _pairing(self) -> Pairing:
         given: Any = dict(self.spec.supervision)
@@ -272,9 +278,18 @@ class Run:
         layers = self.method.teacher_layers()
         if self.method.updates_teacher:
             return TrainedTeacher(network, modality, layers)
+        several = bool(self.method.further_views(self.method.hyperparameters))
+        return self._frozen(network, modality, layers, cache_mb, several)
+
+    def _further(self, cache_mb: float) -> dict[str, Teacher]:
+        seen = {one.role: one.modality for one in self.spec.further_teachers}
+        return {role: self._frozen(one, seen[role], (), cache_mb) for role, one in self.further_teachers.items()}
+
+    def _frozen(
+        self, network: Network, modality: str, layers: Sequence[int], cache_mb: float, several: bool = False
+    ) -> Teacher:
         # Use the precision of a training step, so that storing the outputs makes no difference.
         with autocast(self.device, self.recipe):
-            several = bool(self.method.further_views(self.method.hyperparameters))
             return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb, several)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from torch.func import functional_call
@@ -22,6 +22,7 @@ class _Training(Protocol):
 
     student: Network
     teacher: Teacher | None
+    further_teachers: Mapping[str, Teacher]
     method: Method[Any]
 
 
@@ -30,6 +31,14 @@ def teacher_outputs(training: _Training, student: Outputs, seen: BatchInputs) ->
     if training.teacher is None:
         return outputs_without_teacher(training.method, student, seen.student)
     return training.teacher.outputs(seen.teacher_index, seen.teacher)
+
+
+def outputs_by_role(training: _Training, seen: BatchInputs) -> dict[str, Outputs]:
+    """Return what `Batch.teachers` holds: the outputs of the further teachers."""
+    return {
+        role: teacher.outputs(seen.teacher_index, seen.teachers.get(role))
+        for role, teacher in training.further_teachers.items()
+    }
 
 
 def further_outputs(training: _Training, seen: BatchInputs, batch: Batch) -> Further:

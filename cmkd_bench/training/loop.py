@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from cmkd_bench.method import Batch, Losses, Method, Phase, Step
 from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
 from cmkd_bench.training.evaluation import evaluate
-from cmkd_bench.training.further_views import further_outputs, teacher_outputs
+from cmkd_bench.training.further_views import further_outputs, outputs_by_role, teacher_outputs
 from cmkd_bench.training.means import Means
 from cmkd_bench.training.optimization import forget_gradients, learning_rate
 from cmkd_bench.training.pairing import Pairing
@@ -85,6 +85,7 @@ class Training:
     classes: int  # C
     device: torch.device  # device of all tensors
     pairing: Pairing = field(default_factory=Pairing)  # which samples the teacher is shown
+    further_teachers: Mapping[str, Teacher] = field(default_factory=dict)  # provide the outputs of the others, by role
     progress: Progress = field(default_factory=Progress)  # progress of the training
 
     def __post_init__(self) -> None:
@@ -94,7 +95,8 @@ class Training:
         pairing = self.pairing if declared == "paired" else dataclasses.replace(self.pairing, form=declared)
         size = self.recipe.batch_size
         views = self.method.further_views(self.method.hyperparameters)
-        self.batches = Batches(self.train, self.modality, self.teacher, pairing, size, self.seed, self.device, views)
+        shown = (self.teacher, pairing, size, self.seed, self.device, views, self.further_teachers)
+        self.batches = Batches(self.train, self.modality, *shown)
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, starting from a checkpoint if there is one.
@@ -194,8 +196,12 @@ class Training:
             student = self.student(seen.student, self.method.student_layers())
             teacher = teacher_outputs(self, student, seen)
             batch = dataclasses.replace(batch, further=further_outputs(self, seen, batch)) if seen.further else batch
+            teachers = outputs_by_role(self, seen)
             if seen.targets is not None:
-                student, teacher, batch = as_positions(student, teacher, batch, seen.targets, seen.box)
+                shown = (batch, seen.targets, seen.box)
+                teachers = {role: as_positions(student, one, *shown)[1] for role, one in teachers.items()}
+                student, teacher, batch = as_positions(student, teacher, *shown)
+            batch = dataclasses.replace(batch, teachers=teachers) if teachers else batch
             return phase.loss(student, teacher, batch)
 
     def _descend(self, losses: Losses, optimizer: torch.optim.Optimizer, start: Values = ()) -> None:

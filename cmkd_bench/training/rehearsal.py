@@ -40,7 +40,7 @@ def rehearse_once(spec: RunSpec, device: torch.device, build: Callable[[], Train
         MethodMistake: if the run would fail at its end, or train nothing.
         Exception: whatever the method itself raises.
     """
-    kind = (spec.method, spec.dataset, spec.student_network, spec.teacher_network, str(device))
+    kind = (spec.method, spec.dataset, spec.student_network, *(one.network for one in spec.teachers), str(device))
     if kind in _rehearsed or not dict(spec.recipe).get("epochs"):
         return
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -56,7 +56,7 @@ def execute_vectorized(
             return f"another command works on {error}"
         specs = [experiment.read_spec(run_id) for experiment, run_id in zip(experiments, run_ids, strict=True)]
         places = list(zip(experiments, specs, strict=True))
-        if not all(experiment.run(spec.teacher).is_done() for experiment, spec in places if spec.teacher):
+        if not all(experiment.run(one).is_done() for experiment, spec in places for one in spec.teacher_ids):
             return "a teacher has no result"
         experiment, spec = places[0]
         try:
@@ -102,6 +102,7 @@ def _problem(training: Training) -> str | None:
     problems = {
         "the epoch is selected": training.selection is not None,
         "an epoch has several batches": recipe.batch_size < len(training.train),
+        f"{name} has several teachers": bool(training.further_teachers),
         "the student sees several modalities": is_composite(training.modality),
         "inputs are augmented": training.train.is_random(training.modality),
         "samples are paired with others": method.pairing != "paired",

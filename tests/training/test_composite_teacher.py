@@ -38,6 +38,14 @@ def state(experiment: Experiment, run_id: str) -> dict[str, torch.Tensor]:
 
 def test_a_stopped_run_goes_on_and_ends_alike(planned: Planned) -> None:
     given: dict[str, Any] = {"methods": ["kd", "c2kd", "crd", "fitnet", "crld"], "pairs": BOTH, "epochs": 4}
+    ends_alike(planned, given)
+
+
+def test_a_stopped_run_with_several_teachers_goes_on_and_ends_alike(planned: Planned) -> None:
+    ends_alike(planned, {"methods": ["kd_ensemble"], "epochs": 4})
+
+
+def ends_alike(planned: Planned, given: dict[str, Any]) -> None:
     (whole, runs), (parted, _) = planned("whole", **given), planned("parted", **given)
     run_all(whole, runs)
     for run_id, method in runs.items():
@@ -117,3 +125,33 @@ def test_a_shuffled_teacher_sees_all_modalities_of_another_sample(planned: Plann
     assert isinstance(seen.teacher, dict)
     for modality, inputs in seen.teacher.items():
         assert torch.equal(inputs, training.train.evaluation_view(modality, seen.teacher_index))
+
+
+def test_several_teachers_are_shown_the_same_samples_and_stored_where_they_can_be(planned: Planned) -> None:
+    experiment, runs = planned("several", methods=["kd_ensemble"], pairs=["pixels:fourier"], epochs=1)
+    *_, last = runs
+    run_all(experiment, [run_id for run_id in runs if run_id != last])
+    run = Run(experiment, experiment.read_spec(last), CPU, Roots())
+    computed, stored = run.training(cache_mb=0.0), run.training()
+    seen = next(iter(computed.batches.epoch("train", 1)))
+    assert isinstance(seen.teacher, torch.Tensor)
+    assert torch.equal(seen.teachers["composite"]["pixels"], seen.teacher)
+    assert torch.equal(seen.teachers["composite"]["fourier"], seen.student)
+    assert next(iter(stored.batches.epoch("train", 1))).teachers == {}
+    (one, other) = (
+        training.further_teachers["composite"].outputs(seen.teacher_index, seen.teachers["composite"])
+        for training in (computed, stored)
+    )
+    assert torch.allclose(one.logits, other.logits, atol=1e-6)
+    assert experiment.read_spec(last).teacher_ids[1] in runs
+
+
+def test_a_run_says_which_of_its_teachers_is_missing(planned: Planned) -> None:
+    experiment, runs = planned("missing", methods=["kd_ensemble"], epochs=1)
+    *_, last = runs
+    first, second = experiment.read_spec(last).teacher_ids
+    run_all(experiment, [first])
+    execute(experiment, last, CPU, StopAfter(), Roots())
+    failure = json.loads(experiment.run(last).error.read_text())
+    assert failure["cause"] == "teacher missing"
+    assert second in failure["message"]

@@ -142,15 +142,15 @@ def _schedule(experiment: Experiment, submission: Submission, element: int) -> S
     from cmkd_bench.launch.schedule import Schedule, blocked_by, first_teachers
 
     specs = {run_id: experiment.read_spec(run_id) for run_id in submission.elements[element]}
-    teachers = {spec.teacher for spec in specs.values() if spec.teacher} - set(specs)
+    teachers = {teacher for spec in specs.values() for teacher in spec.teacher_ids} - set(specs)
     _wait_for(experiment, sorted(teachers), submission.work.teacher_wait_s)
     trained = {one: experiment.read_spec(one) for one in teachers if experiment.run(one).is_done()}
     ready: dict[str, RunSpec] = {}
     for run_id, spec in specs.items():
-        if spec.teacher is None or spec.teacher in specs or spec.teacher in trained:
-            ready[run_id] = spec
+        if absent := [one for one in spec.teacher_ids if one not in specs and one not in trained]:
+            print(f"{run_id} skipped: {blocked_by(experiment, spec) or f'teacher {absent[0]} is missing'}")
         else:
-            print(f"{run_id} skipped: {blocked_by(experiment, spec) or f'teacher {spec.teacher} is missing'}")
+            ready[run_id] = spec
     return Schedule(experiment, {spec.id: spec for spec in first_teachers([*trained.values(), *ready.values()])})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -122,14 +122,14 @@ def derive(evidence: Evidence) -> RunStatus:
     return _ended(evidence)
 
 
-def block(statuses: Mapping[str, RunStatus], teachers: Mapping[str, str | None]) -> dict[str, RunStatus]:
+def block(statuses: Mapping[str, RunStatus], teachers: Mapping[str, Sequence[str]]) -> dict[str, RunStatus]:
     """Mark the students that cannot start because their teacher failed, with the reason.
 
     Args:
         statuses: by run id, as returned by `derive`.
-        teachers: the teacher of each run.
+        teachers: the teachers of each run.
     """
-    return {run_id: _behind(status, teachers.get(run_id), statuses) for run_id, status in statuses.items()}
+    return {run_id: _behind_all(status, teachers.get(run_id, ()), statuses) for run_id, status in statuses.items()}
 
 
 def by_cause(statuses: Mapping[str, RunStatus]) -> dict[str, list[str]]:
@@ -208,8 +208,13 @@ def _last_line(log: str) -> str:
     return f"; its log ends with: {lines[-1][:160]}" if lines else ""
 
 
-def _behind(status: RunStatus, teacher: str | None, statuses: Mapping[str, RunStatus]) -> RunStatus:
-    before = statuses.get(teacher or "")
+def _behind_all(status: RunStatus, teachers: Sequence[str], statuses: Mapping[str, RunStatus]) -> RunStatus:
+    found = (_behind(status, teacher, statuses) for teacher in teachers)
+    return next((one for one in found if one is not status), status)
+
+
+def _behind(status: RunStatus, teacher: str, statuses: Mapping[str, RunStatus]) -> RunStatus:
+    before = statuses.get(teacher)
     if before is None or before.kind != "failed" or status.kind in ("done", "running"):
         return status
     if status.kind == "failed" and status.cause not in TRANSIENT:

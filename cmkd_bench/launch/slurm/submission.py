@@ -19,7 +19,7 @@ from cmkd_bench.launch.slurm.ledger import PASSED_ON, Ledger, Submission, Work
 from cmkd_bench.launch.slurm.sbatch import Refused, complete_pickles, sbatch
 from cmkd_bench.launch.slurm.states import RunStatus
 from cmkd_bench.launch.slurm.survey import Survey, survey
-from cmkd_bench.launch.slurm.waves import After, Place, SameElement, Wave, plan_waves
+from cmkd_bench.launch.slurm.waves import After, AllOf, Place, SameElement, Wave, plan_waves
 
 
 @dataclass
@@ -138,10 +138,13 @@ def runs_to_submit(seen: Survey, again: Collection[str] = ()) -> tuple[list[RunS
         status = seen.statuses[run_id]
         if run_id in seen.active or not (status.wants_a_job or status.kind == "blocked" or run_id in again):
             continue
-        before = seen.statuses.get(spec.teacher) if spec.teacher else None
-        if before is None or before.kind == "done" or spec.teacher in chosen or spec.teacher in seen.active:
+        before = {one: seen.statuses[one].kind for one in spec.teacher_ids if one in seen.statuses}
+        missing = {
+            kind for one, kind in before.items() if kind != "done" and one not in chosen and one not in seen.active
+        }
+        if not missing:
             chosen[run_id] = spec
-        elif before.kind == "running":
+        elif missing == {"running"}:
             held_back += 1
     return list(chosen.values()), held_back
 
@@ -190,11 +193,17 @@ def _dependency(after: After, submitted: Sequence[Submission]) -> str:
     match after:
         case SameElement(wave):
             return f"aftercorr:{submitted[wave].job}"
-        case Place(wave, element):
-            return f"afterok:{submitted[wave].job_of(element)}"
+        case Place():
+            return f"afterok:{_job(after, submitted)}"
         case str(job):
             return f"afterok:{job}"
+        case AllOf(jobs):
+            return f"afterok:{':'.join(one if isinstance(one, str) else _job(one, submitted) for one in jobs)}"
     return ""
+
+
+def _job(place: Place, submitted: Sequence[Submission]) -> str:
+    return submitted[place.wave].job_of(place.element)
 
 
 def jobs_to_cancel(ledger: Ledger, queue: Queue) -> list[str]:

@@ -30,7 +30,14 @@ class SameElement:
     wave: int
 
 
-After = Place | SameElement | str | None
+@dataclass(frozen=True)
+class AllOf:
+    """A dependency on several jobs, planned ones and submitted ones, of runs with several teachers."""
+
+    jobs: tuple[Place | str, ...]
+
+
+After = Place | SameElement | AllOf | str | None
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,8 @@ class Wave:
 
     profile: Profile  # resources of its jobs
     elements: tuple[Job, ...]  # runs of each job
-    # what must succeed before its jobs start: for all of them, one planned job or the id of a submitted one; for each,
-    # the job with its own index; or None
+    # what must succeed before its jobs start: for all of them, one planned job, the id of a submitted one, or several;
+    # for each, the job with its own index; or None
     after: After = None
 
 
@@ -58,7 +65,7 @@ def plan_waves(
     another; otherwise, all jobs behind a teacher form one. So N runs take at most about sqrt(N) calls of sbatch.
 
     Args:
-        missing: the runs to submit; each one's teacher is among them, active, or already trained.
+        missing: the runs to submit; each one's teachers are among them, active, or already trained.
         profiles: by run id.
         seconds: expected duration by run id, if known.
         active: ids of the jobs that have a run now, by run id; only these can be dependencies, because SLURM takes a
@@ -70,15 +77,16 @@ def plan_waves(
         teachers before students; the `wave` of a `Place` or a `SameElement` is an index into this list.
     """
     specs = {spec.id: spec for spec in missing}
-    students = Counter(spec.teacher for spec in specs.values())
+    students = Counter(teacher for spec in specs.values() for teacher in spec.teacher_ids)
     # Teachers with the most students come first, so that the jobs behind them form arrays without gaps.
     ready = sorted(
-        (run_id for run_id, spec in specs.items() if spec.teacher not in specs), key=lambda one: -students[one]
+        (run_id for run_id, spec in specs.items() if specs.keys().isdisjoint(spec.teacher_ids)),
+        key=lambda one: -students[one],
     )
     first = [
         Wave(profile, tuple(part), after)
         for (profile, after), jobs in _packed(
-            ready, profiles, {one: active.get(specs[one].teacher or "") for one in ready}, seconds, parallelism
+            ready, profiles, {one: _after(specs[one], active, {}) for one in ready}, seconds, parallelism
         ).items()
         for part in _parts(jobs, limit)
     ]
@@ -88,26 +96,33 @@ def plan_waves(
         for element, job in enumerate(wave.elements)
         for run_id in job
     }
-    behind = [run_id for run_id, spec in specs.items() if spec.teacher in specs]
-    return [*first, *_behind(behind, specs, places, profiles, seconds, limit, parallelism)]
+    after = {run_id: _after(spec, active, places) for run_id, spec in specs.items() if run_id not in places}
+    return [*first, *_behind(after, profiles, seconds, limit, parallelism)]
+
+
+def _after(spec: RunSpec, active: Mapping[str, str], places: Mapping[str, Place]) -> Place | AllOf | str | None:
+    """Return the jobs of a run's teachers; None if all are trained."""
+    found = [places.get(teacher) or active.get(teacher) for teacher in spec.teacher_ids]
+    jobs = tuple(dict.fromkeys(one for one in found if one is not None))
+    return AllOf(jobs) if len(jobs) > 1 else next(iter(jobs), None)
 
 
 def _behind(
-    run_ids: Sequence[str],
-    specs: Mapping[str, RunSpec],
-    places: Mapping[str, Place],
+    after: Mapping[str, Place | AllOf | str | None],
     profiles: Mapping[str, Profile],
     seconds: Mapping[str, float],
     limit: int,
     parallelism: int,
 ) -> list[Wave]:
-    """Return the waves of students whose teachers are planned."""
-    after = {run_id: places[specs[run_id].teacher or ""] for run_id in run_ids}
-    packed = _packed(run_ids, profiles, after, seconds, parallelism)
+    """Return the waves of students whose teachers are planned, at least one of them."""
+    packed = _packed(list(after), profiles, after, seconds, parallelism)
     by_wave: dict[tuple[Profile, int], dict[int, list[Job]]] = {}
-    for (profile, place), jobs in packed.items():
-        by_wave.setdefault((profile, place.wave), {})[place.element] = jobs
     waves = []
+    for (profile, place), jobs in packed.items():
+        if isinstance(place, Place):
+            by_wave.setdefault((profile, place.wave), {})[place.element] = jobs
+        else:
+            waves += [Wave(profile, tuple(part), place) for part in _parts(jobs, limit)]
     for (profile, wave), left in by_wave.items():
         fewer = max(map(len, left.values())) < len(left)
         # A layer: one job behind each of the first elements. SLURM would not make an array of one element.

@@ -90,7 +90,7 @@ def test_a_student_of_a_failed_teacher_is_blocked_with_its_cause() -> None:
         "done": RunStatus("done"),
         "other": RunStatus("waiting"),
     }
-    blocked = block(statuses, {**dict.fromkeys(statuses, "teacher"), "teacher": None, "other": "elsewhere"})
+    blocked = block(statuses, {**dict.fromkeys(statuses, ("teacher",)), "teacher": (), "other": ("elsewhere",)})
     kinds = {run_id: status.kind for run_id, status in blocked.items()}
     assert kinds == {
         "teacher": "failed",
