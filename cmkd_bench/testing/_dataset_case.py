@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from rich.console import Console
 
 from cmkd_bench.data.media.media_dataset import MediaDataset
 from cmkd_bench.data.media.miniature import write_miniature
@@ -19,6 +18,7 @@ from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.registry import datasets
+from cmkd_bench.terminal import Terminal
 
 CLIPS = 40  # of a miniature, about
 SMALL = (
@@ -67,5 +67,5 @@ def _grid(cls: type[Dataset[Any]], options: tuple[tuple[str, Any], ...], base: P
         overrides += [*SMALL, f"data.root='{folder}'", f"data.prepared='{folder / 'prepared'}'"]
     asked = GridOptions(datasets=name, methods="none", seeds=1, folds=0, overrides=overrides, results=folder)
     grid = resolve(asked)
-    prepare_missing([one.dataset for one in grid.datasets.values()], Console(quiet=True))
+    prepare_missing([one.dataset for one in grid.datasets.values()], Terminal(quiet=True))
     return grid

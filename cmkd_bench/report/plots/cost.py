@@ -25,7 +25,7 @@ Size = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Score:
+class CostPoint:
     """A row's scores on a dataset."""
 
     mean: float  # over directions and seeds
@@ -33,7 +33,7 @@ class Score:
     cost: float | None  # mean over all runs that recorded it; None if none did, as in older versions
 
 
-Scores = Mapping[str, Score]  # by row
+Scores = Mapping[str, CostPoint]  # by row
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
@@ -58,7 +58,7 @@ def _scores(data: PlotData, columns: Sequence[Column], quantity: str) -> Scores:
             costs = [run[quantity] for column in used for _, run in data.runs(row, column)]
             known = [float(cost) for cost in costs if cost is not None and cost == cost]
             deviation = statistics.stdev(means) if len(means) > 1 else 0.0
-            found[row] = Score(statistics.fmean(means), deviation, statistics.fmean(known) if known else None)
+            found[row] = CostPoint(statistics.fmean(means), deviation, statistics.fmean(known) if known else None)
     return found
 
 

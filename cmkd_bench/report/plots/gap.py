@@ -24,7 +24,7 @@ SMALLEST, LARGEST = 2.6, 5.4  # markers, from the fewest to the most labels
 
 
 @dataclass(frozen=True)
-class Point:
+class GapPoint:
     """A direction."""
 
     column: Column  # the direction itself
@@ -34,7 +34,7 @@ class Point:
     interval: tuple[float, ...]  # its ends; empty without one
 
 
-Points = Mapping[str, list[Point]]  # by row
+Points = Mapping[str, list[GapPoint]]  # by row
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
@@ -92,11 +92,11 @@ class _Marks:
         return found
 
 
-def _points(data: PlotData, method: str) -> Iterator[Point]:
+def _points(data: PlotData, method: str) -> Iterator[GapPoint]:
     for column in data.columns:
         entry, teacher, alone = (data.entry(row, column) for row in (method, TEACHER, data.baseline))
         if entry.gain is not None and teacher.mean is not None and alone.mean is not None:
-            yield Point(column, teacher.mean - alone.mean, entry.gain, error(entry), interval(entry) or ())
+            yield GapPoint(column, teacher.mean - alone.mean, entry.gain, error(entry), interval(entry) or ())
 
 
 def _limits(data: PlotData, points: Points) -> Limits:
