@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from command_line import Command, Done, without_plugins
+from hypothesis import HealthCheck, settings
 
 import cmkd_bench
 from cmkd_bench.cli.app import main
@@ -18,6 +19,9 @@ from cmkd_bench.cli.app import main
 QUICK = ("train.epochs=2", "launcher.checkpoint_seconds=0")
 FULL_ONLY = ("slow", "kill", "slurm", "browser", "latex")  # marks of tests that take minutes, or need programs
 _LEFT_OUT = pytest.StashKey[int]()
+# Whether a test passes does not depend on the speed of the machine.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
