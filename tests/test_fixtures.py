@@ -189,6 +189,7 @@ def test_missing_datasets_are_all_named_before_anything_starts(tmp_path: Path, m
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_selection_on_the_test_part_is_marked(miniature: Miniature, tmp_path: Path) -> None:
     miniature("cremad")
     small = ("protocol=c2kd", "model=tiny", *QUICK[2:], "prepare.frames=2", "train.epochs=2", "train.batch_size=16")

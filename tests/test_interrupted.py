@@ -72,6 +72,7 @@ def test_a_second_one_ends_what_has_swallowed_the_first(tmp_path: Path) -> None:
     assert line.startswith("cmkd-bench: interrupted.")
 
 
+@pytest.mark.slow
 def test_a_second_one_while_runs_end_their_epochs(tmp_path: Path) -> None:
     """The workers notice that their launcher is gone, and stop after their epochs."""
     brake = tmp_path / "brake"

@@ -88,5 +88,6 @@ torch.zeros((), requires_grad=True).backward()
 """
 
 
+@pytest.mark.slow
 def test_workers_can_be_forked_after_an_export() -> None:
     assert subprocess.run([sys.executable, "-c", FORKED], check=False).returncode == 0
