@@ -59,7 +59,8 @@ class DatasetDeclarationTests(DatasetCase):
     def test_task_classes_and_sources_are_given(self) -> None:
         cls = self.dataset_class()
         assert cls.task, "task is empty: say what is predicted"
-        assert len(set(cls.classes)) == len(cls.classes) >= 2, f"expected at least two distinct classes: {cls.classes}"
+        if cls.classes:  # otherwise they depend on the files
+            assert len(set(cls.classes)) == len(cls.classes) >= 2, f"expected two distinct classes: {cls.classes}"
         assert cls.folds >= 1, f"folds={cls.folds}: expected the number of splits"
         assert cls.sources, "sources is empty: name each file's origin, license and citation"
         for source in cls.sources:

@@ -36,11 +36,12 @@ class DatasetLoadingTests(DatasetCase):
     def test_every_class_is_trained_and_tested(self, opened: Dataset[object]) -> None:
         for fold in _folds(opened):
             data = opened.load(fold)
+            classes = data.classes or opened.classes
+            assert len(set(classes)) == len(classes) >= 2, f"fold {fold}: expected two distinct classes: {classes}"
             if data.fixture:
                 pytest.skip("a miniature has too few samples for all classes")
             if data.targets is not None:
                 pytest.skip("of a segmentation, the classes are those of its pixels")
-            classes = data.classes or opened.classes
             for part in ("train", "test"):
                 missing = set(range(len(classes))) - set(data.labels[data.parts[part]].tolist())
                 names = [classes[number] for number in sorted(missing)]
