@@ -28,6 +28,7 @@ from cmkd_bench.terminal import visible
 FORMATS = ("png", "svg", "pdf")
 LONGEST = 80  # characters of a part of a file's name, of which file systems allow 255
 CHARACTERS = {SMALL: 16, LARGE: 11.5}  # per inch, fewer than of an average text; in bold the second
+NARROW_LEGEND = 16  # entries that a picture of one column has room for
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -94,12 +95,13 @@ def plot_panels(
         panels: by title, what plots into the axes of a panel; at least one.
         height: of a panel, in inches.
         most: panels per picture.
-        width: of a picture, in inches; by default one column for one panel, and two for more.
+        width: of a picture, in inches; by default one column for one panel with a short legend, and two for more.
         margin: inches at the left of the panels.
     """
     pictures = math.ceil(len(panels) / most)
     each = math.ceil(len(panels) / pictures)
-    size = width or (COLUMN if len(panels) == 1 else PAGE)
+    is_narrow = len(panels) == 1 and len(legend or ()) <= NARROW_LEGEND
+    size = width or (COLUMN if is_narrow else PAGE)
     for number in range(pictures):
         part = list(panels.items())[number * each : (number + 1) * each]
         rows, columns = grid(len(part), across)
@@ -112,7 +114,10 @@ def plot_panels(
                 ax.set_title(headings[heading])
             _hide_rest(axes, len(part))
             body.supxlabel(xlabel)
-            body.supylabel(ylabel)
+            if rows == 1:
+                axes[0, 0].set_ylabel(ylabel)  # beside the panels; the legend is part of the figure's height
+            else:
+                body.supylabel(ylabel)
         yield Picture(f"{name}-{number + 1}" if pictures > 1 else name, title, figure)
 
 
