@@ -454,4 +454,4 @@ def test_arrows_are_explained_where_there_are_some(one: PlotData, four: PlotData
     assert "An arrow points to a mean off the scale" in note(cost.figure)
     assert "shuffled: 21.0" in {text.get_text() for text in panels(cost.figure)[0].texts}
     assert "arrow" not in note(only(four, "gains").figure)
-    assert "off the scale: shuffled, −1.0." in note(only(four, "gap").figure).replace("\n", " ")
+    assert "off the scale: shuffled, \N{MINUS SIGN}1.0." in note(only(four, "gap").figure).replace("\n", " ")
