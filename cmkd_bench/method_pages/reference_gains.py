@@ -11,6 +11,7 @@ from cmkd_bench.method_pages.render import TO_ROOT, table
 
 REFERENCE = "results/reference"
 SIGNIFICANCE = 0.05
+NOT_RUN = "not run"
 _HEADING = ("direction", "labels", "student alone", "defaults", "tuned")
 
 Rows = dict[tuple[str, ...], dict[str, dict[str, str]]]
@@ -50,7 +51,7 @@ correction over all methods of the dataset. From [{REFERENCE}]({TO_ROOT}/{REFERE
 def _lines(name: str, rows: Rows) -> Iterator[tuple[str, ...]]:
     for (dataset, teacher, student, labels), cells in rows.items():
         found = [cells.get(name), cells.get(f"{name} (tuned)")]
-        if any(cell and cell["role"] != "baseline" for cell in found):
+        if any(cell and (cell["gain"] or cell["problem"] not in ("", NOT_RUN)) for cell in found):
             alone = next(cell for cell in cells.values() if cell["role"] == "baseline")
             direction = f"{dataset}: {teacher} → {student}"
             yield direction, in_words(parse_budget(labels)), f"{float(alone['mean']):.1f}", *map(_gain, found)
@@ -60,9 +61,9 @@ def _gain(cell: dict[str, str] | None) -> str:
     if cell is None:
         return ""
     if not cell["gain"]:
-        return cell["problem"] or "not run"
+        return cell["problem"] or NOT_RUN
     gain = float(cell["gain"])
-    mark = "" if not cell["gain_p"] or float(cell["gain_p"]) >= SIGNIFICANCE else " ↑" if gain > 0 else " ↓"
+    mark = "" if not cell["gain_p_holm"] or float(cell["gain_p_holm"]) >= SIGNIFICANCE else " ↑" if gain > 0 else " ↓"
     return f"{gain:+.1f}{mark}"
 
 

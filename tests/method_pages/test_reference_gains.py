@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cmkd_bench.method_pages.reference_gains import as_section, read
 
-HEADING = "dataset,labels,teacher_modality,student_modality,row,role,mean,gain,seeds,problem,gain_p"
+HEADING = "dataset,labels,teacher_modality,student_modality,row,role,mean,gain,seeds,problem,gain_p_holm"
 CELLS = """\
 mfeat,0.05,pixels,fourier,none,baseline,62.44,,5,,
 mfeat,0.05,pixels,fourier,kd,method,76.5,14.06,5,,0.04
