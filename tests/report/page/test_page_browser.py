@@ -259,7 +259,7 @@ def test_the_page_begins_with_the_verdict_and_all_else_is_closed(page: Any, addr
     if width == 1280:
         assert page.execute_script("return document.documentElement.scrollHeight") <= 2 * 900
     names = [one.text for one in matrix.find_elements("css selector", "tbody th")]
-    assert names == ["kd", METHOD, "aside", "shuffled"]
+    assert names == [METHOD, "aside", "kd", "shuffled"]
     for part in ("results", "plots"):
         page.execute_script("location.hash = arguments[0]", part)
         wait_for(page, lambda page, part=part: find(page, f"#{part} > details[open]"))
