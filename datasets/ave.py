@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.fixtures import encoding, signals
+from cmkd_bench.data.fixtures import signals
 from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
@@ -204,6 +204,8 @@ class AVE(MediaDataset[AVEOptions]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """Write four classes with 4 s clips that have noise around the event; defects are in addition to `clips`."""
+        from cmkd_bench.data.fixtures.encoding import truncate
+
         events = [
             Event(FIXTURE_CLASSES[row % 4], signals.youtube_id(rng), block % 2, 3 + block // 2 % 2, part, 1)
             for block, part in zip(range(max(4, -(-clips // 4))), cycle(FIXTURE_PARTS))
@@ -226,7 +228,7 @@ class AVE(MediaDataset[AVEOptions]):
         _write_lists(root, events)
         for video in dict.fromkeys(event.video for event in events):
             _write_clip(root / "AVE" / f"{video}.mp4", [event for event in events if event.video == video], rng)
-        encoding.truncate(root / "AVE" / "-truncated_.mp4")
+        truncate(root / "AVE" / "-truncated_.mp4")
         (root / "AVE" / "-missing___.mp4").unlink()
 
 
@@ -267,6 +269,8 @@ def _write_lists(root: Path, events: list[Event]) -> None:
 
 
 def _write_clip(file: Path, events: list[Event], rng: np.random.Generator, fps: int = 5, rate: int = 16000) -> None:
+    from cmkd_bench.data.fixtures.encoding import write_video
+
     frames = rng.normal(110, 25, (4 * fps, 64, 64, 3)).clip(0, 255).astype(np.uint8)
     sound = rng.normal(0, 0.05, 4 * rate)
     for event in (event for event in events if event.start < event.end):
@@ -275,4 +279,4 @@ def _write_clip(file: Path, events: list[Event], rng: np.random.Generator, fps: 
         sound[event.start * rate : event.end * rate] = signals.sound(label, 4, seconds, rate, rng)
     if file.stem == "-silent____":
         sound[:] = 0
-    encoding.write_video(file, frames, fps, None if file.stem == "-no_track__" else sound, rate)
+    write_video(file, frames, fps, None if file.stem == "-no_track__" else sound, rate)

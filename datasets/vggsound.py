@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.data.fixtures import encoding, signals
+from cmkd_bench.data.fixtures import signals
 from cmkd_bench.data.media.catalogue import Catalogue, Official, Skipped
 from cmkd_bench.data.media.clips import AudioClip, VideoClip
 from cmkd_bench.data.media.media_dataset import MediaDataset
@@ -159,6 +159,8 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
     @classmethod
     def write_fixture(cls, root: Path, clips: int, rng: np.random.Generator) -> None:
         """Write 3 s clips of four classes, more than `clips`, because only a tenth of them is for validation."""
+        from cmkd_bench.data.fixtures.encoding import truncate
+
         train, test = max(6, -(-clips * 3 // 8)), max(2, -(-clips // 16))
         rows = [
             _clip_of(signals.youtube_id(rng), int(rng.integers(300)), label, "train" if row < train else "test")
@@ -178,7 +180,7 @@ class VGGSound(MediaDataset[VGGSoundOptions]):
         ]
         for row in rows:
             _write_clip(root / FOLDER / f"{row.sample_id}.mp4", FIXTURE_CLASSES.index(row.label), rng)
-        encoding.truncate(root / FOLDER / "-truncated__000030.mp4")
+        truncate(root / FOLDER / "-truncated__000030.mp4")
         (root / FOLDER / "-missing____000030.mp4").unlink()
         with (root / "vggsound.csv").open("w", newline="", encoding="utf-8") as file:
             lines = [(row.video, int(row.start), row.label, row.part) for row in [*rows, rows[0]]]
@@ -333,10 +335,12 @@ def _draw_validation(rows: Sequence[Row]) -> list[Row]:
 
 
 def _write_clip(file: Path, label: int, rng: np.random.Generator, fps: int = 5, rate: int = 16000) -> None:
+    from cmkd_bench.data.fixtures.encoding import write_video
+
     video = file.stem[:11]
     seconds = 1 if video == "-short_one_" else 3
     sound = signals.sound(label, 4, seconds, rate, rng)
     if video == "-muted_____":
         sound[:] = 0
     frames = signals.film(label, 4, seconds * fps, (64, 64), rng)
-    encoding.write_video(file, frames, fps, None if video == "-no_track__" else sound, rate)
+    write_video(file, frames, fps, None if video == "-no_track__" else sound, rate)

@@ -22,7 +22,6 @@ from cmkd_bench.config.variants import Variant, parse_variant
 from cmkd_bench.declaration import CATEGORIES
 from cmkd_bench.errors import GridError, UnknownName, UserError
 from cmkd_bench.parameters import describe
-from cmkd_bench.planning.rows import problems_of_values, resolve_preset
 from cmkd_bench.registry import Registry, datasets, families, methods, networks
 from cmkd_bench.report.fitted_table import FittedTable
 from cmkd_bench.terminal import Terminal
@@ -121,6 +120,8 @@ def print_one(name: str, plugin: Sequence[Path] | None, form: str = "rich") -> N
         UnknownName: if there is nothing of that name.
         GridError: if a variant has values that its method does not allow.
     """
+    from cmkd_bench.planning.rows import problems_of_values  # `list` does not need it
+
     load_plugins(plugin)
     console, roots, row = Terminal(), Roots.read(), _row(name)
     family = name.partition("/")[0]
@@ -253,6 +254,8 @@ def _row(text: str) -> Variant:
 
 
 def _print_method(console: Console, row: Variant) -> None:
+    from cmkd_bench.planning.rows import resolve_preset
+
     name, cls = row.method, methods.declared(row.method)
     console.print(Text(f"{row.row}: {methods.summary(name)}", style="bold"))
     if cls.paper is not None:
