@@ -25,16 +25,9 @@ from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.planning.request import GridOptions
 from cmkd_bench.planning.resolve import resolve
 from cmkd_bench.registry import datasets
+from cmkd_bench.testing._dataset_case import SMALL
 from cmkd_bench.training.assembly import data_of
 
-SMALL = (
-    "protocol=smoke",
-    "model=tiny",
-    "prepare.height=48",
-    "prepare.width=48",
-    "augment.height=40",
-    "augment.width=40",
-)
 QUICK = (*SMALL, "augment.frames=1", "train.epochs=6")
 # The defects that a miniature has are found in skipped.csv: a part of the sample's id, and of the reason.
 DEFECTS = {
