@@ -134,7 +134,7 @@ class Run:
         check_layers(self.method)
         self.deployed = self.method.deployed(self.student)
         self.selection = self.parts.selection(self.recipe.select_on)
-        compile_networks((self.student, self.teacher_network), device, self.recipe)
+        compile_networks((self.student, self.teacher_network, *self.further_teachers.values()), device, self.recipe)
 
     def execute(self, watch: Watch) -> list[str]:
         """Train the student, select the epoch, and read the test part once.
@@ -161,7 +161,7 @@ class Run:
             student=self.student,
             deployed=self.deployed,
             teacher=self._teacher(self.recipe.cache_mb if cache_mb is None else cache_mb),
-            trained_teacher=self.teacher_network if self.method.updates_teacher else None,
+            trained_teachers=self._trained_teachers(),
             train=self.parts.train,
             selection=self.selection,
             modality=self.spec.student_modality,
@@ -283,7 +283,14 @@ class Run:
 
     def _further(self, cache_mb: float) -> dict[str, Teacher]:
         seen = {one.role: one.modality for one in self.spec.further_teachers}
+        if self.method.updates_teacher:
+            return {role: TrainedTeacher(one, seen[role], ()) for role, one in self.further_teachers.items()}
         return {role: self._frozen(one, seen[role], (), cache_mb) for role, one in self.further_teachers.items()}
+
+    def _trained_teachers(self) -> dict[str, Network]:
+        if self.teacher_network is None or not self.method.updates_teacher:
+            return {}
+        return {"teacher": self.teacher_network, **self.further_teachers}
 
     def _frozen(
         self, network: Network, modality: str, layers: Sequence[int], cache_mb: float, several: bool = False

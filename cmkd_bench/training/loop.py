@@ -63,7 +63,7 @@ class Progress:
     history: list[EpochRecord] = field(default_factory=list)  # one record per finished epoch, over all phases
     best_value: float = -1.0  # score of the selected epoch on the part that selects, in percent
     best_epoch: int = 0  # selected epoch, counted over all phases from 1; 0 is the initial state
-    # state of what is deployed (and of the teacher, if it is trained) at that epoch
+    # state of what is deployed (and of the teachers, if they are trained) at that epoch
     best: Checkpoint = field(default_factory=dict)
     seconds: float = 0.0  # training time so far
 
@@ -78,7 +78,7 @@ class Training:
     student: Network  # the network that is trained
     deployed: nn.Module  # what is selected, and kept at its best epoch; usually the student
     teacher: Teacher | None  # provides the teacher's outputs; None if the method has no teacher
-    trained_teacher: Network | None  # the teacher's network if the method updates it
+    trained_teachers: Mapping[str, Network]  # if the method updates them: `teacher`, and the others by role
     train: Part  # the training part, whose hidden labels are hidden already
     selection: Part | None  # the part that selects the epoch; None if the last epoch is kept
     modality: str  # modality of the student
@@ -116,8 +116,8 @@ class Training:
             self.progress.phase += 1
             self.progress.epoch = 0
         self.deployed.load_state_dict(self.progress.best["student"])
-        if self.trained_teacher is not None:
-            self.trained_teacher.load_state_dict(self.progress.best["teacher"])
+        for name, teacher in self.trained_teachers.items():
+            teacher.load_state_dict(self.progress.best[name])
 
     def _run_phase(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         number, phase = self.progress.phase, self.phases[self.progress.phase]
@@ -156,7 +156,7 @@ class Training:
     def steps(self, phase: Phase) -> Steps:
         """Put the modules into the modes of a phase, and return its optimizers."""
         self.set_modes(phase)
-        return Steps(self.recipe, phase, self.student, self.method, self.trained_teacher)
+        return Steps(self.recipe, phase, self.student, self.method, self.trained_teachers)
 
     def step(
         self,
@@ -254,24 +254,21 @@ class Training:
         value = self.progress.history[-1].get("selection", -1.0) if epoch else -1.0
         self.progress.best_value = float(value)
         self.progress.best_epoch = epoch
-        self.progress.best = {"student": _copy(self.deployed)}
-        if self.trained_teacher is not None:
-            self.progress.best["teacher"] = _copy(self.trained_teacher)
+        kept = {"student": self.deployed, **self.trained_teachers}
+        self.progress.best = {name: _copy(module) for name, module in kept.items()}
 
     def set_modes(self, phase: Phase) -> None:
         """Put the modules into the modes in which a phase trains."""
         whole = phase.trains == "student"
         self.student.train(whole).requires_grad_(whole)
-        self.student.head.requires_grad_(True)
+        self.student.head.requires_grad_(phase.trains != "nothing")
         self.method.train()
-        if self.trained_teacher is not None:
-            self.trained_teacher.train()
+        for name, teacher in self.trained_teachers.items():
+            trains = phase.trains_teacher(name)
+            teacher.train(trains).requires_grad_(trains)
 
     def _modules(self) -> dict[str, nn.Module]:
-        modules: dict[str, nn.Module] = {"student": self.student, "method": self.method}
-        if self.trained_teacher is not None:
-            modules["teacher"] = self.trained_teacher
-        return modules
+        return {"student": self.student, "method": self.method, **self.trained_teachers}
 
     def _state(self, steps: Steps) -> Checkpoint:
         modules = {name: module.state_dict() for name, module in self._modules().items()}

@@ -42,7 +42,7 @@ def test_a_stopped_run_goes_on_and_ends_alike(planned: Planned) -> None:
 
 
 def test_a_stopped_run_with_several_teachers_goes_on_and_ends_alike(planned: Planned) -> None:
-    ends_alike(planned, {"methods": ["kd_ensemble"], "epochs": 4})
+    ends_alike(planned, {"methods": ["kd_ensemble", "mst_distill"], "epochs": 10})
 
 
 def ends_alike(planned: Planned, given: dict[str, Any]) -> None:
