@@ -23,11 +23,12 @@ from cmkd_bench.parameters import build
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
 from cmkd_bench.training.assembly import build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
-from cmkd_bench.training.loop import Stopped, Training, phase_epochs
+from cmkd_bench.training.loop import Training, phase_epochs
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
 from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part, Resident
+from cmkd_bench.training.watch import Stopped
 
 RECIPE = Recipe(
     epochs=2,
@@ -126,7 +127,7 @@ class TinyRun:
             method=self.method,
             student=self.student,
             deployed=self.deployed,
-            teacher=self._teacher(recipe),
+            teachers=self._providers(recipe),
             trained_teachers=self.teachers if self.method.updates_teacher else {},
             train=self.train,
             selection=self.validation,
@@ -134,12 +135,6 @@ class TinyRun:
             classes=self.method.pair.classes,
             device=CPU,
             pairing=self.pairing,
-            further_teachers={
-                role: TrainedTeacher(network, modality, ())
-                if self.method.updates_teacher
-                else frozen_teacher(network, self.train, modality, (), recipe.cache_mb)
-                for role, (network, modality) in self.further_teachers.items()
-            },
         )
         if only is not None:
             training.phases, training.epochs = (dataclasses.replace(only, share=1.0),), [recipe.epochs]
@@ -215,6 +210,17 @@ class TinyRun:
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"student": self.student, "method": self.method, **self.teachers}
+
+    def _providers(self, recipe: Recipe) -> dict[str, Teacher]:
+        """Return what provides the outputs of each teacher."""
+        first = self._teacher(recipe)
+        found = {} if first is None else {"teacher": first}
+        for role, (network, modality) in self.further_teachers.items():
+            if self.method.updates_teacher:
+                found[role] = TrainedTeacher(network, modality, ())
+            else:
+                found[role] = frozen_teacher(network, self.train, modality, (), recipe.cache_mb)
+        return found
 
     def _teacher(self, recipe: Recipe) -> Teacher | None:
         if self.method.teacher == "none":
