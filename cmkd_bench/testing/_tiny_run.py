@@ -28,7 +28,7 @@ from cmkd_bench.training.pairing import UNPAIRED, Pairing
 from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part, Resident
-from cmkd_bench.training.watch import Stopped
+from cmkd_bench.training.training_progress import Stopped
 
 RECIPE = Recipe(
     epochs=2,

@@ -38,7 +38,7 @@ from cmkd_bench.training.rehearsal import MethodMistake, check_layers, rehearse_
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
 from cmkd_bench.training.teacher_runs import DamagedTeacher, TeacherMissing, load_teachers, teacher_value
 from cmkd_bench.training.tensors import Part
-from cmkd_bench.training.watch import Checkpoint, Progress, Stopped, Watch
+from cmkd_bench.training.training_progress import Checkpoint, Progress, Stopped, Watch
 
 # The result of a run survives a power failure, and so do its other files if it took longer than this. For a shorter
 # run, flushing them would take a few percent of its time; if they are lost, the digests in its result show it.

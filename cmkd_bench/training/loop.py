@@ -28,7 +28,7 @@ from cmkd_bench.training.segmentation import as_positions
 from cmkd_bench.training.steps import Steps, Values, restore
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
-from cmkd_bench.training.watch import Checkpoint, EpochRecord, Progress, Stopped, Watch
+from cmkd_bench.training.training_progress import Checkpoint, EpochRecord, Progress, Stopped, Watch
 
 
 class NonFiniteLoss(Exception):

@@ -18,7 +18,7 @@ from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.testing._tiny_run import StopAfter
 from cmkd_bench.training.execution import Run, execute
-from cmkd_bench.training.watch import Stopped
+from cmkd_bench.training.training_progress import Stopped
 
 Planned = Callable[..., tuple[Experiment, dict[str, str]]]
 CPU = torch.device("cpu")

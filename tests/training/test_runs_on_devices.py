@@ -19,7 +19,7 @@ from cmkd_bench.training.device import is_usable, to_device, use_device
 from cmkd_bench.training.execution import execute
 from cmkd_bench.training.memory import reset_peak
 from cmkd_bench.training.seeding import derive_seed, seed_generators
-from cmkd_bench.training.watch import Stopped
+from cmkd_bench.training.training_progress import Stopped
 
 # Vectors; signals with batch normalisation; images and texts, at any size of the data.
 PAIRS = {"mfeat": "pixels:fourier", "watch": "accelerometer:gyroscope", "openmoji": "text:image"}
