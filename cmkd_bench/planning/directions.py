@@ -89,7 +89,9 @@ def _hint(pair: str, datasets: Datasets) -> str:
         dict.fromkeys(one if one in every else nearest_match(one, every) or one for one in parts_of(side) if one)
         for side in pair.split(":")
     ]
-    nearest = ":".join(JOINT.join(side) for side in sorted(sides, key=len, reverse=True))  # the composite is the teacher
+    nearest = ":".join(
+        JOINT.join(side) for side in sorted(sides, key=len, reverse=True)
+    )  # the composite is the teacher
     return f" Did you mean '{nearest}'?" if not _fault(nearest) and _is_known(nearest, datasets) else ""
 
 
