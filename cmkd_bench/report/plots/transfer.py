@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from seaborn.utils import relative_luminance
 
+from cmkd_bench.composite import JOINT, is_composite, parts_of
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.limits import minus
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
@@ -22,6 +23,7 @@ from cmkd_bench.report.plots.style import BLACK, GRAY, PAGE, SMALL, TALLEST
 CELL = 0.44  # inches, enough for a signed number with one decimal
 NAME = 0.75  # inches that a modality's name may take
 WIDE = 7  # characters of a name that fit below a column
+Sides = tuple[Sequence[str], Sequence[str]]  # what teachers see, by row, and what students see, by column
 COLORS = "PuOr"  # its ends differ for all kinds of color vision, and the sign is printed
 
 
@@ -29,62 +31,66 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
     """Plot a matrix per method for each dataset with more than one pair of modalities."""
     for dataset, columns in data.datasets.items():
         name = file_stem("transfer", data.stem(dataset))
-        modalities = list(dict.fromkeys(one for c in columns for one in (c.teacher_modality, c.student_modality)))
-        matrices = {method: _matrix(data, method, columns, modalities) for method in data.methods}
+        sides = _sides(columns)
+        matrices = {method: _matrix(data, method, columns, sides) for method in data.methods}
         gains = {method: matrix for method, matrix in matrices.items() if not np.isnan(matrix).all()}
         if len({frozenset((one.teacher_modality, one.student_modality)) for one in columns}) < 2:
             yield Refusal(name, f"'{dataset}' has one pair of modalities here; a matrix needs two.")
         elif not gains:
             yield Refusal(name, f"no seed of '{dataset}' has both a method and '{data.baseline}' done.")
         else:
-            yield from _plot_matrices(data, dataset, modalities, gains)
+            yield from _plot_matrices(data, dataset, sides, gains)
 
 
-def _matrix(data: PlotData, method: str, columns: Sequence[Column], modalities: Sequence[str]) -> np.ndarray:
+def _sides(columns: Sequence[Column]) -> Sides:
+    """Return what teachers and students see: the same modalities, and then composite ones, which only teachers see."""
+    every = dict.fromkeys(one for c in columns for one in (c.teacher_modality, c.student_modality))
+    students = [one for one in every if not is_composite(one)]
+    return [*students, *(one for one in every if is_composite(one))], students
+
+
+def _matrix(data: PlotData, method: str, columns: Sequence[Column], sides: Sides) -> np.ndarray:
     """Return gains by the teacher's and student's modalities; NaN where there is none."""
-    matrix = np.full((len(modalities), len(modalities)), np.nan)
+    teachers, students = sides
+    matrix = np.full((len(teachers), len(students)), np.nan)
     for one in columns:
-        place = modalities.index(one.teacher_modality), modalities.index(one.student_modality)
+        place = teachers.index(one.teacher_modality), students.index(one.student_modality)
         matrix[place] = data.entry(method, one).gain  # None becomes NaN
     return matrix
 
 
-def _plot_matrices(
-    data: PlotData, dataset: str, modalities: Sequence[str], gains: Mapping[str, np.ndarray]
-) -> Iterator[Picture]:
+def _plot_matrices(data: PlotData, dataset: str, sides: Sides, gains: Mapping[str, np.ndarray]) -> Iterator[Picture]:
     metric, baseline = data.metric(dataset), data.baseline
     alone = {column.student_modality: data.entry(baseline, column).mean for column in data.datasets[dataset]}
     # The darkest color is for the largest gain of a method, because a control may be far off.
     sizes = {method: float(np.nanmax(np.abs(matrix))) for method, matrix in gains.items()}
     reach = max([size for method, size in sizes.items() if data.roles[method] == "method"] or sizes.values()) or 1.0
-    names = NAME if any(len(one) > WIDE for one in modalities) else 0.15  # inches below the matrices
-    side = CELL * len(modalities)
-    across = max(1, int((PAGE - NAME - 0.2) / (side + 0.15)))
-    down = max(1, int((TALLEST - names) / (side + 0.3)))
+    tall, wide = (CELL * len(side) for side in sides)
+    names = NAME if _are_upright(sides) else 0.15  # inches below the matrices
+    across = max(1, int((PAGE - NAME - 0.2) / (wide + 0.15)))
+    down = max(1, int((TALLEST - names) / (tall + 0.3)))
     return plot_panels(
         file_stem("transfer", data.stem(dataset)),
         data.title(f"Gain over the student alone ('{baseline}') by teacher and student", dataset),
         f"Mean gain in test {metric} in percentage points, n = {data.seeds}; purple helps, brown harms, darkest at "
         f"{reach:.1f} or more. On the diagonal in gray: the modality alone, {metric} in percent. Hatched: not run, not "
         f"defined, or not done.{not_done(data.methods, gains)}",
-        {method: partial(_plot_panel, modalities, matrix, alone, reach) for method, matrix in gains.items()},
-        height=side + 0.3 + names / min(down, math.ceil(len(gains) / across)),
+        {method: partial(_plot_panel, sides, matrix, alone, reach) for method, matrix in gains.items()},
+        height=tall + 0.3 + names / min(down, math.ceil(len(gains) / across)),
         across=across,
         most=across * down,
-        width=max(3.4, min(PAGE, NAME + 0.35 + min(across, len(gains)) * (side + 0.15))),
+        width=max(3.4, min(PAGE, NAME + 0.35 + min(across, len(gains)) * (wide + 0.15))),
         margin=NAME + 0.35,
         xlabel="student's modality",
         ylabel="teacher's modality",
     )
 
 
-def _plot_panel(
-    modalities: Sequence[str], matrix: np.ndarray, alone: Mapping[str, float | None], reach: float, ax: Axes
-) -> None:
-    names = [shorten(one, NAME) for one in modalities]
+def _plot_panel(sides: Sides, matrix: np.ndarray, alone: Mapping[str, float | None], reach: float, ax: Axes) -> None:
+    teachers, students = sides
     sns.heatmap(
         matrix, vmin=-reach, vmax=reach, cmap=COLORS, linewidths=0.5, cbar=False, square=True, mask=np.isnan(matrix),
-        xticklabels=names, yticklabels=names, ax=ax,
+        xticklabels=_in_lines(students), yticklabels=_in_lines(teachers), ax=ax,
     )  # fmt: skip
     colors: Any = ax.collections[0]
     text: dict[str, Any] = {"fontsize": SMALL, "ha": "center", "va": "center"}
@@ -93,14 +99,24 @@ def _plot_panel(
             # White where it is easier to read than black, by WCAG 2; seaborn's own choice is not.
             ink = "white" if relative_luminance(colors.to_rgba(gain)) < 0.18 else BLACK
             ax.text(column + 0.5, row + 0.5, _number(gain), color=ink, **text)
-        elif row != column:
+        elif teachers[row] != students[column]:
             ax.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0))
-        elif (mean := alone.get(modalities[row])) is not None:
+        elif (mean := alone.get(teachers[row])) is not None:
             ax.text(column + 0.5, row + 0.5, f"{mean:.1f}", color=GRAY, **text)
     ax.set_anchor("W")  # where its title begins
     ax.tick_params(length=0)
-    ax.tick_params(axis="x", rotation=90 if any(len(one) > WIDE for one in modalities) else 0)
+    ax.tick_params(axis="x", rotation=90 if _are_upright(sides) else 0)
     ax.tick_params(axis="y", rotation=0)
+
+
+def _are_upright(sides: Sides) -> bool:
+    """Return whether the names below a matrix are too long to stand side by side."""
+    return any(len(one) > WIDE for one in sides[1])
+
+
+def _in_lines(modalities: Sequence[str]) -> list[str]:
+    """Return names that fit beside a matrix, with each part of a composite modality on a line of its own."""
+    return [f"{JOINT}\n".join(shorten(one, NAME) for one in parts_of(name)) for name in modalities]
 
 
 def _number(gain: float) -> str:
