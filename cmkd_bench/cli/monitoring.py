@@ -68,6 +68,7 @@ def collect(experiment: Name = None, results: Results = Path("results")) -> None
 def collect_runs(console: Console, name: str | None, results: Path) -> int:
     """Write the tables of finished runs, print the leaderboard, and return the exit code of `status`."""
     from cmkd_bench.cli.cluster_tuning import left_to_tune
+    from cmkd_bench.cli.leaderboard import saved_files
     from cmkd_bench.experiment.faults import tolerating_faults
     from cmkd_bench.launch.slurm.campaign import rows, tidy
     from cmkd_bench.report.experiment_tables import write_board
@@ -88,7 +89,7 @@ def collect_runs(console: Console, name: str | None, results: Path) -> int:
     say_damage(found)
     say_unwritten(unwritten)
     if not unwritten:
-        say(console, f"{found.path}/: results.csv, runs.csv, leaderboard.md, leaderboard.csv, runs/", "dim")
+        say(console, saved_files(found, board), "dim")
     return ExitCode.INCOMPLETE if left or unwritten or found.damaged else _exit_code(seen)
 
 

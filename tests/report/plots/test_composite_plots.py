@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pytest
-from conftest import MakeData
 from matplotlib.patches import Rectangle
+from toy_pictures import Make
 
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.picture import Picture, file_stem
@@ -18,7 +18,7 @@ ROLES = {"none": "baseline", "kd": "method"}
 
 
 @pytest.fixture
-def drawn(make_data: MakeData) -> dict[str, Picture]:
+def drawn(make_data: Make) -> dict[str, Picture]:
     alone = {AV: [60.0], VA: [50.0], BV: [60.0]}
     gains = {AV: 1.0, VA: 2.0, BV: 3.0}
     values = {("none", at): one for at, one in alone.items()}
