@@ -146,6 +146,8 @@ class Plan:
         self.notes.update(other.notes)
         self.cells.update(other.cells)
         self.studies.update(other.studies)
+        followers = {cell.group for cell in self.cells.values() if cell.tuned_as}  # need no trials of their own
+        self.studies = {group: one for group, one in self.studies.items() if group not in followers}
         return sorted(replaced)
 
     def _drop_other_code(self, other: Plan) -> set[str]:

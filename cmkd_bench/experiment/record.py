@@ -117,10 +117,15 @@ def read_specs(experiment: Experiment, plan: Plan) -> dict[str, RunSpec]:
     return specs
 
 
+def has_plan(experiment: Experiment) -> bool:
+    """Return whether an experiment has a plan, on disk or in its exported file."""
+    return experiment.plan.exists() or archive_of(experiment) is not None
+
+
 def check_plan(experiment: Experiment, plan: Plan) -> list[str]:
     """Return the messages of `add_plan` and raise what it raises, but write nothing."""
-    has_plan = experiment.plan.exists() or archive_of(experiment) is not None
-    return _repeated(experiment, plan) + (_explain(read_plan(experiment).merge(plan)) if has_plan else [])
+    replaced = read_plan(experiment).merge(plan) if has_plan(experiment) else []
+    return _repeated(experiment, plan) + _explain(replaced)
 
 
 def add_plan(experiment: Experiment, plan: Plan) -> list[str]:

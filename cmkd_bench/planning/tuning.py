@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.plan import Cell, Plan
+from cmkd_bench.experiment.record import has_plan, read_plan
 from cmkd_bench.experiment.spec import RunSpec, settings
 from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.experiment.trials import Group, Study, Trial, select
@@ -21,9 +23,11 @@ def add_trials(plan: Plan, grid: Grid, is_defined: Callable[[RunSpec], bool]) ->
     """Add the trials of every method that has something to tune, each as a run with the first seed.
 
     Undefined cells of the plan must be marked beforehand. The baseline is the reference for all other methods and is
-    not tuned; a control of a method in the grid later gets that method's values (`add_tuned`).
+    not tuned. A control of a method that is tuned, here or by an earlier command of the experiment, has no trials: it
+    gets that method's values (`add_tuned`).
     """
     assert grid.trials is not None
+    _leave_to_tuned_methods(plan, _earlier_studies(grid.experiment))
     for cell in list(plan.cells.values()):
         given = grid.rows[cell.name].given
         own = cell.method != grid.baseline and cell.study == cell.group
@@ -100,6 +104,21 @@ def open_studies(plan: Plan, kinds: Mapping[str, str]) -> tuple[list[Study], lis
         elif "done" in found:
             over.append(study)
     return over, running
+
+
+def _earlier_studies(experiment: Experiment) -> Collection[Group]:
+    try:
+        return read_plan(experiment).studies if has_plan(experiment) else ()
+    except Damaged:  # `add_plan` repairs it and says so
+        return ()
+
+
+def _leave_to_tuned_methods(plan: Plan, studies: Collection[Group]) -> None:
+    """Let the controls follow the methods that other commands tune, so that the order of commands changes no table."""
+    for key, cell in plan.cells.items():
+        method = methods.declared(cell.method).tuned_as
+        if method and not cell.variant and (method, *cell.group[1:]) in studies:
+            plan.cells[key] = replace(cell, tuned_as=method)
 
 
 def _trials(

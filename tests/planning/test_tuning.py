@@ -190,6 +190,17 @@ def test_other_defaults_take_the_draws_around_the_old_ones_out(tmp_path: Path) -
     assert (tuned(record), record.studies) == ({}, {})
 
 
+@pytest.mark.parametrize("order", [("kd", "dkd"), ("dkd", "kd")])
+def test_a_control_follows_its_method_whichever_command_tunes_it(tmp_path: Path, order: tuple[str, str]) -> None:
+    for methods in order:
+        grid, plan = make(tmp_path, methods=methods, controls=True)
+        add_plan(grid.experiment, plan)
+    record = read_plan(grid.experiment)
+    assert {cell.tuned_as for cell in record.cells.values() if cell.method == "kd_shuffled"} == {"kd"}
+    assert {study.method for study in record.studies.values()} == {"kd", "dkd", "label_smoothing"}
+    assert order[0] == "dkd" or {study.method for study in plan.studies.values()} == {"dkd", "label_smoothing"}
+
+
 def test_what_is_open_is_told_apart(tmp_path: Path) -> None:
     _, plan = make(tmp_path)
     record = Plan("none", studies=plan.studies)
