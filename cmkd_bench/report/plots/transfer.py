@@ -5,24 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
-from seaborn.utils import relative_luminance
 
 from cmkd_bench.report.board import Column
-from cmkd_bench.report.plots.limits import minus
+from cmkd_bench.report.plots.heat import TEXT, plot_gains
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
 from cmkd_bench.report.plots.plot_data import PlotData, not_done
-from cmkd_bench.report.plots.style import BLACK, GRAY, PAGE, SMALL, TALLEST
+from cmkd_bench.report.plots.style import GRAY, PAGE, TALLEST
 
 CELL = 0.44  # inches, enough for a signed number with one decimal
 NAME = 0.75  # inches that a modality's name may take
 WIDE = 7  # characters of a name that fit below a column
-COLORS = "PuOr"  # its ends differ for all kinds of color vision, and the sign is printed
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
@@ -82,26 +77,10 @@ def _plot_panel(
     modalities: Sequence[str], matrix: np.ndarray, alone: Mapping[str, float | None], reach: float, ax: Axes
 ) -> None:
     names = [shorten(one, NAME) for one in modalities]
-    sns.heatmap(
-        matrix, vmin=-reach, vmax=reach, cmap=COLORS, linewidths=0.5, cbar=False, square=True, mask=np.isnan(matrix),
-        xticklabels=names, yticklabels=names, ax=ax,
-    )  # fmt: skip
-    colors: Any = ax.collections[0]
-    text: dict[str, Any] = {"fontsize": SMALL, "ha": "center", "va": "center"}
-    for (row, column), gain in np.ndenumerate(matrix):
-        if not math.isnan(gain):
-            # White where it is easier to read than black, by WCAG 2; seaborn's own choice is not.
-            ink = "white" if relative_luminance(colors.to_rgba(gain)) < 0.18 else BLACK
-            ax.text(column + 0.5, row + 0.5, _number(gain), color=ink, **text)
-        elif row != column:
-            ax.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0))
-        elif (mean := alone.get(modalities[row])) is not None:
-            ax.text(column + 0.5, row + 0.5, f"{mean:.1f}", color=GRAY, **text)
+    empty = [(row, column) for row, column in np.argwhere(np.isnan(matrix)).tolist() if row != column]
+    plot_gains(ax, matrix, reach, names, names, empty)
+    for place, modality in enumerate(modalities):
+        if math.isnan(matrix[place, place]) and (mean := alone.get(modality)) is not None:
+            ax.text(place + 0.5, place + 0.5, f"{mean:.1f}", color=GRAY, **TEXT)
     ax.set_anchor("W")  # where its title begins
-    ax.tick_params(length=0)
     ax.tick_params(axis="x", rotation=90 if any(len(one) > WIDE for one in modalities) else 0)
-    ax.tick_params(axis="y", rotation=0)
-
-
-def _number(gain: float) -> str:
-    return minus(f"{gain:+.1f}") if abs(gain) >= 0.05 else "0.0"
