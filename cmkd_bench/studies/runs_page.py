@@ -77,7 +77,7 @@ def _scores(row: Row) -> dict[str, float]:
 def _best(validation: dict[str, float]) -> set[str]:
     """Return the single and the composite teacher with the highest accuracy, the first of equal ones."""
     kinds = ([one for one in validation if is_composite(one) is kind] for kind in (False, True))
-    return {max(kind, key=lambda one: validation[one]) for kind in kinds if kind}
+    return {max(kind, key=lambda one: round(validation[one], 6)) for kind in kinds if kind}
 
 
 def _pairings(found: re.Match[str], folder: Path) -> PairingTable:
