@@ -41,8 +41,8 @@ class Declaration(Generic[P]):
         role: `method`, `control`, or `baseline` (the student alone); tables show the last two separately.
         teacher: `trained`, `untrained` (a random network), `self` (the student's network, trained on the student's own
             modality), or `none`.
-        further_teachers: the teachers beside this one, trained and frozen: `composite`, which sees the modalities of
-            teacher and student together, or `self`, as above. The loss gets their outputs as `batch.teachers`, by these
+        further_teachers: the trained teachers beside this one: `composite`, which sees the modalities of teacher and
+            student together, or `self`, as above. The loss gets their outputs as `batch.teachers`, by these
             names. All teachers are shown the same sample.
         pairing: which sample of the training part the teacher's outputs belong to: the same one (`paired`), another one
             that stays the same (`shuffled`), another one in each epoch (`unpaired`), or in each epoch another one with
@@ -55,7 +55,8 @@ class Declaration(Generic[P]):
         unpaired: what it does with a sample without a partner; None if it cannot be run with such samples.
         tuned_as: the method whose selected hyper-parameters it gets where both are tuned, so that a control differs
             from its method in nothing else; None if it is tuned by itself.
-        updates_teacher: whether the teacher is trained too; otherwise it is frozen and its outputs may be reused.
+        updates_teacher: whether all teachers are trained too; otherwise they are frozen, and their outputs may be
+            reused.
         presets: named sets of hyper-parameters, chosen by `method.NAME.preset=...`.
         without_distillation: hyper-parameters under which the method must equal the student alone, bit for bit; None
             if the method's loss is not cross-entropy plus weighted terms.

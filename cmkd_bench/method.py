@@ -93,8 +93,8 @@ class Step:
 
     Attributes:
         loss: named terms whose sum is minimized; their names differ from those of the phase's other losses.
-        trains: what it trains: `student`, `extras`, `teacher` (if the method updates it), or submodules of the method.
-            Everything else is frozen, and lets gradients pass.
+        trains: what it trains: `student`, `extras`, `teacher` and the roles of further teachers (if the method updates
+            them), or submodules of the method. Everything else is frozen, and lets gradients pass.
         rates: factors of the learning rate for some of these.
         undone: whether the main step starts from the parameters before this one, and takes only the direction of its
             gradient from those after it, as in first-order MAML. Such a step is plain gradient descent.
@@ -115,19 +115,21 @@ class Phase:
         loss: named terms whose sum is minimized.
         share: share of the recipe's epochs; the shares of all phases add up to 1, so that all methods train equally
             long.
-        trains: the whole student, or only its head on top of a frozen backbone in evaluation mode.
+        trains: the whole student, only its head on top of a frozen backbone in evaluation mode, or nothing of it: the
+            student is in evaluation mode, and the phase trains other modules.
         extras: whether the phase trains the method's own modules, or the names of those that its main step trains.
         labels: whether the phase may read labels.
         views: whether the phase reads the method's further views, if it has any.
         before: steps with other losses or trained modules, taken first for each batch.
         rates: factors of the learning rate for some of `student`, `extras`, `teacher` and the method's submodules.
-        teacher: whether the main step trains the teacher, where the method updates it.
+        teacher: whether the main step trains the teachers, where the method updates them. In a phase without a step
+            that trains a teacher, it is frozen and in evaluation mode.
     """
 
     name: str
     loss: Callable[[Outputs, Outputs, Batch], Losses]
     share: float = 1.0
-    trains: Literal["student", "head"] = "student"
+    trains: Literal["student", "head", "nothing"] = "student"
     extras: bool | tuple[str, ...] = True
     labels: bool = True
     views: bool = True
@@ -139,6 +141,10 @@ class Phase:
     def losses(self) -> tuple[Callable[[Outputs, Outputs, Batch], Losses], ...]:
         """The losses of all steps, in order."""
         return (*(step.loss for step in self.before), self.loss)
+
+    def trains_teacher(self, name: str) -> bool:
+        """Return whether some step trains a teacher that the method updates: `teacher`, or a role."""
+        return self.teacher or any(name in step.trains for step in self.before)
 
 
 class Method(Declaration[P], nn.Module, ABC, Generic[P]):
@@ -162,7 +168,7 @@ class Method(Declaration[P], nn.Module, ABC, Generic[P]):
 
         Args:
             student: outputs with gradients.
-            teacher: outputs of the same samples, without gradients unless the method updates the teacher; where some
+            teacher: outputs of the same samples, without gradients unless the phase trains the teacher; where some
                 have no partner (`batch.pairs`), only of the others. A method without a teacher gets the student's own
                 outputs, detached, and should ignore them, or those of its `own_teacher`.
             batch: index, labels, epoch.

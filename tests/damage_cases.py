@@ -26,7 +26,7 @@ from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.testing._tiny_run import StopAfter
 from cmkd_bench.training.checkpoint import RESTART
 from cmkd_bench.training.execution import execute
-from cmkd_bench.training.loop import Stopped
+from cmkd_bench.training.training_progress import Stopped
 
 RUN = (
     *("run", "--methods", "kd", "--datasets", "mfeat", "--pairs", "pixels:fourier", "--one-way", "--no-controls"),

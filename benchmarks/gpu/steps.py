@@ -88,12 +88,12 @@ def _bench(part: Part, form: Form) -> Bench:
     with torch.device(part.device):
         bench = build("timm/resnet18", image, sound)
     if form.channels_last:
-        for network in (bench.teacher, bench.student):
+        for network in (bench.teacher, bench.student, bench.composite):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         bench.teacher_inputs = bench.teacher_inputs.contiguous(memory_format=torch.channels_last)
         bench.student_inputs = bench.student_inputs.contiguous(memory_format=torch.channels_last)
     if form.compiled:
-        for network in (bench.teacher, bench.student):
+        for network in (bench.teacher, bench.student, bench.composite):
             network.features = torch.compile(network.features)  # type: ignore[method-assign]
     return bench
 

@@ -104,8 +104,8 @@ def serve(settings: WorkerSettings, stop: Event, connection: Connection, inherit
     from cmkd_bench.registry import load_plugin
     from cmkd_bench.training.device import is_usable, open_device
     from cmkd_bench.training.execution import execute
-    from cmkd_bench.training.loop import Stopped
     from cmkd_bench.training.memory import gpu_memory, release
+    from cmkd_bench.training.training_progress import Stopped
 
     torch.set_num_threads(1)
     device = open_device(settings.device)

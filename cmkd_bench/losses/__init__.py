@@ -12,6 +12,7 @@ from cmkd_bench.losses.frequency import frequency_distances, frequency_parts
 from cmkd_bench.losses.hint import cosine_distance, hint_loss
 from cmkd_bench.losses.information import correlation_loss, mutual_information_loss, vid_loss
 from cmkd_bench.losses.masked_distillation import confident_rows, masked_kd_loss, pseudo_label_loss
+from cmkd_bench.losses.mixture import balance_loss, joint_kd, mixture_kd, top_weights
 from cmkd_bench.losses.multi_level import prediction_relations
 from cmkd_bench.losses.negative_sampling import ClassLayout, class_layout, sample_negatives
 from cmkd_bench.losses.nontarget import mutual_nontarget_kl, nontarget_kl
@@ -30,6 +31,7 @@ from cmkd_bench.losses.view_contrast import nt_xent
 
 __all__ = [
     "ClassLayout",
+    "balance_loss",
     "class_contrast",
     "class_layout",
     "confident_rows",
@@ -45,10 +47,12 @@ __all__ = [
     "frequency_parts",
     "hint_loss",
     "info_nce",
+    "joint_kd",
     "kd_loss",
     "kendall_tau",
     "label_alignment",
     "masked_kd_loss",
+    "mixture_kd",
     "mutual_information_loss",
     "mutual_kl",
     "mutual_nontarget_kl",
@@ -70,6 +74,7 @@ __all__ = [
     "sp_loss",
     "standardize_logits",
     "tckd_nckd",
+    "top_weights",
     "transformed_teacher_loss",
     "transport_cost",
     "vid_loss",

@@ -31,7 +31,7 @@ class LossTests(MethodCase):
                 assert value.isfinite(), f"'{name}' is {value.item()}"
 
     @both_directions
-    def test_every_phase_trains_the_student(self, direction: Direction) -> None:
+    def test_every_phase_trains_what_it_declares_of_the_student(self, direction: Direction) -> None:
         for number in range(len(self.cell(direction).method.phases())):
             cell = self.cell(direction)
             phase = cell.method.phases()[number]
@@ -40,7 +40,10 @@ class LossTests(MethodCase):
                 loss.backward()  # type: ignore[no-untyped-call]
             trained = cell.student.head if phase.trains == "head" else cell.student
             reached = any(p.grad is not None and p.grad.any() for p in trained.parameters())
-            assert reached, f"no gradient of phase '{phase.name}' reaches the student; is something detached?"
+            if phase.trains == "nothing":
+                assert not reached, f"phase '{phase.name}' trains nothing of the student; detach its outputs"
+            else:
+                assert reached, f"no gradient of phase '{phase.name}' reaches the student; is something detached?"
 
     @both_directions
     def test_outputs_are_left_as_they_are(self, direction: Direction) -> None:

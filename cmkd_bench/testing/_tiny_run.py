@@ -23,11 +23,12 @@ from cmkd_bench.parameters import build
 from cmkd_bench.testing._tiny import INPUTS, paired_part, tiny_network
 from cmkd_bench.training.assembly import build_method
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint
-from cmkd_bench.training.loop import Stopped, Training
+from cmkd_bench.training.loop import Training, phase_epochs
 from cmkd_bench.training.pairing import UNPAIRED, Pairing
 from cmkd_bench.training.seeding import random_stream
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher, outputs_without_teacher
 from cmkd_bench.training.tensors import Part, Resident
+from cmkd_bench.training.training_progress import Stopped
 
 RECIPE = Recipe(
     epochs=2,
@@ -106,26 +107,34 @@ class TinyRun:
         """What the method deploys."""
         return self.method.deployed(self.student)
 
+    @property
+    def teachers(self) -> dict[str, Network]:
+        """The networks of all teachers: `teacher`, and the others by role."""
+        return {"teacher": self.teacher, **{role: network for role, (network, _) in self.further_teachers.items()}}
+
     def training(self, recipe: Recipe = RECIPE, only: Phase | None = None) -> Training:
-        """Return the engine's training; `only` replaces the method's phases by one that gets all epochs."""
+        """Return the engine's training, in which every phase has an epoch.
+
+        Args:
+            recipe: whose epochs are raised if they are too few.
+            only: replaces the method's phases, and gets all epochs.
+        """
+        if only is None:
+            recipe = dataclasses.replace(recipe, epochs=enough_epochs(self.method.phases(), recipe.epochs))
         training = Training(
             recipe=recipe,
             seed=self.seed,
             method=self.method,
             student=self.student,
             deployed=self.deployed,
-            teacher=self._teacher(recipe),
-            trained_teacher=self.teacher if self.method.updates_teacher else None,
+            teachers=self._providers(recipe),
+            trained_teachers=self.teachers if self.method.updates_teacher else {},
             train=self.train,
             selection=self.validation,
             modality=self.direction.student,
             classes=self.method.pair.classes,
             device=CPU,
             pairing=self.pairing,
-            further_teachers={
-                role: frozen_teacher(network, self.train, modality, (), recipe.cache_mb)
-                for role, (network, modality) in self.further_teachers.items()
-            },
         )
         if only is not None:
             training.phases, training.epochs = (dataclasses.replace(only, share=1.0),), [recipe.epochs]
@@ -189,17 +198,29 @@ class TinyRun:
 
     def state(self) -> dict[str, Tensor]:
         """Return a copy of all parameters and buffers, each under the name of its module."""
-        modules = {"student": self.student, "method": self.method, "teacher": self.teacher}
         return {
             f"{part}.{name}": value.detach().clone()
-            for part, module in modules.items()
+            for part, module in self._modules().items()
             for name, value in module.state_dict().items()
         }
 
     def parameter_names(self) -> set[str]:
         """Return the names in `state` that are parameters, and not buffers."""
-        modules = {"student": self.student, "method": self.method, "teacher": self.teacher}
-        return {f"{part}.{name}" for part, module in modules.items() for name, _ in module.named_parameters()}
+        return {f"{part}.{name}" for part, module in self._modules().items() for name, _ in module.named_parameters()}
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"student": self.student, "method": self.method, **self.teachers}
+
+    def _providers(self, recipe: Recipe) -> dict[str, Teacher]:
+        """Return what provides the outputs of each teacher."""
+        first = self._teacher(recipe)
+        found = {} if first is None else {"teacher": first}
+        for role, (network, modality) in self.further_teachers.items():
+            if self.method.updates_teacher:
+                found[role] = TrainedTeacher(network, modality, ())
+            else:
+                found[role] = frozen_teacher(network, self.train, modality, (), recipe.cache_mb)
+        return found
 
     def _teacher(self, recipe: Recipe) -> Teacher | None:
         if self.method.teacher == "none":
@@ -267,6 +288,13 @@ def build_tiny_run(
         return reason
     method = build_method(cls, hyperparameters, pair, seed)
     return TinyRun(method, student, teacher, direction, train, validation, seed, every_label, pairing, further)
+
+
+def enough_epochs(phases: tuple[Phase, ...], epochs: int) -> int:
+    """Return the smallest number of epochs, at least the given one, in which every phase with a share has one."""
+    while any(phase.share and not own for phase, own in zip(phases, phase_epochs(phases, epochs), strict=True)):
+        epochs += 1
+    return epochs
 
 
 def _further_teacher(role: str, direction: Direction, classes: int, seed: int) -> tuple[Network, str]:

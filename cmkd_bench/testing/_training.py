@@ -15,7 +15,7 @@ from cmkd_bench.method import Batch, Losses
 from cmkd_bench.outputs import Outputs
 from cmkd_bench.registry import methods
 from cmkd_bench.testing._case import MethodCase, both_directions, differing, part_of
-from cmkd_bench.testing._tiny_run import RECIPE, Direction, build_tiny_run
+from cmkd_bench.testing._tiny_run import RECIPE, Direction, TinyRun, build_tiny_run
 from cmkd_bench.training.checkpoint import weights_file
 from cmkd_bench.training.evaluation import evaluate, outputs_of
 
@@ -30,12 +30,13 @@ class TrainingTests(MethodCase):
         cell.run()
         after = cell.state()
         assert differing(part_of(before, "student"), part_of(after, "student")), "the student was not trained"
-        changed = differing(part_of(before, "teacher"), part_of(after, "teacher"))
-        if cell.method.updates_teacher:
-            still = {f"teacher.{name}" for name, _ in cell.teacher.named_parameters()} - set(changed)
-            assert not still, f"updates_teacher is set, but these did not change: {sorted(still)}"
-        else:
-            assert not changed, f"the teacher is frozen, but these changed: {changed}; or set updates_teacher = True"
+        for teacher, network in cell.teachers.items():
+            changed = differing(part_of(before, teacher), part_of(after, teacher))
+            if cell.method.updates_teacher:
+                still = {f"{teacher}.{name}" for name, _ in network.named_parameters()} - set(changed)
+                assert not still, f"updates_teacher is set, but these did not change: {sorted(still)}"
+            else:
+                assert not changed, f"a teacher is frozen, but these changed: {changed}; or set updates_teacher = True"
 
     @both_directions
     def test_extras_are_trained(self, direction: Direction) -> None:
@@ -65,7 +66,7 @@ class TrainingTests(MethodCase):
                 only=dataclasses.replace(phase, before=(step,), loss=_no_loss),
             )
             changed = set(differing(before, cell.state())) & cell.parameter_names()
-            prefixes = {name: _prefix(name) for name in step.trains}
+            prefixes = {name: _prefix(name, cell) for name in step.trains}
             beyond = [name for name in changed if not name.startswith(tuple(prefixes.values()))]
             assert not beyond, f"step {k} of phase '{phase.name}' trains {sorted(beyond)} beyond {set(step.trains)}"
             idle = [name for name, prefix in prefixes.items() if not any(one.startswith(prefix) for one in changed)]
@@ -86,7 +87,7 @@ class TrainingTests(MethodCase):
     @both_directions
     def test_what_is_deployed_is_selected_and_can_be_loaded(self, direction: Direction) -> None:
         cell, other = self.cell(direction), self.cell(direction, seed=1)
-        known = {id(value) for value in _tensors(cell.student, cell.method, cell.teacher)}
+        known = {id(value) for value in _tensors(cell.student, cell.method, *cell.teachers.values())}
         made = [value for value in _tensors(cell.deployed) if id(value) not in known]
         assert not made, f"deployed() copies or creates {len(made)} tensors, which training cannot reach"
         value = cell.run().progress.best_value
@@ -150,6 +151,7 @@ def _no_loss(student: Outputs, teacher: Outputs, batch: Batch) -> Losses:
     return {"nothing": 0.0 * student.logits.sum()}
 
 
-def _prefix(name: str) -> str:
+def _prefix(name: str, cell: TinyRun) -> str:
     """Return how the parameters of a trained module begin in a state."""
-    return {"student": "student.", "teacher": "teacher.", "extras": "method."}.get(name, f"method.{name}.")
+    known = {"student": "student.", "extras": "method.", **{teacher: f"{teacher}." for teacher in cell.teachers}}
+    return known.get(name, f"method.{name}.")

@@ -68,35 +68,16 @@ class Assembly:
         """Return the student in its initial state, on the CPU."""
         return self.network(self.spec.student_modality, self.spec.student_network, self.spec.pretrained)
 
-    def teacher(self) -> Network | None:
-        """Return the network of the teacher, whose weights are still to be loaded; None if the run has no teacher."""
-        spec = self.spec
-        if spec.teacher is None or spec.teacher_modality is None or spec.teacher_network is None:
-            return None
-        return self.network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained)
+    def teachers(self) -> dict[str, Network]:
+        """Return the networks of the teachers by role, `teacher` first, whose weights are still to be loaded."""
+        return {one.role: self.network(one.modality, one.network, one.pretrained) for one in self.spec.teachers}
 
-    def further_teachers(self) -> dict[str, Network]:
-        """Return the networks of the further teachers by role, whose weights are still to be loaded."""
-        return {one.role: self.network(one.modality, one.network, one.pretrained) for one in self.spec.further_teachers}
-
-    def method(
-        self, student: Network, teacher: Network | None, further: Mapping[str, Network] | None = None
-    ) -> Method[Any]:
-        """Return the method between two networks.
-
-        Args:
-            student: its student.
-            teacher: its teacher; None if it has none.
-            further: its further teachers by role.
-        """
-        own = other = self.shape(student, self.spec.student_modality)
-        others = further or {}
-        seen = {one.role: one.modality for one in self.spec.further_teachers}
-        if teacher is not None and self.spec.teacher_modality is not None:
-            other = self.shape(teacher, self.spec.teacher_modality)
-        head = None if teacher is None else Head(teacher.head)
-        shapes = {role: self.shape(network, seen[role]) for role, network in others.items()}
-        heads = {role: Head(network.head) for role, network in others.items()}
+    def method(self, student: Network, teachers: Mapping[str, Network]) -> Method[Any]:
+        """Return the method between a student and its teachers by role; there are none if it has no teacher."""
+        own = self.shape(student, self.spec.student_modality)
+        shapes = {one.role: self.shape(teachers[one.role], one.modality) for one in self.spec.teachers}
+        heads = {role: Head(network.head) for role, network in teachers.items()}
+        other, head = shapes.pop("teacher", own), heads.pop("teacher", None)
         pair = Pair(own, other, self.classes, self.train.labels.cpu(), head, student, shapes, heads)
         return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
 
@@ -105,7 +86,7 @@ class Assembly:
         student = self.student()
         if methods.get(self.spec.method).deployed is Method.deployed:
             return student  # so that a teacher need not be built
-        return self.method(student, self.teacher(), self.further_teachers()).deployed(student)
+        return self.method(student, self.teachers()).deployed(student)
 
     @functools.cached_property
     def train(self) -> Part:

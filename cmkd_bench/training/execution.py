@@ -7,13 +7,12 @@ import functools
 import platform
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cmkd_bench.config.recipe import Recipe
@@ -27,35 +26,24 @@ from cmkd_bench.experiment.provenance import code_version
 from cmkd_bench.experiment.spec import RunSpec
 from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.method import HIDDEN
-from cmkd_bench.network import Network
 from cmkd_bench.parameters import build
 from cmkd_bench.training.assembly import Assembly, BadData
 from cmkd_bench.training.checkpoint import load_checkpoint, save_checkpoint, weights_file
 from cmkd_bench.training.device import compile_networks, computation, place, processor, use_device, use_kernels
 from cmkd_bench.training.evaluation import NonFiniteOutput, Score, evaluate
-from cmkd_bench.training.loop import Checkpoint, NonFiniteLoss, Progress, Stopped, Training, Watch, autocast
+from cmkd_bench.training.loop import NonFiniteLoss, Training, autocast
 from cmkd_bench.training.memory import is_out_of_memory, peak_mb, reset_peak, what_did_not_fit
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.rehearsal import MethodMistake, check_layers, rehearse_once
 from cmkd_bench.training.teacher import Teacher, TrainedTeacher, frozen_teacher
+from cmkd_bench.training.teacher_runs import DamagedTeacher, TeacherMissing, load_teachers, teacher_value
 from cmkd_bench.training.tensors import Part
+from cmkd_bench.training.training_progress import Checkpoint, Progress, Stopped, Watch
 
 # The result of a run survives a power failure, and so do its other files if it took longer than this. For a shorter
 # run, flushing them would take a few percent of its time; if they are lost, the digests in its result show it.
 DURABLE_SECONDS = 5.0
 MB_OF_REHEARSAL = -1.0  # the teacher need not see the whole training part for a few steps
-
-
-class TeacherMissing(Exception):
-    """Raised if the teacher's result is missing."""
-
-
-class DamagedTeacher(Exception):
-    """Raised if the teacher's weights are not those that its run saved."""
-
-    def __init__(self, folder: RunFolder, damage: Damaged) -> None:
-        super().__init__(str(damage))
-        self.folder, self.damage = folder, damage
 
 
 def execute(experiment: Experiment, run_id: str, device: torch.device, watch: Watch, roots: Roots) -> list[str]:
@@ -128,13 +116,14 @@ class Run:
         self.recipe = build(Recipe, dict(spec.recipe))
         use_kernels(device, self.recipe)
         self.student = place(self.parts.student(), device, self.recipe)
-        self.teacher_network = self._teacher_network()
-        self.further_teachers = self._further_teachers()
-        self.method = self.parts.method(self.student, self.teacher_network, self.further_teachers).to(device)
+        self.teachers = load_teachers(experiment, self.parts)
+        for network in self.teachers.values():
+            place(network, device, self.recipe)
+        self.method = self.parts.method(self.student, self.teachers).to(device)
         check_layers(self.method)
         self.deployed = self.method.deployed(self.student)
         self.selection = self.parts.selection(self.recipe.select_on)
-        compile_networks((self.student, self.teacher_network), device, self.recipe)
+        compile_networks((self.student, *self.teachers.values()), device, self.recipe)
 
     def execute(self, watch: Watch) -> list[str]:
         """Train the student, select the epoch, and read the test part once.
@@ -160,15 +149,14 @@ class Run:
             method=self.method,
             student=self.student,
             deployed=self.deployed,
-            teacher=self._teacher(self.recipe.cache_mb if cache_mb is None else cache_mb),
-            trained_teacher=self.teacher_network if self.method.updates_teacher else None,
+            teachers=self._teachers(self.recipe.cache_mb if cache_mb is None else cache_mb),
+            trained_teachers=self.teachers if self.method.updates_teacher else {},
             train=self.parts.train,
             selection=self.selection,
             modality=self.spec.student_modality,
             classes=self.parts.classes,
             device=self.device,
             pairing=self._pairing(),
-            further_teachers=self._further(self.recipe.cache_mb if cache_mb is None else cache_mb),
         )
 
     def finish(self, progress: Progress) -> None:
@@ -194,9 +182,8 @@ class Run:
         return evaluate(network, part, modality, self.parts.classes)
 
     def _result(self, progress: Progress, score: Score, test: Part) -> dict[str, Any]:
-        after = None
-        if self.method.updates_teacher and self.teacher_network is not None and self.spec.teacher_modality:
-            after = self._score(self.teacher_network, test, self.spec.teacher_modality).value
+        updated = self.spec.teachers[:1] if self.method.updates_teacher else ()
+        after = [self._score(self.teachers[one.role], test, one.modality).value for one in updated]
         return {
             "metric": score.metric,
             "value": score.value,
@@ -205,8 +192,8 @@ class Run:
             "train_labels": int((self.parts.train.labels != HIDDEN).sum()),
             "selection_labels": None if self.selection is None else len(self.selection),
             "val_value": progress.best_value if progress.best_value >= 0 else None,
-            "teacher_value": self._teacher_result().get("value"),
-            "teacher_value_after": after,
+            "teacher_value": teacher_value(self.experiment, self.spec),
+            "teacher_value_after": after[0] if after else None,
             "epochs": len(progress.history),
             "best_epoch": progress.best_epoch,
             "logged": _logged(progress),
@@ -233,64 +220,26 @@ class Run:
             "packages": package_versions(),
         }
 
-    def _teacher_network(self) -> Network | None:
-        network = self.parts.teacher()
-        return None if network is None or self.spec.teacher is None else self._trained(network, self.spec.teacher)
-
-    def _further_teachers(self) -> dict[str, Network]:
-        ids = {one.role: one.id for one in self.spec.further_teachers}
-        return {role: self._trained(network, ids[role]) for role, network in self.parts.further_teachers().items()}
-
-    def _trained(self, network: Network, teacher: str) -> Network:
-        self._result_of(teacher)
-        network.load_state_dict(load_file(self._intact_weights(teacher)))
-        return place(network, self.device, self.recipe)
-
-    def _intact_weights(self, teacher: str) -> Path:
-        folder = self.experiment.run(teacher)
-        try:
-            folder.check(folder.weights)
-        except Damaged as damage:
-            raise DamagedTeacher(folder, damage) from damage
-        return folder.weights
-
-    def _teacher_result(self) -> dict[str, Any]:
-        return {} if self.spec.teacher is None else self._result_of(self.spec.teacher)
-
-    def _result_of(self, teacher: str) -> dict[str, Any]:
-        folder = self.experiment.run(teacher)
-        if (problem := folder.problem()) is not None:
-            raise DamagedTeacher(folder, problem)
-        if not folder.is_done():
-            raise TeacherMissing(f"teacher {teacher} is not trained: {folder.path} has no result")
-        return self.experiment.read_result(teacher)
-
     def _pairing(self) -> Pairing:
         given: Any = dict(self.spec.supervision)
         return Pairing(
             given.get("pairing", "paired"), share=given.get("pairs_share", 1.0), mispaired=given.get("mispaired", 0.0)
         )
 
-    def _teacher(self, cache_mb: float) -> Teacher | None:
-        network, modality = self.teacher_network, self.spec.teacher_modality
-        if network is None or modality is None:
-            return None
-        layers = self.method.teacher_layers()
-        if self.method.updates_teacher:
-            return TrainedTeacher(network, modality, layers)
-        several = bool(self.method.further_views(self.method.hyperparameters))
-        return self._frozen(network, modality, layers, cache_mb, several)
-
-    def _further(self, cache_mb: float) -> dict[str, Teacher]:
-        seen = {one.role: one.modality for one in self.spec.further_teachers}
-        return {role: self._frozen(one, seen[role], (), cache_mb) for role, one in self.further_teachers.items()}
-
-    def _frozen(
-        self, network: Network, modality: str, layers: Sequence[int], cache_mb: float, several: bool = False
-    ) -> Teacher:
-        # Use the precision of a training step, so that storing the outputs makes no difference.
-        with autocast(self.device, self.recipe):
-            return frozen_teacher(network, self.parts.part("train"), modality, layers, cache_mb, several)
+    def _teachers(self, cache_mb: float) -> dict[str, Teacher]:
+        """Return what provides the outputs of each teacher; of the first one, also feature maps and further views."""
+        first = self.method.teacher_layers(), bool(self.method.further_views(self.method.hyperparameters))
+        provided: dict[str, Teacher] = {}
+        for one in self.spec.teachers:
+            network, (layers, several) = self.teachers[one.role], first if one.role == "teacher" else ((), False)
+            if self.method.updates_teacher:
+                provided[one.role] = TrainedTeacher(network, one.modality, layers)
+                continue
+            # Use the precision of a training step, so that storing the outputs makes no difference.
+            with autocast(self.device, self.recipe):
+                train = self.parts.part("train")
+                provided[one.role] = frozen_teacher(network, train, one.modality, layers, cache_mb, several)
+        return provided
 
 
 @functools.cache

@@ -21,9 +21,13 @@ class _Training(Protocol):
     """What is read of a training."""
 
     student: Network
-    teacher: Teacher | None
-    further_teachers: Mapping[str, Teacher]
     method: Method[Any]
+
+    @property
+    def teacher(self) -> Teacher | None: ...
+
+    @property
+    def further_teachers(self) -> Mapping[str, Teacher]: ...
 
 
 def teacher_outputs(training: _Training, student: Outputs, seen: BatchInputs) -> Outputs:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,44 +28,11 @@ from cmkd_bench.training.segmentation import as_positions
 from cmkd_bench.training.steps import Steps, Values, restore
 from cmkd_bench.training.teacher import Teacher
 from cmkd_bench.training.tensors import Part
-
-Checkpoint = dict[str, Any]
-EpochRecord = dict[str, Any]
+from cmkd_bench.training.training_progress import Checkpoint, EpochRecord, Progress, Stopped, Watch
 
 
 class NonFiniteLoss(Exception):
     """Raised if a loss or its gradient is infinite or not a number; this is the cause of the run's failure."""
-
-
-class Stopped(Exception):
-    """Raised when the run was asked to stop; its checkpoint is written."""
-
-
-class Watch(Protocol):
-    """The interface that a loop reports to and queries after each epoch."""
-
-    def epoch(self, done: int, total: int) -> None:
-        """Report that an epoch ended."""
-
-    def should_stop(self) -> bool:
-        """Return whether to stop now."""
-
-    def should_save(self) -> bool:
-        """Return whether a checkpoint is due."""
-
-
-@dataclass
-class Progress:
-    """The progress of a training run, apart from the modules' states."""
-
-    phase: int = 0  # index of the current phase
-    epoch: int = 0  # number of its finished epochs
-    history: list[EpochRecord] = field(default_factory=list)  # one record per finished epoch, over all phases
-    best_value: float = -1.0  # score of the selected epoch on the part that selects, in percent
-    best_epoch: int = 0  # selected epoch, counted over all phases from 1; 0 is the initial state
-    # state of what is deployed (and of the teacher, if it is trained) at that epoch
-    best: Checkpoint = field(default_factory=dict)
-    seconds: float = 0.0  # training time so far
 
 
 @dataclass
@@ -77,15 +44,14 @@ class Training:
     method: Method[Any]  # the loss; its modules are trained too
     student: Network  # the network that is trained
     deployed: nn.Module  # what is selected, and kept at its best epoch; usually the student
-    teacher: Teacher | None  # provides the teacher's outputs; None if the method has no teacher
-    trained_teacher: Network | None  # the teacher's network if the method updates it
+    teachers: Mapping[str, Teacher]  # provide the teachers' outputs, by role; empty if the method has no teacher
+    trained_teachers: Mapping[str, Network]  # their networks, if the method updates them
     train: Part  # the training part, whose hidden labels are hidden already
     selection: Part | None  # the part that selects the epoch; None if the last epoch is kept
     modality: str  # modality of the student
     classes: int  # C
     device: torch.device  # device of all tensors
     pairing: Pairing = field(default_factory=Pairing)  # which samples the teacher is shown
-    further_teachers: Mapping[str, Teacher] = field(default_factory=dict)  # provide the outputs of the others, by role
     progress: Progress = field(default_factory=Progress)  # progress of the training
 
     def __post_init__(self) -> None:
@@ -97,6 +63,16 @@ class Training:
         views = self.method.further_views(self.method.hyperparameters)
         shown = (self.teacher, pairing, size, self.seed, self.device, views, self.further_teachers)
         self.batches = Batches(self.train, self.modality, *shown)
+
+    @property
+    def teacher(self) -> Teacher | None:
+        """Provides the outputs of the teacher, or of the first one; None if the method has no teacher."""
+        return self.teachers.get("teacher")
+
+    @property
+    def further_teachers(self) -> dict[str, Teacher]:
+        """Provide the outputs of the others by role."""
+        return {role: one for role, one in self.teachers.items() if role != "teacher"}
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, starting from a checkpoint if there is one.
@@ -116,8 +92,8 @@ class Training:
             self.progress.phase += 1
             self.progress.epoch = 0
         self.deployed.load_state_dict(self.progress.best["student"])
-        if self.trained_teacher is not None:
-            self.trained_teacher.load_state_dict(self.progress.best["teacher"])
+        for name, teacher in self.trained_teachers.items():
+            teacher.load_state_dict(self.progress.best[name])
 
     def _run_phase(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         number, phase = self.progress.phase, self.phases[self.progress.phase]
@@ -156,7 +132,7 @@ class Training:
     def steps(self, phase: Phase) -> Steps:
         """Put the modules into the modes of a phase, and return its optimizers."""
         self.set_modes(phase)
-        return Steps(self.recipe, phase, self.student, self.method, self.trained_teacher)
+        return Steps(self.recipe, phase, self.student, self.method, self.trained_teachers)
 
     def step(
         self,
@@ -254,24 +230,21 @@ class Training:
         value = self.progress.history[-1].get("selection", -1.0) if epoch else -1.0
         self.progress.best_value = float(value)
         self.progress.best_epoch = epoch
-        self.progress.best = {"student": _copy(self.deployed)}
-        if self.trained_teacher is not None:
-            self.progress.best["teacher"] = _copy(self.trained_teacher)
+        kept = {"student": self.deployed, **self.trained_teachers}
+        self.progress.best = {name: _copy(module) for name, module in kept.items()}
 
     def set_modes(self, phase: Phase) -> None:
         """Put the modules into the modes in which a phase trains."""
         whole = phase.trains == "student"
         self.student.train(whole).requires_grad_(whole)
-        self.student.head.requires_grad_(True)
+        self.student.head.requires_grad_(phase.trains != "nothing")
         self.method.train()
-        if self.trained_teacher is not None:
-            self.trained_teacher.train()
+        for name, teacher in self.trained_teachers.items():
+            trains = phase.trains_teacher(name)
+            teacher.train(trains).requires_grad_(trains)
 
     def _modules(self) -> dict[str, nn.Module]:
-        modules: dict[str, nn.Module] = {"student": self.student, "method": self.method}
-        if self.trained_teacher is not None:
-            modules["teacher"] = self.trained_teacher
-        return modules
+        return {"student": self.student, "method": self.method, **self.trained_teachers}
 
     def _state(self, steps: Steps) -> Checkpoint:
         modules = {name: module.state_dict() for name, module in self._modules().items()}

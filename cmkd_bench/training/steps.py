@@ -26,25 +26,25 @@ class Steps:
         phase: the phase, in whose modes the modules are.
         student: the student.
         method: the method.
-        teacher: the teacher's network, if the method updates it.
+        teachers: the teachers' networks by name, if the method updates them.
     """
 
     def __init__(
-        self, recipe: Recipe, phase: Phase, student: Network, method: Method[Any], teacher: Network | None
+        self, recipe: Recipe, phase: Phase, student: Network, method: Method[Any], teachers: Mapping[str, Network]
     ) -> None:
         self.phase = phase
-        self._parts: dict[str, nn.Module] = {"student": student.head if phase.trains == "head" else student}
-        if teacher is not None:
-            self._parts["teacher"] = teacher
+        self._parts: dict[str, nn.Module] = {"student": student.head if phase.trains == "head" else student, **teachers}
         self._method = method
+        own = () if phase.trains == "nothing" else ("student",)
         extras = ("extras",) if phase.extras is True else phase.extras or ()
-        names = ("student", *extras, *(("teacher",) if phase.teacher and teacher is not None else ()))
+        names = (*own, *extras, *(teachers if phase.teacher else ()))
         self.main = self._optimizer(recipe, names, phase.rates)
         self._before = [self._early_optimizer(recipe, step) for step in phase.before]
         # What is not trained in some step is frozen in it; what the method or the phase has frozen stays as it is.
-        trained = [*student.parameters(), *method.parameters(), *(teacher.parameters() if teacher is not None else ())]
+        networks = (student, *teachers.values())
+        trained = [one for module in (student, method, *teachers.values()) for one in module.parameters()]
         self._trained = [parameter for parameter in trained if parameter.requires_grad]
-        self._statistics = [*student.buffers(), *(teacher.buffers() if teacher is not None else ())]
+        self._statistics = [buffer for network in networks for buffer in network.buffers()]
 
     @property
     def all(self) -> list[torch.optim.Optimizer]:

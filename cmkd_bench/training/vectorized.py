@@ -21,11 +21,12 @@ from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.store import Busy, Experiment
 from cmkd_bench.method import HIDDEN, Batch, Losses, Method
 from cmkd_bench.outputs import Outputs
-from cmkd_bench.training.execution import MB_OF_REHEARSAL, DamagedTeacher, Run
+from cmkd_bench.training.execution import MB_OF_REHEARSAL, Run
 from cmkd_bench.training.loop import NonFiniteLoss, Training
 from cmkd_bench.training.optimization import build_optimizer, learning_rate, set_learning_rate
 from cmkd_bench.training.pairing import Pairing
 from cmkd_bench.training.rehearsal import MethodMistake, rehearse_once
+from cmkd_bench.training.teacher_runs import DamagedTeacher
 
 
 def execute_vectorized(

@@ -210,7 +210,7 @@ class HasUndescribedParameters(Method[Loose]):
         (ComputesInHalfPrecision, "test_bfloat16_is_near_float32", r"\{'square'.*in float32"),
         (ReturnsOneValuePerSample, "test_losses_are_named_finite_scalars", r"shape \(8,\)"),
         (DividesByTheBatchLessOne, "test_a_batch_of_one_is_finite_or_refused", "how many are needed"),
-        (TrainsNobody, "test_every_phase_trains_the_student", "reaches the student"),
+        (TrainsNobody, "test_every_phase_trains_what_it_declares_of_the_student", "reaches the student"),
         (TrainsTooLong, "test_phases_share_the_epochs", "add up to 1.4"),
         (HasUndescribedParameters, "test_hyperparameters_are_described", "frozen=True"),
         (DividesByTheOtherClasses, "test_two_classes_are_finite", r"'loss' is (inf|nan)"),

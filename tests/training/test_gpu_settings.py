@@ -24,8 +24,8 @@ from cmkd_bench.networks import build_network
 from cmkd_bench.testing._tiny_run import RECIPE, StopAfter
 from cmkd_bench.training import device as layer
 from cmkd_bench.training.execution import execute
-from cmkd_bench.training.loop import Stopped
 from cmkd_bench.training.memory import gpu_memory, is_out_of_memory, what_did_not_fit
+from cmkd_bench.training.training_progress import Stopped
 
 __all__ = ["gpu_settings"]
 Planned = Callable[..., tuple[Experiment, dict[str, str]]]

@@ -17,7 +17,7 @@ from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.registry import load_plugin
 from cmkd_bench.training import execution, rehearsal
 from cmkd_bench.training.execution import execute
-from cmkd_bench.training.loop import Stopped
+from cmkd_bench.training.training_progress import Stopped
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "mistaken.py"
 Planned = tuple[Experiment, dict[str, str]]

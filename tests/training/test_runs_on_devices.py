@@ -17,9 +17,9 @@ from cmkd_bench.experiment.store import Experiment
 from cmkd_bench.testing._tiny_run import StopAfter
 from cmkd_bench.training.device import is_usable, to_device, use_device
 from cmkd_bench.training.execution import execute
-from cmkd_bench.training.loop import Stopped
 from cmkd_bench.training.memory import reset_peak
 from cmkd_bench.training.seeding import derive_seed, seed_generators
+from cmkd_bench.training.training_progress import Stopped
 
 # Vectors; signals with batch normalisation; images and texts, at any size of the data.
 PAIRS = {"mfeat": "pixels:fourier", "watch": "accelerometer:gyroscope", "openmoji": "text:image"}
