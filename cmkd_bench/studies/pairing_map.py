@@ -53,14 +53,15 @@ def as_picture(tables: Sequence[PairingTable]) -> Picture:
     gains = [table.gains(rows) for table in tables]
     reach = float(np.nanmax(gains))
     panels = {
-        f"{table.where}\n{table.teacher} → {table.student}": partial(_plot_panel, table, matrix, rows, reach)
+        table.where: partial(_plot_panel, table, matrix, rows, reach)
         for table, matrix in zip(tables, gains, strict=True)
     }
+    directions = {f"{one.where.split(',')[0]}: {one.teacher} → {one.student}": None for one in tables}
     (found,) = plot_panels(
         "pairs",
         "Gain over the student alone, by what the teacher sees",
         f"Mean gain in test accuracy in percentage points; purple helps, brown harms, darkest at {reach:.1f} or more. "
-        "Hatched: not defined, because the method needs pairs. Empty: not run.",
+        f"Hatched: not defined, because the method needs pairs. Empty: not run. {'; '.join(directions)}.",
         panels,
         height=HEIGHT * len(rows) + ENDS,
         across=len(panels),
