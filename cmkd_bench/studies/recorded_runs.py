@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -104,9 +105,15 @@ def compare(rows: Sequence[Row], others: Sequence[Row]) -> tuple[Interval, float
 def _draws(sides: Sequence[Sequence[Sequence[RecordedRun]]], fold: int) -> Array:
     """Return the mean accuracy of each side under each draw of test samples, (resamples, seeds, 2)."""
     samples = len(sides[0][0][0].contributions)
-    counts = resampling_counts(samples, RESAMPLES, [samples, fold])  # the draws of the leaderboard
+    counts = _counts(samples, fold)
     by_unit = [
         [resampled([run.contributions for run in unit], METRICS["accuracy"].value, counts) for unit in side]
         for side in sides
     ]
     return np.array([[of_unit.mean(1) for of_unit in side] for side in by_unit]).transpose(2, 1, 0)
+
+
+@lru_cache(maxsize=8)
+def _counts(samples: int, fold: int) -> Array:
+    """Draw from a test part, as the leaderboard does."""
+    return resampling_counts(samples, RESAMPLES, [samples, fold])

@@ -144,7 +144,9 @@ def test_the_best_teachers_are_those_with_the_highest_validation_accuracy() -> N
                 for name in kind
                 for key in [(dataset, budget(words), name.strip("*"), student, "teacher")]
             ]
-            assert kind.index(next(name for name in kind if name.startswith("**"))) == int(np.argmax(np.round(scores, 6)))
+            assert kind.index(next(name for name in kind if name.startswith("**"))) == int(
+                np.argmax(np.round(scores, 6))
+            )
             assert sum(name.startswith("**") for name in kind) == 1
 
 
@@ -210,9 +212,9 @@ def test_the_command_that_writes_the_tables_finds_nothing_to_change(page: str) -
 
 
 def test_a_number_that_is_not_of_the_runs_is_replaced() -> None:
-    number = CELL.search(TEXTS["pairs"])
-    assert number
-    assert refreshed_runs(TEXTS["pairs"].replace(number[0], "+99.99 [+0.00, +1.00]"), DOCS) == TEXTS["pairs"]
+    line = TEACHERS[0][-1].splitlines()[2]
+    damaged = TEXTS["teachers"].replace(line, CELL.sub("+99.99 [+0.00, +1.00]", line))
+    assert damaged != TEXTS["teachers"] == refreshed_runs(damaged, DOCS)
 
 
 def test_intervals_in_the_text_are_those_of_a_table() -> None:
