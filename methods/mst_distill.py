@@ -106,7 +106,8 @@ class MSTDistill(Method[MSTDistillParameters]):
     updates_teacher = True
     deviations = (
         "All masks of a teacher act on its embedding, and not each on another layer.",
-        "The teachers are those of all other rows, trained before, and the joint phase goes on with them.",
+        "The teachers are those of all other rows, trained before. The joint phase goes on with them, and they lose "
+        "accuracy beside a student that has learned nothing yet; joint_share=0 leaves the phase out.",
         "The router learns which masked teacher is close to the student: the choice is passed with the gradient of the "
         "gate. In the released code no gradient of distillation reaches it.",
         "Each masked teacher has only its own mask. In the released code the masks before it stay on.",

@@ -122,6 +122,36 @@ def test_from_media_to_the_leaderboard(miniature: Miniature, name: str, tmp_path
 
 
 @pytest.mark.slow
+def test_a_teacher_that_sees_and_hears_from_media_to_the_leaderboard(miniature: Miniature, tmp_path: Path) -> None:
+    miniature("ave")
+    pairs = ["audio+video:video", "audio+video:audio", "audio:video"]
+    results = _run("ave", tmp_path, methods="kd,kd_ensemble", pairs=pairs, one_way=True)
+    states = results.set_index(["method", "teacher_modality", "student_modality"])["status"]
+    both = [("video+audio", "video"), ("video+audio", "audio")]
+    assert {place for place, state in states.items() if state == "not defined"} == {("kd_ensemble", *at) for at in both}
+    assert set(states) == {"done", "not defined"}
+    experiment = Experiment(tmp_path / "results", "small")
+    (teacher,) = set(results.loc[(results["method"] == "teacher") & (results["student_modality"] == "audio"), "run_id"])
+    spec = experiment.read_spec(teacher)
+    assert (spec.student_modality, spec.student_network.partition("(")[0]) == ("video+audio", "concat")
+    (value,) = results.loc[results["run_id"] == teacher, "value"].unique()
+    assert value > 1.5 * _chance(spec)
+    header = next(line for line in (experiment.path / "leaderboard.md").read_text().splitlines() if "method" in line)
+    assert header == "| method | video+audio → video | video+audio → audio | audio → video |"
+
+
+@pytest.mark.slow
+def test_a_teacher_that_reads_and_sees_to_the_leaderboard(tmp_path: Path) -> None:
+    quick = {"overrides": ["train.epochs=1"], "pairs": ["text+image:image"], "methods": "kd", "labels": 0.1}
+    results = _run("openmoji", tmp_path, **quick)
+    assert set(results["status"]) == {"done"}
+    assert {(row.method, row.teacher_modality, row.student_modality) for row in results.itertuples()} == {
+        (name, "image+text", "image") for name in ("teacher", "none", "kd")
+    }
+    assert "image+text → image" in (tmp_path / "results" / "small" / "leaderboard.md").read_text()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "classes"), [("nyudv2", 13), ("sunrgbd", 37)])
 def test_a_contrast_of_images_trains_a_segmentation(
     miniature: Miniature, name: str, classes: int, tmp_path: Path

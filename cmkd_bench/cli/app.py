@@ -13,8 +13,9 @@ import typer
 from cmkd_bench.cli.check import check
 from cmkd_bench.cli.doctor import doctor
 from cmkd_bench.cli.exit_codes import ExitCode, last_line
-from cmkd_bench.cli.jobs import cancel, collect, retry, status, watch
+from cmkd_bench.cli.jobs import cancel, retry
 from cmkd_bench.cli.leaderboard import leaderboard
+from cmkd_bench.cli.monitoring import collect, status, watch
 from cmkd_bench.cli.new import new
 from cmkd_bench.cli.plot import diagnose, plot
 from cmkd_bench.cli.prepare import fixture, prepare

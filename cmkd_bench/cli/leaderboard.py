@@ -10,6 +10,7 @@ import typer
 from cmkd_bench.cli.options import Results, say_damage, say_unwritten
 from cmkd_bench.cli.sources import EXPERIMENTS, Different, is_file, opened
 from cmkd_bench.errors import UnknownName, UserError
+from cmkd_bench.experiment.archive import ARCHIVE
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cmkd_bench.experiment.store import Experiment
     from cmkd_bench.report.board import Leaderboard
 
-FILES = "results.csv, runs.csv, leaderboard.md, leaderboard.csv, comparisons.csv, runs/"
+FILES = "results.csv, runs.csv, leaderboard.md, leaderboard.csv, comparisons.csv"
 
 
 def leaderboard(
@@ -102,10 +103,12 @@ def _saved(found: list[tuple[str, Experiment]], board: Leaderboard) -> str:
     (text, experiment), *others = found
     if others or is_file(text):
         return ""
-    files = files_of(board) if (experiment.path / "runs").exists() else files_of(board).replace(", runs/", "")
-    return f"{experiment.path}/: {files}"
+    return saved_files(experiment, board)
 
 
-def files_of(board: Leaderboard) -> str:
-    """Return the names of the files that are saved with a leaderboard."""
-    return FILES if board.tuning is None else f"{FILES}, trials.csv, tuning.csv"
+def saved_files(experiment: Experiment, board: Leaderboard) -> str:
+    """Return a line with the files that are saved with a leaderboard, and what they replace where there are no runs."""
+    files = FILES if board.tuning is None else f"{FILES}, trials.csv, tuning.csv"
+    if (experiment.path / "runs").exists():
+        return f"{experiment.path}/: {files}, runs/"
+    return f"{experiment.path}/: {files}: written anew from {ARCHIVE}"

@@ -168,7 +168,7 @@ def _show_leaderboard(
     console: Console, experiment: Experiment, results: pd.DataFrame, keys: list[tuple[Any, ...]]
 ) -> None:
     """Print the leaderboard of some of an experiment's cells."""
-    from cmkd_bench.cli.leaderboard import files_of
+    from cmkd_bench.cli.leaderboard import saved_files
     from cmkd_bench.experiment.record import read_plan
     from cmkd_bench.report.experiment_tables import make_board
     from cmkd_bench.report.formats import as_rich
@@ -177,4 +177,4 @@ def _show_leaderboard(
     record = read_plan(experiment).only(keys)
     board = make_board(PredictionCache(experiment), record, results)
     console.print(as_rich(board))
-    console.print(f"{experiment.path}/: {files_of(board)}", style="dim", markup=False)
+    console.print(saved_files(experiment, board), style="dim", markup=False)

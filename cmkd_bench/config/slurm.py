@@ -82,7 +82,7 @@ class SlurmSettings:
         """
         names = {
             "datasets": (spec.dataset,),
-            "networks": (*networks_in(spec.teacher_network or ""), *networks_in(spec.student_network)),
+            "networks": tuple(name for network in reversed(spec.networks) for name in networks_in(network)),
             "methods": [name for name in self.changes["methods"] if _covers(name, spec)],
         }
         found = [self.changes[kind].get(name, {}) for kind in MAPPINGS for name in names[kind]]

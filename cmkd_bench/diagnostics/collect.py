@@ -108,6 +108,7 @@ def find_cells(experiment: Experiment, question: Question) -> list[Cell]:
     found = {(cell.teacher_modality, cell.student_modality, cell.name) for cell in cells}
     missing = [(*pair, method) for pair in wanted for method in methods if (*pair, method) not in found]
     if not cells or (missing and question.pairs):
+        _refuse_undefined(here, missing)
         raise UserError(_nothing(experiment, record, question, missing))
     return cells
 
@@ -124,6 +125,18 @@ def _definitions(record: Plan, names: Sequence[str]) -> list[str]:
 
 def _is_done(experiment: Experiment, cell: Cell) -> bool:
     return all(run and experiment.run(run).is_done() for run in (cell.run_id, cell.teacher_id))
+
+
+def _refuse_undefined(cells: Sequence[Cell], missing: Sequence[tuple[str, str, str]]) -> None:
+    """Say why methods have no runs where they are not defined; no command could train these.
+
+    Raises:
+        UserError: if any of what is missing is not defined.
+    """
+    reasons = {(cell.teacher_modality, cell.student_modality, cell.name): cell.impossible for cell in cells}
+    if found := [(*place, reasons[place]) for place in missing if reasons.get(place)]:
+        texts = (f"{method} is not defined for {teacher} → {student}: {why}" for teacher, student, method, why in found)
+        raise UserError(f"{'; '.join(texts)}. Choose other --methods or --pairs.")
 
 
 def _nothing(experiment: Experiment, record: Plan, question: Question, missing: Sequence[tuple[str, str, str]]) -> str:

@@ -17,6 +17,7 @@ Settings = tuple[tuple[str, Scalar], ...]
 
 # Incremented when a run's files change; part of every run's id. What code computes has versions in code_versions.json.
 RESULTS_VERSION = 4
+FIRST = "teacher"  # the role of the first teacher, and of the only one
 _SETTINGS = ("hyperparameters", "options", "supervision", "preparation", "augmentation", "recipe", "code")
 
 
@@ -24,11 +25,16 @@ _SETTINGS = ("hyperparameters", "options", "supervision", "preparation", "augmen
 class TeacherRun:
     """A run that is the teacher of another one."""
 
-    role: str  # what the method calls it: `teacher`, or one of its further teachers
+    role: str  # what the method calls it: FIRST, or one of its further teachers
     id: str  # id of the run
     modality: str  # what it sees
     network: str  # name of its network
     pretrained: str  # initial weights of its network, in the form of `RunSpec.pretrained`
+
+    @property
+    def name(self) -> str:
+        """What messages call it; of a method with several teachers, all but the first have their roles."""
+        return f"teacher {self.id}" + (f" ({self.role}, {self.modality})" if self.role != FIRST else "")
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,18 @@ class RunSpec:
         """All teachers, the first one first; empty without a teacher."""
         if self.teacher is None or self.teacher_modality is None or self.teacher_network is None:
             return ()
-        first = TeacherRun(
-            "teacher", self.teacher, self.teacher_modality, self.teacher_network, self.teacher_pretrained
-        )
+        first = TeacherRun(FIRST, self.teacher, self.teacher_modality, self.teacher_network, self.teacher_pretrained)
         return (first, *self.further_teachers)
 
     @property
     def teacher_ids(self) -> tuple[str, ...]:
         """The runs that must be done before this one."""
         return tuple(one.id for one in self.teachers)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks of the student and of all teachers, in this order."""
+        return (self.student_network, *(one.network for one in self.teachers))
 
     @cached_property
     def id(self) -> str:

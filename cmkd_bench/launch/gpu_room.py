@@ -63,7 +63,7 @@ class GpuRoom:
 
 def _networks(spec: RunSpec) -> Kind:
     batch = dict(spec.recipe).get("batch_size")
-    return (spec.dataset, spec.student_modality, spec.student_network, spec.teacher_network, batch)
+    return (spec.dataset, spec.student_modality, *spec.networks, batch)
 
 
 def _kind(spec: RunSpec) -> Kind:

@@ -117,10 +117,10 @@ def blocked_by(
     experiment: Experiment, spec: RunSpec, read: Callable[[Experiment, str], RunFiles] = Experiment.run
 ) -> str | None:
     """Return why a student cannot be run: which teacher failed, and how; `read` finds the teacher's files."""
-    for teacher in spec.teacher_ids:
-        folder = read(experiment, teacher)
+    for teacher in spec.teachers:
+        folder = read(experiment, teacher.id)
         if folder.has_failed() and (error := folder.failure()) is not None:
-            return f"teacher {teacher} failed: {error['cause']}: {error['message']}"
+            return f"{teacher.name} failed: {error['cause']}: {error['message']}"
     return None
 
 

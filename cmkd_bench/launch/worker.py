@@ -159,7 +159,7 @@ def import_code(plugins: Iterable[Path], specs: Iterable[RunSpec]) -> None:
 
     for plugin in plugins:
         load_plugin(plugin)
-    for spec in {(one.method, one.dataset, one.student_network, one.teacher_network): one for one in specs}.values():
+    for spec in {(one.method, one.dataset, *one.networks): one for one in specs}.values():
         with contextlib.suppress(UserError):  # the run fails with this error, and no other run does
             methods.get(spec.method)
             datasets.get(spec.dataset)

@@ -59,25 +59,44 @@ def _matching(pairs: Sequence[str], cls: type[Dataset[Any]]) -> list[Direction]:
 
 def _unmatched(pairs: Sequence[str], datasets: Datasets) -> Iterator[str]:
     for pair in pairs:
-        sides = pair.split(":")
-        teacher = parts_of(sides[0])
-        if len(sides) != 2 or sides[0] == sides[1]:
-            yield f"pair '{pair}': expected two different modalities, teacher:student, e.g. pixels:fourier."
-        elif is_composite(sides[1]):
-            yield f"pair '{pair}': a student sees one modality, only a teacher may see several, e.g. audio+video:video."
-        elif len(set(teacher)) < len(teacher):
-            yield f"pair '{pair}': the teacher would see a modality twice; expected e.g. audio+video:video."
-        elif datasets and not any(_matching([pair], cls) for cls in datasets.values()):
-            yield _unknown(pair, sides, datasets)
+        if fault := _fault(pair):
+            yield f"pair '{pair}': {fault}.{_hint(pair, datasets)}"
+        elif datasets and not _is_known(pair, datasets):
+            yield _unknown(pair, datasets)
 
 
-def _unknown(pair: str, sides: Sequence[str], datasets: Datasets) -> str:
-    modalities = {name: [modality.name for modality in cls.modalities] for name, cls in datasets.items()}
-    every = [modality for names in modalities.values() for modality in names]
+def _fault(pair: str) -> str:
+    """Return what is wrong with a pair whatever the datasets are; empty if nothing is."""
+    teacher, _, student = pair.partition(":")
+    named = parts_of(teacher)
+    if pair.count(":") != 1 or (teacher == student and not is_composite(student)):
+        return "expected two different modalities, teacher:student, e.g. pixels:fourier"
+    if is_composite(student):
+        return "a student sees one modality, only a teacher may see several, e.g. audio+video:video"
+    if "" not in named and len(set(named)) < len(named):
+        return "the teacher would see a modality twice"
+    return ""
+
+
+def _is_known(pair: str, datasets: Datasets) -> bool:
+    return any(_matching([pair], cls) for cls in datasets.values())
+
+
+def _hint(pair: str, datasets: Datasets) -> str:
+    """Suggest the nearest pair that a dataset has; empty if the one with the nearest names is none."""
+    every = [modality.name for cls in datasets.values() for modality in cls.modalities]
+    sides = [
+        dict.fromkeys(one if one in every else nearest_match(one, every) or one for one in parts_of(side) if one)
+        for side in pair.split(":")
+    ]
     nearest = ":".join(
-        JOINT.join(one if one in every else nearest_match(one, every) or "?" for one in parts_of(side))
-        for side in sides
-    )
-    hint = f" Did you mean '{nearest}'?" if "?" not in nearest and nearest != pair else ""
-    listing = "; ".join(f"{name}: {', '.join(names)}" for name, names in modalities.items())
+        JOINT.join(side) for side in sorted(sides, key=len, reverse=True)
+    )  # the composite is the teacher
+    return f" Did you mean '{nearest}'?" if not _fault(nearest) and _is_known(nearest, datasets) else ""
+
+
+def _unknown(pair: str, datasets: Datasets) -> str:
+    modalities = {name: ", ".join(modality.name for modality in cls.modalities) for name, cls in datasets.items()}
+    listing = "; ".join(f"{name}: {names}" for name, names in modalities.items())
+    hint = _hint(pair, datasets)
     return f"unknown pair '{pair}'.{hint} Modalities by dataset: {listing}. See: cmkd-bench list datasets"

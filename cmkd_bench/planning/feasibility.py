@@ -26,7 +26,7 @@ from cmkd_bench.experiment.code_identity import codes_of
 from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import read_json, write_json
 from cmkd_bench.experiment.label_budget import ALL
-from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.experiment.spec import FIRST, RunSpec, Settings
 from cmkd_bench.registry import methods
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Feasibility:
         for shape in shapes.values():
             if student.positions != shape.positions:
                 return f"student and teacher predict at {student.positions} and {shape.positions} positions"
-        teacher = shapes.pop("teacher", student)
+        teacher = shapes.pop(FIRST, student)
         cls = methods.get(spec.method)
         if reason := _undeclared(cls, spec):
             return reason

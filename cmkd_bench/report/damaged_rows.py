@@ -11,8 +11,8 @@ from cmkd_bench.experiment.store import Experiment
 
 STATUS = "damaged"
 _SPECIFIED = (
-    *("run_id", "method", "dataset", "fold", "teacher_modality", "student_modality", "student", "teacher", "seed"),
-    *("tuned", "manifest", "hyperparameters"),
+    *("run_id", "method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "student", "teacher"),
+    *("further_teachers", "seed", "tuned", "manifest", "hyperparameters", "supervision"),
 )
 Row = dict[str, Any]
 

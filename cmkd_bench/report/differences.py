@@ -120,6 +120,9 @@ def _values(spec: RunSpec) -> Values:
         if isinstance(value, dict):
             section = _SECTIONS.get(name, name).format(dataset=spec.dataset, method=spec.method)
             found |= {f"{section}.{key}": one for key, one in value.items()}
+        elif name == "further_teachers":
+            of_role = ((one, key) for one in spec.further_teachers for key in ("modality", "network", "pretrained"))
+            found |= {f"{one.role}'s {key}": getattr(one, key) for one, key in of_role}
         elif name not in _OF_ONE_RUN:
             found[name] = value
     return found

@@ -33,8 +33,8 @@ COPIED = (
 )  # fmt: skip
 COLUMNS = (
     "run_id", "status", "method", "dataset", "fold", "labels", "teacher_modality", "student_modality", "student",
-    "teacher", "seed", "tuned", "manifest", *COPIED[:-4], "seconds", "peak_mb", *COPIED[-4:], "device",
-    "code_version", *NAMED, "hyperparameters", "supervision", "error",
+    "teacher", "further_teachers", "seed", "tuned", "manifest", *COPIED[:-4], "seconds", "peak_mb", *COPIED[-4:],
+    "device", "code_version", *NAMED, "hyperparameters", "supervision", "error",
 )  # fmt: skip
 _TAKEN = {*COLUMNS, *FIRST, *QUANTITIES, ROW}
 
@@ -118,6 +118,7 @@ def _row(
         "student_modality": spec.student_modality,
         "student": spec.student_network,
         "teacher": spec.teacher,
+        "further_teachers": " ".join(f"{one.role}={one.id}" for one in spec.further_teachers),
         "seed": spec.seed,
         "tuned": "no",
         "manifest": spec.manifest[:16],

@@ -14,7 +14,7 @@ KEYS = ("method", "dataset", "fold", "labels", "teacher_modality", "student_moda
 FIRST = (*KEYS, "role", "status", "metric", "value", "gain")
 _PLACE = [name for name in KEYS if name not in ("method", "tuned")]
 # What describes a run and not its cells: the same run can fill several cells, so sums over cells would be wrong.
-_OF_A_RUN = ("student", "teacher", "manifest", "seconds", "peak_mb", "device", "code_version")
+_OF_A_RUN = ("student", "teacher", "further_teachers", "manifest", "seconds", "peak_mb", "device", "code_version")
 
 
 def tidy(record: Plan, runs: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from cmkd_bench.data.loading import PreparedData
 from cmkd_bench.data.opening import DataSpec
 from cmkd_bench.errors import UserError
 from cmkd_bench.experiment.label_budget import ALL
-from cmkd_bench.experiment.spec import RunSpec, Settings
+from cmkd_bench.experiment.spec import FIRST, RunSpec, Settings
 from cmkd_bench.method import Head, Method, NetworkShape, Pair
 from cmkd_bench.network import InputShapes, Network, shape_of
 from cmkd_bench.networks import build_network, tokenizer_of
@@ -77,7 +77,7 @@ class Assembly:
         own = self.shape(student, self.spec.student_modality)
         shapes = {one.role: self.shape(teachers[one.role], one.modality) for one in self.spec.teachers}
         heads = {role: Head(network.head) for role, network in teachers.items()}
-        other, head = shapes.pop("teacher", own), heads.pop("teacher", None)
+        other, head = shapes.pop(FIRST, own), heads.pop(FIRST, None)
         pair = Pair(own, other, self.classes, self.train.labels.cpu(), head, student, shapes, heads)
         return build_method(methods.get(self.spec.method), dict(self.spec.hyperparameters), pair, self.spec.seed)
 

@@ -23,7 +23,7 @@ from cmkd_bench.experiment.damage import Damaged
 from cmkd_bench.experiment.files import write_bytes, write_json, write_records
 from cmkd_bench.experiment.heartbeat import Heartbeat
 from cmkd_bench.experiment.provenance import code_version
-from cmkd_bench.experiment.spec import RunSpec
+from cmkd_bench.experiment.spec import FIRST, RunSpec
 from cmkd_bench.experiment.store import Experiment, RunFolder
 from cmkd_bench.method import HIDDEN
 from cmkd_bench.parameters import build
@@ -231,7 +231,7 @@ class Run:
         first = self.method.teacher_layers(), bool(self.method.further_views(self.method.hyperparameters))
         provided: dict[str, Teacher] = {}
         for one in self.spec.teachers:
-            network, (layers, several) = self.teachers[one.role], first if one.role == "teacher" else ((), False)
+            network, (layers, several) = self.teachers[one.role], first if one.role == FIRST else ((), False)
             if self.method.updates_teacher:
                 provided[one.role] = TrainedTeacher(network, one.modality, layers)
                 continue

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from cmkd_bench.config.recipe import Recipe
+from cmkd_bench.experiment.spec import FIRST
 from cmkd_bench.method import Batch, Losses, Method, Phase, Step
 from cmkd_bench.network import Network
 from cmkd_bench.training.batches import Batches, BatchInputs
@@ -67,12 +68,12 @@ class Training:
     @property
     def teacher(self) -> Teacher | None:
         """Provides the outputs of the teacher, or of the first one; None if the method has no teacher."""
-        return self.teachers.get("teacher")
+        return self.teachers.get(FIRST)
 
     @property
     def further_teachers(self) -> dict[str, Teacher]:
         """Provide the outputs of the others by role."""
-        return {role: one for role, one in self.teachers.items() if role != "teacher"}
+        return {role: one for role, one in self.teachers.items() if role != FIRST}
 
     def run(self, watch: Watch, checkpoint: Checkpoint | None, save: Callable[[Checkpoint], None]) -> None:
         """Train all phases, starting from a checkpoint if there is one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -40,15 +41,16 @@ class Braked:
 
     Args:
         results: of the experiment.
+        extra: arguments of the command.
     """
 
-    def __init__(self, results: Path) -> None:
-        self.results, self.brake = results, results / "brake"
+    def __init__(self, results: Path, *extra: str) -> None:
+        self.results, self.extra, self.brake = results, extra, results / "brake"
 
     def start(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "DELICATE_BRAKE": str(self.brake), "DELICATE_SLEEP": "0.02"}
         return subprocess.Popen(
-            command(self.results), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+            command(self.results, *self.extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
         )
 
     def wait_until_under_way(self, process: subprocess.Popen[bytes], done: int) -> None:
@@ -111,6 +113,35 @@ def test_a_grid_whose_workers_are_killed_ends_with_the_same_bytes(
         process.kill()
         process.wait()
     finish(grid, uninterrupted)
+
+
+def test_a_killed_run_with_two_teachers_ends_with_the_same_bytes_and_tables(tmp_path: Path) -> None:
+    several, alone = ("--methods", "kd_ensemble", "--jobs", "1"), tmp_path / "alone"
+    subprocess.run(command(alone, *several), check=True, capture_output=True)
+    grid, teachers = Braked(tmp_path / "killed", *several), 3  # the two, and the student alone
+    grid.results.mkdir()
+    for _ in range(2):
+        process = grid.start()
+        try:
+            grid.wait_until_under_way(process, teachers)
+            (worker,) = workers_of(process)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        finally:
+            process.kill()
+            process.wait()
+        wait_until(partial(are_gone, [worker]), "the worker has ended after its launcher")
+        (checkpoint,) = grid.results.rglob("checkpoint.pt")
+        assert len(json.loads((checkpoint.parent / "spec.json").read_text())["further_teachers"]) == 1
+    grid.brake.unlink()
+    subprocess.run(command(grid.results, *several), check=True, capture_output=True)
+    assert files(grid.results) == files(alone)
+    assert tables(grid.results) == tables(alone)
+
+
+def tables(results: Path) -> dict[str, str]:
+    names = ("results.csv", "leaderboard.csv", "leaderboard.md", "comparisons.csv")
+    return {name: (results / "killed" / name).read_text() for name in names}
 
 
 def finish(grid: Braked, uninterrupted: dict[str, bytes]) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cmkd_bench.config.slurm import Profile
+from cmkd_bench.config.slurm import General, Profile, SlurmSettings
 from cmkd_bench.experiment.files import write_json
 from cmkd_bench.experiment.spec import RunSpec, TeacherRun
 from cmkd_bench.experiment.store import Experiment
+from cmkd_bench.launch.gpu_room import GpuRoom
 from cmkd_bench.launch.schedule import Schedule, blocked_by
 from cmkd_bench.launch.slurm.states import RunStatus, block
 from cmkd_bench.launch.slurm.submission import _dependency
@@ -57,7 +58,7 @@ def test_the_teacher_that_failed_is_named(tmp_path: Path) -> None:
         assert teacher is not None
         schedule.finish(teacher)
     assert schedule.blocked == {BOTH.id}
-    assert blocked_by(experiment, BOTH) == f"teacher {SECOND.id} failed: out of memory: m"
+    assert blocked_by(experiment, BOTH) == f"teacher {SECOND.id} (composite, a+b) failed: out of memory: m"
 
 
 def test_any_failed_teacher_blocks_on_a_cluster() -> None:
@@ -67,9 +68,9 @@ def test_any_failed_teacher_blocks_on_a_cluster() -> None:
         BOTH.id: RunStatus("waiting"),
         SINGLE.id: RunStatus("waiting"),
     }
-    found = block(statuses, {BOTH.id: BOTH.teacher_ids, SINGLE.id: SINGLE.teacher_ids})
+    found = block(statuses, {BOTH.id: BOTH.teachers, SINGLE.id: SINGLE.teachers})
     assert (found[BOTH.id].kind, found[SINGLE.id].kind) == ("blocked", "waiting")
-    assert f"teacher {SECOND.id} failed: non-finite loss" in found[BOTH.id].message
+    assert found[BOTH.id].message == f"teacher {SECOND.id} (composite, a+b) failed: non-finite loss: m"
 
 
 def waves(*missing: RunSpec, active: dict[str, str]) -> list[tuple[tuple[tuple[str, ...], ...], object]]:
@@ -105,3 +106,17 @@ def test_the_dependency_is_written_as_sbatch_reads_it() -> None:
 
     found = _dependency(AllOf(("7_0", Place(0, 3))), [Submitted()])  # type: ignore[list-item]  # only what is read of one
     assert found == "afterok:7_0:12_3"
+
+
+def test_a_job_gets_what_the_network_of_any_teacher_needs() -> None:
+    changes = {"datasets": {}, "networks": {"concat": {"mem_gb": 64.0}}, "methods": {}}
+    settings = SlurmSettings(General(), {"mem_gb": 8.0, "device": "cpu", "gpus": 0}, changes)
+    assert [settings.profile(spec).mem_gb for spec in (SINGLE, BOTH)] == [8.0, 64.0]
+
+
+def test_runs_with_fewer_teachers_do_not_tell_how_much_memory_of_a_gpu_all_take() -> None:
+    room = GpuRoom()
+    room.start("cuda:0", SINGLE)
+    room.measure("cuda:0", SINGLE, peak_mb=100.0, free_mb=70_000.0)
+    assert room.fits("cuda:0", made_spec("dkd", "d", 0, "b", "a", FIRST.id))
+    assert not room.fits("cuda:0", BOTH)

@@ -78,16 +78,28 @@ def test_the_code_of_a_fusion_is_that_of_all_its_networks() -> None:
 @pytest.mark.parametrize(
     ("pairs", "says"),
     [
-        ("pixels+pixels:fourier", ["'pixels+pixels:fourier'", "twice"]),
-        ("fourier:pixels+fourier", ["'fourier:pixels+fourier'", "a student sees one modality"]),
+        ("pixels+pixels:fourier", ["'pixels+pixels:fourier'", "twice", "Did you mean 'pixels:fourier'"]),
+        ("fourier:pixels+fourier", ["a student sees one modality", "Did you mean 'pixels+fourier:fourier'"]),
+        ("pixels+fourier:pixels+fourier", ["'pixels+fourier:pixels+fourier'", "a student sees one modality"]),
         ("pixls+fourier:fourier", ["'pixls+fourier:fourier'", "Did you mean 'pixels+fourier:fourier'"]),
-        ("pixels+:fourier", ["'pixels+:fourier'", "mfeat: pixels, fourier"]),
+        ("pixels+fourier:fourer", ["Did you mean 'pixels+fourier:fourier'"]),
+        ("pixels+:fourier", ["'pixels+:fourier'", "Did you mean 'pixels:fourier'", "mfeat: pixels, fourier"]),
+        ("+:fourier", ["unknown pair '+:fourier'", "mfeat: pixels, fourier"]),
+        ("pixels+fourier", ["'pixels+fourier'", "teacher:student"]),
     ],
 )
 def test_pairs_that_cannot_be_run_are_named(pairs: str, says: list[str]) -> None:
     with pytest.raises(GridError) as caught:
         plan_of(pairs=[pairs])
     assert all(text in str(caught.value) for text in says)
+
+
+@pytest.mark.parametrize("pairs", ["pixels-fourier:fourier", "fourier:fourier", "pixels+fourier:pixels+fourier"])
+def test_no_pair_is_suggested_that_could_not_be_run_either(pairs: str) -> None:
+    with pytest.raises(GridError) as caught:
+        plan_of(pairs=[pairs])
+    assert f"'{pairs}'" in str(caught.value)
+    assert "Did you mean" not in str(caught.value)
 
 
 def test_a_fusion_that_does_not_exist_is_named() -> None:

@@ -57,6 +57,8 @@ def test_a_tuned_grid_has_the_same_tables_after_the_round_trip(
     assert set(runs["tuned"]) > {"trial"}
     shown = cmkd("leaderboard", "quick", "--results", "elsewhere", "--format", "csv")
     assert shown.stdout == cmkd("leaderboard", "quick", "--format", "csv").stdout
+    for command in ("leaderboard", "collect"):
+        assert "tuning.csv: written anew from experiment.zip" in cmkd(command, "quick", "--results", "elsewhere").stdout
     assert cmkd("status", "quick", "--results", "elsewhere").stdout.count(f"{len(runs)} done")
     assert cmkd("report", "quick", "--results", "elsewhere").returncode == 0
     assert cmkd("doctor", "quick", "--results", "elsewhere").returncode == 0

@@ -16,7 +16,7 @@ from cmkd_bench.launch.slurm.packing import START_SECONDS
 
 # From the most to the least specific: a run is estimated from recorded runs that match in the first possible way.
 _ALIKE: tuple[Callable[[RunSpec], tuple[object, ...]], ...] = (
-    lambda spec: (spec.method, spec.dataset, spec.student_modality, spec.student_network, spec.teacher_network),
+    lambda spec: (spec.method, spec.dataset, spec.student_modality, *spec.networks),
     lambda spec: (spec.method, spec.dataset, spec.student_network),
     lambda spec: (spec.dataset, spec.student_network),
 )

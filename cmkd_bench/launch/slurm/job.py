@@ -147,8 +147,8 @@ def _schedule(experiment: Experiment, submission: Submission, element: int) -> S
     trained = {one: experiment.read_spec(one) for one in teachers if experiment.run(one).is_done()}
     ready: dict[str, RunSpec] = {}
     for run_id, spec in specs.items():
-        if absent := [one for one in spec.teacher_ids if one not in specs and one not in trained]:
-            print(f"{run_id} skipped: {blocked_by(experiment, spec) or f'teacher {absent[0]} is missing'}")
+        if absent := [one for one in spec.teachers if one.id not in specs and one.id not in trained]:
+            print(f"{run_id} skipped: {blocked_by(experiment, spec) or f'{absent[0].name} is missing'}")
         else:
             ready[run_id] = spec
     return Schedule(experiment, {spec.id: spec for spec in first_teachers([*trained.values(), *ready.values()])})

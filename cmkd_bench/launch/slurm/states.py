@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cmkd_bench.experiment.heartbeat import Beat
+from cmkd_bench.experiment.spec import TeacherRun
 
 RunKind = Literal["done", "running", "queued", "failed", "blocked", "waiting", "unknown"]
 ACTIVE: tuple[RunKind, ...] = ("running", "queued", "unknown")
@@ -122,7 +123,7 @@ def derive(evidence: Evidence) -> RunStatus:
     return _ended(evidence)
 
 
-def block(statuses: Mapping[str, RunStatus], teachers: Mapping[str, Sequence[str]]) -> dict[str, RunStatus]:
+def block(statuses: Mapping[str, RunStatus], teachers: Mapping[str, Sequence[TeacherRun]]) -> dict[str, RunStatus]:
     """Mark the students that cannot start because their teacher failed, with the reason.
 
     Args:
@@ -208,17 +209,17 @@ def _last_line(log: str) -> str:
     return f"; its log ends with: {lines[-1][:160]}" if lines else ""
 
 
-def _behind_all(status: RunStatus, teachers: Sequence[str], statuses: Mapping[str, RunStatus]) -> RunStatus:
+def _behind_all(status: RunStatus, teachers: Sequence[TeacherRun], statuses: Mapping[str, RunStatus]) -> RunStatus:
     found = (_behind(status, teacher, statuses) for teacher in teachers)
     return next((one for one in found if one is not status), status)
 
 
-def _behind(status: RunStatus, teacher: str, statuses: Mapping[str, RunStatus]) -> RunStatus:
-    before = statuses.get(teacher)
+def _behind(status: RunStatus, teacher: TeacherRun, statuses: Mapping[str, RunStatus]) -> RunStatus:
+    before = statuses.get(teacher.id)
     if before is None or before.kind != "failed" or status.kind in ("done", "running"):
         return status
     if status.kind == "failed" and status.cause not in TRANSIENT:
         return status
     if status.kind == "queued" and before.wants_a_job:
         return status
-    return replace(status, kind="blocked", message=f"teacher {teacher} failed: {before.cause}: {before.message}")
+    return replace(status, kind="blocked", message=f"{teacher.name} failed: {before.cause}: {before.message}")

@@ -78,7 +78,7 @@ def survey(experiment: Experiment, specs: Iterable[RunSpec], cluster: Cluster, q
         notes.append("sacct does not answer; the ends of jobs are read from squeue and their logs.")
     current = {run_id: one.job_of(element) for run_id, (one, element) in jobs.items()}
     return Survey(
-        statuses=block(statuses, {run_id: spec.teacher_ids for run_id, spec in by_id.items()}),
+        statuses=block(statuses, {run_id: spec.teachers for run_id, spec in by_id.items()}),
         specs=by_id,
         logs={run_id: ledger.log(*job) for run_id, job in jobs.items()},
         profiles={run_id: one.profile for run_id, (one, _) in jobs.items()},

@@ -43,8 +43,8 @@ def splits(data: ExperimentData) -> TextTable:
     """List each split with the modalities that were read, its hash, and how many runs read it."""
     found: Counter[tuple[str, int, str, str]] = Counter()
     for spec in data.specs.values():
-        read = {*parts_of(spec.student_modality), *parts_of(spec.teacher_modality or spec.student_modality)}
-        modalities = " + ".join(sorted(read))
+        sides = (spec.student_modality, *(one.modality for one in spec.teachers))
+        modalities = " + ".join(sorted({part for side in sides for part in parts_of(side)}))
         found[spec.dataset, spec.fold, modalities, spec.manifest] += 1
     header = ("dataset", "modalities read", "SHA-256 of split and data", "fold", "runs")
     rows = ((dataset, text, sha, f"{fold}", f"{runs}") for (dataset, fold, text, sha), runs in sorted(found.items()))
@@ -96,7 +96,8 @@ def _kinds(data: ExperimentData, dataset: str) -> set[str]:
     if dataset not in datasets.names():
         return set()
     cells = (cell for cell in data.record.cells.values() if cell.dataset == dataset)
-    read = {name for cell in cells for name in (cell.teacher_modality, cell.student_modality)}
+    sides = {side for cell in cells for side in (cell.teacher_modality, cell.student_modality)}
+    read = {part for side in sides for part in parts_of(side)}
     return {modality.kind for modality in datasets.get(dataset).modalities if modality.name in read}
 
 

@@ -19,6 +19,7 @@ VIEWS = {
 STORED = {"frames": frozenset({"video"}), "height": PIXELS, "width": PIXELS}  # everything else is about sound
 TRAINED = {"momentum": ("optimizer", "sgd"), "poly_power": ("schedule", "poly")}
 NETWORKS = ("student", "teacher")
+FUSION = "fusion"  # recorded only where a network sees several modalities
 
 
 def relevant(conditions: Mapping[str, Scalar], kinds: Collection[str]) -> dict[str, Scalar]:
@@ -38,7 +39,7 @@ def _matters(name: str, conditions: Mapping[str, Scalar], kinds: frozenset[str])
         return conditions.get(f"train.{decider}") == value
     if not kinds:
         return True
-    if section == "model" and setting not in NETWORKS:
+    if section == "model" and setting not in (*NETWORKS, FUSION):
         return setting in kinds and "auto" in {conditions.get(f"model.{role}") for role in NETWORKS}
     if section in ("augment", "strong"):
         return bool(VIEWS.get(setting, kinds) & kinds)

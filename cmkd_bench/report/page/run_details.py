@@ -75,7 +75,7 @@ def _run(data: ExperimentData, cell: Cell, run_id: str) -> RunDetail:
         "state": run.get("status", "pending") if is_defined else "not defined",
         "cause": (run.get("error") or "") if is_defined else cell.impossible,
         "id": run_id if run else "",
-        "teacher": run.get("teacher") or "",
+        "teachers": _teachers(data, run_id) if run else [],
         "values": [test, validation, f"{best} of {epochs}" if best else epochs, seconds, memory, teacher],
         "curve": _curve(data, run_id),
         "best": best,
@@ -84,15 +84,18 @@ def _run(data: ExperimentData, cell: Cell, run_id: str) -> RunDetail:
     }
 
 
+def _teachers(data: ExperimentData, run_id: str) -> list[list[str]]:
+    """Return the role and the run of each teacher; empty where the spec of the run is damaged."""
+    return [[one.role, one.id] for one in data.specs[run_id].teachers] if run_id in data.specs else []
+
+
 def _settings(spec: RunSpec) -> tuple[object, ...]:
     """List everything of a run's specification but the seed, which its row shows, by section."""
-    networks = {
-        "student": _network(spec.student_modality, spec.student_network, spec.pretrained),
-        "teacher": _network(spec.teacher_modality, spec.teacher_network, spec.teacher_pretrained),
-    }
+    networks = {"student": _network(spec.student_modality, spec.student_network, spec.pretrained)}
+    networks |= {one.role: _network(one.modality, one.network, one.pretrained) for one in spec.teachers}
     return (
         ("hyper-parameters", spec.hyperparameters),
-        ("networks", tuple((name, text) for name, text in networks.items() if text)),
+        ("networks", tuple(networks.items())),
         ("recipe", spec.recipe),
         ("dataset options", spec.options),
         ("supervision", (("labels", spec.labels), *spec.supervision)),
@@ -103,9 +106,8 @@ def _settings(spec: RunSpec) -> tuple[object, ...]:
     )
 
 
-def _network(modality: str | None, network: str | None, pretrained: str) -> str:
-    start = f", pretrained: {pretrained}" if pretrained else ""
-    return f"{network} on {modality}{start}" if network else ""
+def _network(modality: str, network: str, pretrained: str) -> str:
+    return f"{network} on {modality}" + (f", pretrained: {pretrained}" if pretrained else "")
 
 
 def _curve(data: ExperimentData, run_id: str) -> list[float | None]:

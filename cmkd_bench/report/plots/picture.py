@@ -29,6 +29,7 @@ FORMATS = ("png", "svg", "pdf")
 LONGEST = 80  # characters of a part of a file's name, of which file systems allow 255
 CHARACTERS = {SMALL: 16, LARGE: 11.5}  # per inch, fewer than of an average text; in bold the second
 NARROW_LEGEND = 16  # entries that a picture of one column has room for
+_TUNED_MARK = "+tuned"  # of a tuned row in a file's name
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -183,11 +184,17 @@ def shorten_apart(names: Sequence[str], width: float, size: float = SMALL) -> li
 def file_stem(*parts: str) -> str:
     """Return the stem of a file's name: it stays within its folder, and no other parts have the same.
 
-    In a part, `-` and `+` are escaped: the first separates parts, the second marks a tuned row. The end of a long part
-    is replaced by a digest behind `=`, which is escaped elsewhere.
+    In a part, `-` is escaped, because it separates parts. The `+` of a composite modality stays, except where it would
+    read like the mark of a tuned row. The end of a long part is replaced by a digest behind `=`, which is escaped
+    elsewhere.
     """
-    escaped = [_bounded(quote(part.removesuffix(TUNED), safe="").replace("-", "%2D")) for part in parts]
-    return "-".join(stem + "+tuned" * part.endswith(TUNED) for stem, part in zip(escaped, parts))
+    escaped = [_bounded(_escaped(part.removesuffix(TUNED))) for part in parts]
+    return "-".join(stem + _TUNED_MARK * part.endswith(TUNED) for stem, part in zip(escaped, parts))
+
+
+def _escaped(part: str) -> str:
+    found = quote(part, safe="+").replace("-", "%2D")
+    return found.removesuffix(_TUNED_MARK) + quote(_TUNED_MARK) if found.endswith(_TUNED_MARK) else found
 
 
 def _bounded(part: str) -> str:

@@ -50,7 +50,7 @@ function runRows(run, hasFolds) {
   if (run.cause) extra.push(element("span", { class: "error" }, run.cause));
   if (run.id)
     extra.push(element("span", { class: "ids" }, "run ", element("code", {}, run.id),
-      ...(run.teacher ? [", teacher: run ", element("code", {}, run.teacher)] : [])));
+      ...run.teachers.flatMap(([role, id]) => [`, ${role}: run `, element("code", {}, id)])));
   if (run.command)
     extra.push(element("details", {}, element("summary", {}, `Command that ${run.state === "done" ? "repeats" : "starts"} this run`),
       element("pre", { tabindex: "0" }, element("code", {}, run.command))));

@@ -94,14 +94,13 @@ class FakeSlurm:
         for job, one in jobs.items():
             if one["state"] != "PENDING":
                 continue
-            kind, _, before = one["options"].get("dependency", "").partition(":")
+            kind, *before = one["options"].get("dependency", "").split(":")
             if kind == "aftercorr":
-                before += f"_{job.partition('_')[2]}"
-            if before and jobs[before]["state"] == "COMPLETED":
+                before = [f"{array}_{job.partition('_')[2]}" for array in before]
+            states = {jobs[other]["state"] for other in before}
+            if states <= {"COMPLETED"}:
                 return job
-            if not before:
-                return job
-            if jobs[before]["state"] not in ("PENDING", "RUNNING"):
+            if states - {"COMPLETED", "PENDING", "RUNNING"}:
                 assert one["options"]["kill-on-invalid-dep"] == "yes"
                 self.change(job, state="CANCELLED", reason="DependencyNeverSatisfied")
         return None

@@ -49,7 +49,7 @@ def submit(slurm: FakeSlurm, tmp_path: Path) -> Submit:
             GridOptions(
                 methods=methods,
                 datasets="mfeat",
-                pairs="pixels:fourier",
+                pairs=changes.pop("pairs", "pixels:fourier"),
                 seeds=1,
                 overrides=(f"train.epochs={epochs}", *SETTINGS, *overrides),
                 experiment="grid",
@@ -143,6 +143,27 @@ def test_students_of_a_failed_teacher_are_blocked_and_the_others_done(
     assert "CANCELLED" in states.values()
     frame: pd.DataFrame = write_tables(campaign.experiment, rows(seen)).set_index("method")
     assert frame.loc["kd", "status"] == "blocked"
+
+
+def test_the_one_of_several_teachers_that_failed_is_named_and_its_student_is_retried_with_it(
+    submit: Submit, slurm: FakeSlurm, execute: Callable[[Path, str], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELICATE_INPUTS", "240")  # so many pixels: the teacher of both modalities fails
+    networks = ("model.student=delicate", "model.teacher=delicate", "launcher.runs_per_job=1")
+    arguments: dict[str, Any] = {"methods": "kd_ensemble", "pairs": "fourier:pixels", "plugins": [DELICATE]}
+    campaign, specs, _ = submit(*networks, **arguments)
+    (student,) = [spec for spec in specs if spec.teacher]
+    (further,) = student.further_teachers
+    slurm.work(execute)
+    seen = survey_experiment(campaign.experiment, Cluster()).statuses
+    assert (seen[student.teacher_ids[0]].kind, seen[further.id].kind) == ("done", "failed")
+    assert seen[student.id].kind == "blocked"
+    assert f"teacher {further.id} (composite, pixels+fourier) failed: non-finite loss" in seen[student.id].message
+    monkeypatch.delenv("DELICATE_INPUTS")
+    submit(*networks, **arguments, retry=lambda status: True)
+    slurm.work(execute)
+    seen = survey_experiment(campaign.experiment, Cluster()).statuses
+    assert {status.kind for status in seen.values()} == {"done"}
 
 
 def test_a_student_that_starts_without_its_teacher_leaves_no_failure_of_its_own(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmkd_bench.experiment.heartbeat import Beat
+from cmkd_bench.experiment.spec import TeacherRun
 from cmkd_bench.launch.slurm.answers import expand, minutes_of
 from cmkd_bench.launch.slurm.states import Evidence, JobState, RunStatus, block, by_cause, derive
 
@@ -14,6 +15,10 @@ FRESH = Beat(host="n1", job="7_0", epoch=3, epochs=9, age=10)
 STALE = Beat(host="n1", job="7_0", epoch=3, epochs=9, age=500)
 TIME_LIMIT = "slurmstepd: error: *** STEP 7.0 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***\n"
 OOM = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.0.\n"
+
+
+def run_of(run_id: str) -> TeacherRun:
+    return TeacherRun("teacher", run_id, "audio", "mlp", "")
 
 
 def job(state: str, reason: str = "", node: str = "") -> JobState:
@@ -90,7 +95,9 @@ def test_a_student_of_a_failed_teacher_is_blocked_with_its_cause() -> None:
         "done": RunStatus("done"),
         "other": RunStatus("waiting"),
     }
-    blocked = block(statuses, {**dict.fromkeys(statuses, ("teacher",)), "teacher": (), "other": ("elsewhere",)})
+    blocked = block(
+        statuses, {**dict.fromkeys(statuses, (run_of("teacher"),)), "teacher": (), "other": (run_of("elsewhere"),)}
+    )
     kinds = {run_id: status.kind for run_id, status in blocked.items()}
     assert kinds == {
         "teacher": "failed",

@@ -163,7 +163,7 @@ def test_the_block_leads_from_each_number_to_its_runs(hostile: Experiment) -> No
         folder = hostile.path / "runs" / run["id"]
         value = json.loads((folder / "result.json").read_text())["value"]
         assert float(run["values"][0]) == pytest.approx(value, abs=0.005)
-        assert run["teacher"] == json.loads((folder / "spec.json").read_text())["teacher"]
+        assert run["teachers"] == [["teacher", json.loads((folder / "spec.json").read_text())["teacher"]]]
         shown = {title: dict(pairs) for title, pairs in data["settings"][run["settings"]]}
         assert shown["recipe"] == {"epochs": 15}
         assert shown["data"]["sha256"] == "m" * 64

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from toy_pictures import AB, AC, BA, CA, COSTS, HISTORIES, INTERVALS, ROLES, VALUES, several
 
 from cmkd_bench.experiment.plan import Cell, Plan
 from cmkd_bench.report.board import leaderboard
@@ -88,3 +89,14 @@ def _run(run_id: str, column: Column, value: float | None, cost: tuple[float, in
         "extra_parameters": cost[1],
         "error": None,
     }
+
+
+@pytest.fixture
+def one(make_data: MakeData) -> PlotData:
+    return make_data(ROLES, VALUES, INTERVALS, costs=COSTS, histories=HISTORIES)
+
+
+@pytest.fixture
+def four(make_data: MakeData) -> PlotData:
+    roles = {name: ROLES[name] for name in ("none", "kd", "shuffled")}
+    return make_data(roles, several(), teachers={AB: 80.0, BA: 55.0, AC: 90.0, CA: 66.0})

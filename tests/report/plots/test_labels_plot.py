@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from test_plots import assert_is_legible, bars_of, note, only, panels, point, refusal, segment
+from toy_pictures import assert_is_legible, bars_of, note, only, panels, point, refusal, segment
 
 from cmkd_bench.report.cells import Column
 from cmkd_bench.report.plots.labels import directions
