@@ -1,4 +1,4 @@
-"""`python -m cmkd_bench.studies`: write docs/reproductions.md and the tables of docs/gap.md, with their plots."""
+"""`python -m cmkd_bench.studies`: write docs/reproductions.md, the tables of the other studies, and their plots."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from cmkd_bench.studies.gap_page import pictures, refreshed
 from cmkd_bench.studies.page import as_markdown, recorded
 from cmkd_bench.studies.reproduction import picture
 from cmkd_bench.studies.reproduction_table import stem
+from cmkd_bench.studies.runs_page import pairing_picture, refreshed_runs
 
 ROOT = Path(__file__).parent.parent.parent
+DOCS, RESULTS, SWEEPS = ROOT / "docs", ROOT / "results", ROOT / "results/gapped"
 
 if __name__ == "__main__":
-    gap, records = ROOT / "docs" / "gap.md", ROOT / "results/gapped"
-    write_text(gap, refreshed(gap.read_text(encoding="utf-8"), gap.parent))
-    for picture_of_gaps in pictures(records):
-        save(picture_of_gaps, records, ("svg",))
-    write_text(ROOT / "docs" / "reproductions.md", as_markdown(ROOT / "results"))
-    for one in recorded(ROOT / "results"):
-        draw(picture(one), ROOT / "results" / one.preset.name / stem(one.draws))
+    for name, refresh in {"gap": refreshed, "teachers": refreshed_runs, "pairs": refreshed_runs}.items():
+        page = DOCS / f"{name}.md"
+        write_text(page, refresh(page.read_text(encoding="utf-8"), DOCS))
+    for picture_of_gaps in pictures(SWEEPS):
+        save(picture_of_gaps, SWEEPS, ("svg",))
+    save(pairing_picture((DOCS / "pairs.md").read_text(encoding="utf-8"), DOCS), RESULTS / "pairs", ("svg",))
+    write_text(DOCS / "reproductions.md", as_markdown(RESULTS))
+    for one in recorded(RESULTS):
+        draw(picture(one), RESULTS / one.preset.name / stem(one.draws))

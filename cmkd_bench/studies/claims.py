@@ -12,7 +12,8 @@ from scipy.stats import ttest_1samp
 
 from cmkd_bench.experiment.csv_text import read_rows
 from cmkd_bench.statistics.multiple import holm
-from cmkd_bench.studies.intervals import LEVEL, Interval, mean_interval, slopes
+from cmkd_bench.studies.intervals import Interval, mean_interval, slopes
+from cmkd_bench.studies.page_tables import verdict
 from cmkd_bench.studies.reproduction_table import DRAW
 
 AT = "at "
@@ -70,15 +71,9 @@ def answer(claims: Sequence[SweepClaim], folder: Path) -> list[ClaimAnswer]:
     numbers = [_by_draw(claim, folder) for claim in claims]
     corrected = holm(np.array([ttest_1samp(draws, 0).pvalue for draws in numbers]))
     return [
-        ClaimAnswer(mean_interval(draws), float(p), _answer(claim, float(draws.mean()), float(p)))
+        ClaimAnswer(mean_interval(draws), float(p), verdict(float(draws.mean()), float(p), claim.expected))
         for claim, draws, p in zip(claims, numbers, corrected, strict=True)
     ]
-
-
-def _answer(claim: SweepClaim, mean: float, p: float) -> str:
-    if p >= 1 - LEVEL:
-        return "cannot be told"
-    return "yes" if (mean > 0) == (claim.expected == "+") else "no"
 
 
 def _by_draw(claim: SweepClaim, folder: Path) -> np.ndarray:

@@ -9,20 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from cmkd_bench.report.plots.picture import Picture
-from cmkd_bench.report.text_table import TextTable, as_markdown
 from cmkd_bench.studies.claims import Record, SweepClaim, answer, read_record
 from cmkd_bench.studies.figure import as_picture
 from cmkd_bench.studies.intervals import mean_interval, slope_interval
 from cmkd_bench.studies.knob import Knob
 from cmkd_bench.studies.measured import GAP, QUANTITIES
+from cmkd_bench.studies.page_tables import LINK, TABLE, cells_of, markdown, p_value
 from cmkd_bench.studies.reproduction_table import show
 from cmkd_bench.studies.sweep_table import Sweep, picture
 
-_LINK = r"\[[\w-]+\]\(([^)]+)\)"
-_TABLE = r"(?:\|.*\n)+"
-_GAINS = re.compile(rf"(?m)^(From {_LINK}(?: minus {_LINK})?:\n\n)(\|.*\|)\n{_TABLE}")
-_MEASURED = re.compile(rf"(?m)^(Measured, from {_LINK}:\n\n){_TABLE}")
-_CLAIMS = re.compile(rf"(?m)^(Claims, from the records in {_LINK}:\n\n)({_TABLE})")
+_GAINS = re.compile(rf"(?m)^(From {LINK}(?: minus {LINK})?:\n\n)(\|.*\|)\n{TABLE}")
+_MEASURED = re.compile(rf"(?m)^(Measured, from {LINK}:\n\n){TABLE}")
+_CLAIMS = re.compile(rf"(?m)^(Claims, from the records in {LINK}:\n\n)({TABLE})")
 BASELINE = "none"
 PLACE = "gapped, 10 % of labels, image → sequence"
 
@@ -56,7 +54,7 @@ def _gains(header: str, file: Path, less: Path | None) -> str:
     """Return rows of a record minus the student alone, or minus the same rows of another record."""
     one, other = read_record(file), read_record(less) if less else None
     alone = one.curves[BASELINE]
-    rows = _cells(header)[1:]
+    rows = cells_of(header)[1:]
     return _lines(one, {row: one.curves[row] - (other.curves[row] if other else alone) for row in rows}, 2)
 
 
@@ -71,26 +69,23 @@ def _lines(record: Record, curves: Mapping[str, np.ndarray], decimals: int) -> s
         for place, value in enumerate(record.values)
     ]
     slopes = ["slope", *(show(slope_interval(x, curve), "+", decimals) for curve in curves.values())]
-    return _markdown((record.knob, *curves), [*rows, slopes], 0)
+    return markdown((record.knob, *curves), [*rows, slopes], 0)
 
 
 def _claims(table: str, folder: Path) -> str:
-    claims = [SweepClaim(*_cells(line)[:5]) for line in table.splitlines()[2:]]
+    claims = [SweepClaim(*cells_of(line)[:5]) for line in table.splitlines()[2:]]
     rows = [
-        [claim.says, claim.of, claim.less, claim.number, claim.expected, show(one.interval, "+"), _p(one.p), one.says]
+        [
+            claim.says,
+            claim.of,
+            claim.less,
+            claim.number,
+            claim.expected,
+            show(one.interval, "+"),
+            p_value(one.p),
+            one.says,
+        ]
         for claim, one in zip(claims, answer(claims, folder), strict=True)
     ]
     header = ("claim", "of", "less", "number", "expected", "measured", "Holm's p", "answer")
-    return _markdown(header, rows, 5)
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def _markdown(header: tuple[str, ...], rows: list[list[str]], texts: int) -> str:
-    return "\n".join(as_markdown(TextTable("", header, rows, texts=texts))) + "\n"
+    return markdown(header, rows, 5)

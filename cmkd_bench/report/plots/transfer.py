@@ -5,26 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
-from seaborn.utils import relative_luminance
 
 from cmkd_bench.composite import JOINT, is_composite, parts_of
 from cmkd_bench.report.board import Column
-from cmkd_bench.report.plots.limits import minus
+from cmkd_bench.report.plots.heat import TEXT, plot_gains
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
 from cmkd_bench.report.plots.plot_data import PlotData, not_done
-from cmkd_bench.report.plots.style import BLACK, GRAY, PAGE, SMALL, TALLEST
+from cmkd_bench.report.plots.style import GRAY, PAGE, TALLEST
 
 CELL = 0.44  # inches, enough for a signed number with one decimal
 NAME = 0.75  # inches that a modality's name may take
 WIDE = 7  # characters of a name that fit below a column
 Sides = tuple[Sequence[str], Sequence[str]]  # what teachers see, by row, and what students see, by column
-COLORS = "PuOr"  # its ends differ for all kinds of color vision, and the sign is printed
 
 
 def plot(data: PlotData) -> Iterator[Picture | Refusal]:
@@ -88,25 +83,13 @@ def _plot_matrices(data: PlotData, dataset: str, sides: Sides, gains: Mapping[st
 
 def _plot_panel(sides: Sides, matrix: np.ndarray, alone: Mapping[str, float | None], reach: float, ax: Axes) -> None:
     teachers, students = sides
-    sns.heatmap(
-        matrix, vmin=-reach, vmax=reach, cmap=COLORS, linewidths=0.5, cbar=False, square=True, mask=np.isnan(matrix),
-        xticklabels=_in_lines(students), yticklabels=_in_lines(teachers), ax=ax,
-    )  # fmt: skip
-    colors: Any = ax.collections[0]
-    text: dict[str, Any] = {"fontsize": SMALL, "ha": "center", "va": "center"}
-    for (row, column), gain in np.ndenumerate(matrix):
-        if not math.isnan(gain):
-            # White where it is easier to read than black, by WCAG 2; seaborn's own choice is not.
-            ink = "white" if relative_luminance(colors.to_rgba(gain)) < 0.18 else BLACK
-            ax.text(column + 0.5, row + 0.5, _number(gain), color=ink, **text)
-        elif teachers[row] != students[column]:
-            ax.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0))
-        elif (mean := alone.get(teachers[row])) is not None:
-            ax.text(column + 0.5, row + 0.5, f"{mean:.1f}", color=GRAY, **text)
+    empty = [(i, j) for i, j in np.argwhere(np.isnan(matrix)).tolist() if teachers[i] != students[j]]
+    plot_gains(ax, matrix, reach, _in_lines(students), _in_lines(teachers), empty)
+    for i, j in np.argwhere(np.isnan(matrix)).tolist():
+        if teachers[i] == students[j] and (mean := alone.get(teachers[i])) is not None:
+            ax.text(j + 0.5, i + 0.5, f"{mean:.1f}", color=GRAY, **TEXT)
     ax.set_anchor("W")  # where its title begins
-    ax.tick_params(length=0)
     ax.tick_params(axis="x", rotation=90 if _are_upright(sides) else 0)
-    ax.tick_params(axis="y", rotation=0)
 
 
 def _are_upright(sides: Sides) -> bool:
@@ -117,7 +100,3 @@ def _are_upright(sides: Sides) -> bool:
 def _in_lines(modalities: Sequence[str]) -> list[str]:
     """Return names that fit beside a matrix, with each part of a composite modality on a line of its own."""
     return [f"{JOINT}\n".join(shorten(one, NAME) for one in parts_of(name)) for name in modalities]
-
-
-def _number(gain: float) -> str:
-    return minus(f"{gain:+.1f}") if abs(gain) >= 0.05 else "0.0"
