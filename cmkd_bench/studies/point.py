@@ -17,7 +17,7 @@ from cmkd_bench.errors import GridError, UserError
 from cmkd_bench.experiment.label_budget import as_option
 from cmkd_bench.experiment.plan import Plan
 from cmkd_bench.experiment.record import add_plan
-from cmkd_bench.launch.preview import check_launch
+from cmkd_bench.launch.preview import announce, check_launch
 from cmkd_bench.planning.build import make_plan
 from cmkd_bench.planning.grid import Grid
 from cmkd_bench.planning.request import GridOptions, Names
@@ -153,6 +153,7 @@ def plan_all(setting: Setting, grids: Mapping[K, Grid], console: Console) -> dic
     Raises:
         GridError: if a method is not defined at a point, or data are neither prepared nor found.
     """
+    announce(next(iter(grids.values())), console)
     for grid in grids.values():
         prepare_missing([grid.datasets[setting.dataset].dataset], console)
     planned = {key: (grid, setting.plan(grid)) for key, grid in grids.items()}
@@ -169,7 +170,8 @@ def check_defined(planned: Mapping[K, tuple[Grid, Plan]]) -> None:
         GridError: with the reason for each method and point.
     """
     problems = [
-        f"{cell.name} is not defined at {grid.experiment.name}: {cell.impossible} Leave it out of --methods."
+        f"{cell.name} is not defined at {grid.experiment.name}: {cell.impossible.removesuffix('.')}. "
+        "Leave it out of --methods."
         for grid, plan in planned.values()
         for cell in plan.cells.values()
         if cell.impossible
