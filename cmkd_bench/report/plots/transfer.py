@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 
-from cmkd_bench.composite import JOINT, is_composite, parts_of
+from cmkd_bench.composite import JOINT, parts_of
 from cmkd_bench.report.board import Column
 from cmkd_bench.report.plots.heat import TEXT, plot_gains
 from cmkd_bench.report.plots.picture import Picture, Refusal, file_stem, plot_panels, shorten
@@ -18,6 +18,7 @@ from cmkd_bench.report.plots.style import GRAY, PAGE, TALLEST
 
 CELL = 0.44  # inches, enough for a signed number with one decimal
 NAME = 0.75  # inches that a modality's name may take
+LINES = 3  # of a name that fit beside a row
 WIDE = 7  # characters of a name that fit below a column
 Sides = tuple[Sequence[str], Sequence[str]]  # what teachers see, by row, and what students see, by column
 
@@ -38,10 +39,12 @@ def plot(data: PlotData) -> Iterator[Picture | Refusal]:
 
 
 def _sides(columns: Sequence[Column]) -> Sides:
-    """Return what teachers and students see: the same modalities, and then composite ones, which only teachers see."""
+    """Return what teachers and students see: first what students see, then the rest."""
     every = dict.fromkeys(one for c in columns for one in (c.teacher_modality, c.student_modality))
-    students = [one for one in every if not is_composite(one)]
-    return [*students, *(one for one in every if is_composite(one))], students
+    seen = {one.student_modality for one in columns}
+    students = [one for one in every if one in seen]
+    others = sorted((one for one in every if one not in seen), key=lambda one: len(parts_of(one)))
+    return [*students, *others], students
 
 
 def _matrix(data: PlotData, method: str, columns: Sequence[Column], sides: Sides) -> np.ndarray:
@@ -62,7 +65,8 @@ def _plot_matrices(data: PlotData, dataset: str, sides: Sides, gains: Mapping[st
     reach = max([size for method, size in sizes.items() if data.roles[method] == "method"] or sizes.values()) or 1.0
     tall, wide = (CELL * len(side) for side in sides)
     names = NAME if _are_upright(sides) else 0.15  # inches below the matrices
-    across = max(1, int((PAGE - NAME - 0.2) / (wide + 0.15)))
+    beside = NAME * max(map(_parts_per_line, sides[0]))
+    across = max(1, int((PAGE - beside - 0.2) / (wide + 0.15)))
     down = max(1, int((TALLEST - names) / (tall + 0.3)))
     return plot_panels(
         file_stem("transfer", data.stem(dataset)),
@@ -74,8 +78,8 @@ def _plot_matrices(data: PlotData, dataset: str, sides: Sides, gains: Mapping[st
         height=tall + 0.3 + names / min(down, math.ceil(len(gains) / across)),
         across=across,
         most=across * down,
-        width=max(3.4, min(PAGE, NAME + 0.35 + min(across, len(gains)) * (wide + 0.15))),
-        margin=NAME + 0.35,
+        width=max(3.4, min(PAGE, beside + 0.35 + min(across, len(gains)) * (wide + 0.15))),
+        margin=beside + 0.35,
         xlabel="student's modality",
         ylabel="teacher's modality",
     )
@@ -98,5 +102,14 @@ def _are_upright(sides: Sides) -> bool:
 
 
 def _in_lines(modalities: Sequence[str]) -> list[str]:
-    """Return names that fit beside a matrix, with each part of a composite modality on a line of its own."""
-    return [f"{JOINT}\n".join(shorten(one, NAME) for one in parts_of(name)) for name in modalities]
+    """Return names that fit beside a matrix, with the parts of a composite modality on several lines."""
+    return [_lines(name) for name in modalities]
+
+
+def _lines(modality: str) -> str:
+    parts, per = [shorten(one, NAME) for one in parts_of(modality)], _parts_per_line(modality)
+    return f"{JOINT}\n".join(JOINT.join(parts[start : start + per]) for start in range(0, len(parts), per))
+
+
+def _parts_per_line(modality: str) -> int:
+    return math.ceil(len(parts_of(modality)) / LINES)

@@ -38,5 +38,15 @@ def test_what_only_a_teacher_sees_has_a_row_of_the_transfer_matrix_but_no_column
     assert {patch.get_xy() for patch in ax.patches if isinstance(patch, Rectangle) and patch.get_hatch()} == {(0, 2)}
 
 
+def test_a_name_of_many_parts_has_at_most_three_lines(make_data: Make) -> None:
+    many = Column("toy", "a+b+c+d+e", "video", 1.0)
+    values = {(row, at): [60.0] for row in ROLES for at in (AV, many)}
+    (picture,) = plot(make_data(ROLES, values), ["transfer"])
+    assert isinstance(picture, Picture)
+    (ax,) = (ax for ax in picture.figure.findobj(plt.Axes) if ax.texts)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["video", "audio", "a+b+\nc+d+\ne"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["video"], "no student sees the others"
+
+
 def test_the_name_of_a_file_has_that_of_the_modality() -> None:
     assert file_stem("learning", "toy_0.05", BOTH, "video") == "learning-toy_0.05-audio+video-video"
