@@ -106,6 +106,12 @@ CASES: dict[str, Loss] = {
     "sinkhorn_plan": lambda one: (losses.sinkhorn_plan(torch.cdist(one["ours"], one["theirs"]), 0.5, 30),),
     "transport_cost": lambda one: (losses.transport_cost(one["ours"], one["theirs"], "euclidean", 0.1, 30),),
     "label_alignment": lambda one: losses.label_alignment(one["student"], one["teacher"], one["labels"]),
+    "mixture_kd": lambda one: (
+        losses.mixture_kd(one["student"], one["teacher"][None], one["keep"][:, None] * 0.5, 4.0),
+    ),
+    "top_weights": lambda one: (losses.top_weights(one["student"], 2) * one["teacher"],),
+    "balance_loss": lambda one: (losses.balance_loss(one["student"]),),
+    "joint_kd": lambda one: (losses.joint_kd(torch.stack([one["student"], one["teacher"]]), 4.0, detached=False),),
 }
 PART_OF_ANOTHER = {"crd_normalizer", "negative_counts", "class_layout", "ClassLayout", "confident_rows"}
 
