@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pytest
 from matplotlib.axes import Axes
-from toy_pictures import (
-    AB,
-    INTERVALS,
-    ROLES,
-    VALUES,
-    Make,
-    bars,
-    panels,
-    point,
-    segment,
-)
+from toy_pictures import AB, INTERVALS, ROLES, VALUES, Make, bars, panels, point, segment
 
 from cmkd_bench.report.plots.picture import Picture
 from cmkd_bench.report.plots.plot_data import PlotData

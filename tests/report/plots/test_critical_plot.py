@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy_pictures import (
-    note,
-    only,
-    panels,
-    refusal,
-)
+from toy_pictures import note, only, panels, refusal
 
 from cmkd_bench.report.plots.critical import cliques, plot_ranking
 from cmkd_bench.report.plots.plot_data import PlotData

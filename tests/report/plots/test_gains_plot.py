@@ -3,19 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy_pictures import (
-    AB,
-    CA,
-    ROLES,
-    Make,
-    bars,
-    only,
-    panels,
-    point,
-    segment,
-    several,
-    texts,
-)
+from toy_pictures import AB, CA, ROLES, Make, bars, only, panels, point, segment, several, texts
 
 from cmkd_bench.report.plots import gains
 from cmkd_bench.report.plots.limits import minus

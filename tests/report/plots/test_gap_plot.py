@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from toy_pictures import (
-    AB,
-    BA,
-    Make,
-    bars_of,
-    note,
-    only,
-    panels,
-    point,
-)
+from toy_pictures import AB, BA, Make, bars_of, note, only, panels, point
 
 from cmkd_bench.report.plots.limits import minus
 from cmkd_bench.report.plots.plot_data import PlotData

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy_pictures import (
-    AB,
-    Make,
-    epoch,
-    only,
-    panels,
-)
+from toy_pictures import AB, Make, epoch, only, panels
 
 from cmkd_bench.report.plots.plot_data import PlotData
 

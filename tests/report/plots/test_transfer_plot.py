@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import pytest
 from matplotlib.patches import Rectangle
-from toy_pictures import (
-    AB,
-    AC,
-    BA,
-    CA,
-    Make,
-    note,
-    only,
-    panels,
-)
+from toy_pictures import AB, AC, BA, CA, Make, note, only, panels
 
 from cmkd_bench.report.plots import transfer
 from cmkd_bench.report.plots.limits import minus
