@@ -143,6 +143,11 @@ class TrainsNobody(KD):
         return super().forward(student.detach(), teacher, batch)
 
 
+class TrainsAStudentThatItFreezes(KD):
+    def phases(self):
+        return (Phase("frozen", self.forward, share=0.5, trains="nothing"), Phase("train", self.forward, share=0.5))
+
+
 class TrainsTooLong(Method):
     def forward(self, student, teacher, batch):
         return {"loss": student.logits.square().mean()}
@@ -211,6 +216,11 @@ class HasUndescribedParameters(Method[Loose]):
         (ReturnsOneValuePerSample, "test_losses_are_named_finite_scalars", r"shape \(8,\)"),
         (DividesByTheBatchLessOne, "test_a_batch_of_one_is_finite_or_refused", "how many are needed"),
         (TrainsNobody, "test_every_phase_trains_what_it_declares_of_the_student", "reaches the student"),
+        (
+            TrainsAStudentThatItFreezes,
+            "test_every_phase_trains_what_it_declares_of_the_student",
+            "'frozen' trains nothing of the student; detach",
+        ),
         (TrainsTooLong, "test_phases_share_the_epochs", "add up to 1.4"),
         (HasUndescribedParameters, "test_hyperparameters_are_described", "frozen=True"),
         (DividesByTheOtherClasses, "test_two_classes_are_finite", r"'loss' is (inf|nan)"),
